@@ -1,0 +1,158 @@
+//! What can go wrong in a vault, and what follows from it.
+//!
+//! The verdicts (does it count for the breaker, is it retried, may a cached secret be served instead)
+//! stand here once, so that no wall decides for itself.
+
+use std::fmt;
+use std::time::Duration;
+
+/// What went wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// There is no such secret, or it lacks a field that was asked for.
+    NotFound,
+    /// The vault knows us and does not let us read this.
+    Denied,
+    /// What the vault holds or answers cannot be understood.
+    Malformed,
+    /// Our own login is refused or has ended.
+    Unauthenticated,
+    /// The vault is out of reach, sealed, or answers that it cannot answer.
+    Unavailable,
+    /// The vault did not answer in time.
+    Timeout,
+    /// The vault asks us to come back later.
+    Throttled,
+    /// Our own settings cannot work with the world as it is: a key file missing, a wrong passphrase.
+    Misconfigured,
+    /// A write that expected another version lost a race.
+    Conflict,
+    /// The store cannot be written.
+    ReadOnly,
+    /// The store has no such operation.
+    Unsupported,
+}
+
+impl ErrorKind {
+    /// The kind in snake case, as it stands in logs and in `--json` output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::Denied => "denied",
+            Self::Malformed => "malformed",
+            Self::Unauthenticated => "unauthenticated",
+            Self::Unavailable => "unavailable",
+            Self::Timeout => "timeout",
+            Self::Throttled => "throttled",
+            Self::Misconfigured => "misconfigured",
+            Self::Conflict => "conflict",
+            Self::ReadOnly => "read_only",
+            Self::Unsupported => "unsupported",
+        }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How far an error reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// This secret only; the vault is well.
+    Secret,
+    /// The whole vault.
+    Vault,
+}
+
+/// Whether an attempt that failed is worth another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retry {
+    /// The same call would fail the same way.
+    Never,
+    /// Once: the backend has dropped its login, and the next attempt makes a new one.
+    Once,
+    /// After a jittered pause.
+    Backoff,
+    /// After the pause that the vault asked for, or a jittered one where it named none.
+    After(Option<Duration>),
+}
+
+/// An error of a vault: its kind, how far it reaches, and a message for an operator that never holds secret text.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct VaultError {
+    kind: ErrorKind,
+    scope: Scope,
+    retry_after: Option<Duration>,
+    message: String,
+}
+
+impl VaultError {
+    /// An error of this secret.
+    ///
+    /// `message` says what happened, to what, and what to do next; never secret text.
+    pub fn secret(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, scope: Scope::Secret, retry_after: None, message: message.into() }
+    }
+
+    /// An error of the whole vault. `message` as in [`VaultError::secret`].
+    pub fn vault(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, scope: Scope::Vault, retry_after: None, message: message.into() }
+    }
+
+    /// The same error with the pause that the vault asked for.
+    #[must_use]
+    pub fn with_retry_after(mut self, pause: Option<Duration>) -> Self {
+        self.retry_after = pause;
+        self
+    }
+
+    /// What went wrong.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// How far it reaches.
+    pub fn scope(&self) -> Scope {
+        self.scope
+    }
+
+    /// The pause that the vault asked for.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    /// The operator's message.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Whether the breaker counts this failure: the vault as a whole is at fault, and not merely busy.
+    pub fn counts_for_breaker(&self) -> bool {
+        self.scope == Scope::Vault && self.kind != ErrorKind::Throttled
+    }
+
+    /// Whether another attempt may do better.
+    pub fn retry(&self) -> Retry {
+        match (self.scope, self.kind) {
+            (Scope::Vault, ErrorKind::Unavailable | ErrorKind::Timeout) => Retry::Backoff,
+            (Scope::Vault, ErrorKind::Unauthenticated) => Retry::Once,
+            (Scope::Vault, ErrorKind::Throttled) => Retry::After(self.retry_after),
+            _ => Retry::Never,
+        }
+    }
+
+    /// Whether a cached secret may be served in place of this error: only when the vault, not the secret, is at fault.
+    pub fn allows_stale(&self) -> bool {
+        self.scope == Scope::Vault
+    }
+
+    /// Whether this error says that the cached secret is gone, so that it must be evicted.
+    pub fn evicts(&self) -> bool {
+        self.scope == Scope::Secret && matches!(self.kind, ErrorKind::NotFound | ErrorKind::Denied)
+    }
+}

@@ -1,0 +1,265 @@
+//! Where a vault's blocking work runs: on threads of its compartment, never on the runtime's pool.
+//!
+//! The runtime's blocking pool also resolves host names. A hung network file system would fill it, and take
+//! every other vault along. So each compartment has threads of its own, bounded in number; a thread that hangs
+//! harms only its own vault, and keeps the permit of the call that started it until it comes back.
+
+use std::any::Any;
+use std::collections::VecDeque;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::{ErrorKind, VaultError};
+
+/// How long an idle thread waits for work before it ends.
+const IDLE: Duration = Duration::from_secs(10);
+
+tokio::task_local! {
+    static HELD: Arc<dyn Any + Send + Sync>;
+}
+
+/// Runs `attempt`; `held` is dropped when the attempt is over *and* every thread that it started has come back.
+///
+/// The limit of a compartment passes its permit here: an attempt that timed out while its thread hangs in the
+/// file system must not make room for another one that would hang too.
+pub async fn hold<T>(held: Arc<dyn Any + Send + Sync>, attempt: impl Future<Output = T>) -> T {
+    HELD.scope(held, attempt).await
+}
+
+/// A handle to a bounded set of threads, started when they are needed and ended when they are idle.
+#[derive(Clone)]
+pub struct Threads {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    name: String,
+    max: usize,
+    state: Mutex<State>,
+    work: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    queue: VecDeque<Job>,
+    running: usize,
+    idle: usize,
+}
+
+/// Work as a thread takes it.
+type Job = Box<dyn FnOnce() + Send>;
+
+impl Threads {
+    /// At most `max` threads (at least one), named `name` so that an operator finds them in a stack dump.
+    pub fn new(name: impl Into<String>, max: usize) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                name: name.into(),
+                max: max.max(1),
+                state: Mutex::default(),
+                work: Condvar::new(),
+            }),
+        }
+    }
+
+    /// Runs `work` on one of the threads and answers what it returned.
+    ///
+    /// When the future is dropped before a thread took the work, the work never runs; when it is dropped later,
+    /// the work runs to its end and its answer is thrown away.
+    ///
+    /// # Errors
+    ///
+    /// What `work` answers; `Unavailable` where the system gives no thread; `Malformed` (vault) where the work panicked.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, VaultError> + Send + 'static,
+    ) -> Result<T, VaultError> {
+        let held = HELD.try_with(Clone::clone).ok();
+        let (answer, answered) = oneshot::channel();
+        let job = Box::new(move || {
+            if answer.is_closed() {
+                return;
+            }
+            let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+                Err(VaultError::vault(
+                    ErrorKind::Malformed,
+                    "reading the vault failed unexpectedly; see the log",
+                ))
+            });
+            // The permit goes first: whoever sees the answer may count on it.
+            drop(held);
+            // Nobody listens any more: the attempt timed out.
+            let _ = answer.send(result);
+        });
+        self.submit(job)?;
+        answered.await.unwrap_or_else(|_| {
+            Err(VaultError::vault(ErrorKind::Unavailable, "the vault's thread ended before it answered"))
+        })
+    }
+
+    /// How many threads exist now, busy or idle.
+    pub fn count(&self) -> usize {
+        self.lock().running
+    }
+
+    fn submit(&self, job: Job) -> Result<(), VaultError> {
+        let mut state = self.lock();
+        state.queue.push_back(job);
+        if state.idle >= state.queue.len() {
+            drop(state);
+            self.shared.work.notify_one();
+            return Ok(());
+        }
+        if state.running >= self.shared.max {
+            return Ok(());
+        }
+        let shared = Arc::clone(&self.shared);
+        match std::thread::Builder::new().name(self.shared.name.clone()).spawn(move || shared.serve()) {
+            Ok(_) => {
+                state.running += 1;
+                Ok(())
+            }
+            // Another thread will come to it.
+            Err(_) if state.running > 0 => Ok(()),
+            Err(error) => {
+                state.queue.pop_back();
+                Err(VaultError::vault(
+                    ErrorKind::Unavailable,
+                    format!("the system gives no thread for {}: {error}", self.shared.name),
+                ))
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shared {
+    fn serve(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(job) = state.queue.pop_front() {
+                drop(state);
+                job();
+                state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            state.idle += 1;
+            let (guard, wait) = self.work.wait_timeout(state, IDLE).unwrap_or_else(PoisonError::into_inner);
+            state = guard;
+            state.idle -= 1;
+            if wait.timed_out() && state.queue.is_empty() {
+                state.running -= 1;
+                return;
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Threads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Threads").field("name", &self.shared.name).field("max", &self.shared.max).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    #[tokio::test]
+    async fn work_runs_on_a_thread_of_that_name() {
+        let threads = Threads::new("notes", 2);
+        let name = threads.run(|| Ok(std::thread::current().name().map(str::to_owned))).await.unwrap();
+        assert_eq!(name.as_deref(), Some("notes"));
+    }
+
+    #[tokio::test]
+    async fn a_permit_is_held_until_the_thread_comes_back() {
+        let threads = Threads::new("hung", 1);
+        let permit: Arc<dyn Any + Send + Sync> = Arc::new(());
+        let (release, hang) = mpsc::channel::<()>();
+        let (started, has_started) = oneshot::channel();
+        let attempt = tokio::spawn(hold(Arc::clone(&permit), {
+            let threads = threads.clone();
+            async move {
+                threads
+                    .run(move || {
+                        let _ = started.send(());
+                        let _ = hang.recv();
+                        Ok(())
+                    })
+                    .await
+            }
+        }));
+        has_started.await.unwrap();
+        attempt.abort();
+        assert!(attempt.await.unwrap_err().is_cancelled());
+        assert_eq!(Arc::strong_count(&permit), 2, "the hung thread still holds it");
+        drop(release);
+        threads.run(|| Ok(())).await.unwrap();
+        assert_eq!(Arc::strong_count(&permit), 1);
+    }
+
+    #[tokio::test]
+    async fn there_are_never_more_threads_than_allowed() {
+        let threads = Threads::new("bounded", 2);
+        let jobs = (0..50).map(|n| threads.run(move || Ok(n)));
+        let answers = futures_util::future::join_all(jobs).await;
+        assert_eq!(answers.into_iter().map(Result::unwrap).sum::<i32>(), (0..50).sum());
+        assert!(threads.count() <= 2);
+    }
+
+    #[tokio::test]
+    async fn abandoned_work_that_no_thread_took_never_runs() {
+        let threads = Threads::new("busy", 1);
+        let (release, hang) = mpsc::channel::<()>();
+        let (started, has_started) = oneshot::channel();
+        let first = tokio::spawn({
+            let threads = threads.clone();
+            async move {
+                threads
+                    .run(move || {
+                        let _ = started.send(());
+                        let _ = hang.recv();
+                        Ok(())
+                    })
+                    .await
+            }
+        });
+        has_started.await.unwrap();
+        let ran = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let second = {
+            let (threads, ran) = (threads.clone(), Arc::clone(&ran));
+            tokio::spawn(async move {
+                threads
+                    .run(move || {
+                        ran.store(true, std::sync::atomic::Ordering::SeqCst);
+                        Ok(())
+                    })
+                    .await
+            })
+        };
+        tokio::task::yield_now().await;
+        second.abort();
+        let _ = second.await;
+        drop(release);
+        first.await.unwrap().unwrap();
+        threads.run(|| Ok(())).await.unwrap();
+        assert!(!ran.load(std::sync::atomic::Ordering::SeqCst));
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_error_and_the_thread_lives_on() {
+        let threads = Threads::new("panics", 1);
+        let error = threads.run::<()>(|| panic!("on purpose")).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Malformed);
+        assert_eq!(threads.run(|| Ok(7)).await, Ok(7));
+    }
+}

@@ -1,0 +1,1 @@
+//! One call, from the model's arguments to the answer it gets.

@@ -1,0 +1,1 @@
+//! The modules that ship with the binary, one TOML file each.

@@ -1,0 +1,28 @@
+//! Cofferdam: an MCP server whose credentials stay in one vault per module, walled off from the model, from the
+//! MCP host and from each other.
+//!
+//! The modules in reading order, from the vault outwards:
+//!
+//! - [`profile`]: a TOML file in, a checked [`profile::Profile`] or every problem at once out
+//! - [`broker`]: the Token Broker: (user, module, account) in, a credential out, through the module's compartment
+//! - [`registry`]: which modules and tools there are, and what a caller may see of them
+//! - [`connectors`]: how a tool reaches its service
+//! - [`catalogue`]: the modules that ship with the binary
+//! - [`access`]: who calls
+//! - [`calls`]: one call, from the model's arguments to the answer it gets
+//! - [`mcp`]: the meta-tools over rmcp
+//! - [`http`]: routes, middleware, health
+//! - [`cli`]: one file per command; composes all of the above
+//! - [`os`]: what is particular to an operating system
+
+pub mod access;
+pub mod broker;
+pub mod calls;
+pub mod catalogue;
+pub mod cli;
+pub mod connectors;
+pub mod http;
+pub mod mcp;
+pub mod os;
+pub mod profile;
+pub mod registry;

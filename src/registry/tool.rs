@@ -1,0 +1,83 @@
+//! A module and its tools, checked and ready to be called.
+
+use std::sync::{Arc, OnceLock};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::broker::CredentialSpec;
+use crate::connectors::http::{HttpSettings, RequestTemplate};
+
+/// A module as this process runs it: its manifest, and the accounts that the profile gives it.
+#[derive(Debug)]
+pub struct Module {
+    /// Its name in the profile; two modules may share one manifest.
+    pub name: String,
+    /// The manifest's version.
+    pub version: String,
+    /// The service's name.
+    pub title: String,
+    /// One line on what it is for.
+    pub description: String,
+    /// The accounts, the default first. Never empty.
+    pub accounts: Vec<Account>,
+    /// How its credential goes onto a request.
+    pub credential: CredentialSpec,
+    /// How its service is reached.
+    pub http: Arc<HttpSettings>,
+    /// Its tools in the manifest's order.
+    pub tools: Vec<Arc<Tool>>,
+}
+
+/// One account of a module.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// Its name.
+    pub name: String,
+    /// Where the service is for this account: the account's own address, else the module's, else the manifest's.
+    pub base_url: url::Url,
+    /// Whether the credential may travel over plain `http` beyond loopback.
+    pub insecure_http: bool,
+}
+
+/// One operation of a module.
+#[derive(Debug)]
+pub struct Tool {
+    /// Its name.
+    pub name: String,
+    /// What it does, for a model.
+    pub description: String,
+    /// What it does to the world.
+    pub effects: Effects,
+    /// JSON Schema 2020-12 of the arguments: an object without further properties.
+    pub input_schema: Arc<Map<String, Value>>,
+    /// How the request is made from the arguments.
+    pub request: RequestTemplate,
+    /// What is kept of an answer.
+    pub select: Option<jmespath::Expression<'static>>,
+    /// Compiled on first use.
+    pub(crate) validator: OnceLock<jsonschema::Validator>,
+}
+
+/// What a tool does to the world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Effects {
+    /// Nothing, a write, or a write that destroys.
+    pub side_effect: SideEffect,
+    /// Whether a second identical call changes nothing more.
+    pub idempotent: bool,
+    /// Whether two calls may run at once.
+    pub concurrency_safe: bool,
+}
+
+/// Nothing, a write, or a write that destroys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SideEffect {
+    /// It only reads.
+    None,
+    /// It changes or adds.
+    Write,
+    /// It deletes, or overwrites what cannot be brought back.
+    Destructive,
+}
