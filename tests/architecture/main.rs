@@ -3,7 +3,6 @@
 //! The checks are functions over text and names, so that each of them is also fed a planted violation: a rule
 //! that cannot fail would be no rule.
 
-#[path = "architecture/paths.rs"]
 mod paths;
 
 use std::fs;
