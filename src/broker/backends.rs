@@ -13,12 +13,12 @@ use serde::de::DeserializeOwned;
 pub const ALL: &[Backend] = &[Backend { name: "age", compiled: AGE }, Backend { name: "env", compiled: ENV }];
 
 #[cfg(feature = "age")]
-const AGE: Option<Compiled> = Some(Compiled::of::<cofferdam_vault_age::AgeConfig>());
+const AGE: Option<Compiled> = Some(Compiled::of::<cofferdam_vault_age::Config>());
 #[cfg(not(feature = "age"))]
 const AGE: Option<Compiled> = None;
 
 #[cfg(feature = "env")]
-const ENV: Option<Compiled> = Some(Compiled::of::<cofferdam_vault_env::EnvConfig>());
+const ENV: Option<Compiled> = Some(Compiled::of::<cofferdam_vault_env::Config>());
 #[cfg(not(feature = "env"))]
 const ENV: Option<Compiled> = None;
 
@@ -138,5 +138,9 @@ fn unread(error: &figment::Error) -> ConfigProblem {
 }
 
 fn unreadable(key: &str) -> ConfigProblem {
-    ConfigProblem::new(key, "this value cannot be read", "see `cofferdam profile schema` for what the key takes")
+    ConfigProblem::new(
+        key,
+        "this value cannot be read",
+        "see `cofferdam profile schema` for what the key takes",
+    )
 }

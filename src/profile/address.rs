@@ -16,7 +16,10 @@ pub(super) fn base_url(text: &str, insecure_http: bool) -> Result<Url, (String, 
         return wrong("a user name or password stands in this address", remedy);
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return wrong("this address has a `?` or `#` in it", "end it before that; each tool adds its own query");
+        return wrong(
+            "this address has a `?` or `#` in it",
+            "end it before that; each tool adds its own query",
+        );
     }
     if url.scheme() == "http" && !insecure_http && !is_loopback(&url) {
         let remedy = "write `https://`, or set `insecure_http = true` for this module and accept that";
@@ -49,11 +52,13 @@ pub(super) fn host(text: &str) -> Result<(), (String, String)> {
         Some((name, port)) if port.parse::<u16>().is_ok() => name,
         _ => text,
     };
-    let known = Host::parse(name).is_ok_and(|host| host.to_string() == name);
+    let wild = name.contains('*');
+    let known = !wild && Host::parse(name).is_ok_and(|host| host.to_string() == name);
     if known {
         return Ok(());
     }
-    let remedy = "write a host's name in small letters, such as \"cofferdam.internal\", with or without a port";
+    let remedy =
+        "write a host's name in small letters, such as \"cofferdam.internal\", with or without a port";
     Err(("this is no host name".to_owned(), remedy.to_owned()))
 }
 
@@ -73,9 +78,12 @@ mod tests {
 
     #[test]
     fn an_address_holds_no_user_no_query_and_no_other_scheme() {
-        for bad in
-            ["https://u@a.example", "https://u:canary@a.example", "https://a.example/?k=canary", "https://a.example/#x"]
-        {
+        for bad in [
+            "https://u@a.example",
+            "https://u:canary@a.example",
+            "https://a.example/?k=canary",
+            "https://a.example/#x",
+        ] {
             let (message, remedy) = base_url(bad, true).unwrap_err();
             assert!(!message.contains("canary") && !remedy.contains("canary"), "{bad}");
         }

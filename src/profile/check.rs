@@ -10,14 +10,14 @@ use serde::de::DeserializeOwned;
 use serde_json::Value as Schema;
 
 use super::document::{Document, Part};
-use super::key::{KeyPath, folded};
+use super::key::{KeyPath, folded, is_name};
 use super::layers::{Layers, Merged};
 use super::problem::{Problem, Severity};
 use super::shape::Shape;
 use super::{ManifestsOf, Profile, Source};
 use crate::broker::backends::{Backend, read_table};
 
-/// Checks a whole profile; the profile is there exactly where none of the problems is an error.
+/// Checks a whole profile: it is there where none of the problems is an error, and then they are its warnings.
 pub(super) fn check(
     source: &Source,
     document: &Document,
@@ -44,15 +44,19 @@ pub(super) fn check(
     check.paths(&vaults, &modules, manifests.as_ref());
 
     let mut problems = check.problems;
-    problems.sort_by(|a, b| (&a.place, &a.key, &a.message).cmp(&(&b.place, &b.key, &b.message)));
     let refused = problems.iter().any(|problem| problem.severity == Severity::Error);
+    if refused {
+        // What a refused profile makes look unused may only be misspelt.
+        problems.retain(|problem| problem.severity == Severity::Error);
+    }
+    problems.sort();
     let profile = (!refused).then(|| Profile {
         name: source.name.clone(),
         base_dir: source.base_dir.clone(),
         vaults,
         modules: modules.into_iter().map(|module| module.entry).collect(),
         server,
-        warnings: problems.clone(),
+        warnings: std::mem::take(&mut problems),
     });
     (profile, problems)
 }
@@ -67,13 +71,7 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    fn problem(
-        &mut self,
-        path: &KeyPath,
-        part: Part,
-        message: impl Into<String>,
-        remedy: impl Into<String>,
-    ) {
+    fn problem(&mut self, path: &KeyPath, part: Part, message: impl Into<String>, remedy: impl Into<String>) {
         self.report(Severity::Error, path, part, message.into(), remedy.into());
     }
 
@@ -129,7 +127,9 @@ impl Check<'_> {
         for table in ["vaults", "modules"] {
             let names = self.names(table);
             for (index, name) in names.iter().enumerate() {
-                if let Some(first) = names[..index].iter().find(|first| folded(first) == folded(name)) {
+                let alike =
+                    |first: &&String| is_name(first) && is_name(name) && folded(first) == folded(name);
+                if let Some(first) = names[..index].iter().find(alike) {
                     let message = format!("differs from `{}` only by `-` and `_`", first.escape_debug());
                     let path = KeyPath::of([table, name]);
                     self.problem(&path, Part::Key, message, "give it another name");

@@ -77,13 +77,26 @@ pub(super) fn is_name(name: &str) -> bool {
 /// a file's path or a variable's name instead.
 pub(super) fn looks_secret(key: &str) -> bool {
     const SECRET: [&str; 14] = [
-        "apikey", "bearer", "credential", "credentials", "passphrase", "passwd", "password", "pat", "pin", "private",
-        "pwd", "secret", "token", "tokens",
+        "apikey",
+        "bearer",
+        "credential",
+        "credentials",
+        "passphrase",
+        "passwd",
+        "password",
+        "pat",
+        "pin",
+        "private",
+        "pwd",
+        "secret",
+        "token",
+        "tokens",
     ];
     const INDIRECT: [&str; 5] = ["env", "file", "path", "ttl", "url"];
     let key = key.to_ascii_lowercase();
     let words = || key.split(['_', '-', '.']);
-    let secret = words().any(|word| SECRET.contains(&word)) || key.contains("api_key") || key.contains("api-key");
+    let secret =
+        words().any(|word| SECRET.contains(&word)) || key.contains("api_key") || key.contains("api-key");
     secret && !words().any(|word| INDIRECT.contains(&word))
 }
 

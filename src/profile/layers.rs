@@ -161,9 +161,11 @@ impl Layer {
             Origin::Environment(name) => Metadata::from(VARIABLE, Source::Custom(name.clone())),
             Origin::Flag(name) => Metadata::from(FLAG, Source::Custom(name.clone())),
         };
-        let nested = path.keys().iter().rev().fold(value, |value, key| {
-            Value::from(Dict::from([(key.clone(), value)]))
-        });
+        let nested = path
+            .keys()
+            .iter()
+            .rev()
+            .fold(value, |value, key| Value::from(Dict::from([(key.clone(), value)])));
         Self { metadata, values: nested.into_dict().unwrap_or_default() }
     }
 }
@@ -231,7 +233,10 @@ fn target<'s>(
                 }
                 (Some(near), _) => {
                     let near = near.to_ascii_uppercase().replace('-', "_");
-                    Refused::new("names no key of this profile", format!("did you mean `{variable}__{near}`?"))
+                    Refused::new(
+                        "names no key of this profile",
+                        format!("did you mean `{variable}__{near}`?"),
+                    )
                 }
                 (None, true) => Refused::new(
                     format!("names nothing that stands in the profile at `{path}`"),
@@ -259,7 +264,11 @@ fn open(schema: &Schema) -> Option<&Schema> {
 
 /// The known keys of a table, those of all its kinds together: which kind it is may depend on another variable.
 fn properties(schema: &Schema) -> Vec<String> {
-    let own = schema.get("properties").and_then(Schema::as_object).into_iter().flat_map(|keys| keys.keys().cloned());
+    let own = schema
+        .get("properties")
+        .and_then(Schema::as_object)
+        .into_iter()
+        .flat_map(|keys| keys.keys().cloned());
     let of_kinds = branches(schema).unwrap_or_default().iter().flat_map(properties);
     let mut keys: Vec<_> = own.chain(of_kinds).collect();
     keys.sort();

@@ -57,7 +57,11 @@ pub type ManifestsOf<'a> = &'a dyn Fn(Option<&Path>) -> Box<dyn KnownManifests>;
 /// # Errors
 ///
 /// Everything that is wrong with it.
-pub fn load(source: &Source, layers: &Layers, manifests_of: ManifestsOf<'_>) -> Result<Profile, ProfileError> {
+pub fn load(
+    source: &Source,
+    layers: &Layers,
+    manifests_of: ManifestsOf<'_>,
+) -> Result<Profile, ProfileError> {
     load_with(source, layers, ALL, manifests_of)
 }
 
@@ -69,8 +73,9 @@ fn load_with(
     manifests_of: ManifestsOf<'_>,
 ) -> Result<Profile, ProfileError> {
     let refused = |problems| ProfileError { profile: source.name.clone(), problems };
-    let document = document::Document::read(source.file.clone(), &source.text);
+    let mut document = document::Document::read(source.file.clone(), &source.text);
     if !document.readable {
+        document.problems.sort();
         return Err(refused(document.problems));
     }
     let schema = schema::of_backends(backends);

@@ -74,8 +74,8 @@ pub enum Severity {
     Warning,
 }
 
-/// One thing that is wrong with a profile. Never holds the value of a secret.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// One thing that is wrong with a profile. Never holds the value of a secret. Sorts by place.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Problem {
     /// Where it stands.
     #[serde(flatten)]

@@ -53,7 +53,7 @@ pub(super) fn of_backends(backends: &[Backend]) -> Value {
 /// A `[vaults.NAME]` table: the backend's own keys and the walls'.
 fn vault(backend: &Backend, generator: &mut SchemaGenerator) -> Option<Value> {
     let compiled = backend.compiled.as_ref()?;
-    let mut table = tidied((compiled.schema)(generator).to_value());
+    let mut own_keys = tidied((compiled.schema)(generator).to_value());
     let mut properties = Map::new();
     properties.insert(
         "backend".to_owned(),
@@ -61,16 +61,16 @@ fn vault(backend: &Backend, generator: &mut SchemaGenerator) -> Option<Value> {
     );
     let mut walls = table::<Walls>(generator);
     walls::bound(&mut walls);
-    for keys in [&mut table, &mut walls] {
+    for keys in [&mut own_keys, &mut walls] {
         if let Some(Value::Object(keys)) = keys.get_mut("properties").map(Value::take) {
             properties.extend(keys);
         }
     }
-    let own = table.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
+    let own = own_keys.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
     let required: Vec<_> = std::iter::once(json!("backend")).chain(own).collect();
     Some(json!({
         "title": format!("A vault with the backend {}", backend.name),
-        "description": table.get("description").cloned().unwrap_or_default(),
+        "description": own_keys.get("description").cloned().unwrap_or_default(),
         "type": "object",
         "additionalProperties": false,
         "required": required,

@@ -54,7 +54,11 @@ pub(super) struct Shape<'a> {
 
 impl<'a> Shape<'a> {
     /// Holds `values` against `schema`: what is right of them, and all that is wrong.
-    pub(super) fn check(values: &Dict, schema: &Schema, compiled_out: &'a [&'static str]) -> (Dict, Vec<Finding>) {
+    pub(super) fn check(
+        values: &Dict,
+        schema: &Schema,
+        compiled_out: &'a [&'static str],
+    ) -> (Dict, Vec<Finding>) {
         let mut shape = Shape { compiled_out, findings: Vec::new() };
         let values = shape.table(&KeyPath::default(), values, schema);
         (values, shape.findings)
@@ -70,9 +74,7 @@ impl<'a> Shape<'a> {
             (_, None) if constants(schema).is_empty() => Some(value.clone()),
             (Value::Dict(_, keys), Some("object")) => Some(Value::from(self.table(path, keys, schema))),
             (Value::Array(_, items), Some("array")) => self.list(path, items, schema),
-            (Value::String(_, text), Some("string")) => {
-                self.text(path, text, schema).then(|| value.clone())
-            }
+            (Value::String(_, text), Some("string")) => self.text(path, text, schema).then(|| value.clone()),
             (Value::Num(..), Some("integer")) if value.to_i128().is_some() && value.to_f64().is_none() => {
                 self.number(path, value.to_i128().unwrap_or_default(), schema).then(|| value.clone())
             }
@@ -131,8 +133,7 @@ impl<'a> Shape<'a> {
                 return None;
             }
             None => {
-                let misspelt =
-                    keys.keys().map(String::as_str).find(|key| nearest(key, [choice]).is_some());
+                let misspelt = keys.keys().map(String::as_str).find(|key| nearest(key, [choice]).is_some());
                 match misspelt {
                     Some(key) => {
                         let remedy = format!("did you mean `{choice}`?");
@@ -199,7 +200,8 @@ impl<'a> Shape<'a> {
         if looks_secret(key) && near.is_none_or(looks_secret_or_file) {
             let (message, remedy) = no_secrets(key, known.keys().map(String::as_str));
             self.found(place, Part::Key, message, remedy);
-            return None;
+            let by_file = format!("{key}_file");
+            return known.contains_key(&by_file).then_some(by_file);
         }
         let remedy = match near {
             Some(near) => format!("did you mean `{near}`?"),
@@ -232,7 +234,10 @@ impl<'a> Shape<'a> {
         if !constants.is_empty() && !constants.contains(&text) {
             let (message, remedy) = if path.looks_secret() {
                 let secret = "what stands here is not a choice, and a secret never stands in a profile";
-                (secret.to_owned(), format!("write one of: {}; or name a file in another key", listed(constants)))
+                (
+                    secret.to_owned(),
+                    format!("write one of: {}; or name a file in another key", listed(constants)),
+                )
             } else {
                 let message = format!("there is no such choice{}", shown(path, text));
                 (message, format!("write one of: {}", listed(constants)))
@@ -281,11 +286,13 @@ impl<'a> Shape<'a> {
 }
 
 const DURATION_WANTED: &str = "a duration with its unit in double quotes, such as \"30s\" or \"5m\"";
-const NAME_REMEDY: &str = "a name has up to 64 of `a-z`, `0-9`, `_` and `-`, and begins with a letter or a digit";
+const NAME_REMEDY: &str =
+    "a name has up to 64 of `a-z`, `0-9`, `_` and `-`, and begins with a letter or a digit";
 
 /// What is said of a key that would hold a secret, and what to do instead: message and remedy.
 pub(super) fn no_secrets<'k>(key: &str, known: impl IntoIterator<Item = &'k str>) -> (String, String) {
-    let message = "unknown key, and a secret never stands in a profile; its value was not looked at".to_owned();
+    let message =
+        "unknown key, and a secret never stands in a profile; its value was not looked at".to_owned();
     let by_file = format!("{key}_file");
     let remedy = if known.into_iter().any(|known| known == by_file) {
         format!("put it into a file of its own and name that: `{by_file}`")

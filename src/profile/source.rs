@@ -88,7 +88,8 @@ impl Source {
 /// The names that `--profile` takes, seen from the folder `here`: its own files, and the copies inside the binary.
 fn names(here: &Path) -> BTreeSet<String> {
     let entries = std::fs::read_dir(here.join("profiles")).into_iter().flatten().flatten();
-    let files = entries.filter_map(|entry| Some(entry.file_name().to_str()?.strip_suffix(".toml")?.to_owned()));
+    let files =
+        entries.filter_map(|entry| Some(entry.file_name().to_str()?.strip_suffix(".toml")?.to_owned()));
     files.chain(EMBEDDED.iter().map(|(name, _)| (*name).to_owned())).collect()
 }
 

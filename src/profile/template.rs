@@ -23,7 +23,8 @@ impl Template {
     pub(super) fn parse(text: &str) -> Result<Self, (String, String)> {
         let segments: Vec<_> = text.split('/').map(segment).collect::<Option<_>>().ok_or_else(|| {
             let message = "a segment of this path is neither a placeholder nor a name".to_owned();
-            let remedy = "put `{user}`, `{module}`, `{account}` and names of `a-z`, `0-9`, `_`, `-` between slashes";
+            let remedy =
+                "put `{user}`, `{module}`, `{account}` and names of `a-z`, `0-9`, `_`, `-` between slashes";
             (message, remedy.to_owned())
         })?;
         if !segments.contains(&Segment::Account) {
@@ -83,7 +84,8 @@ mod tests {
         assert_eq!(template.secret_path("github", "work"), None);
         let plain = Template::parse("{module}/{account}").unwrap();
         assert_eq!(plain.secret_path("github", "work").unwrap().as_str(), "github/work");
-        for bad in ["", "/{account}", "{account}/", "../{account}", "{vault}/{account}", "x{account}", "A/{account}"]
+        for bad in
+            ["", "/{account}", "{account}/", "../{account}", "{vault}/{account}", "x{account}", "A/{account}"]
         {
             let (message, _) = Template::parse(bad).unwrap_err();
             assert!(message.contains("a segment of this path"), "{bad}: {message}");

@@ -28,7 +28,11 @@ impl Check<'_> {
         let names = self.names("modules");
         if names.is_empty() {
             let remedy = "add a `[modules.NAME]` table with its `vault`";
-            self.warning(&KeyPath::of(["modules"]), "this profile has no modules, so there is nothing to call", remedy);
+            self.warning(
+                &KeyPath::of(["modules"]),
+                "this profile has no modules, so there is nothing to call",
+                remedy,
+            );
         }
         names.into_iter().filter_map(|name| self.module(name, &vaults, &known)).collect()
     }
@@ -77,7 +81,8 @@ impl Check<'_> {
             return;
         }
         let names = || known.iter().map(String::as_str);
-        let near = nearest(manifest, names()).map_or(String::new(), |near| format!("did you mean `{near}`? "));
+        let near =
+            nearest(manifest, names()).map_or(String::new(), |near| format!("did you mean `{near}`? "));
         if is_named {
             let remedy = format!("{near}There are: {}", listed(names()));
             self.problem(&path.child("manifest"), Part::Value, "there is no such manifest", remedy);
@@ -138,7 +143,8 @@ impl Check<'_> {
                 match taken.insert(secret, &entry.name) {
                     Some(other) if other != entry.name => {
                         // One service would be sent the credential of another.
-                        let message = format!("account `{}` reads the same secret as module `{other}`", account.name);
+                        let message =
+                            format!("account `{}` reads the same secret as module `{other}`", account.name);
                         self.problem(&path, Part::Value, message, "put `{module}` into the path");
                     }
                     _ => {}
@@ -160,7 +166,10 @@ impl Check<'_> {
                     self.problem(&path, Part::Value, message, "take `{user}` out, or name another vault");
                 }
                 let fields = manifests.credential_fields(&entry.manifest).unwrap_or_default();
-                let paths = entry.accounts.iter().filter_map(|account| template.secret_path(&entry.name, &account.name));
+                let paths = entry
+                    .accounts
+                    .iter()
+                    .filter_map(|account| template.secret_path(&entry.name, &account.name));
                 wanted.extend(paths.map(|path| (path, fields.clone())));
             }
             self.table_problems(&path, vault.settings.collisions(&wanted));

@@ -29,7 +29,12 @@ impl Check<'_> {
             self.problem(&path.child("admin_listen"), Part::Value, message, "give each its own port");
         }
         if table.modules_dir.as_ref().is_some_and(String::is_empty) {
-            self.problem(&path.child("modules_dir"), Part::Value, "is empty", "name a folder, or leave the key out");
+            self.problem(
+                &path.child("modules_dir"),
+                Part::Value,
+                "is empty",
+                "name a folder, or leave the key out",
+            );
         }
         let least = Bounds { least: Duration::from_millis(1), most: HOUR };
         let call_timeout = self.duration("call_timeout", &table.call_timeout, &least);
@@ -52,7 +57,12 @@ impl Check<'_> {
     fn socket(&mut self, key: &str, text: &str) -> SocketAddr {
         text.parse().unwrap_or_else(|_| {
             let remedy = "write an IP address and a port, such as \"127.0.0.1:7080\" or \"[::1]:7080\"";
-            self.problem(&KeyPath::of(["server", key]), Part::Value, "this is no address to listen on", remedy);
+            self.problem(
+                &KeyPath::of(["server", key]),
+                Part::Value,
+                "this is no address to listen on",
+                remedy,
+            );
             SocketAddr::from(([127, 0, 0, 1], 0))
         })
     }

@@ -1,6 +1,6 @@
 //! The `[vaults.NAME]` tables.
 
-use figment::value::Dict;
+use figment::value::{Dict, Value};
 
 use super::{Check, toml_table};
 use crate::broker::Walls;
@@ -44,14 +44,18 @@ impl Check<'_> {
         match (compiled.read)(toml_table(own.clone())) {
             Ok(settings) => Some(settings),
             Err(problems) => {
-                let stands = |problem: &ConfigProblem| {
-                    problem.key.split('.').next().is_some_and(|key| own.contains_key(key))
-                };
+                let own = Value::from(own);
+                let stands = |problem: &ConfigProblem| own.find_ref(&problem.key).is_some();
                 let told = problems.into_iter().filter(|problem| !reported || stands(problem)).collect();
                 self.table_problems(path, told);
                 if !self.is_reported(path) {
                     // A backend that refuses must say why; one that does not must still not be taken.
-                    self.problem(path, Part::Key, "these settings are refused", "compare them with the documents");
+                    self.problem(
+                        path,
+                        Part::Key,
+                        "these settings are refused",
+                        "compare them with the documents",
+                    );
                 }
                 None
             }
