@@ -4,7 +4,23 @@ use std::fmt;
 use std::sync::Arc;
 
 use cofferdam_vault::{BackendConfig, ConfigProblem, FieldName, SecretPath, Vault, VaultContext};
+use figment::error::Kind;
+use figment::value::Value;
 use schemars::{Schema, SchemaGenerator};
+use serde::de::DeserializeOwned;
+
+/// Every backend there is, those that were compiled out included, by name.
+pub const ALL: &[Backend] = &[Backend { name: "age", compiled: AGE }, Backend { name: "env", compiled: ENV }];
+
+#[cfg(feature = "age")]
+const AGE: Option<Compiled> = Some(Compiled::of::<cofferdam_vault_age::Config>());
+#[cfg(not(feature = "age"))]
+const AGE: Option<Compiled> = None;
+
+#[cfg(feature = "env")]
+const ENV: Option<Compiled> = Some(Compiled::of::<cofferdam_vault_env::Config>());
+#[cfg(not(feature = "env"))]
+const ENV: Option<Compiled> = None;
 
 /// A backend's settings, read and checked, that have yet to become a vault.
 ///
@@ -50,8 +66,81 @@ pub struct Backend {
 /// What a compiled-in backend can do with a profile's table.
 #[derive(Debug)]
 pub struct Compiled {
-    /// Reads a `[vaults.NAME]` table without the walls' keys.
+    /// Reads a `[vaults.NAME]` table without the walls' keys, and checks it; all problems at once.
     pub read: fn(toml::Table) -> Result<Box<dyn VaultSettings>, Vec<ConfigProblem>>,
     /// The JSON schema of the table.
     pub schema: fn(&mut SchemaGenerator) -> Schema,
+}
+
+impl Compiled {
+    /// What the backend with the settings `C` can do.
+    pub const fn of<C: BackendConfig>() -> Self {
+        Self { read: read::<C>, schema: SchemaGenerator::subschema_for::<C> }
+    }
+}
+
+fn read<C: BackendConfig>(table: toml::Table) -> Result<Box<dyn VaultSettings>, Vec<ConfigProblem>> {
+    let config: C = read_table(table)?;
+    let problems = config.problems();
+    if problems.is_empty() { Ok(Box::new(config)) } else { Err(problems) }
+}
+
+/// Deserialises a table, and tells every key that cannot be read, not only the first.
+///
+/// Serde stops at the first error. So the key that it names is taken out and the rest is tried again. No message repeats
+/// a value, but for what a type's own `Deserialize` says.
+pub(crate) fn read_table<T: DeserializeOwned>(table: toml::Table) -> Result<T, Vec<ConfigProblem>> {
+    let mut table = Value::serialize(table).map_err(|_| vec![unreadable("")])?;
+    let mut problems = Vec::new();
+    loop {
+        let error = match table.deserialize::<T>() {
+            Ok(read) if problems.is_empty() => return Ok(read),
+            Ok(_) => return Err(problems),
+            Err(error) => error,
+        };
+        // What is missing now may be what was taken out.
+        let missing = matches!(error.kind, Kind::MissingField(_));
+        if !missing || problems.is_empty() {
+            problems.push(unread(&error));
+        }
+        let removed = match (&mut table, error.path.first()) {
+            (Value::Dict(_, keys), Some(key)) => keys.remove(key).is_some(),
+            _ => false,
+        };
+        if !removed {
+            return Err(problems);
+        }
+    }
+}
+
+fn unread(error: &figment::Error) -> ConfigProblem {
+    let key = error.path.join(".");
+    let names = |names: &[&str]| format!("write one of: {}", names.join(", "));
+    match &error.kind {
+        Kind::Message(message) => ConfigProblem::new(key, message, "correct the value"),
+        Kind::InvalidType(_, expected) => {
+            ConfigProblem::new(key, "a value of another type is needed", format!("write {expected}"))
+        }
+        Kind::InvalidValue(_, expected) | Kind::InvalidLength(_, expected) => {
+            ConfigProblem::new(key, "this value is not allowed", format!("write {expected}"))
+        }
+        Kind::UnknownVariant(_, known) => ConfigProblem::new(key, "there is no such choice", names(known)),
+        Kind::UnknownField(field, known) => {
+            let key = error.path.iter().map(String::as_str).chain([field.as_str()]).collect::<Vec<_>>();
+            ConfigProblem::new(key.join("."), "unknown key", names(known))
+        }
+        Kind::MissingField(field) => {
+            let key = error.path.iter().map(String::as_str).chain([field.as_ref()]).collect::<Vec<_>>();
+            ConfigProblem::new(key.join("."), "this key is missing", "add it")
+        }
+        _ => unreadable(&key),
+    }
+}
+
+fn unreadable(key: &str) -> ConfigProblem {
+    ConfigProblem::new(
+        key,
+        "this value cannot be read",
+        "see `cofferdam profile schema` for what the key takes",
+    )
 }
