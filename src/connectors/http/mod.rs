@@ -1,24 +1,32 @@
 //! The `http` connector: a tool call becomes one HTTP request, and its answer something a model can act on.
 
+mod finding;
+mod page;
+mod request;
+mod settings;
+
 use std::time::Duration;
 
 use serde_json::Value;
 use tokio::time::Instant;
 
+pub use finding::Finding;
+pub use page::PageTable;
+pub use request::{BodyFormat, DeclaredArgument, RequestTable, RequestTemplate};
+pub use settings::{Arrays, ErrorsTable, HttpSettings, HttpTable, LimitsTable, RateLimitTable};
+
 use crate::broker::Credential;
 use crate::registry::{Account, Module, Tool};
-
-/// The `[http]` table of a manifest, checked.
-#[derive(Debug)]
-pub struct HttpSettings {}
-
-/// A tool's `request`, checked against the arguments it declares.
-#[derive(Debug)]
-pub struct RequestTemplate {}
 
 /// The connector: one pooled client for every module that speaks HTTP.
 #[derive(Debug)]
 pub struct HttpConnector {}
+
+impl Default for HttpConnector {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 /// One call of one tool.
 #[derive(Debug)]
@@ -50,7 +58,7 @@ pub struct Answer {
 pub enum Outcome {
     /// Nothing reached the service.
     NotSent,
-    /// The service refused: nothing happened.
+    /// Nothing happened: the service refused, or the tool only reads.
     Rejected,
     /// It may have happened.
     Unknown,
@@ -65,7 +73,14 @@ pub enum CallFailure {
         /// What the service said.
         message: String,
     },
-    /// An argument cannot be put where it belongs.
+    /// The vault's credential cannot be put on a request: a field is missing, or holds what a header cannot carry.
+    /// Nothing was sent; the model gets `credential_missing`.
+    #[error("{message}")]
+    CredentialUnusable {
+        /// Which field, and why; never its text.
+        message: String,
+    },
+    /// An argument cannot be put where it belongs. Nothing was sent.
     #[error("{message}")]
     InvalidArguments {
         /// Which one, and why.
@@ -116,6 +131,11 @@ pub enum CallFailure {
 }
 
 impl HttpConnector {
+    /// A connector without connections; touches nothing.
+    pub fn new() -> Self {
+        Self {}
+    }
+
     /// Sends one request with `credential` on it and answers what the service said.
     ///
     /// Dropping the future ends the request.
