@@ -26,7 +26,8 @@ pub struct Capabilities {
     pub write: bool,
     /// [`Vault::list`] works.
     pub list: bool,
-    /// Writes honour [`Expect::Absent`] and [`Expect::Version`] against every writer, other processes included.
+    /// Writes honour [`Expect::Absent`] and [`Expect::Version`] against every writer, other processes included, and
+    /// no version ever returns. Without it, they are held against what is there just before the write.
     pub cas: bool,
     /// The state before the current one can be read.
     pub previous: bool,
