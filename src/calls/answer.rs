@@ -30,7 +30,7 @@ impl CallAnswer {
     ///
     /// # Errors
     ///
-    /// `answer_too_large`. The call itself has succeeded then, so the outcome is `unknown`: it may have written.
+    /// `answer_too_large`. The call itself has succeeded then: a write may have happened, as the outcome says.
     pub(super) fn of(answer: Answer, tool: &Tool, full: bool) -> Result<Self, CallError> {
         let select = if full { None } else { tool.select.as_ref() };
         let result = match select {
@@ -49,12 +49,12 @@ impl CallAnswer {
         };
         let shape = serde_json::to_value(Shape { result, next: answer.next });
         let written = shape.and_then(|value| serde_json::to_string(&value).map(|text| Self { value, text }));
-        let Ok(answer) = written else { return Err(CallError::internal(Outcome::Unknown)) };
+        let Ok(answer) = written else { return Err(CallError::internal(Outcome::after_sending(tool.effects))) };
         if answer.text.len() > MAX_ANSWER_BYTES {
             let less = if full && tool.select.is_some() { "leave out `full`, or " } else { "" };
             return Err(CallError::new(
                 Code::AnswerTooLarge,
-                Outcome::Unknown,
+                Outcome::after_sending(tool.effects),
                 format!(
                     "The call succeeded, but its answer has {} KiB and only {} KiB may reach you. To get less, \
                      {less}use the tool's arguments that filter, or that set the page and its size.",

@@ -1,38 +1,31 @@
 //! What holds for every call, whatever fails inside: it ends in time, when it is told to, and with an answer.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use futures_util::FutureExt as _;
 use tokio::time::Instant;
 
 use super::{CallError, Code, Outcome};
 
-/// How far a call has come, for the outcome when it is ended from outside.
-#[derive(Debug, Default)]
-pub(super) struct Progress(AtomicU8);
+/// Whether a write may have happened by now, for the outcome of a call that is ended from outside.
+#[derive(Debug)]
+pub(super) struct Progress(Mutex<Outcome>);
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self(Mutex::new(Outcome::NotSent))
+    }
+}
 
 impl Progress {
-    const SENT: u8 = 1;
-    const REJECTED: u8 = 2;
-
-    /// Whether a write may have happened by now.
     pub(super) fn outcome(&self) -> Outcome {
-        match self.0.load(Ordering::Relaxed) {
-            Self::SENT => Outcome::Unknown,
-            Self::REJECTED => Outcome::Rejected,
-            _ => Outcome::NotSent,
-        }
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The request may be on its way from now on.
-    pub(super) fn sent(&self) {
-        self.0.store(Self::SENT, Ordering::Relaxed);
-    }
-
-    /// The service has refused it.
-    pub(super) fn rejected(&self) {
-        self.0.store(Self::REJECTED, Ordering::Relaxed);
+    /// What is known from now on.
+    pub(super) fn now(&self, outcome: Outcome) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = outcome;
     }
 }
 
@@ -74,7 +67,7 @@ mod tests {
     async fn a_panic_is_answered() {
         let progress = Progress::default();
         let steps = async {
-            progress.sent();
+            progress.now(Outcome::Unknown);
             panic!("a tool's fault")
         };
         let error = bounded::<()>(steps, &progress, soon(), pending()).await.unwrap_err();
@@ -94,7 +87,7 @@ mod tests {
     #[tokio::test]
     async fn a_call_ends_when_it_is_told_to() {
         let progress = Progress::default();
-        progress.rejected();
+        progress.now(Outcome::Rejected);
         let error = bounded::<()>(pending(), &progress, soon(), ready(())).await.unwrap_err();
         assert_eq!((error.code, error.outcome), (Code::Cancelled, Outcome::Rejected));
     }

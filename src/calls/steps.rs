@@ -67,13 +67,13 @@ impl Calls {
             self.broker.credential(caller, module, account, call.deadline).await.map_err(no_credential)?;
         let mut more = MORE_CREDENTIALS;
         loop {
-            progress.sent();
+            progress.now(Outcome::after_sending(call.tool.effects));
             let rejected = match self.connector.call(call, &credential).await {
                 Err(CallFailure::CredentialRejected { message }) => message,
                 Err(failure) => return Err(failed(call.tool, failure)),
                 Ok(answer) => return Ok(answer),
             };
-            progress.rejected();
+            progress.now(Outcome::Rejected);
             let another = match more {
                 0 => None,
                 _ => self
@@ -210,6 +210,7 @@ fn failed(tool: &Tool, failure: CallFailure) -> CallError {
         CallFailure::CredentialRejected { message } => {
             CallError::new(Code::CredentialRejected, Outcome::Rejected, message)
         }
+        CallFailure::CredentialUnusable { message } => CallError::not_sent(Code::CredentialMissing, message),
         CallFailure::InvalidArguments { message } => {
             CallError::not_sent(Code::InvalidArguments, message).with_schema(&tool.input_schema)
         }
