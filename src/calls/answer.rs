@@ -49,7 +49,9 @@ impl CallAnswer {
         };
         let shape = serde_json::to_value(Shape { result, next: answer.next });
         let written = shape.and_then(|value| serde_json::to_string(&value).map(|text| Self { value, text }));
-        let Ok(answer) = written else { return Err(CallError::internal(Outcome::after_sending(tool.effects))) };
+        let Ok(answer) = written else {
+            return Err(CallError::internal(Outcome::after_sending(tool.effects)));
+        };
         if answer.text.len() > MAX_ANSWER_BYTES {
             let less = if full && tool.select.is_some() { "leave out `full`, or " } else { "" };
             return Err(CallError::new(

@@ -30,7 +30,7 @@ use rmcp::{ErrorData, RoleServer, ServerHandler};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-pub use stdio::serve_stdio;
+pub use stdio::{serve_lines, serve_stdio};
 
 use crate::access::Caller;
 use crate::calls::{CallError, Calls, Outcome, names};

@@ -36,11 +36,15 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Where standard output breaks during the handshake. A client that goes before it has said a word is no error.
 pub async fn serve_stdio(handler: Handler, shutdown: CancellationToken, drain: Duration) -> io::Result<()> {
     let (input, output) = stdio_pipes();
-    serve(handler, input, output, shutdown, drain).await
+    serve_lines(handler, input, output, shutdown, drain).await
 }
 
 /// [`serve_stdio`] over any two streams.
-async fn serve<R, W>(
+///
+/// # Errors
+///
+/// As there.
+pub async fn serve_lines<R, W>(
     handler: Handler,
     input: R,
     output: W,

@@ -37,8 +37,7 @@ async fn a_call_is_answered_with_what_the_manifest_selects() {
 #[tokio::test]
 async fn full_is_the_whole_answer_without_the_credential_that_the_service_repeats() {
     let server = Setup::default().http().await;
-    let arguments =
-        json!({ "module": "desk", "tool": "get_item", "arguments": { "id": "a1" }, "account": "work", "full": true });
+    let arguments = json!({ "module": "desk", "tool": "get_item", "arguments": { "id": "a1" }, "account": "work", "full": true });
     let result = server.tool("call_module_tool", arguments).await;
     assert_eq!(result["structuredContent"]["result"]["title"], json!("A pen"), "{result}");
     assert!(result["structuredContent"]["result"]["you_sent"].is_string());
@@ -59,9 +58,7 @@ async fn a_read_uses_the_default_account_and_a_write_asks_which() {
 #[tokio::test]
 async fn what_is_not_there_is_named_with_what_is_near() {
     let server = Setup::default().http().await;
-    let call = |module: &str, tool: &str, account: &str| {
-        json!({ "module": module, "tool": tool, "account": account, "arguments": { "id": "1" } })
-    };
+    let call = |module: &str, tool: &str, account: &str| json!({ "module": module, "tool": tool, "account": account, "arguments": { "id": "1" } });
     let result = server.tool("call_module_tool", call("dsk", "get_item", "work")).await;
     assert_error(&result, "unknown_module", "not_sent", "Did you mean `desk`?");
     let result = server.tool("call_module_tool", call("desk", "get_itm", "work")).await;
@@ -136,7 +133,7 @@ async fn a_failing_service_is_an_upstream_error() {
 async fn an_answer_beyond_the_bound_says_how_to_get_less() {
     let server = Setup::default().http().await;
     let result = server.desk("big", json!({})).await;
-    assert_error(&result, "answer_too_large", "unknown", "100 KiB");
+    assert_error(&result, "answer_too_large", "rejected", "100 KiB");
 }
 
 #[tokio::test]
@@ -194,6 +191,9 @@ async fn get_module_schema_shows_modules_then_tools_then_what_fits_a_query() {
     assert!(first["input_schema"].is_object());
     for result in [all, desk, found] {
         let text = result.to_string();
-        assert!(!text.contains("desk-vault") && !text.contains("memory:") && !text.contains("127.0.0.1"), "{text}");
+        assert!(
+            !text.contains("desk-vault") && !text.contains("memory:") && !text.contains("127.0.0.1"),
+            "{text}"
+        );
     }
 }

@@ -21,14 +21,15 @@ async fn a_wrong_host_or_page_reaches_no_route() {
         requests.push(http.get(format!("http://{}/metrics", server.admin)));
         requests.into_iter().map(move |request| request.header(header, value))
     };
-    for (header, value) in
-        [("host", "evil.example"), ("origin", "https://evil.example"), ("origin", "null")]
+    for (header, value) in [("host", "evil.example"), ("origin", "https://evil.example"), ("origin", "null")]
     {
         for request in routes(header, value) {
             assert_eq!(status(request).await, 403, "{header}: {value}");
         }
     }
-    for (header, value) in [("host", "mcp.example"), ("host", "localhost:1"), ("origin", "https://app.example")] {
+    for (header, value) in
+        [("host", "mcp.example"), ("host", "localhost:1"), ("origin", "https://app.example")]
+    {
         for request in routes(header, value) {
             assert_eq!(status(request).await, 200, "{header}: {value}");
         }
@@ -106,7 +107,8 @@ async fn what_is_not_offered_is_not_found() {
         let answer: Value = within(server.post(method, params).send()).await.unwrap().json().await.unwrap();
         assert_eq!(answer["error"]["code"], json!(-32601), "{method}: {answer}");
     }
-    let params = json!({ "ref": { "type": "ref/prompt", "name": "x" }, "argument": { "name": "a", "value": "b" } });
+    let params =
+        json!({ "ref": { "type": "ref/prompt", "name": "x" }, "argument": { "name": "a", "value": "b" } });
     let answer: Value =
         within(server.post("completion/complete", params).send()).await.unwrap().json().await.unwrap();
     assert_eq!(answer["error"]["code"], json!(-32601), "{answer}");

@@ -11,11 +11,11 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use cofferdam::access::Caller;
 use cofferdam::broker::{Broker, ModuleBinding, VaultParts, Walls};
 use cofferdam::calls::Calls;
 use cofferdam::connectors::http::HttpConnector;
 use cofferdam::http::Server;
-use cofferdam::access::Caller;
 use cofferdam::profile::{AccountEntry, ModuleEntry, ServerSettings};
 use cofferdam::registry::Registry;
 use cofferdam_vault::testkit::{Faults, MemoryVault};
@@ -109,13 +109,22 @@ impl Service {
             refused: watch::Sender::new(0),
         };
         let routes = Router::new()
-            .route("/items/{id}", get(|Path(id): Path<String>, request: Request| async move {
-                let said = request.headers()["authorization"].to_str().unwrap().to_owned();
-                Json(json!({ "id": id, "title": "A pen", "you_sent": said }))
-            }))
-            .route("/items", axum::routing::post(|| async { (StatusCode::CREATED, Json(json!({ "id": 7 }))) }))
+            .route(
+                "/items/{id}",
+                get(|Path(id): Path<String>, request: Request| async move {
+                    let said = request.headers()["authorization"].to_str().unwrap().to_owned();
+                    Json(json!({ "id": id, "title": "A pen", "you_sent": said }))
+                }),
+            )
+            .route(
+                "/items",
+                axum::routing::post(|| async { (StatusCode::CREATED, Json(json!({ "id": 7 }))) }),
+            )
             .route("/big", get(|| async { Json(json!({ "text": "x".repeat(200 * 1024) })) }))
-            .route("/fail", get(|| async { (StatusCode::INTERNAL_SERVER_ERROR, Json(json!({ "message": "on fire" }))) }))
+            .route(
+                "/fail",
+                get(|| async { (StatusCode::INTERNAL_SERVER_ERROR, Json(json!({ "message": "on fire" }))) }),
+            )
             .route("/wait", get(wait))
             .with_state(service.clone())
             .layer(from_fn_with_state(service.clone(), authorize));
