@@ -129,3 +129,120 @@ impl Cache {
 fn absent(error: &VaultError) -> bool {
     error.kind() == ErrorKind::NotFound && error.scope() == Scope::Secret
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::advance;
+
+    use super::*;
+    use crate::broker::compartment::CompartmentState;
+    use crate::broker::compartment::testing::{Rig, SECOND};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_secret_is_read_again_when_its_time_is_over_and_not_before() {
+        let rig = Rig::new(Walls { cache_ttl: 10 * SECOND, ..Walls::default() });
+        rig.token().await.unwrap();
+        rig.memory.put("github/work", [("token", "two")]);
+        advance(10 * SECOND - Duration::from_millis(1)).await;
+        assert_eq!(rig.token().await.unwrap(), "one");
+        advance(Duration::from_millis(1)).await;
+        assert_eq!(rig.token().await.unwrap(), "two");
+        assert_eq!(rig.reads(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_ttl_of_zero_reads_each_time_and_still_bridges_an_outage() {
+        let rig = Rig::new(Walls { cache_ttl: Duration::ZERO, ..Walls::default() });
+        rig.token().await.unwrap();
+        rig.token().await.unwrap();
+        assert_eq!(rig.reads(), 2);
+        rig.give_up(ErrorKind::Unavailable).await;
+        assert_eq!(rig.token().await.unwrap(), "one");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_entries_keep_nothing() {
+        let rig = Rig::new(Walls { cache_entries: 0, ..Walls::default() });
+        rig.token().await.unwrap();
+        rig.token().await.unwrap();
+        assert_eq!(rig.reads(), 2);
+        rig.give_up(ErrorKind::Unavailable).await;
+        assert_eq!(rig.kind().await, Some(ErrorKind::Unavailable));
+        assert_eq!(rig.status().state, CompartmentState::Down);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_full_cache_lets_newcomers_in_and_stays_within_its_bound() {
+        let rig = Rig::new(Walls { cache_entries: 10, ..Walls::default() });
+        for n in 0..100 {
+            let at = format!("module/m{n}");
+            rig.memory.put(&at, [("token", "one")]);
+            rig.token_of(&at).await.unwrap();
+        }
+        let map = rig.compartment.cache.map.as_ref().unwrap();
+        map.run_pending_tasks();
+        assert_eq!(map.entry_count(), 10);
+        let reads = rig.reads();
+        rig.token_of("module/m99").await.unwrap();
+        assert_eq!(rig.reads(), reads, "the newest is in");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_absence_is_remembered_for_a_moment_and_a_refusal_is_not() {
+        let rig = Rig::new(Walls::default());
+        for _ in 0..3 {
+            assert_eq!(rig.token_of("github/absent").await.unwrap_err().kind(), ErrorKind::NotFound);
+        }
+        assert_eq!(rig.reads(), 1);
+        rig.memory.put("github/absent", [("token", "there")]);
+        advance(5 * SECOND).await;
+        assert_eq!(rig.token_of("github/absent").await.unwrap(), "there");
+
+        let rig = Rig::new(Walls { missing_ttl: Duration::ZERO, ..Walls::default() });
+        rig.token_of("github/absent").await.unwrap_err();
+        rig.memory.put("github/absent", [("token", "there")]);
+        assert_eq!(rig.token_of("github/absent").await.unwrap(), "there");
+
+        let rig = Rig::new(Walls::default());
+        rig.faults.once(
+            cofferdam_vault::testkit::Calls::Reads,
+            cofferdam_vault::testkit::Fault::secret(ErrorKind::Denied),
+        );
+        assert_eq!(rig.kind().await, Some(ErrorKind::Denied));
+        assert_eq!(rig.token().await.unwrap(), "one");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_vault_has_taken_back_is_never_served_again() {
+        for kind in [ErrorKind::NotFound, ErrorKind::Denied] {
+            let rig = Rig::new(Walls::default());
+            rig.token().await.unwrap();
+            advance(Duration::from_secs(5 * 60)).await;
+            rig.faults
+                .once(cofferdam_vault::testkit::Calls::Reads, cofferdam_vault::testkit::Fault::secret(kind));
+            assert_eq!(rig.kind().await, Some(kind));
+            rig.give_up(ErrorKind::Unavailable).await;
+            advance(5 * SECOND).await;
+            assert_eq!(rig.kind().await, Some(ErrorKind::Unavailable));
+            assert_eq!(rig.status().state, CompartmentState::Down, "{kind}: there is nothing left to serve");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_secret_is_never_served_past_its_own_expiry() {
+        let rig = Rig::new(Walls::default());
+        rig.memory.set_valid_for(Some(20 * SECOND));
+        rig.token().await.unwrap();
+        rig.give_up(ErrorKind::Unavailable).await;
+        let given_up = rig.status();
+        assert_eq!(given_up.state, CompartmentState::Degraded);
+        advance(20 * SECOND - Duration::from_millis(1)).await;
+        rig.token().await.unwrap();
+        advance(Duration::from_millis(1)).await;
+        assert_eq!(rig.kind().await, Some(ErrorKind::Unavailable));
+        let status = rig.status();
+        assert_eq!(status.state, CompartmentState::Down);
+        let since = status.since.duration_since(given_up.since).unwrap();
+        assert!(since <= 20 * SECOND && since > 10 * SECOND, "down since it could serve nothing: {since:?}");
+    }
+}

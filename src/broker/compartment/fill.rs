@@ -125,3 +125,118 @@ impl Running {
         self.registered.get(&registration.wanted).is_some_and(|(number, _)| *number == registration.number)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use cofferdam_vault::testkit::{Calls, Fault};
+    use tokio::time::advance;
+
+    use super::*;
+    use crate::broker::compartment::testing::{Rig, SECOND, patient, settle, text};
+    use crate::broker::compartment::{Walls, deadline::wait};
+
+    fn wide() -> Walls {
+        Walls { max_waiting: 20_000, ..Walls::default() }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn ten_thousand_callers_who_miss_at_once_make_one_read() {
+        let rig = Rig::new(wide());
+        rig.faults.set(Calls::Reads, Fault::Delay(SECOND));
+        let answers = rig.crowd(10_000).await;
+        assert_eq!(answers.len(), 10_000);
+        assert!(answers.iter().all(|answer| answer.as_deref() == Ok("one")));
+        assert_eq!(rig.reads(), 1);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn on_many_threads_too_there_is_one_read() {
+        for _ in 0..20 {
+            let rig = Rig::new(wide());
+            assert!(rig.crowd(1_000).await.iter().all(Result::is_ok));
+            assert_eq!(rig.reads(), 1);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dropped_caller_takes_nobody_with_it_not_even_the_first() {
+        let rig = Rig::new(wide());
+        rig.faults.set(Calls::Reads, Fault::Delay(SECOND));
+        let compartment = Arc::clone(&rig.compartment);
+        let first = tokio::spawn(async move {
+            compartment.resolve(&Rig::wanted("github/work"), patient()).await.map(|_| ())
+        });
+        settle().await;
+        assert_eq!(rig.reads(), 1, "the first one's read is under way");
+        let (answers, ()) = tokio::join!(rig.crowd(1_000), async {
+            settle().await;
+            first.abort();
+        });
+        assert!(first.await.unwrap_err().is_cancelled());
+        assert!(answers.iter().all(|answer| answer.as_deref() == Ok("one")));
+        assert_eq!(rig.reads(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_fill_that_nobody_waits_for_still_fills_the_cache() {
+        let rig = Rig::new(wide());
+        rig.faults.set(Calls::Reads, Fault::Delay(SECOND));
+        let hurry = Instant::now() + SECOND / 2;
+        rig.compartment.resolve(&Rig::wanted("github/work"), hurry).await.unwrap_err();
+        advance(SECOND).await;
+        settle().await;
+        assert_eq!(rig.token().await.unwrap(), "one");
+        assert_eq!(rig.reads(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn fills_that_were_left_alone_are_bounded() {
+        let rig = Rig::new(Walls { max_waiting: 3, ..Walls::default() });
+        rig.faults.set(Calls::Reads, Fault::Hang);
+        for n in 0..10 {
+            let wanted = Rig::wanted(&format!("module/m{n}"));
+            let now = Instant::now();
+            let error = rig.compartment.resolve(&wanted, now).await.unwrap_err();
+            assert_eq!(error.message().starts_with("queue full"), n >= 3, "{n}: {error}");
+        }
+        settle().await;
+        assert_eq!(rig.reads(), 3);
+        advance(Duration::from_secs(10)).await;
+        settle().await;
+        assert_eq!(rig.compartment.fills.lock().count, 0, "each ended by itself");
+        assert!(rig.compartment.fills.lock().registered.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_older_read_never_overwrites_what_a_newer_one_found() {
+        let rig = Rig::new(Walls::default());
+        let wanted = Rig::wanted("github/work");
+        // The answer of the older read is on its way when the secret changes.
+        rig.faults.once(Calls::Reads, Fault::Delay(SECOND));
+        let older = rig.compartment.fill(&wanted).unwrap();
+        settle().await;
+        rig.faults.once(Calls::Reads, Fault::secret(cofferdam_vault::ErrorKind::NotFound));
+        let newer = rig.compartment.fill_anew(&wanted).unwrap();
+        assert!(wait(newer, patient()).await.unwrap().is_err(), "the secret is gone");
+        let late = wait(older, patient()).await.unwrap().unwrap();
+        assert_eq!(text(&late.credential), "one", "those who waited for it get it");
+        settle().await;
+        assert_eq!(rig.kind().await, Some(cofferdam_vault::ErrorKind::NotFound), "the cache does not");
+        assert_eq!(rig.reads(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_misses_while_two_reads_run_joins_the_newer() {
+        let rig = Rig::new(Walls::default());
+        let wanted = Rig::wanted("github/work");
+        rig.faults.set(Calls::Reads, Fault::Delay(SECOND));
+        let _older = rig.compartment.fill(&wanted).unwrap();
+        advance(SECOND / 2).await;
+        let _newer = rig.compartment.fill_anew(&wanted).unwrap();
+        let start = Instant::now();
+        assert_eq!(rig.token().await.unwrap(), "one");
+        assert_eq!((rig.reads(), start.elapsed()), (2, SECOND));
+    }
+}

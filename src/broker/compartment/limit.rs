@@ -52,6 +52,14 @@ impl Limit {
 }
 
 #[cfg(test)]
+impl Limit {
+    /// How many permits are here.
+    pub(super) fn free(&self) -> usize {
+        self.permits.available_permits()
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use std::future::{pending, ready};
     use std::time::Duration;

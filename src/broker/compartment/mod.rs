@@ -51,6 +51,10 @@ mod probe;
 mod reject;
 mod retry;
 mod state;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 mod walls;
 mod wanted;
 
@@ -111,7 +115,7 @@ impl Compartment {
             room: WaitingRoom::new(walls.max_waiting),
             cache: Cache::new(&walls),
             fills: Fills::default(),
-            retry: Retry::new(walls.retries, vault.info().capabilities.dynamic, jitter),
+            retry: Retry::new(walls.retries, jitter),
             breaker: Breaker::new(walls.breaker.clone()),
             limit: Limit::new(walls.max_in_flight),
             attempt: Attempt::new(walls.attempt_timeout.min(walls.deadline)),
@@ -159,8 +163,9 @@ impl Compartment {
     /// The inner walls: fill deadline, retry, and around each attempt the breaker and the limit.
     async fn read(self: &Arc<Self>, wanted: &Wanted, stage: Stage) -> Result<Secret, VaultError> {
         let deadline = later(Instant::now(), self.walls.deadline);
+        let leases = self.vault.creates_lease(&wanted.path);
         self.retry
-            .run(deadline, || async move {
+            .run(deadline, leases, || async move {
                 self.breaker.admit()?;
                 let permit = self.limit.enter(deadline, self.breaker.opened()).await?;
                 let pass = self.breaker.admit()?;
@@ -201,7 +206,7 @@ impl Compartment {
         if timeout(self.walls.deadline / 2, self.tasks.wait()).await.is_err() {
             tracing::warn!(vault = %self.name, "closing with reads still running");
         }
-        if timeout_at(end, attempt::guarded(self.vault.close())).await.is_err() {
+        if timeout_at(end, attempt::guarded(async { self.vault.close().await })).await.is_err() {
             tracing::warn!(vault = %self.name, "the vault did not close in time");
         }
     }

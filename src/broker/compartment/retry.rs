@@ -32,22 +32,21 @@ pub(super) enum Failure {
 #[derive(Debug)]
 pub(super) struct Retry {
     retries: u32,
-    /// Whether a read may create a lease.
-    leases: bool,
     jitter: Jitter,
 }
 
 impl Retry {
-    /// At most `retries` more attempts after the first. `leases` says that a read may create one.
-    pub(super) fn new(retries: u32, leases: bool, jitter: Jitter) -> Self {
-        Self { retries, leases, jitter }
+    /// At most `retries` more attempts after the first.
+    pub(super) fn new(retries: u32, jitter: Jitter) -> Self {
+        Self { retries, jitter }
     }
 
     /// The first success of `attempt`, or the last failure. No pause ends past `deadline`: where it would, the failure
-    /// is answered at once, with the pause that the vault asked for.
+    /// is answered at once, with the pause that the vault asked for. `leases` says that an attempt may create a lease.
     pub(super) async fn run<T, F: Future<Output = Result<T, Failure>>>(
         &self,
         deadline: Instant,
+        leases: bool,
         mut attempt: impl FnMut() -> F,
     ) -> Result<T, VaultError> {
         let mut login_renewed = false;
@@ -58,7 +57,7 @@ impl Retry {
                 Err(Failure::Refused(error)) => return Err(error),
                 Err(Failure::Vault(error)) => error,
             };
-            if made >= self.retries || self.may_have_leased(&error) {
+            if made >= self.retries || (leases && may_have_leased(&error)) {
                 return Err(error);
             }
             let pause = match error.retry() {
@@ -86,12 +85,12 @@ impl Retry {
     fn backoff(&self, made: u32) -> Duration {
         BASE.saturating_mul(2_u32.saturating_pow(made)).min(CAP).mul_f64((self.jitter)())
     }
+}
 
-    /// Whether the attempt may have created a lease that we know nothing of: a second one would leave it behind,
-    /// unseen, for as long as it lasts. Only silence and a lost connection leave that open.
-    fn may_have_leased(&self, error: &VaultError) -> bool {
-        self.leases && matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Unavailable)
-    }
+/// Whether an attempt that creates leases may have created one that we know nothing of: a second one would leave it
+/// behind, unseen, for as long as it lasts. Only silence and a lost connection leave that open.
+fn may_have_leased(error: &VaultError) -> bool {
+    matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Unavailable)
 }
 
 #[cfg(test)]
@@ -117,7 +116,7 @@ mod tests {
         let errors = RefCell::new(errors.into_iter());
         let begun = RefCell::new(Vec::new());
         let answer = retry
-            .run(start + Duration::from_millis(deadline_ms), || {
+            .run(start + Duration::from_millis(deadline_ms), false, || {
                 begun.borrow_mut().push(start.elapsed().as_millis() as u64);
                 let failure = errors.borrow_mut().next();
                 async { failure.map_or(Ok(()), |error| Err(Failure::Vault(error))) }
@@ -129,7 +128,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_vault_out_of_reach_is_tried_again_with_growing_pauses() {
         let errors = vec![vault(ErrorKind::Unavailable); 6];
-        let (answer, begun) = run(Retry::new(6, false, FULL), 60_000, errors).await;
+        let (answer, begun) = run(Retry::new(6, FULL), 60_000, errors).await;
         assert_eq!(answer, Ok(()));
         assert_eq!(begun, [0, 100, 300, 700, 1500, 2500, 3500]);
     }
@@ -138,7 +137,7 @@ mod tests {
     async fn no_more_attempts_are_made_than_allowed() {
         for retries in [0, 1, 2] {
             let errors = vec![vault(ErrorKind::Timeout); 9];
-            let (answer, begun) = run(Retry::new(retries, false, FULL), 60_000, errors).await;
+            let (answer, begun) = run(Retry::new(retries, FULL), 60_000, errors).await;
             assert_eq!(answer, Err(ErrorKind::Timeout));
             assert_eq!(begun.len(), retries as usize + 1);
         }
@@ -155,7 +154,7 @@ mod tests {
         ];
         for error in hopeless {
             let kind = error.kind();
-            let (answer, begun) = run(Retry::new(2, false, FULL), 60_000, vec![error]).await;
+            let (answer, begun) = run(Retry::new(2, FULL), 60_000, vec![error]).await;
             assert_eq!((answer, begun.len()), (Err(kind), 1));
         }
     }
@@ -163,11 +162,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_login_is_renewed_once_and_at_once() {
         let refused = || vault(ErrorKind::Unauthenticated);
-        let (answer, begun) = run(Retry::new(2, false, FULL), 60_000, vec![refused()]).await;
+        let (answer, begun) = run(Retry::new(2, FULL), 60_000, vec![refused()]).await;
         assert_eq!((answer, begun), (Ok(()), vec![0, 0]));
-        let (answer, begun) = run(Retry::new(2, false, FULL), 60_000, vec![refused(), refused()]).await;
+        let (answer, begun) = run(Retry::new(2, FULL), 60_000, vec![refused(), refused()]).await;
         assert_eq!((answer, begun), (Err(ErrorKind::Unauthenticated), vec![0, 0]));
-        let (_, begun) = run(Retry::new(0, false, FULL), 60_000, vec![refused()]).await;
+        let (_, begun) = run(Retry::new(0, FULL), 60_000, vec![refused()]).await;
         assert_eq!(begun, [0]);
     }
 
@@ -175,7 +174,7 @@ mod tests {
     async fn a_busy_vault_is_left_alone_for_as_long_as_it_asks() {
         let busy = |pause| vault(ErrorKind::Throttled).with_retry_after(pause);
         let (answer, begun) =
-            run(Retry::new(2, false, FULL), 5000, vec![busy(Some(Duration::from_secs(2))), busy(None)]).await;
+            run(Retry::new(2, FULL), 5000, vec![busy(Some(Duration::from_secs(2))), busy(None)]).await;
         assert_eq!((answer, begun), (Ok(()), vec![0, 2100, 2300]));
     }
 
@@ -184,8 +183,10 @@ mod tests {
         let start = Instant::now();
         let asked = Some(Duration::from_secs(30));
         let busy = vault(ErrorKind::Throttled).with_retry_after(asked);
-        let error = Retry::new(2, false, FULL)
-            .run(start + Duration::from_secs(5), || async { Err::<(), _>(Failure::Vault(busy.clone())) })
+        let error = Retry::new(2, FULL)
+            .run(start + Duration::from_secs(5), false, || async {
+                Err::<(), _>(Failure::Vault(busy.clone()))
+            })
             .await
             .unwrap_err();
         assert_eq!(error.retry_after(), asked);
@@ -201,16 +202,22 @@ mod tests {
             (ErrorKind::Unauthenticated, 2),
             (ErrorKind::Throttled, 2),
         ] {
-            let (_, begun) = run(Retry::new(2, true, FULL), 60_000, vec![vault(kind)]).await;
-            assert_eq!(begun.len(), attempts, "{kind}");
+            let made = Cell::new(0);
+            let answer = Retry::new(1, FULL)
+                .run(Instant::now() + Duration::from_secs(5), true, || {
+                    made.set(made.get() + 1);
+                    async { Err::<(), _>(Failure::Vault(vault(kind))) }
+                })
+                .await;
+            assert_eq!((answer.unwrap_err().kind(), made.get()), (kind, attempts));
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_wall_that_refuses_is_not_asked_again() {
         let asked = Cell::new(0);
-        let answer = Retry::new(2, false, FULL)
-            .run(Instant::now() + Duration::from_secs(5), || {
+        let answer = Retry::new(2, FULL)
+            .run(Instant::now() + Duration::from_secs(5), false, || {
                 asked.set(asked.get() + 1);
                 async { Err::<(), _>(Failure::Refused(vault(ErrorKind::Unavailable))) }
             })
