@@ -23,7 +23,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// What is known once a request is on its way and no refusal came back.
-    pub(super) fn after_sending(effects: Effects) -> Self {
+    pub(crate) fn after_sending(effects: Effects) -> Self {
         match effects.side_effect {
             SideEffect::None => Self::Rejected,
             SideEffect::Write | SideEffect::Destructive => Self::Unknown,
