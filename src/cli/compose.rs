@@ -65,8 +65,7 @@ impl Composed {
         let bindings = profile.modules.iter().filter_map(|entry| binding(entry, &registry)).collect();
         let prompt = (person == Person::AtTheTerminal).then(|| Arc::new(Terminal) as Arc<dyn Prompt>);
         let base_dir = &profile.base_dir;
-        let vaults =
-            profile.vaults.into_iter().map(|entry| vault(entry, base_dir, prompt.clone())).collect();
+        let vaults = profile.vaults.into_iter().map(|entry| vault(entry, base_dir, prompt.clone())).collect();
         let broker = Arc::new(Broker::new(vaults, bindings));
         let calls = Calls::new(registry, broker, HttpConnector::new(), profile.server.max_calls);
         Ok(Self {

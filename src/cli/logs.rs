@@ -37,7 +37,9 @@ pub(crate) fn start(format: LogFormat, default: LevelFilter) {
     let filter = filter.and(filter_fn(no_wire_details));
     let to_stderr = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let layer = match format {
-        LogFormat::Text => to_stderr.with_ansi(colour_on_stderr()).with_target(false).with_filter(filter).boxed(),
+        LogFormat::Text => {
+            to_stderr.with_ansi(colour_on_stderr()).with_target(false).with_filter(filter).boxed()
+        }
         LogFormat::Json => to_stderr.json().flatten_event(true).with_filter(filter).boxed(),
     };
     // Someone else's subscriber (a test's) stays.

@@ -96,7 +96,8 @@ fn show(composed: &Composed, name: &str, output: Output) -> Result<Exit, Failure
         output.document(&document);
         return Ok(Exit::Good);
     }
-    output.line(format_args!("{} ({} {})\n{}", module.name, module.title, module.version, module.description));
+    output
+        .line(format_args!("{} ({} {})\n{}", module.name, module.title, module.version, module.description));
     output.line(format_args!("accounts: {}", account_names(module).join(", ")));
     if let Some(vault) = vault {
         let reason = vault.reason.map(|reason| format!(": {reason}")).unwrap_or_default();

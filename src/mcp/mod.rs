@@ -156,8 +156,10 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         let caller = self.caller(&context)?;
-        let tools = guarded(|| tools::described(&self.calls.registry().modules(&caller)))
-            .ok_or_else(|| ErrorData::internal_error("the tools could not be listed", None))?;
+        let tools = guarded(|| {
+            tools::described(&self.calls.registry().modules(&caller).cloned().collect::<Vec<_>>())
+        })
+        .ok_or_else(|| ErrorData::internal_error("the tools could not be listed", None))?;
         Ok(ListToolsResult::with_all_items(tools)
             .with_ttl_ms(TOOLS_TTL_MS)
             .with_cache_scope(CacheScope::Private))

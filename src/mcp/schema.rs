@@ -38,7 +38,7 @@ pub(super) fn answer(
         ),
     };
     Ok(match (module, &request.query) {
-        (None, None) => modules(calls, &calls.registry().modules(caller)),
+        (None, None) => modules(calls, &calls.registry().modules(caller).cloned().collect::<Vec<_>>()),
         (Some(module), None) => tools(&module, &module.tools),
         (Some(module), Some(query)) => {
             let mut found = calls.registry().search(caller, query, LOOKED_AT);

@@ -25,7 +25,9 @@ fn a_good_profile_ends_with_0() {
 fn a_wrong_profile_shows_every_problem_at_once_and_ends_with_2() {
     let site = Site::new(THREE_PROBLEMS);
     let ended = site.run(&["profile", "check"]).expect(2);
-    for (place, word) in [("site.toml:3", "agee"), ("site.toml:8", "attempt_timeout"), ("site.toml:11", "variable")] {
+    for (place, word) in
+        [("site.toml:3", "agee"), ("site.toml:8", "attempt_timeout"), ("site.toml:11", "variable")]
+    {
         assert!(ended.stderr.contains(place) && ended.stderr.contains(word), "{place}: {}", ended.stderr);
     }
     // The same for any other command: none goes on with half a profile.
@@ -37,7 +39,10 @@ fn a_wrong_profile_shows_every_problem_at_once_and_ends_with_2() {
 fn a_wrong_profile_is_told_to_programs_as_json() {
     let problems = Site::new(THREE_PROBLEMS).run(&["profile", "check", "--json"]).expect(2).json();
     let lines: Vec<_> = problems["problems"].as_array().unwrap().iter().map(|p| p["line"].as_u64()).collect();
-    assert!(lines.contains(&Some(3)) && lines.contains(&Some(8)) && lines.contains(&Some(11)), "{problems:#}");
+    assert!(
+        lines.contains(&Some(3)) && lines.contains(&Some(8)) && lines.contains(&Some(11)),
+        "{problems:#}"
+    );
 }
 
 #[test]

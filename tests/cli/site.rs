@@ -86,9 +86,7 @@ impl Site {
 
     /// Lets both manifests call the service at `base_url`.
     pub fn serve_from(&self, base_url: &str) {
-        for (name, credential) in
-            [("notes", "kind = \"basic\""), ("tickets", "kind = \"bearer\"")]
-        {
+        for (name, credential) in [("notes", "kind = \"basic\""), ("tickets", "kind = \"bearer\"")] {
             let manifest = format!(
                 r#"format = 1
 name = "{name}"

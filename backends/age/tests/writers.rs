@@ -69,7 +69,8 @@ fn start_writer(folder: &Path, adds: bool) -> Child {
 }
 
 async fn round_in(vault: &dyn Vault) -> u64 {
-    let secret = vault.read(&path("a/rounds"), &[field("token"), field("filler")], Stage::Current).await.unwrap();
+    let secret =
+        vault.read(&path("a/rounds"), &[field("token"), field("filler")], Stage::Current).await.unwrap();
     let round = secret.expose(&field("token")).unwrap().parse().unwrap();
     assert!(secret.expose(&field("filler")) == Some(&*filler(round)), "round {round} is not whole");
     round
@@ -107,7 +108,10 @@ fn wait_for_a_temporary_file(folder: &Path) {
 fn assert_no_canary(folder: &Path) {
     for entry in fs::read_dir(folder).unwrap() {
         let bytes = fs::read(entry.unwrap().path()).unwrap();
-        assert!(!bytes.windows(CANARY.len()).any(|window| window == CANARY.as_bytes()), "plaintext is on the disk");
+        assert!(
+            !bytes.windows(CANARY.len()).any(|window| window == CANARY.as_bytes()),
+            "plaintext is on the disk"
+        );
     }
 }
 
@@ -134,9 +138,16 @@ async fn a_killed_writer_leaves_the_old_or_the_new_content() {
         writer.wait().unwrap();
 
         let hit = u32::from(!leftovers(site.folder()).is_empty());
-        if aimed { hits_aimed += hit } else { hits_at_random += hit }
+        if aimed {
+            hits_aimed += hit
+        } else {
+            hits_at_random += hit
+        }
         let now = round_in(&*vault).await;
-        assert!(now > round, "kill {kill}: round {now} came after round {round}, and at least one was written");
+        assert!(
+            now > round,
+            "kill {kill}: round {now} came after round {round}, and at least one was written"
+        );
         assert_eq!(token(&*vault, "a/neighbour").await.unwrap(), "untouched");
         if kill % 25 == 0 {
             assert!(site.decrypt().contains(&filler(now)), "the real age reads it too");
@@ -154,7 +165,11 @@ async fn a_killed_writer_leaves_the_old_or_the_new_content() {
 
     assert_no_canary(site.folder());
     set(&*vault, "a/neighbour", "touched").await.unwrap();
-    assert_eq!(leftovers(site.folder()), Vec::<String>::new(), "the next writer removes what killed ones left");
+    assert_eq!(
+        leftovers(site.folder()),
+        Vec::<String>::new(),
+        "the next writer removes what killed ones left"
+    );
 }
 
 #[tokio::test]

@@ -61,9 +61,11 @@ impl Agent {
         };
         let call = CallToolRequestParams::new("call_module_tool").with_arguments(arguments);
         let result = self.client.call_tool(call).await.map_err(|error| format!("the call broke: {error}"))?;
-        let raw = serde_json::to_string(&result).map_err(|error| format!("the answer is no JSON: {error}"))?;
+        let raw =
+            serde_json::to_string(&result).map_err(|error| format!("the answer is no JSON: {error}"))?;
         let code = result.structured_content.as_ref().and_then(|s| s.pointer("/error/code")?.as_str());
-        let error = (result.is_error == Some(true)).then(|| code.unwrap_or("error without a code").to_owned());
+        let error =
+            (result.is_error == Some(true)).then(|| code.unwrap_or("error without a code").to_owned());
         Ok(Seen { raw, error })
     }
 

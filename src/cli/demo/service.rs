@@ -24,9 +24,8 @@ pub(super) struct Tokens {
 impl Tokens {
     /// Two new ones: 32 letters and digits each, from the thread's generator; they open nothing but this demo.
     pub(super) fn new() -> Self {
-        let token = || -> SecretString {
-            (0..32).map(|_| fastrand::alphanumeric()).collect::<String>().into()
-        };
+        let token =
+            || -> SecretString { (0..32).map(|_| fastrand::alphanumeric()).collect::<String>().into() };
         Self { tickets: token(), notes: token() }
     }
 

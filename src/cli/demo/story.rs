@@ -97,7 +97,12 @@ async fn play(agent: &Agent, world: &World, tokens: &Tokens) -> Result<Vec<Step>
     let broken = world.break_notes().map_err(|error| world_failure(&error))?;
     let both = Both::ask(agent).await?;
     let kept = both.tickets.error.is_none() && both.notes.error.as_deref() == Some("module_unavailable");
-    steps.push(both.step("break the age vault, call both", "only notes goes dark, and says so", kept, started));
+    steps.push(both.step(
+        "break the age vault, call both",
+        "only notes goes dark, and says so",
+        kept,
+        started,
+    ));
     seen.push(both);
 
     let started = Instant::now();
@@ -115,9 +120,8 @@ async fn play(agent: &Agent, world: &World, tokens: &Tokens) -> Result<Vec<Step>
     seen.push(both);
 
     let started = Instant::now();
-    let leaks_in = |side: fn(&Both) -> &Seen| {
-        seen.iter().filter(|both| tokens.leak_in(&side(both).raw)).count()
-    };
+    let leaks_in =
+        |side: fn(&Both) -> &Seen| seen.iter().filter(|both| tokens.leak_in(&side(both).raw)).count();
     let (in_tickets, in_notes) = (leaks_in(|both| &both.tickets), leaks_in(|both| &both.notes));
     steps.push(Step {
         done: "search every answer for the tokens",

@@ -1,7 +1,7 @@
 //! What the demo makes on the spot, in a folder that goes away with it: a profile, two manifests, two vaults.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::{fs, io};
 
 use cofferdam_vault::ExposeSecret as _;
@@ -116,11 +116,6 @@ impl World {
     /// What the file system answers.
     pub(super) fn remove(self) -> io::Result<()> {
         self.folder.close()
-    }
-
-    /// The folder.
-    pub(super) fn path(&self) -> &Path {
-        self.folder.path()
     }
 }
 

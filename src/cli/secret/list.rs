@@ -60,9 +60,13 @@ pub(super) async fn run(composed: &Composed, args: ListArgs, output: Output) -> 
         ));
     }
     let mut rows = Vec::new();
-    for module in registry.modules(&caller).filter(|m| args.module.as_ref().is_none_or(|name| *name == m.name)) {
+    for module in
+        registry.modules(&caller).filter(|m| args.module.as_ref().is_none_or(|name| *name == m.name))
+    {
         for account in &module.accounts {
-            rows.push(row(&Place::in_module(composed, module, &account.name)?, &module.name, &account.name).await);
+            rows.push(
+                row(&Place::in_module(composed, module, &account.name)?, &module.name, &account.name).await,
+            );
         }
     }
     let exit = if rows.iter().all(|row| row.state == State::Present) { Exit::Good } else { Exit::Bad };
@@ -94,5 +98,12 @@ async fn row(place: &Place, module: &str, account: &str) -> Row {
                 (state, None, Some(error.message().to_owned()))
             }
         };
-    Row { module: module.into(), account: account.into(), vault: place.vault_name.clone(), state, version, reason }
+    Row {
+        module: module.into(),
+        account: account.into(),
+        vault: place.vault_name.clone(),
+        state,
+        version,
+        reason,
+    }
 }

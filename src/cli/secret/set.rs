@@ -1,7 +1,7 @@
 //! `secret set`: writes one field and leaves the others as they are.
 
-use cofferdam_vault::{ErrorKind, Expect, FieldName, SecretFields, SecretString};
 use clap::Args;
+use cofferdam_vault::{ErrorKind, Expect, FieldName, SecretFields, SecretString};
 use serde_json::json;
 
 use super::super::compose::Composed;

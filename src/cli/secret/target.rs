@@ -83,13 +83,9 @@ impl Place {
         let broker = composed.calls.broker();
         let target = Target { module: module.name.clone(), account: account.into() };
         match (broker.store(&Caller::local(), &module.name, account), broker.module_vault(&module.name)) {
-            (Some((vault, path)), Some(status)) => Ok(Self {
-                target,
-                vault_name: status.name,
-                vault,
-                path,
-                needs: module.credential.fields(),
-            }),
+            (Some((vault, path)), Some(status)) => {
+                Ok(Self { target, vault_name: status.name, vault, path, needs: module.credential.fields() })
+            }
             _ => {
                 let known: Vec<String> = module.accounts.iter().map(|a| a.name.clone()).collect();
                 Err(Failure::usage(
@@ -143,7 +139,9 @@ impl Place {
     pub(super) fn failure(&self, error: &VaultError) -> Failure {
         let help = match error.kind() {
             ErrorKind::Conflict => "somebody else changed it at the same moment; look at it, and try again",
-            ErrorKind::ReadOnly => "change it where it is kept, or give the module another vault in the profile",
+            ErrorKind::ReadOnly => {
+                "change it where it is kept, or give the module another vault in the profile"
+            }
             ErrorKind::NotFound => "`cofferdam secret list` shows what there is",
             _ => "mend the vault, and try again; `cofferdam secret list` shows how each vault is",
         };

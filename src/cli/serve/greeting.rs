@@ -169,7 +169,8 @@ impl<'a> Greeting<'a> {
     }
 
     fn stdio_snippet(&self) -> Value {
-        let command = std::env::current_exe().map_or_else(|_| "cofferdam".into(), |exe| exe.display().to_string());
+        let command =
+            std::env::current_exe().map_or_else(|_| "cofferdam".into(), |exe| exe.display().to_string());
         // A host starts us elsewhere: what is a file here must be one there.
         let profile = std::path::absolute(&self.composed.profile)
             .ok()

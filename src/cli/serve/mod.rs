@@ -65,7 +65,10 @@ impl ServeArgs {
 pub(crate) async fn run(common: &Common, args: ServeArgs, output: &Output) -> Result<Exit, Failure> {
     // Before anything listens, so that no signal finds the default answer: an end without a word.
     let signals = EndSignals::listen().map_err(|error| {
-        Failure::bad(format!("the system takes no signal handler: {error}"), "free some resources, and try again")
+        Failure::bad(
+            format!("the system takes no signal handler: {error}"),
+            "free some resources, and try again",
+        )
     })?;
     let composed = Composed::with_layers(&common.profile, &environment(args.overrides()), Person::Nobody)?;
     let shutdown = CancellationToken::new();

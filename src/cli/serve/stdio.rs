@@ -35,5 +35,7 @@ pub(super) async fn serve(
         () = greet => served.await,
     };
     composed.calls.broker().close().await;
-    ended.map_err(|error| Failure::bad(format!("the MCP host's end broke: {error}"), "start it again from the host"))
+    ended.map_err(|error| {
+        Failure::bad(format!("the MCP host's end broke: {error}"), "start it again from the host")
+    })
 }
