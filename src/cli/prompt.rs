@@ -10,6 +10,7 @@ pub(crate) struct Terminal;
 
 impl Prompt for Terminal {
     fn secret(&self, question: &str) -> io::Result<SecretString> {
-        rpassword::prompt_password(format!("{question}: ")).map(SecretString::from)
+        let typed = rpassword::prompt_password(format!("{question}: ")).map(SecretString::from);
+        typed.map_err(|error| io::Error::new(error.kind(), format!("no terminal to ask on: {error}")))
     }
 }

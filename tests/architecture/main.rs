@@ -217,7 +217,8 @@ fn backends_depend_on_the_contract_alone() {
                 kind: dependency.kind,
             })
         })
-        .filter(|arrow| ours.contains(&arrow.to))
+        // A crate may switch on its own features for its tests.
+        .filter(|arrow| ours.contains(&arrow.to) && arrow.from != arrow.to)
         .collect();
     let problems = wrong_arrows(&arrows, &backends, &fixtures);
     assert!(problems.is_empty(), "\n{}", problems.join("\n"));

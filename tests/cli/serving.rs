@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::site::{Running, Site, TWO_VAULTS};
 
 /// The lines that a running command prints.
-fn lines(running: &mut Running) -> impl Iterator<Item = String> {
+fn lines(running: &mut Running) -> impl Iterator<Item = String> + use<> {
     BufReader::new(running.child().stdout.take().unwrap()).lines().map(Result::unwrap)
 }
 

@@ -12,6 +12,9 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 
+/// The key under which an answer repeats the header that opened it: where it is absent, no search proves anything.
+pub(super) const ECHO: &str = "you_sent";
+
 /// The tokens that the service takes, made for this run.
 #[derive(Debug, Clone)]
 pub(super) struct Tokens {
@@ -79,7 +82,7 @@ async fn notes(State(tokens): State<Arc<Tokens>>, headers: HeaderMap) -> (Status
 fn answer(headers: &HeaderMap, header: &str, expected: &str, items: Value) -> (StatusCode, Json<Value>) {
     match headers.get(header).and_then(|value| value.to_str().ok()) {
         Some(sent) if sent == expected => {
-            (StatusCode::OK, Json(json!({ "items": items, "you_sent": { header: sent } })))
+            (StatusCode::OK, Json(json!({ "items": items, ECHO: { header: sent } })))
         }
         _ => (StatusCode::UNAUTHORIZED, Json(json!({ "message": "wrong or missing token" }))),
     }

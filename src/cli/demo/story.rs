@@ -6,7 +6,7 @@ use cofferdam_vault::{Expect, SecretFields};
 use serde::Serialize;
 
 use super::agent::{Agent, Seen};
-use super::service::{Service, Tokens};
+use super::service::{ECHO, Service, Tokens};
 use super::world::World;
 use crate::access::Caller;
 use crate::cli::compose::{Composed, Person};
@@ -128,7 +128,7 @@ async fn play(agent: &Agent, world: &World, tokens: &Tokens) -> Result<Vec<Step>
         tickets: Side::Searched { answers: seen.len(), leaks: in_tickets },
         notes: Side::Searched { answers: seen.len(), leaks: in_notes },
         promised: "none, though the service repeats them",
-        kept: in_tickets + in_notes == 0,
+        kept: in_tickets + in_notes == 0 && seen.iter().all(|both| both.tickets.raw.contains(ECHO)),
         ms: started.elapsed().as_millis(),
     });
     Ok(steps)

@@ -7,7 +7,6 @@ use serde_json::json;
 use super::super::compose::Composed;
 use super::super::exit::{Exit, Failure};
 use super::super::output::Output;
-use super::get::absent;
 use super::target::{Place, Target};
 
 const EXAMPLES: &str = "\
@@ -34,7 +33,7 @@ pub(super) async fn run(composed: &Composed, args: DeleteArgs, output: Output) -
         false => Expect::Any,
         true => match place.read().await.map_err(failure)? {
             Some(secret) => Expect::Version(secret.version),
-            None => return Err(absent(&place)),
+            None => return Err(place.absent().await),
         },
     };
     place.vault.delete(&place.path, expect).await.map_err(failure)?;

@@ -31,7 +31,7 @@ pub(crate) struct GetArgs {
 pub(super) async fn run(composed: &Composed, args: GetArgs, output: Output) -> Result<Exit, Failure> {
     let place = Place::of(composed, args.target)?;
     let Some(secret) = place.read().await.map_err(|error| place.failure(&error))? else {
-        return Err(absent(&place));
+        return Err(place.absent().await);
     };
     let missing: Vec<&str> =
         place.needs.iter().filter(|field| !secret.fields.contains_key(field)).map(|f| f.as_str()).collect();
@@ -59,15 +59,9 @@ pub(super) async fn run(composed: &Composed, args: GetArgs, output: Output) -> R
             place.target, place.vault_name, secret.version
         ));
     }
-    Ok(if missing.is_empty() { Exit::Good } else { Exit::Bad })
-}
-
-/// The failure for a credential that is not there.
-pub(super) fn absent(place: &Place) -> Failure {
-    let commands: Vec<String> =
-        place.needs.iter().map(|field| format!("`cofferdam secret set {} {field}`", place.target)).collect();
-    Failure::bad(
-        format!("vault `{}` has no credential for {}", place.vault_name, place.target),
-        format!("set it with {}", commands.join(" and ")),
-    )
+    match missing.is_empty() {
+        true => Ok(Exit::Good),
+        false if output.is_json() => Ok(Exit::Bad),
+        false => Err(place.absent().await),
+    }
 }

@@ -66,9 +66,12 @@ pub(super) async fn run(composed: &Composed, args: SetArgs, output: Output) -> R
 /// Reads, changes, and writes if nobody else has written meanwhile; else begins anew.
 async fn write(place: &Place, field: &FieldName, value: &SecretString) -> Result<String, Failure> {
     for left in (0..TRIES).rev() {
-        let (mut fields, expect) = match place.read().await.map_err(|error| place.failure(&error))? {
-            Some(secret) => (secret.fields, Expect::Version(secret.version)),
-            None => (SecretFields::new(), Expect::Absent),
+        let (mut fields, expect) = match place.read().await {
+            Ok(Some(secret)) => (secret.fields, Expect::Version(secret.version)),
+            Ok(None) => (SecretFields::new(), Expect::Absent),
+            // Perhaps a file that the first write creates. The write itself knows, and `Absent` harms nothing.
+            Err(error) if error.kind() == ErrorKind::Misconfigured => (SecretFields::new(), Expect::Absent),
+            Err(error) => return Err(place.failure(&error)),
         };
         fields.insert(field.clone(), value.clone());
         match place.vault.write(&place.path, &fields, expect).await {

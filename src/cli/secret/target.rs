@@ -11,9 +11,6 @@ use super::super::exit::Failure;
 use crate::access::Caller;
 use crate::registry::Module;
 
-/// How often a secret that changes under our eyes is read anew.
-const READS: usize = 5;
-
 /// A module's account, as it was typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Target {
@@ -96,43 +93,44 @@ impl Place {
         }
     }
 
-    /// The secret with every field that the store has; `None` where there is no secret.
+    /// The secret with every field that it has; `None` where there is no secret.
     ///
-    /// A store that does not answer with all fields when none is named is asked for each one that the module needs.
+    /// A store that cannot tell a secret's fields is asked for those that the module needs, one by one.
     ///
     /// # Errors
     ///
     /// What the vault answers.
     pub(super) async fn read(&self) -> Result<Option<Secret>, VaultError> {
-        for _ in 0..READS {
-            if let Settled(secret) = self.read_once().await? {
-                return Ok(secret);
-            }
+        if self.vault.info().capabilities.list {
+            return found(self.vault.read(&self.path, &[], Stage::Current).await);
         }
-        Err(VaultError::secret(
-            ErrorKind::Conflict,
-            format!("the secret {} changes faster than it can be read; try again", self.path),
-        ))
-    }
-
-    async fn read_once(&self) -> Result<Reading, VaultError> {
-        let Some(mut whole) = found(self.vault.read(&self.path, &[], Stage::Current).await)? else {
-            return Ok(Settled(None));
-        };
+        let mut whole: Option<Secret> = None;
         for field in &self.needs {
-            if whole.fields.contains_key(field) {
-                continue;
-            }
             let wanted = std::slice::from_ref(field);
             if let Some(mut part) = found(self.vault.read(&self.path, wanted, Stage::Current).await)? {
-                // A store whose fields are separate things (variables) has a version for each of them.
-                if part.version != whole.version && self.vault.info().capabilities.cas {
-                    return Ok(Changed);
+                match &mut whole {
+                    Some(whole) => whole.fields.append(&mut part.fields),
+                    None => whole = Some(part),
                 }
-                whole.fields.append(&mut part.fields);
             }
         }
-        Ok(Settled(Some(whole)))
+        Ok(whole)
+    }
+
+    /// The failure for a credential that is absent or lacks a field: what the vault says, and what would give it one.
+    pub(super) async fn absent(&self) -> Failure {
+        let help = if self.vault.info().capabilities.write {
+            let command = |field| format!("`cofferdam secret set {} {field}`", self.target);
+            format!("set it with {}", self.needs.iter().map(command).collect::<Vec<_>>().join(" and "))
+        } else {
+            "this vault cannot be written from here".into()
+        };
+        match self.vault.read(&self.path, &self.needs, Stage::Current).await {
+            Err(error) => Failure::bad(format!("vault `{}`: {}", self.vault_name, error.message()), help),
+            Ok(_) => {
+                Failure::bad(format!("vault `{}` has just got the credential", self.vault_name), "look again")
+            }
+        }
     }
 
     /// The failure that a vault's error means here.
@@ -148,14 +146,6 @@ impl Place {
         Failure::bad(format!("vault `{}`: {}", self.vault_name, error.message()), help)
     }
 }
-
-/// One look at a secret.
-enum Reading {
-    Settled(Option<Secret>),
-    Changed,
-}
-
-use Reading::{Changed, Settled};
 
 fn found(answer: Result<Secret, VaultError>) -> Result<Option<Secret>, VaultError> {
     match answer {
