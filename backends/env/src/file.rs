@@ -1,6 +1,6 @@
 //! The `.env` file on disk, read in bounded time and space; blocking, so only on the compartment's threads.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -58,10 +58,15 @@ impl DotenvFile {
                 format!("{} has more than {MAX_BYTES} bytes; is it a .env file?", self.path.display());
             return Err(VaultError::vault(ErrorKind::Malformed, message));
         }
-        if open_to_others(&metadata) && !self.warned.swap(true, Ordering::Relaxed) {
+        if self.must_warn(&metadata) {
             tracing::warn!(path = %self.path.display(), "other users can read this .env file; run chmod 600 on it");
         }
         Ok((file, metadata.len()))
+    }
+
+    /// Whether others can read the file, and nobody has been told yet.
+    fn must_warn(&self, metadata: &Metadata) -> bool {
+        open_to_others(metadata) && !self.warned.swap(true, Ordering::Relaxed)
     }
 
     /// Reads into one buffer that never grows, for growing would leave a copy behind that nobody wipes.
@@ -116,14 +121,14 @@ fn open_without_waiting(path: &Path) -> io::Result<File> {
 }
 
 #[cfg(unix)]
-fn open_to_others(metadata: &std::fs::Metadata) -> bool {
+fn open_to_others(metadata: &Metadata) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
     metadata.permissions().mode() & 0o044 != 0
 }
 
 /// The nearest equal where files have no mode; not verified.
 #[cfg(not(unix))]
-fn open_to_others(_: &std::fs::Metadata) -> bool {
+fn open_to_others(_: &Metadata) -> bool {
     false
 }
 
@@ -190,12 +195,15 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_file_that_others_can_read_is_seen_as_such() {
+    fn a_file_that_others_can_read_is_warned_of_once() {
         use std::os::unix::fs::PermissionsExt as _;
         let file = tempfile::NamedTempFile::new().unwrap();
         for (mode, open) in [(0o600, false), (0o640, true), (0o604, true), (0o400, false)] {
             file.as_file().set_permissions(std::fs::Permissions::from_mode(mode)).unwrap();
-            assert_eq!(open_to_others(&file.as_file().metadata().unwrap()), open, "{mode:o}");
+            let metadata = file.as_file().metadata().unwrap();
+            let dotenv = DotenvFile::new(file.path().to_owned());
+            assert_eq!(dotenv.must_warn(&metadata), open, "{mode:o}");
+            assert!(!dotenv.must_warn(&metadata), "once is enough");
         }
     }
 }
