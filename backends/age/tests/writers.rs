@@ -1,5 +1,6 @@
 //! Many writers, and writers that are killed: the file is always whole, and nothing written is lost.
 #![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)] // in a test a panic is the report
 
 mod support;
 
@@ -21,6 +22,9 @@ const FILLER_BYTES: usize = 64 << 10;
 const CANARY: &str = "canary-3d9f";
 /// The longest that a round of the writer takes, for kills at random moments.
 const ROUND: Duration = Duration::from_millis(12);
+
+/// What a writer prints for each round; nothing else prints it.
+const WRITTEN: char = '\u{6}';
 
 const PROCESSES: usize = 4;
 const WRITERS: usize = 25;
@@ -49,7 +53,7 @@ fn writer_process() {
             round += 1;
             let content = fields([("token", &*round.to_string()), ("filler", &*filler(round))]);
             vault.write(&path("a/rounds"), &content, Expect::Any).await.unwrap();
-            print!("{}", if round % 2 == 0 { '\u{6}' } else { '\u{7}' });
+            print!("{WRITTEN}");
             std::io::stdout().flush().unwrap();
         }
     });
@@ -69,7 +73,8 @@ fn start_writer(folder: &Path, adds: bool) -> Child {
 }
 
 async fn round_in(vault: &dyn Vault) -> u64 {
-    let secret = vault.read(&path("a/rounds"), &[field("token"), field("filler")], Stage::Current).await.unwrap();
+    let secret =
+        vault.read(&path("a/rounds"), &[field("token"), field("filler")], Stage::Current).await.unwrap();
     let round = secret.expose(&field("token")).unwrap().parse().unwrap();
     assert!(secret.expose(&field("filler")) == Some(&*filler(round)), "round {round} is not whole");
     round
@@ -92,7 +97,7 @@ fn wait_for_a_round(writer: &mut Child) {
     let mut letter = [0];
     loop {
         writer.stdout.as_mut().unwrap().read_exact(&mut letter).expect("the writer ended by itself");
-        if matches!(letter[0], 6 | 7) {
+        if char::from(letter[0]) == WRITTEN {
             return;
         }
     }
@@ -107,7 +112,10 @@ fn wait_for_a_temporary_file(folder: &Path) {
 fn assert_no_canary(folder: &Path) {
     for entry in fs::read_dir(folder).unwrap() {
         let bytes = fs::read(entry.unwrap().path()).unwrap();
-        assert!(!bytes.windows(CANARY.len()).any(|window| window == CANARY.as_bytes()), "plaintext is on the disk");
+        assert!(
+            !bytes.windows(CANARY.len()).any(|window| window == CANARY.as_bytes()),
+            "plaintext is on the disk"
+        );
     }
 }
 
@@ -134,9 +142,16 @@ async fn a_killed_writer_leaves_the_old_or_the_new_content() {
         writer.wait().unwrap();
 
         let hit = u32::from(!leftovers(site.folder()).is_empty());
-        if aimed { hits_aimed += hit } else { hits_at_random += hit }
+        if aimed {
+            hits_aimed += hit
+        } else {
+            hits_at_random += hit
+        }
         let now = round_in(&*vault).await;
-        assert!(now > round, "kill {kill}: round {now} came after round {round}, and at least one was written");
+        assert!(
+            now > round,
+            "kill {kill}: round {now} came after round {round}, and at least one was written"
+        );
         assert_eq!(token(&*vault, "a/neighbour").await.unwrap(), "untouched");
         if kill % 25 == 0 {
             assert!(site.decrypt().contains(&filler(now)), "the real age reads it too");
@@ -154,7 +169,11 @@ async fn a_killed_writer_leaves_the_old_or_the_new_content() {
 
     assert_no_canary(site.folder());
     set(&*vault, "a/neighbour", "touched").await.unwrap();
-    assert_eq!(leftovers(site.folder()), Vec::<String>::new(), "the next writer removes what killed ones left");
+    assert_eq!(
+        leftovers(site.folder()),
+        Vec::<String>::new(),
+        "the next writer removes what killed ones left"
+    );
 }
 
 #[tokio::test]
