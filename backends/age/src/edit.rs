@@ -32,20 +32,20 @@ pub(crate) fn edit(
         }
     }
     renew_salts(&mut document, at).map_err(|error| vault_error(file, Cause::Random(error)))?;
-    let mut edited = Zeroizing::new(String::with_capacity(room(plaintext, document.len(), fields)));
+    let mut edited = Zeroizing::new(String::with_capacity(room(plaintext, document.len(), at, fields)));
     // Writing to a String cannot fail.
     let _ = write!(edited, "{document}");
     Ok(edited)
 }
 
 /// The most bytes that an edited plaintext with `tables` tables takes: its buffer must not move and leave a copy behind.
-fn room(plaintext: &str, tables: usize, fields: Option<&SecretFields>) -> usize {
+fn room(plaintext: &str, tables: usize, at: &SecretPath, fields: Option<&SecretFields>) -> usize {
     // Every byte as an escape of six, with quotes and `=`.
     let added = |(name, text): (&FieldName, &SecretString)| {
         6 * (name.as_str().len() + text.expose_secret().len()) + 16
     };
-    // A path has any length, but stands in the plaintext already, except the one that is added.
-    let salts = EXPLANATION.len() + 2 * plaintext.len() + 128 * tables;
+    // A path may be long, and stands once more beside its salt; the one that is added stands twice.
+    let salts = EXPLANATION.len() + plaintext.len() + 2 * at.as_str().len() + 128 * tables;
     plaintext.len() + salts + fields.into_iter().flatten().map(added).sum::<usize>()
 }
 
@@ -170,9 +170,10 @@ mod tests {
         let wanted = fields([("x", &*"\u{1}".repeat(10_000)), ("y", &*"\"".repeat(10_000))]);
         let file = Path::new("v.age");
         let neighbours: String = (0..50).map(|n| format!("[\"a/{}{n}\"]\n", "long".repeat(14))).collect();
-        for before in ["", &neighbours] {
-            let edited = edit(file, before, &path("a/b"), Some(&wanted)).unwrap();
-            assert!(edited.len() <= room(before, before.matches('[').count() + 2, Some(&wanted)));
+        let long = path(&"a/b/".repeat(500).trim_end_matches('/').to_owned());
+        for (before, at) in [("", path("a/b")), (&neighbours, path("a/b")), ("", long)] {
+            let edited = edit(file, before, &at, Some(&wanted)).unwrap();
+            assert!(edited.len() <= room(before, before.matches('[').count() + 2, &at, Some(&wanted)));
         }
     }
 

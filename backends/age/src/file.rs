@@ -167,7 +167,7 @@ fn has_settled(stamp: &Stamp) -> bool {
         .is_some_and(|age| age > SETTLES_AFTER)
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use std::fs;

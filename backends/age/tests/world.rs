@@ -9,6 +9,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::task::Poll;
+use std::time::Duration;
 
 use cofferdam_vault::testkit::{fields, path};
 use cofferdam_vault::{BackendConfig, ErrorKind, Expect, Scope, Threads, VaultContext, VaultError};
@@ -207,6 +208,15 @@ async fn leftovers_of_killed_writers_go_and_files_of_others_stay() {
     assert_eq!(leftovers(site.folder()), [".other.age.00ff.cofferdam-tmp", ".v.age.notes", "v.age.bak"]);
 }
 
+/// How many handles this process has on a file.
+#[cfg(target_os = "linux")]
+fn handles_on(site: &Site, name: &str) -> usize {
+    let path = site.path(name).canonicalize().unwrap();
+    let handles = fs::read_dir("/proc/self/fd").expect("this test looks at /proc").flatten();
+    handles.filter(|handle| fs::read_link(handle.path()).is_ok_and(|target| target == path)).count()
+}
+
+#[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_writer_that_nobody_waits_for_gives_up_the_lock_of_another_process() {
     let site = Site::new();
@@ -226,14 +236,13 @@ async fn a_writer_that_nobody_waits_for_gives_up_the_lock_of_another_process() {
     let mut write = vault.write(&at, &wanted, Expect::Any);
     let started = std::future::poll_fn(|context| Poll::Ready(write.as_mut().poll(context))).await;
     assert!(started.is_pending());
-    // The reader waits for the one thread behind the writer, which has not begun or waits for the lock.
-    let behind = {
-        let vault = vault.clone();
-        tokio::spawn(async move { token(&*vault, "github/work").await })
-    };
-    tokio::task::yield_now().await;
+    while handles_on(&site, "v.age.lock") < 2 {
+        tokio::task::yield_now().await;
+    }
     drop(write);
-    assert_eq!(behind.await.unwrap().unwrap(), "canary-11");
+    // Far more than a pause between two tries, and less than the writer would wait for somebody.
+    let read = tokio::time::timeout(Duration::from_secs(5), token(&*vault, "github/work")).await;
+    assert_eq!(read.expect("the writer still has the thread").unwrap(), "canary-11");
     assert_eq!(fs::read(site.path("v.age")).unwrap(), before);
     drop(lock);
     set(&*vault, "a/b", "t").await.unwrap();
