@@ -223,6 +223,8 @@ async fn the_passphrase_of_a_new_file_is_asked_for_twice() {
 
     let person = Answers::new(PASSPHRASE);
     let vault = open(site.folder(), settings, Some(person.clone()));
+    expect_misconfigured(&vault.probe().await.unwrap_err(), "secret set");
+    assert_eq!(person.1.load(Ordering::SeqCst), 0, "nobody is asked to open what is not there");
     set(&*vault, "a/b", "t").await.unwrap();
     assert_eq!(person.1.load(Ordering::SeqCst), 2);
     let again = open(site.folder(), settings, Some(Answers::new(PASSPHRASE)));
