@@ -170,3 +170,60 @@ fn looks_like_a_key(path: &Path) -> bool {
         || start.starts_with("age1")
         || text.contains('\n')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(settings: &str) -> Vec<ConfigProblem> {
+        toml::from_str::<Config>(settings).map_err(|error| error.message().to_owned()).unwrap().problems()
+    }
+
+    #[test]
+    fn one_way_to_open_the_file_is_enough() {
+        for good in [
+            "file = 'v'\nidentity_file = 'k'",
+            "file = 'v'\nidentity_file = 'k'\nrecipients_file = 'r'\narmor = true",
+            "file = 'v'\npassphrase_file = 'p'",
+            "file = 'v'\npassphrase = 'ask'",
+        ] {
+            assert_eq!(problems(good), [], "{good}");
+        }
+    }
+
+    #[test]
+    fn each_problem_names_its_key() {
+        for (settings, keys) in [
+            ("file = 'v'", &["identity_file"][..]),
+            ("file = ''\nidentity_file = 'k'", &["file"]),
+            ("file = 'v'\nidentity_file = 'k'\npassphrase_file = 'p'", &["passphrase_file"]),
+            ("file = 'v'\npassphrase_file = 'p'\npassphrase = 'ask'", &["passphrase"]),
+            ("file = 'v'\npassphrase = 'ask'\nrecipients_file = 'r'", &["recipients_file"]),
+            ("file = 'v'\npassphrase = 'x'\nidentity_file = 'k'", &["passphrase", "passphrase"]),
+        ] {
+            let found: Vec<_> = problems(settings).into_iter().map(|problem| problem.key).collect();
+            assert_eq!(found, keys, "{settings}");
+        }
+    }
+
+    #[test]
+    fn a_secret_in_the_profile_is_refused_and_not_printed() {
+        for (settings, key) in [
+            ("file = 'v'\npassphrase = 'canary hunter'", "passphrase"),
+            ("file = 'v'\npassphrase = 57737", "passphrase"),
+            ("file = 'v'\npassphrase = ['canary']", "passphrase"),
+            ("file = 'v'\nidentity_file = 'AGE-SECRET-KEY-1CANARY'", "identity_file"),
+            ("file = 'v'\nidentity_file = \"-----BEGIN OPENSSH PRIVATE KEY-----\\ncanary\"", "identity_file"),
+        ] {
+            let found = problems(settings);
+            assert!(found.iter().any(|problem| problem.key == key), "{settings}");
+            let printed = format!("{found:?}").to_lowercase();
+            assert!(!printed.contains("canary") && !printed.contains("57737"), "{printed}");
+        }
+    }
+
+    #[test]
+    fn unknown_keys_are_refused() {
+        assert!(toml::from_str::<Config>("file = 'v'\npath = 'x'").is_err());
+    }
+}

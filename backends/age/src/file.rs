@@ -166,3 +166,56 @@ fn has_settled(stamp: &Stamp) -> bool {
         .and_then(|touched| SystemTime::now().duration_since(touched).ok())
         .is_some_and(|age| age > SETTLES_AFTER)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    /// The state of the file as if it had stood still for long.
+    fn settled(path: &Path) -> Known {
+        match look_required(Role::Vault, path, None).unwrap() {
+            Reading::Changed(known, _) => Known { settled: true, ..known },
+            Reading::Same(_) => panic!("nothing was known"),
+        }
+    }
+
+    #[test]
+    fn a_file_that_was_just_written_is_read_again_until_its_times_have_settled() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("v.age");
+        fs::write(&path, "one").unwrap();
+        let Reading::Changed(young, _) = look_required(Role::Vault, &path, None).unwrap() else { panic!() };
+        assert!(!young.settled);
+        // Another content, and a stamp that claims nothing happened.
+        fs::write(&path, "two").unwrap();
+        let stamp = os::stamp(&fs::metadata(&path).unwrap());
+        let known = Known { stamp, ..young };
+        assert!(matches!(look_required(Role::Vault, &path, Some(&known)).unwrap(), Reading::Changed(..)));
+        let known = Known { settled: true, ..known };
+        assert!(matches!(look_required(Role::Vault, &path, Some(&known)).unwrap(), Reading::Same(_)));
+    }
+
+    #[test]
+    fn a_settled_file_that_changes_in_place_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("v.age");
+        fs::write(&path, "one").unwrap();
+        let known = settled(&path);
+        let times = fs::metadata(&path).unwrap().modified().unwrap();
+        fs::write(&path, "two").unwrap();
+        fs::File::options().write(true).open(&path).unwrap().set_modified(times).unwrap();
+        assert!(matches!(look_required(Role::Vault, &path, Some(&known)).unwrap(), Reading::Changed(..)));
+    }
+
+    #[test]
+    fn a_file_that_was_only_touched_is_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("v.age");
+        fs::write(&path, "one").unwrap();
+        let known = settled(&path);
+        fs::rename(&path, folder.path().join("away")).unwrap();
+        fs::copy(folder.path().join("away"), &path).unwrap();
+        assert!(matches!(look_required(Role::Vault, &path, Some(&known)).unwrap(), Reading::Same(_)));
+    }
+}

@@ -97,7 +97,8 @@ mod tests {
         let held = Lock::take(&target, None, WAIT, || true).unwrap();
         for error in [
             Lock::take(&target, None, Duration::ZERO, || true).unwrap_err(),
-            Lock::take(&target, None, WAIT, || false).unwrap_err(),
+            // Without the second condition this would wait as good as forever.
+            Lock::take(&target, None, WAIT * 1000, || false).unwrap_err(),
         ] {
             assert_eq!((error.kind(), error.counts_for_breaker()), (ErrorKind::Unavailable, true));
             assert!(error.message().contains("v.age.lock"), "{error}");

@@ -1,5 +1,6 @@
 //! Many writers, and writers that are killed: the file is always whole, and nothing written is lost.
 #![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)] // in a test a panic is the report
 
 mod support;
 
@@ -21,6 +22,9 @@ const FILLER_BYTES: usize = 64 << 10;
 const CANARY: &str = "canary-3d9f";
 /// The longest that a round of the writer takes, for kills at random moments.
 const ROUND: Duration = Duration::from_millis(12);
+
+/// What a writer prints for each round; nothing else prints it.
+const WRITTEN: char = '\u{6}';
 
 const PROCESSES: usize = 4;
 const WRITERS: usize = 25;
@@ -49,7 +53,7 @@ fn writer_process() {
             round += 1;
             let content = fields([("token", &*round.to_string()), ("filler", &*filler(round))]);
             vault.write(&path("a/rounds"), &content, Expect::Any).await.unwrap();
-            print!("{}", if round % 2 == 0 { '\u{6}' } else { '\u{7}' });
+            print!("{WRITTEN}");
             std::io::stdout().flush().unwrap();
         }
     });
@@ -93,7 +97,7 @@ fn wait_for_a_round(writer: &mut Child) {
     let mut letter = [0];
     loop {
         writer.stdout.as_mut().unwrap().read_exact(&mut letter).expect("the writer ended by itself");
-        if matches!(letter[0], 6 | 7) {
+        if char::from(letter[0]) == WRITTEN {
             return;
         }
     }
