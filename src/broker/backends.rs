@@ -18,7 +18,7 @@ const AGE: Option<Compiled> = Some(Compiled::of::<cofferdam_vault_age::Config>()
 const AGE: Option<Compiled> = None;
 
 #[cfg(feature = "env")]
-const ENV: Option<Compiled> = Some(Compiled::of::<cofferdam_vault_env::Config>());
+const ENV: Option<Compiled> = Some(Compiled::of::<cofferdam_vault_env::EnvConfig>());
 #[cfg(not(feature = "env"))]
 const ENV: Option<Compiled> = None;
 
