@@ -144,3 +144,50 @@ fn unreadable(key: &str) -> ConfigProblem {
         "see `cofferdam profile schema` for what the key takes",
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code)] // only read by the derived code
+    struct Settings {
+        port: u16,
+        name: String,
+        #[serde(default)]
+        more: Option<bool>,
+    }
+
+    fn problems(text: &str) -> Vec<String> {
+        let problems = read_table::<Settings>(text.parse().unwrap()).unwrap_err();
+        problems
+            .into_iter()
+            .map(|problem| format!("{}: {}; {}", problem.key, problem.message, problem.remedy))
+            .collect()
+    }
+
+    #[test]
+    fn every_key_that_cannot_be_read_is_told_without_its_value() {
+        assert_eq!(
+            problems("port = 'c4nary'\nname = 'n'\nmore = 'c4nary'\nzebra = 'c4nary'"),
+            [
+                "more: a value of another type is needed; write a boolean",
+                "port: a value of another type is needed; write u16",
+                "zebra: unknown key; write one of: port, name, more",
+            ]
+        );
+        assert_eq!(problems("port = 1"), ["name: this key is missing; add it"]);
+        assert!(read_table::<Settings>("port = 1\nname = 'n'".parse().unwrap()).is_ok());
+    }
+
+    #[test]
+    fn each_backend_stands_once_and_says_its_own_name() {
+        let names: Vec<_> = ALL.iter().map(|backend| backend.name).collect();
+        assert!(names.is_sorted_by(|a, b| a < b), "{names:?}");
+        #[cfg(feature = "age")]
+        assert_eq!(ALL[0].name, cofferdam_vault_age::Config::BACKEND);
+        #[cfg(feature = "env")]
+        assert_eq!(ALL[1].name, cofferdam_vault_env::EnvConfig::BACKEND);
+    }
+}

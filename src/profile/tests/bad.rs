@@ -86,9 +86,9 @@ fn an_unknown_key_is_told_with_the_nearest_at_every_level() {
     assert_eq!(
         in_vault("zebra = 1"),
         [
-            "p.toml:5:1  vaults.main.zebra: unknown key; the keys here are: `backend`, `address`, `auth`, `cramped`, \
-          `port`, `attempt_timeout`, `breaker`, `cache_entries`, `cache_ttl`, `deadline`, `max_in_flight`, \
-          `max_waiting`, `missing_ttl`, `probe_interval`, `reject_interval`, `retries`, `stale_for`"
+            "p.toml:5:1  vaults.main.zebra: unknown key; the keys here are: `backend`, `address`, `port`, `auth`, `cramped`, \
+          `attempt_timeout`, `deadline`, `retries`, `max_in_flight`, `max_waiting`, `breaker`, `probe_interval`, \
+          `cache_ttl`, `cache_entries`, `missing_ttl`, `stale_for`, `reject_interval`"
         ]
     );
 }

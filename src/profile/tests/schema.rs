@@ -24,6 +24,7 @@ fn walk(schema: &Value, path: &str, visit: &mut dyn FnMut(&str, &Value)) {
 fn every_table_is_closed_and_every_key_explained() {
     let schema = crate::profile::schema::of_backends(BACKENDS);
     walk(&schema, "", &mut |path, schema| {
+        assert_ne!(schema, &Value::Null, "{path}: TOML has no null");
         assert_ne!(schema.get("type"), Some(&json!("null")), "{path}");
         assert!(schema.get("$ref").is_none(), "{path}");
         if let Some(Value::Object(keys)) = schema.get("properties") {
