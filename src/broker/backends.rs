@@ -63,11 +63,14 @@ pub struct Backend {
     pub compiled: Option<Compiled>,
 }
 
+/// A backend's settings, or everything that is wrong with them.
+pub type ReadSettings = Result<Box<dyn VaultSettings>, Vec<ConfigProblem>>;
+
 /// What a compiled-in backend can do with a profile's table.
 #[derive(Debug)]
 pub struct Compiled {
     /// Reads a `[vaults.NAME]` table without the walls' keys, and checks it; all problems at once.
-    pub read: fn(toml::Table) -> Result<Box<dyn VaultSettings>, Vec<ConfigProblem>>,
+    pub read: fn(toml::Table) -> ReadSettings,
     /// The JSON schema of the table.
     pub schema: fn(&mut SchemaGenerator) -> Schema,
 }
@@ -79,7 +82,7 @@ impl Compiled {
     }
 }
 
-fn read<C: BackendConfig>(table: toml::Table) -> Result<Box<dyn VaultSettings>, Vec<ConfigProblem>> {
+fn read<C: BackendConfig>(table: toml::Table) -> ReadSettings {
     let config: C = read_table(table)?;
     let problems = config.problems();
     if problems.is_empty() { Ok(Box::new(config)) } else { Err(problems) }
@@ -126,15 +129,19 @@ fn unread(error: &figment::Error) -> ConfigProblem {
         }
         Kind::UnknownVariant(_, known) => ConfigProblem::new(key, "there is no such choice", names(known)),
         Kind::UnknownField(field, known) => {
-            let key = error.path.iter().map(String::as_str).chain([field.as_str()]).collect::<Vec<_>>();
-            ConfigProblem::new(key.join("."), "unknown key", names(known))
+            ConfigProblem::new(key_of_field(&error.path, field), "unknown key", names(known))
         }
         Kind::MissingField(field) => {
-            let key = error.path.iter().map(String::as_str).chain([field.as_ref()]).collect::<Vec<_>>();
-            ConfigProblem::new(key.join("."), "this key is missing", "add it")
+            ConfigProblem::new(key_of_field(&error.path, field), "this key is missing", "add it")
         }
         _ => unreadable(&key),
     }
+}
+
+/// The dotted key of `field` in the table at `path`; figment counts an unknown field to the path, but no missing one.
+fn key_of_field(path: &[String], field: &str) -> String {
+    let table = path.strip_suffix(&[field.to_owned()]).unwrap_or(path);
+    table.iter().map(String::as_str).chain([field]).collect::<Vec<_>>().join(".")
 }
 
 fn unreadable(key: &str) -> ConfigProblem {

@@ -20,6 +20,7 @@ use crate::broker::backends::Compiled;
 /// A backend with every kind of key.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[allow(dead_code)] // some keys are there for their schema only
 struct StoreConfig {
     /// Where it is.
     address: String,
@@ -37,7 +38,7 @@ struct StoreConfig {
 /// How we log in.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(tag = "method", rename_all = "snake_case", deny_unknown_fields)]
-#[allow(dead_code)] // read by the derived schema only
+#[allow(dead_code)] // as above
 enum Auth {
     /// By role.
     Approle {

@@ -116,6 +116,15 @@ fn a_backends_own_verdict_is_told_at_its_key() {
         with("https://", "gopher://"),
         ["p.toml:4:11  vaults.main.address: this is no https address; write https://…"]
     );
+    let both =
+        problems(&GOOD.replace("https://", "gopher://").replace("\n\n[modules", "\nretires = 1\n[modules"));
+    assert_eq!(
+        both,
+        [
+            "p.toml:4:11  vaults.main.address: this is no https address; write https://…",
+            "p.toml:5:1  vaults.main.retires: unknown key; did you mean `retries`?",
+        ]
+    );
     assert_eq!(
         in_vault("port = 70000"),
         ["p.toml:5:8  vaults.main.port: 70000 is out of bounds; write a number from 0 to 65535"]

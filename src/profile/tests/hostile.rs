@@ -25,7 +25,7 @@ fn a_secret_in_a_profile_is_refused_and_never_printed() {
         format!("{vault}token = \"{c}\n{module}"),
         format!("{vault}token = {c} {c}\n{module}"),
         format!("{vault}token = \"{c}\"\ntoken = \"{c}\"\n{module}"),
-        format!("{c}"),
+        c.to_owned(),
         format!("token = '{c}"),
     ] {
         let error = load_text(&text).map(|_| ()).expect_err(&text);

@@ -47,7 +47,7 @@ fn the_checked_in_schema_is_the_one_that_is_made() {
     let checked_in: Value =
         serde_json::from_str(include_str!("../../../profiles/profile.schema.json")).unwrap();
     assert!(
-        checked_in == super::schema(),
+        checked_in == schema(),
         "write it anew: cargo run -- profile schema > profiles/profile.schema.json"
     );
 }
@@ -55,7 +55,7 @@ fn the_checked_in_schema_is_the_one_that_is_made() {
 #[cfg(all(feature = "age", feature = "env"))]
 #[test]
 fn the_schema_takes_the_shipped_profiles_and_refuses_unknown_keys() {
-    let validator = jsonschema::validator_for(&super::schema()).unwrap();
+    let validator = jsonschema::validator_for(&schema()).unwrap();
     for (name, text) in shipped::SHIPPED {
         let profile: toml::Table = text.parse().unwrap();
         let mut profile = serde_json::to_value(profile).unwrap();
