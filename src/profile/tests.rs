@@ -1,5 +1,6 @@
 //! What a profile's reader promises, from the text to the problems it prints.
 
+mod backends;
 mod bad;
 mod hostile;
 mod layers;

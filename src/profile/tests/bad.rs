@@ -48,7 +48,7 @@ vault = "c"
             "p.toml:4:11  vaults.b.backend: unknown backend: `stor`; did you mean `store`? There are: `store`",
             "p.toml:8:19  vaults.c.attempt_timeout: this is no duration: `2 parsecs`; \
              write a duration with its unit in double quotes, such as \"30s\" or \"5m\"",
-            "p.toml:9:17  vaults.c.max_in_flight: 0 is out of bounds; write a number from 1 to 10000",
+            "p.toml:9:17  vaults.c.max_in_flight: 0 is out of bounds; write a number from 1 to 1024",
             "p.toml:10:1  vaults.c.adress: unknown key; did you mean `address`?",
             "p.toml:12:9  modules.github.vault: this profile has no such vault; did you mean `c`?",
             "p.toml:13:10  modules.notion: `vault` is missing; add `vault`: a text in double quotes",
