@@ -63,11 +63,14 @@ pub struct Backend {
     pub compiled: Option<Compiled>,
 }
 
+/// A backend's settings, or everything that is wrong with them.
+pub type ReadSettings = Result<Box<dyn VaultSettings>, Vec<ConfigProblem>>;
+
 /// What a compiled-in backend can do with a profile's table.
 #[derive(Debug)]
 pub struct Compiled {
     /// Reads a `[vaults.NAME]` table without the walls' keys, and checks it; all problems at once.
-    pub read: fn(toml::Table) -> Result<Box<dyn VaultSettings>, Vec<ConfigProblem>>,
+    pub read: fn(toml::Table) -> ReadSettings,
     /// The JSON schema of the table.
     pub schema: fn(&mut SchemaGenerator) -> Schema,
 }
@@ -79,7 +82,7 @@ impl Compiled {
     }
 }
 
-fn read<C: BackendConfig>(table: toml::Table) -> Result<Box<dyn VaultSettings>, Vec<ConfigProblem>> {
+fn read<C: BackendConfig>(table: toml::Table) -> ReadSettings {
     let config: C = read_table(table)?;
     let problems = config.problems();
     if problems.is_empty() { Ok(Box::new(config)) } else { Err(problems) }
@@ -126,15 +129,19 @@ fn unread(error: &figment::Error) -> ConfigProblem {
         }
         Kind::UnknownVariant(_, known) => ConfigProblem::new(key, "there is no such choice", names(known)),
         Kind::UnknownField(field, known) => {
-            let key = error.path.iter().map(String::as_str).chain([field.as_str()]).collect::<Vec<_>>();
-            ConfigProblem::new(key.join("."), "unknown key", names(known))
+            ConfigProblem::new(key_of_field(&error.path, field), "unknown key", names(known))
         }
         Kind::MissingField(field) => {
-            let key = error.path.iter().map(String::as_str).chain([field.as_ref()]).collect::<Vec<_>>();
-            ConfigProblem::new(key.join("."), "this key is missing", "add it")
+            ConfigProblem::new(key_of_field(&error.path, field), "this key is missing", "add it")
         }
         _ => unreadable(&key),
     }
+}
+
+/// The dotted key of `field` in the table at `path`; figment counts an unknown field to the path, but no missing one.
+fn key_of_field(path: &[String], field: &str) -> String {
+    let table = path.strip_suffix(&[field.to_owned()]).unwrap_or(path);
+    table.iter().map(String::as_str).chain([field]).collect::<Vec<_>>().join(".")
 }
 
 fn unreadable(key: &str) -> ConfigProblem {
@@ -143,4 +150,51 @@ fn unreadable(key: &str) -> ConfigProblem {
         "this value cannot be read",
         "see `cofferdam profile schema` for what the key takes",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code)] // only read by the derived code
+    struct Settings {
+        port: u16,
+        name: String,
+        #[serde(default)]
+        more: Option<bool>,
+    }
+
+    fn problems(text: &str) -> Vec<String> {
+        let problems = read_table::<Settings>(text.parse().unwrap()).unwrap_err();
+        problems
+            .into_iter()
+            .map(|problem| format!("{}: {}; {}", problem.key, problem.message, problem.remedy))
+            .collect()
+    }
+
+    #[test]
+    fn every_key_that_cannot_be_read_is_told_without_its_value() {
+        assert_eq!(
+            problems("port = 'c4nary'\nname = 'n'\nmore = 'c4nary'\nzebra = 'c4nary'"),
+            [
+                "more: a value of another type is needed; write a boolean",
+                "port: a value of another type is needed; write u16",
+                "zebra: unknown key; write one of: port, name, more",
+            ]
+        );
+        assert_eq!(problems("port = 1"), ["name: this key is missing; add it"]);
+        assert!(read_table::<Settings>("port = 1\nname = 'n'".parse().unwrap()).is_ok());
+    }
+
+    #[test]
+    fn each_backend_stands_once_and_says_its_own_name() {
+        let names: Vec<_> = ALL.iter().map(|backend| backend.name).collect();
+        assert!(names.is_sorted_by(|a, b| a < b), "{names:?}");
+        #[cfg(feature = "age")]
+        assert_eq!(ALL[0].name, cofferdam_vault_age::Config::BACKEND);
+        #[cfg(feature = "env")]
+        assert_eq!(ALL[1].name, cofferdam_vault_env::EnvConfig::BACKEND);
+    }
 }

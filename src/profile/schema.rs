@@ -88,6 +88,11 @@ fn tidied(schema: Value) -> Value {
         Value::Object(mut keys) => {
             without_null(&mut keys);
             keys.remove("format");
+            if let Some(Value::String(text)) = keys.get_mut("description") {
+                // A line break of the source is none of the text; an empty line is.
+                *text =
+                    text.split("\n\n").map(|text| text.replace('\n', " ")).collect::<Vec<_>>().join("\n\n");
+            }
             let duration = keys.get("default").and_then(duration_text);
             if let Some(text) = duration {
                 keys.insert("default".to_owned(), json!(text));
@@ -115,6 +120,9 @@ fn without_null(keys: &mut Map<String, Value>) {
             let only = only.clone();
             keys.insert("type".to_owned(), only);
         }
+    }
+    if let Some(Value::Array(choices)) = keys.get_mut("enum") {
+        choices.retain(|choice| !choice.is_null());
     }
     if let Some(Value::Array(branches)) = keys.get_mut("anyOf") {
         let before = branches.len();

@@ -21,7 +21,7 @@ pub(super) struct ServerTable {
     /// How long one call may take, from the request's arrival to the answer. Default `"60s"`; from 1 ms to 1 h, zero is refused.
     #[schemars(extend("pattern" = super::shape::DURATION_PATTERN))]
     pub(super) call_timeout: String,
-    /// How many calls may run at once; one more is answered `rate_limited`. Default 10000; zero is refused.
+    /// How many calls may run at once; one more is turned away. Default 10000; zero is refused.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub(super) max_calls: u32,
     /// How long a shutdown waits for what is in flight. Default `"10s"`; up to 1 h, zero waits for nothing.

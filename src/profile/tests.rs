@@ -1,5 +1,6 @@
 //! What a profile's reader promises, from the text to the problems it prints.
 
+mod backends;
 mod bad;
 mod hostile;
 mod layers;
@@ -20,6 +21,7 @@ use crate::broker::backends::Compiled;
 /// A backend with every kind of key.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[allow(dead_code)] // some keys are there for their schema only
 struct StoreConfig {
     /// Where it is.
     address: String,
@@ -37,7 +39,7 @@ struct StoreConfig {
 /// How we log in.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(tag = "method", rename_all = "snake_case", deny_unknown_fields)]
-#[allow(dead_code)] // read by the derived schema only
+#[allow(dead_code)] // as above
 enum Auth {
     /// By role.
     Approle {

@@ -29,10 +29,11 @@ const DURATIONS: [(&str, DurationOf, Bounds<Duration>); 8] = [
     ("reject_interval", |walls| walls.reject_interval, Bounds { least: Duration::ZERO, most: YEAR }),
 ];
 
-/// The counts' bounds stand in the schema, so that an editor shows them too.
+/// The counts' bounds stand in the schema, so that an editor shows them too. `max_in_flight` is also how many threads a vault
+/// of files may have.
 const COUNTS: [(&str, Bounds<u32>); 5] = [
     ("/properties/retries", Bounds { least: 0, most: 10 }),
-    ("/properties/max_in_flight", Bounds { least: 1, most: 10_000 }),
+    ("/properties/max_in_flight", Bounds { least: 1, most: 1_024 }),
     ("/properties/max_waiting", Bounds { least: 1, most: 1_000_000 }),
     ("/properties/cache_entries", Bounds { least: 0, most: 10_000_000 }),
     ("/properties/breaker/properties/failures", Bounds { least: 1, most: 10_000 }),

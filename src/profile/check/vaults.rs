@@ -7,7 +7,7 @@ use crate::broker::Walls;
 use crate::broker::backends::{Backend, VaultSettings};
 use crate::profile::VaultEntry;
 use crate::profile::document::Part;
-use crate::profile::key::KeyPath;
+use crate::profile::key::{KeyPath, nearest};
 use crate::profile::walls;
 use cofferdam_vault::ConfigProblem;
 
@@ -40,7 +40,7 @@ impl Check<'_> {
     /// something is.
     fn settings(&mut self, path: &KeyPath, own: Dict, backend: &Backend) -> Option<Box<dyn VaultSettings>> {
         let compiled = backend.compiled.as_ref()?;
-        let reported = self.is_reported(path);
+        let reported = self.is_own_reported(path);
         match (compiled.read)(toml_table(own.clone())) {
             Ok(settings) => Some(settings),
             Err(problems) => {
@@ -60,5 +60,14 @@ impl Check<'_> {
                 None
             }
         }
+    }
+
+    /// Whether anything has been reported of the vault `path` that is not plainly about its walls.
+    fn is_own_reported(&self, path: &KeyPath) -> bool {
+        let vault = path.to_string();
+        self.problems.iter().filter_map(|problem| problem.key.strip_prefix(&vault)).any(|rest| {
+            let key = rest.strip_prefix('.').map_or("", |rest| rest.split('.').next().unwrap_or_default());
+            rest.is_empty() || (rest.starts_with('.') && nearest(key, Walls::KEYS).is_none())
+        })
     }
 }

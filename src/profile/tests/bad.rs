@@ -48,7 +48,7 @@ vault = "c"
             "p.toml:4:11  vaults.b.backend: unknown backend: `stor`; did you mean `store`? There are: `store`",
             "p.toml:8:19  vaults.c.attempt_timeout: this is no duration: `2 parsecs`; \
              write a duration with its unit in double quotes, such as \"30s\" or \"5m\"",
-            "p.toml:9:17  vaults.c.max_in_flight: 0 is out of bounds; write a number from 1 to 10000",
+            "p.toml:9:17  vaults.c.max_in_flight: 0 is out of bounds; write a number from 1 to 1024",
             "p.toml:10:1  vaults.c.adress: unknown key; did you mean `address`?",
             "p.toml:12:9  modules.github.vault: this profile has no such vault; did you mean `c`?",
             "p.toml:13:10  modules.notion: `vault` is missing; add `vault`: a text in double quotes",
@@ -86,9 +86,9 @@ fn an_unknown_key_is_told_with_the_nearest_at_every_level() {
     assert_eq!(
         in_vault("zebra = 1"),
         [
-            "p.toml:5:1  vaults.main.zebra: unknown key; the keys here are: `backend`, `address`, `auth`, `cramped`, \
-          `port`, `attempt_timeout`, `breaker`, `cache_entries`, `cache_ttl`, `deadline`, `max_in_flight`, \
-          `max_waiting`, `missing_ttl`, `probe_interval`, `reject_interval`, `retries`, `stale_for`"
+            "p.toml:5:1  vaults.main.zebra: unknown key; the keys here are: `backend`, `address`, `port`, `auth`, `cramped`, \
+          `attempt_timeout`, `deadline`, `retries`, `max_in_flight`, `max_waiting`, `breaker`, `probe_interval`, \
+          `cache_ttl`, `cache_entries`, `missing_ttl`, `stale_for`, `reject_interval`"
         ]
     );
 }
@@ -115,6 +115,15 @@ fn a_backends_own_verdict_is_told_at_its_key() {
     assert_eq!(
         with("https://", "gopher://"),
         ["p.toml:4:11  vaults.main.address: this is no https address; write https://…"]
+    );
+    let both =
+        problems(&GOOD.replace("https://", "gopher://").replace("\n\n[modules", "\nretires = 1\n[modules"));
+    assert_eq!(
+        both,
+        [
+            "p.toml:4:11  vaults.main.address: this is no https address; write https://…",
+            "p.toml:5:1  vaults.main.retires: unknown key; did you mean `retries`?",
+        ]
     );
     assert_eq!(
         in_vault("port = 70000"),

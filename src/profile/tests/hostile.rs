@@ -25,7 +25,7 @@ fn a_secret_in_a_profile_is_refused_and_never_printed() {
         format!("{vault}token = \"{c}\n{module}"),
         format!("{vault}token = {c} {c}\n{module}"),
         format!("{vault}token = \"{c}\"\ntoken = \"{c}\"\n{module}"),
-        format!("{c}"),
+        c.to_owned(),
         format!("token = '{c}"),
     ] {
         let error = load_text(&text).map(|_| ()).expect_err(&text);
@@ -46,7 +46,7 @@ fn a_secret_literal_is_told_what_to_do_instead() {
     );
     assert_eq!(
         found[0],
-        "p.toml:4:44  vaults.main.auth.secret_id: unknown key, and a secret never stands in a profile; its value was \
+        "p.toml:4:45  vaults.main.auth.secret_id: unknown key, and a secret never stands in a profile; its value was \
          not looked at; put it into a file of its own and name that: `secret_id_file`"
     );
     assert_eq!(
