@@ -84,40 +84,120 @@ const ONE_MISTAKE: &[(&str, &str, &str)] = &[
     ("version = \"1.0.0\"", "version = \"one two\"", "3 version: is no version"),
     ("title = \"Acme\"", "title = \" \"", "4 title: is empty"),
     ("title = \"Acme\"", "titel = \"Acme\"\ntitle = \"Acme\"", "4 titel: unknown key; did you mean `title`?"),
-    ("description = \"Anvils and rockets\"", "description = \"Anvils\\nrockets\"", "5 description: has more than one line"),
+    (
+        "description = \"Anvils and rockets\"",
+        "description = \"Anvils\\nrockets\"",
+        "5 description: has more than one line",
+    ),
     ("title = \"Acme\"", "title = \"Acme\"\nsource = \"a friend\"", "5 source: is no address"),
     ("[credential]\nkind = \"bearer\"\n", "", "1 credential: is missing"),
-    ("kind = \"bearer\"", "kind = \"berer\"", "10 credential: is none of the values that there are; did you mean `bearer`?"),
-    ("kind = \"bearer\"", "kind = \"bearer\"\ntokn = \"{token}\"", "10 credential: has an unknown key `tokn`; did you mean `token`?"),
-    ("kind = \"bearer\"", "kind = \"bearer\"\ntoken = \"hunter2\"", "10 credential: names no field of the secret"),
-    ("base_url = ", "bas_url = ", "7 http"),
+    (
+        "kind = \"bearer\"",
+        "kind = \"berer\"",
+        "11 credential.kind: is none of the values that there are; did you mean `bearer`?",
+    ),
+    (
+        "kind = \"bearer\"",
+        "kind = \"bearer\"\ntokn = \"{token}\"",
+        "10 credential: has an unknown key `tokn`; did you mean `token`?",
+    ),
+    (
+        "kind = \"bearer\"",
+        "kind = \"bearer\"\ntoken = \"hunter2\"",
+        "10 credential: names no field of the secret",
+    ),
+    ("https://api.acme.test", "ftp://api.acme.test", "8 http.base_url: "),
     ("name = \"get_anvil\"", "name = \"get-anvil\"", "14 tools.get-anvil.name: is no name for a tool"),
     ("description = \"One anvil\"\n", "", "13 tools.get_anvil.description: is missing"),
     ("side_effect = \"none\"\n", "", "13 tools.get_anvil.side_effect: is missing"),
     ("side_effect = \"none\"", "side_effect = \"some\"", "16 tools.get_anvil.side_effect: is not known"),
-    ("side_effect = \"none\"", "side_effect = \"none\"\nidempotent = false", "17 tools.get_anvil.idempotent: is `false` for a tool that only reads"),
-    ("side_effect = \"none\"", "side_effect = \"none\"\nidempotent = \"yes\"", "17 tools.get_anvil.idempotent: is a text, and must be `true` or `false`"),
+    (
+        "side_effect = \"none\"",
+        "side_effect = \"none\"\nidempotent = false",
+        "17 tools.get_anvil.idempotent: is `false` for a tool that only reads",
+    ),
+    (
+        "side_effect = \"none\"",
+        "side_effect = \"none\"\nidempotent = \"yes\"",
+        "17 tools.get_anvil.idempotent: is a text, and must be `true` or `false`",
+    ),
     ("side_effect = \"none\"", "side_effect = \"none\"\nsafe = true", "17 tools.get_anvil.safe: unknown key"),
     ("\"{weight: weight}\"", "\"{weight: \"", "18 tools.get_anvil.select: is no JMESPath"),
-    ("\"{weight: weight}\"", "\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\"", "18 tools.get_anvil.select: is too long"),
-    ("input.required = [\"anvil\"]", "input.required = [\"anvil\", \"unti\"]", "19 tools.get_anvil.input.required: names `unti`, which is not declared; did you mean `unit`?"),
-    ("input.required = [\"anvil\"]", "input.required = \"anvil\"", "19 tools.get_anvil.input.required: is no JSON Schema"),
-    ("input.required = [\"anvil\"]", "input.requird = []\ninput.required = [\"anvil\"]", "19 tools.get_anvil.input.requird: unknown key; did you mean `required`?"),
-    ("input.required = [\"anvil\"]", "input.required = [\"anvil\"]\ninput.type = \"array\"", "20 tools.get_anvil.input.type: is not `object`"),
-    ("input.required = [\"anvil\"]", "input.required = [\"anvil\"]\ninput.additionalProperties = true", "20 tools.get_anvil.input.additionalProperties: is not `false`"),
-    ("{ enum = [\"kg\", \"lb\"] }", "{ type = \"txt\" }", "21 tools.get_anvil.input.properties.unit.type: is no JSON Schema"),
-    ("{ enum = [\"kg\", \"lb\"] }", "{ enum = [1979-05-27] }", "21 tools.get_anvil.input.properties.unit.enum.0: is a date"),
-    ("{ enum = [\"kg\", \"lb\"] }", "{ const = nan }", "21 tools.get_anvil.input.properties.unit.const: is not a finite number"),
-    ("{ enum = [\"kg\", \"lb\"] }", "{ \"$ref\" = \"https://acme.test/unit\" }", "21 tools.get_anvil.input.properties.unit.$ref: points out of this schema"),
-    ("{ enum = [\"kg\", \"lb\"] }", "{ \"$ref\" = \"#/$defs/unit\" }", "13 tools.get_anvil.input: cannot be compiled"),
-    ("{ enum = [\"kg\", \"lb\"] }", "{ pattern = \"(\" }", "13 tools.get_anvil.input: cannot be compiled"),
-    ("{ enum = [\"kg\", \"lb\"] }", "{ \"$id\" = \"https://acme.test/\" }", "21 tools.get_anvil.input.properties.unit.$id: has no place"),
-    ("{ enum = [\"kg\", \"lb\"] }", "{ description = \"\" }", "21 tools.get_anvil.input.properties.unit: has a description of 0 characters"),
-    ("method = \"GET\"", "method = \"GET\", pth = \"/\"", "17 tools.get_anvil.request.pth: unknown key; did you mean `path`?"),
+    (
+        "\"{weight: weight}\"",
+        "\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\"",
+        "18 tools.get_anvil.select: is too long",
+    ),
+    (
+        "input.required = [\"anvil\"]",
+        "input.required = [\"anvil\", \"unti\"]",
+        "19 tools.get_anvil.input.required: names `unti`, which is not declared; did you mean `unit`?",
+    ),
+    (
+        "input.required = [\"anvil\"]",
+        "input.required = \"anvil\"",
+        "19 tools.get_anvil.input.required: is no JSON Schema",
+    ),
+    (
+        "input.required = [\"anvil\"]",
+        "input.requird = []\ninput.required = [\"anvil\"]",
+        "19 tools.get_anvil.input.requird: unknown key; did you mean `required`?",
+    ),
+    (
+        "input.required = [\"anvil\"]",
+        "input.required = [\"anvil\"]\ninput.type = \"array\"",
+        "20 tools.get_anvil.input.type: is not `object`",
+    ),
+    (
+        "input.required = [\"anvil\"]",
+        "input.required = [\"anvil\"]\ninput.additionalProperties = true",
+        "20 tools.get_anvil.input.additionalProperties: is not `false`",
+    ),
+    (
+        "{ enum = [\"kg\", \"lb\"] }",
+        "{ type = \"txt\" }",
+        "21 tools.get_anvil.input.properties.unit.type: is no JSON Schema",
+    ),
+    (
+        "{ enum = [\"kg\", \"lb\"] }",
+        "{ enum = [1979-05-27] }",
+        "21 tools.get_anvil.input.properties.unit.enum.0: is a date",
+    ),
+    (
+        "{ enum = [\"kg\", \"lb\"] }",
+        "{ const = nan }",
+        "21 tools.get_anvil.input.properties.unit.const: is not a finite number",
+    ),
+    (
+        "{ enum = [\"kg\", \"lb\"] }",
+        "{ \"$ref\" = \"https://acme.test/unit\" }",
+        "21 tools.get_anvil.input.properties.unit.$ref: points out of this schema",
+    ),
+    (
+        "{ enum = [\"kg\", \"lb\"] }",
+        "{ \"$ref\" = \"#/$defs/unit\" }",
+        "19 tools.get_anvil.input: cannot be compiled",
+    ),
+    ("{ enum = [\"kg\", \"lb\"] }", "{ pattern = \"(\" }", "19 tools.get_anvil.input: cannot be compiled"),
+    (
+        "{ enum = [\"kg\", \"lb\"] }",
+        "{ \"$id\" = \"https://acme.test/\" }",
+        "21 tools.get_anvil.input.properties.unit.$id: has no place",
+    ),
+    (
+        "{ enum = [\"kg\", \"lb\"] }",
+        "{ description = \"\" }",
+        "21 tools.get_anvil.input.properties.unit: has a description of 0 characters",
+    ),
+    (
+        "method = \"GET\"",
+        "method = \"GET\", pth = \"/\"",
+        "17 tools.get_anvil.request.pth: unknown key; did you mean `path`?",
+    ),
     ("method = \"GET\"", "method = 7", "17 tools.get_anvil.request.method: is a number; write a string"),
     // The rules of the connector, by line: every argument exactly once, and path arguments required.
     (", query = [\"unit\"]", "", "17 tools.get_anvil.request"),
-    ("[\"unit\"]", "[\"unit\", \"unit\"]", "17 tools.get_anvil.request"),
+    ("[\"unit\"]", "[\"unit\"], headers = { x-unit = \"{unit}\" }", "17 tools.get_anvil.request"),
     ("[\"unit\"]", "[\"unit\", \"anvil\"]", "17 tools.get_anvil.request"),
     ("[\"unit\"]", "[\"unit\", \"wieght\"]", "17 tools.get_anvil.request"),
     ("input.required = [\"anvil\"]\n", "", "17 tools.get_anvil.request"),
@@ -126,11 +206,15 @@ const ONE_MISTAKE: &[(&str, &str, &str)] = &[
 #[test]
 fn each_mistake_is_told_with_its_line() {
     assert_eq!(problems(&good()), [""; 0]);
+    let mut wrong_answers = Vec::new();
     for (right, wrong, expected) in ONE_MISTAKE {
         assert!(good().contains(right), "{right:?} is not in the good manifest");
         let found = problems(&good().replacen(right, wrong, 1));
-        assert!(found.len() == 1 && found[0].starts_with(expected), "{wrong:?}: {found:#?}, wanted {expected:?}");
+        if found.len() != 1 || !found[0].starts_with(expected) {
+            wrong_answers.push(format!("{wrong:?}: {found:#?}, wanted {expected:?}"));
+        }
     }
+    assert!(wrong_answers.is_empty(), "{}", wrong_answers.join("\n"));
 }
 
 #[test]
@@ -148,7 +232,7 @@ fn every_mistake_is_told_at_once_in_the_order_of_lines() {
         [
             "1 title",
             "4 titel",
-            "10 credential",
+            "11 credential.kind",
             "16 tools.get_anvil.side_effect",
             "17 tools.get_anvil.request.method",
             "18 tools.get_anvil.select",
@@ -180,8 +264,14 @@ fn no_problem_repeats_a_value() {
         ("kind = \"bearer\"", "kind = \"bearer\"\ntoken = [\"CANARY\"]"),
         ("kind = \"bearer\"", "kind = \"CANARY\""),
         ("kind = \"bearer\"", "kind = [\"CANARY\"]"),
-        ("base_url = \"https://api.acme.test\"", "base_url = \"https://api.acme.test\"\nheaders = \"CANARY\""),
-        ("base_url = \"https://api.acme.test\"", "base_url = \"https://api.acme.test\"\npage = { style = \"CANARY\" }"),
+        (
+            "base_url = \"https://api.acme.test\"",
+            "base_url = \"https://api.acme.test\"\nheaders = \"CANARY\"",
+        ),
+        (
+            "base_url = \"https://api.acme.test\"",
+            "base_url = \"https://api.acme.test\"\npage = { style = \"CANARY\" }",
+        ),
         ("title = \"Acme\"", "title = [\"CANARY\"]"),
         ("side_effect = \"none\"", "side_effect = \"CANARY\""),
     ] {
@@ -200,11 +290,30 @@ fn a_reference_within_the_schema_and_an_argument_named_like_a_keyword_are_taken(
 }
 
 #[test]
-fn the_largest_select_that_is_taken_fits_a_small_stack() {
-    let text = good().replace("{weight: weight}", &format!("a{}", "[*]".repeat(100)));
-    let small = std::thread::Builder::new().stack_size(512 * 1024);
-    let found = small.spawn(move || problems(&text)).unwrap().join().unwrap();
-    assert_eq!(found, [""; 0]);
+fn nothing_is_nested_so_deep_that_a_small_stack_ends() {
+    let small = || std::thread::Builder::new().stack_size(1024 * 1024);
+    for select in [
+        format!("a{}", "[*]".repeat(100)),
+        format!("{}a", "!".repeat(200)),
+        format!("{}a{}", "(".repeat(200), ")".repeat(200)),
+        format!("{}a{}", "[".repeat(200), "]".repeat(200)),
+        format!("{}a{}", "{a:".repeat(200), "}".repeat(200)),
+        format!("a{}", "|a".repeat(200)),
+        format!("a{}", ".a".repeat(1000)),
+    ] {
+        let text = good().replace("{weight: weight}", &select);
+        let found = small().spawn(move || problems(&text)).unwrap().join().unwrap();
+        assert_eq!(found, [""; 0], "{select}");
+    }
+    for deep in [
+        format!("x = {}", "[".repeat(100_000)),
+        format!("x = {}", "{x=".repeat(100_000)),
+        format!("input.properties{} = 1", ".a".repeat(100_000)),
+        format!("[input{}]", ".not".repeat(100_000)),
+    ] {
+        let found = small().spawn(move || problems(&format!("{}\n{deep}", good()))).unwrap().join().unwrap();
+        assert!(!found.is_empty());
+    }
 }
 
 #[test]
