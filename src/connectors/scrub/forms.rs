@@ -107,7 +107,7 @@ fn push_base64(secret: &str, offset: usize, forms: &mut Vec<Form>) {
     behind.extend_from_slice(secret.as_bytes());
     let first = (offset * 8).div_ceil(6);
     let last = behind.len() * 8 / 6;
-    let edges = (offset > 0, behind.len() % 3 > 0);
+    let edges = (offset > 0, !behind.len().is_multiple_of(3));
     for engine in [&STANDARD_NO_PAD, &URL_SAFE_NO_PAD] {
         let encoded = Zeroizing::new(engine.encode(behind.as_slice()));
         let stable = encoded.get(first..last).unwrap_or_default();

@@ -39,7 +39,7 @@ fn every_encoded_form_is_removed() {
         form.to_lowercase(),
         full,
         strict.clone(),
-        strict.replace("%2", "%2").to_lowercase(),
+        strict.to_lowercase(),
         url.query().unwrap().split_once('=').unwrap().1.to_owned(),
         password.password().unwrap().to_owned(),
         json.trim_matches('"').to_owned(),
