@@ -17,17 +17,15 @@ async fn site() -> (Site, Service) {
 }
 
 /// Runs `client` against both transports; it takes `http URL` or `stdio COMMAND…` at its end.
-async fn both_transports(client: impl Fn() -> Command + Send + 'static) {
+async fn both_transports(client: impl Fn() -> Command) {
     let (site, service) = site().await;
-    let answers = tokio::task::spawn_blocking(move || {
+    let answers = tokio::task::block_in_place(|| {
         let (server, url) = site.serve(&mut support::cofferdam());
         let over_http = session(client().arg("http").arg(url));
         drop(server);
         let over_stdio = session(client().arg("stdio").args(stdio_command(&site)));
         [over_http, over_stdio]
-    })
-    .await
-    .unwrap();
+    });
     for answer in answers {
         assert_eq!(answer["tools"], serde_json::json!(["get_module_schema", "call_module_tool"]));
         assert!(answer["schema"].as_str().unwrap().contains("whoami"), "{answer}");
@@ -56,7 +54,7 @@ fn session(command: &mut Command) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_python_client_works() {
     let python = cofferdam_servers::python_clients().unwrap().python;
-    both_transports(move || {
+    both_transports(|| {
         let mut command = Command::new(&python);
         command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/session.py"));
         command
@@ -70,7 +68,7 @@ async fn the_typescript_client_works() {
     // Node.js finds packages from the script's own folder upwards.
     let script = clients.dir.join("session.mjs");
     std::fs::write(&script, include_str!("clients/session.mjs")).unwrap();
-    both_transports(move || {
+    both_transports(|| {
         let mut command = Command::new(&clients.node);
         command.arg(&script);
         command
@@ -82,7 +80,7 @@ async fn the_typescript_client_works() {
 async fn the_inspector_works() {
     let clients = cofferdam_servers::node_clients().unwrap();
     let (site, service) = site().await;
-    let count = tokio::task::spawn_blocking(move || {
+    let count = tokio::task::block_in_place(|| {
         let (_server, url) = site.serve(&mut support::cofferdam());
         let mut count = 0;
         for target in [vec![url], stdio_command(&site)] {
@@ -110,8 +108,6 @@ async fn the_inspector_works() {
             }
         }
         count
-    })
-    .await
-    .unwrap();
+    });
     assert_eq!(service.requests(), count);
 }
