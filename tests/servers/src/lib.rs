@@ -12,6 +12,7 @@
 
 mod cache;
 mod clients;
+mod go;
 mod process;
 mod tools;
 
