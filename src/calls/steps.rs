@@ -89,8 +89,7 @@ impl Calls {
 
     /// The answer for a module that is hidden from the caller, and for one that does not exist: the same.
     pub(crate) fn unknown_module(&self, caller: &Caller, name: &str) -> CallError {
-        let visible = self.registry.modules(caller);
-        let near = did_you_mean(name, visible.iter().map(|module| module.name.as_str()));
+        let near = did_you_mean(name, self.registry.modules(caller).map(|module| module.name.as_str()));
         CallError::not_sent(
             Code::UnknownModule,
             format!(

@@ -135,7 +135,6 @@ pub(super) async fn details(State(health): State<Health>) -> Response {
         .calls
         .registry()
         .modules(&Caller::local())
-        .iter()
         .filter_map(|module| {
             let vault = broker.module_vault(&module.name)?;
             Some(Module { name: module.name.clone(), condition: Condition::from(&vault), vault: vault.name })

@@ -156,7 +156,7 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         let caller = self.caller(&context)?;
-        let tools = guarded(|| tools::described(&self.calls.registry().modules(&caller)))
+        let tools = guarded(|| tools::described(self.calls.registry().modules(&caller)))
             .ok_or_else(|| ErrorData::internal_error("the tools could not be listed", None))?;
         Ok(ListToolsResult::with_all_items(tools)
             .with_ttl_ms(TOOLS_TTL_MS)

@@ -17,7 +17,7 @@ use cofferdam::calls::Calls;
 use cofferdam::connectors::http::HttpConnector;
 use cofferdam::http::Server;
 use cofferdam::profile::{AccountEntry, ModuleEntry, ServerSettings};
-use cofferdam::registry::Registry;
+use cofferdam::registry::{Manifests, Registry};
 use cofferdam_vault::testkit::{Faults, MemoryVault};
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -243,7 +243,7 @@ impl Setup {
                 insecure_http: false,
             })
             .collect();
-        let registry = Arc::new(Registry::load(&entries, Some(manifests.path())));
+        let registry = Arc::new(Registry::load(&entries, &Manifests::load(Some(manifests.path()))));
         let vault = MemoryVault::new("desk-vault");
         vault.put("desk/work", [("token", TOKEN)]);
         let faults = Faults::default();
