@@ -128,7 +128,7 @@ fn read_request(
         .flatten()
         .map(|(name, _)| DeclaredArgument { name, required: required.contains(&name.as_str()) })
         .collect();
-    match RequestTemplate::from_table(table, &declared, &shared.http, &shared.credential) {
+    match RequestTemplate::from_table(table, &declared, &shared.credential) {
         Ok(template) => Some(template),
         Err(findings) => {
             for finding in findings {
