@@ -30,11 +30,21 @@ impl Filled {
     ///
     /// [`CallFailure::CredentialUnusable`] where a field is missing or empty, or cannot stand where it belongs.
     pub(super) fn new(spec: &CredentialSpec, credential: &Credential) -> Result<Self, CallFailure> {
+        let (in_header, in_basic) = match spec {
+            CredentialSpec::Bearer { .. } | CredentialSpec::Header { .. } => (true, false),
+            CredentialSpec::Basic { .. } => (false, true),
+            CredentialSpec::Query { .. } => (false, false),
+        };
         for field in spec.fields() {
-            let text = credential.secret.expose(&field);
+            let text = credential.secret.expose(&field).unwrap_or_default();
             // A user name alone may be the whole credential: then the password is there, and empty.
-            if text.is_none_or(|text| text.is_empty() && !matches!(spec, CredentialSpec::Basic { .. })) {
+            if text.is_empty() && !(in_basic && credential.secret.expose(&field).is_some()) {
                 return Err(unusable(format!("the secret has no text in its field `{field}`")));
+            }
+            if in_header && text.trim() != text {
+                return Err(unusable(format!(
+                    "the secret's `{field}` starts or ends with a space or a line break"
+                )));
             }
         }
         let mut filled = Self { headers: HeaderMap::new(), query: Vec::new(), made: Vec::new() };
@@ -94,8 +104,7 @@ impl Filled {
         let mut value: HeaderValue = headers::value(text.expose_secret()).ok_or_else(|| {
             let fields: Vec<String> = template.fields().map(|field| format!("`{field}`")).collect();
             unusable(format!(
-                "the secret's {} holds a line break, a space at an end, or another character that the header \
-                 `{name}` cannot carry",
+                "the secret's {} holds a line break or another character that the header `{name}` cannot carry",
                 fields.join(" or ")
             ))
         })?;

@@ -95,6 +95,11 @@ impl HttpConnector {
         Self { clients: Clients::new(GuardedResolver::system) }
     }
 
+    #[cfg(test)]
+    fn with_resolver(resolver: fn() -> GuardedResolver) -> Self {
+        Self { clients: Clients::new(resolver) }
+    }
+
     /// Sends one request with `credential` on it and answers what the service said.
     ///
     /// Nothing is sent twice, but for a read that the service redirects within its own origin. Dropping the future
@@ -182,3 +187,6 @@ async fn receive(
     });
     Ok(Answer { body, next })
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ const STRICT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_
 /// What JavaScript's `encodeURIComponent` leaves as it is.
 const COMPONENT: &AsciiSet = &STRICT.remove(b'!').remove(b'*').remove(b'\'').remove(b'(').remove(b')');
 /// What a form leaves as it is; a space becomes `+`.
-const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'*').remove(b' ');
+const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'*');
 /// What Python's `quote` leaves as it is.
 const QUOTE: &AsciiSet = &STRICT.remove(b'/');
 /// What a URL's query leaves as it is.
@@ -81,10 +81,12 @@ pub(super) fn push_all(secret: &str, forms: &mut Vec<Form>) {
     let mut plain = |text: String| forms.push(Form::plain(text));
     plain(secret.to_owned());
     plain(hex(secret, ""));
-    for set in [STRICT, COMPONENT, QUOTE, QUERY, PATH, USERINFO] {
+    for set in [NON_ALPHANUMERIC, STRICT, COMPONENT, QUOTE, QUERY, PATH, USERINFO] {
         plain(percent(secret, set));
     }
-    plain(percent(secret, FORM).replace(' ', "+"));
+    for set in [FORM, STRICT] {
+        plain(percent(secret, set).replace("%20", "+"));
+    }
     plain(hex(secret, "%"));
     plain(hex(secret, "\\x"));
     plain(percent(&Zeroizing::new(percent(secret, STRICT)), STRICT));
