@@ -28,8 +28,8 @@ impl Calls {
             .registry
             .module(caller, &request.module)
             .ok_or_else(|| self.unknown_module(caller, &request.module))?;
-        let tool = module.tool(&request.tool).ok_or_else(|| unknown_tool(&module, &request.tool))?;
-        let account = account_for(&module, tool, request.account.as_deref())?;
+        let tool = module.tool(&request.tool).ok_or_else(|| unknown_tool(module, &request.tool))?;
+        let account = account_for(module, tool, request.account.as_deref())?;
         tool.check(&request.arguments).map_err(|problem| {
             let message = format!("The arguments do not fit: {problem}");
             CallError::not_sent(Code::InvalidArguments, message).with_schema(&tool.input_schema)
@@ -47,7 +47,7 @@ impl Calls {
                     .await,
             ),
         };
-        let call = ToolCall { module: &module, tool, account, arguments: &request.arguments, deadline };
+        let call = ToolCall { module, tool, account, arguments: &request.arguments, deadline };
         let answer = self.send(caller, &call, progress).await?;
         CallAnswer::of(answer, tool, request.full)
     }

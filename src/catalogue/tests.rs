@@ -86,7 +86,10 @@ fn github_has_the_tools_of_a_days_work_and_says_which_destroy() {
     let github = registry.module(&Caller::local(), "github").unwrap();
     assert!(github.tools.len() >= 12);
     let destructive = github.tools.iter().filter(|tool| tool.effects.side_effect == SideEffect::Destructive);
-    assert_eq!(destructive.map(|tool| tool.name.as_str()).collect::<Vec<_>>(), ["delete_file", "merge_pull_request"]);
+    assert_eq!(
+        destructive.map(|tool| tool.name.as_str()).collect::<Vec<_>>(),
+        ["delete_file", "merge_pull_request"]
+    );
     for tool in &github.tools {
         let reads = ["get_", "list_", "search_"].iter().any(|start| tool.name.starts_with(start));
         assert_eq!(reads, tool.effects.side_effect == SideEffect::None, "{}", tool.name);

@@ -73,7 +73,9 @@ impl Tool {
                 unknown(unexpected, &known)
             }
             ValidationErrorKind::Type { kind } => format!("{} must be {}", named(&place), types(kind)),
-            ValidationErrorKind::Enum { options } => format!("{} must be {}", named(&place), choices(options)),
+            ValidationErrorKind::Enum { options } => {
+                format!("{} must be {}", named(&place), choices(options))
+            }
             ValidationErrorKind::Constant { expected_value } => {
                 format!("{} must be {}", named(&place), shown(&expected_value.to_string()))
             }

@@ -72,7 +72,8 @@ impl Manifests {
 
     /// The manifest `name`, or why it cannot be had, as it concerns the module of that name in the profile.
     pub(super) fn get(&self, name: &str, module: &str) -> Result<&Arc<Manifest>, BrokenManifest> {
-        let broken = |file: String, problems| BrokenManifest { module: Some(module.to_owned()), file, problems };
+        let broken =
+            |file: String, problems| BrokenManifest { module: Some(module.to_owned()), file, problems };
         match self.by_name.get(name) {
             Some(Known { state: Ok(manifest), .. }) => Ok(manifest),
             Some(Known { state: Err(problems), file, .. }) => Err(broken(file.clone(), problems.clone())),
@@ -83,7 +84,10 @@ impl Manifests {
                     None => format!("there are {}", listed(&names[..names.len().min(LISTED_MAX)])),
                 };
                 let message = format!("there is no manifest `{}`", name.escape_debug());
-                Err(broken(format!("{}.toml", name.escape_debug()), vec![ManifestProblem::whole(message, remedy)]))
+                Err(broken(
+                    format!("{}.toml", name.escape_debug()),
+                    vec![ManifestProblem::whole(message, remedy)],
+                ))
             }
         }
     }
@@ -95,7 +99,11 @@ impl Manifests {
             if let Err(problems) = &known.state
                 && !used.contains(&name.as_str())
             {
-                broken.push(BrokenManifest { module: None, file: known.file.clone(), problems: problems.clone() });
+                broken.push(BrokenManifest {
+                    module: None,
+                    file: known.file.clone(),
+                    problems: problems.clone(),
+                });
             }
         }
         broken.sort_by(|a, b| a.file.cmp(&b.file));

@@ -36,8 +36,9 @@ const B: f32 = 0.5;
 
 /// Words that say nothing about a tool.
 const EMPTY_WORDS: [&str; 32] = [
-    "a", "all", "an", "and", "are", "as", "at", "be", "by", "can", "do", "for", "from", "how", "i", "in", "is", "it",
-    "me", "my", "of", "on", "one", "or", "that", "the", "this", "to", "want", "what", "which", "with",
+    "a", "all", "an", "and", "are", "as", "at", "be", "by", "can", "do", "for", "from", "how", "i", "in",
+    "is", "it", "me", "my", "of", "on", "one", "or", "that", "the", "this", "to", "want", "what", "which",
+    "with",
 ];
 
 /// The index over the tools of all modules.
@@ -124,7 +125,9 @@ impl Index {
         let mut best: Vec<(u32, f32)> = scores.into_iter().collect();
         best.sort_unstable_by(|(a, of_a), (b, of_b)| of_b.total_cmp(of_a).then(a.cmp(b)));
         best.truncate(limit);
-        best.iter().filter_map(|(tool, _)| Some(self.tools.get(usize::try_from(*tool).ok()?)?.found)).collect()
+        best.iter()
+            .filter_map(|(tool, _)| Some(self.tools.get(usize::try_from(*tool).ok()?)?.found))
+            .collect()
     }
 
     /// The postings of the query's words, and of longer words that begin with one of them.

@@ -51,14 +51,17 @@ fn arguments(value: Value) -> Map<String, Value> {
 fn a_broken_manifest_takes_down_its_module_and_no_other() {
     let good = manifest("good", &["one"]);
     let bad = good.replace("\"good\"", "\"bad\"").replace("side_effect = \"none\"", "");
-    let manifests = Manifests::of_texts([("m/bad.toml", bad.as_str()), ("m/good.toml", &good), ("m/junk.toml", "junk")]);
+    let manifests =
+        Manifests::of_texts([("m/bad.toml", bad.as_str()), ("m/good.toml", &good), ("m/junk.toml", "junk")]);
     let entries = [entry("first", "bad"), entry("second", "good"), entry("third", "godo")];
     let registry = Registry::load(&entries, &manifests);
     let names: Vec<_> = registry.modules(&Caller::local()).map(|module| module.name.as_str()).collect();
     assert_eq!(names, ["second"]);
     let broken: Vec<_> = registry.broken().iter().map(|b| (b.module.as_deref(), b.file.as_str())).collect();
     assert_eq!(broken, [(Some("first"), "m/bad.toml"), (Some("third"), "godo.toml"), (None, "m/junk.toml")]);
-    assert!(registry.broken()[0].to_string().starts_with("m/bad.toml:10  tools.one.side_effect: is missing; "));
+    assert!(
+        registry.broken()[0].to_string().starts_with("m/bad.toml:10  tools.one.side_effect: is missing; ")
+    );
     assert!(registry.broken()[1].to_string().ends_with("did you mean `good`?"));
     assert!(registry.module(&Caller::local(), "first").is_none());
 }
@@ -83,7 +86,8 @@ fn two_modules_may_share_a_manifest_and_an_address_comes_from_the_nearest() {
 #[test]
 fn the_folder_goes_before_the_catalogue_even_when_it_is_broken() {
     let own = manifest("github", &["only_this"]);
-    let registry = Registry::load(&[entry("github", "github")], &Manifests::of_texts([("m/github.toml", own.as_str())]));
+    let registry =
+        Registry::load(&[entry("github", "github")], &Manifests::of_texts([("m/github.toml", own.as_str())]));
     let module = registry.module(&Caller::local(), "github").unwrap();
     assert!(module.tool("only_this").is_some() && module.tool("get_issue").is_none());
 
@@ -130,7 +134,8 @@ fn only_regular_files_of_bounded_size_are_read_from_the_folder() {
 #[test]
 fn arguments_that_do_not_fit_are_told_together_and_without_their_values() {
     let text = manifest("acme", &["one"]);
-    let registry = Registry::load(&[entry("acme", "acme")], &Manifests::of_texts([("m/acme.toml", text.as_str())]));
+    let registry =
+        Registry::load(&[entry("acme", "acme")], &Manifests::of_texts([("m/acme.toml", text.as_str())]));
     let module = registry.module(&Caller::local(), "acme").unwrap();
     let tool = module.tool("one").unwrap();
     assert_eq!(tool.check(&arguments(json!({"id": "x", "count": null, "tags": ["a"]}))), Ok(()));
@@ -140,7 +145,10 @@ fn arguments_that_do_not_fit_are_told_together_and_without_their_values() {
         (json!({"id": 7}), "`id` must be string"),
         (json!({"id": secret}), "`id` does not keep to `maxLength`: it is longer than 8 characters"),
         (json!({"id": "x", "count": "y"}), "`count` must be integer or null"),
-        (json!({"id": "x", "count": 0}), "`count` does not keep to `minimum`: it is less than the minimum of 1"),
+        (
+            json!({"id": "x", "count": 0}),
+            "`count` does not keep to `minimum`: it is less than the minimum of 1",
+        ),
         (json!({"id": "x", "tags": ["a", secret]}), "`tags.1` must be one of `a`, `b`"),
         (json!({"id": "x", "cuont": 1}), "there is no argument `cuont`, did you mean `count`?"),
     ] {
@@ -196,7 +204,8 @@ fn a_search_finds_the_obvious_first() {
 
 #[test]
 fn a_thousand_modules_of_twenty_tools_load_and_are_found() {
-    let names: Vec<String> = (0..20).map(|at| format!("{}_{at}", ["get", "list", "create", "find"][at % 4])).collect();
+    let names: Vec<String> =
+        (0..20).map(|at| format!("{}_{at}", ["get", "list", "create", "find"][at % 4])).collect();
     let tools: Vec<&str> = names.iter().map(String::as_str).collect();
     let texts: Vec<(String, String)> = (0..1000)
         .map(|at| (format!("m/service{at}.toml"), manifest(&format!("service{at}"), &tools)))
@@ -212,7 +221,8 @@ fn a_thousand_modules_of_twenty_tools_load_and_are_found() {
     let count = registry.modules(&Caller::local()).map(|module| module.tools.len()).sum::<usize>();
     assert_eq!((registry.modules(&Caller::local()).count(), count), (1000, 20_000));
     // Nothing was compiled that was not called.
-    let compiled = |module: &Arc<Module>| module.tools.iter().filter(|tool| tool.validator.get().is_some()).count();
+    let compiled =
+        |module: &Arc<Module>| module.tools.iter().filter(|tool| tool.validator.get().is_some()).count();
     assert_eq!(registry.modules(&Caller::local()).map(compiled).sum::<usize>(), 0);
     let asked = Instant::now();
     let found = registry.search(&Caller::local(), "create a widget in service 777 create_6", 5);

@@ -18,13 +18,35 @@ use super::section::{Report, Section};
 const DESCRIPTION_MAX: usize = 1024;
 
 /// Keywords that would let a schema reach out of its own document, or move what `#` means in it.
-const FOREIGN: [&str; 7] = ["$id", "$schema", "$anchor", "$dynamicRef", "$dynamicAnchor", "$recursiveRef", "$vocabulary"];
+const FOREIGN: [&str; 7] =
+    ["$id", "$schema", "$anchor", "$dynamicRef", "$dynamicAnchor", "$recursiveRef", "$vocabulary"];
 
 /// Keywords of JSON Schema 2020-12 that a tool's `input` may have at its top.
 const TOP: [&str; 24] = [
-    "$comment", "$defs", "$ref", "additionalProperties", "allOf", "anyOf", "default", "dependentRequired",
-    "dependentSchemas", "deprecated", "description", "else", "examples", "if", "maxProperties", "minProperties",
-    "not", "oneOf", "patternProperties", "properties", "required", "then", "title", "type",
+    "$comment",
+    "$defs",
+    "$ref",
+    "additionalProperties",
+    "allOf",
+    "anyOf",
+    "default",
+    "dependentRequired",
+    "dependentSchemas",
+    "deprecated",
+    "description",
+    "else",
+    "examples",
+    "if",
+    "maxProperties",
+    "minProperties",
+    "not",
+    "oneOf",
+    "patternProperties",
+    "properties",
+    "required",
+    "then",
+    "title",
+    "type",
 ];
 
 static META: LazyLock<jsonschema::meta::MetaValidator<'static>> =
@@ -35,7 +57,11 @@ static META: LazyLock<jsonschema::meta::MetaValidator<'static>> =
 pub(super) fn read(tool: &Section<'_>) -> Option<Map<String, Value>> {
     let mut schema = Map::new();
     if let Some(value) = tool.get("input") {
-        let input = tool.as_table("input", value, "`input.properties.NAME = { type = \"string\", description = \"…\" }`")?;
+        let input = tool.as_table(
+            "input",
+            value,
+            "`input.properties.NAME = { type = \"string\", description = \"…\" }`",
+        )?;
         input.only(&TOP);
         for (name, value) in input.entries() {
             schema.insert(name.to_owned(), to_json(input.report, &input.key_of(name), value)?);
@@ -77,7 +103,8 @@ impl Checked<'_> {
             return None;
         }
         good &= self.object(schema) & self.arguments(schema) & self.walk("", &whole);
-        if good && self.needs_compiling
+        if good
+            && self.needs_compiling
             && let Err(error) = compile(schema)
         {
             self.refuse("", format!("cannot be compiled: {error}"), "mend the `$ref` or the `pattern`");
@@ -120,20 +147,30 @@ impl Checked<'_> {
                 let length = text.chars().count();
                 if text.trim().is_empty() || length > DESCRIPTION_MAX {
                     let message = format!("has a description of {length} characters");
-                    self.refuse(&key, message, format!("say in 1 to {DESCRIPTION_MAX} characters what it is"));
+                    self.refuse(
+                        &key,
+                        message,
+                        format!("say in 1 to {DESCRIPTION_MAX} characters what it is"),
+                    );
                     good = false;
                 }
             }
         }
         let names: Vec<&str> = properties.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
-        for name in schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
+        for name in
+            schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+        {
             if !names.contains(&name) {
                 let remedy = match nearest(name, &names) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None if names.is_empty() => "declare it under `input.properties`".to_owned(),
                     None => format!("declare it under `input.properties`; there are {}", listed(&names)),
                 };
-                self.refuse("required", format!("names `{}`, which is not declared", name.escape_debug()), remedy);
+                self.refuse(
+                    "required",
+                    format!("names `{}`, which is not declared", name.escape_debug()),
+                    remedy,
+                );
                 good = false;
             }
         }
@@ -150,12 +187,20 @@ impl Checked<'_> {
                 "$ref" => {
                     self.needs_compiling = true;
                     if !value.as_str().is_some_and(|target| target == "#" || target.starts_with("#/")) {
-                        self.refuse(&at, "points out of this schema", "point to `#/$defs/NAME` in the same `input`");
+                        self.refuse(
+                            &at,
+                            "points out of this schema",
+                            "point to `#/$defs/NAME` in the same `input`",
+                        );
                         good = false;
                     }
                 }
                 foreign if FOREIGN.contains(&foreign) => {
-                    self.refuse(&at, "has no place in a tool's input", "leave it out: JSON Schema 2020-12 is meant");
+                    self.refuse(
+                        &at,
+                        "has no place in a tool's input",
+                        "leave it out: JSON Schema 2020-12 is meant",
+                    );
                     good = false;
                 }
                 "const" | "enum" | "default" | "examples" | "required" | "dependentRequired" => {}
@@ -204,9 +249,14 @@ fn to_json(report: &Report, key: &str, value: &Spanned<DeValue<'_>>) -> Option<V
             Ok(number) if number.is_finite() => Some(Value::from(number)),
             _ => refuse("is not a finite number", "write a finite number"),
         },
-        DeValue::Datetime(_) => refuse("is a date, which JSON does not have", "put it in quotes to mean a text"),
+        DeValue::Datetime(_) => {
+            refuse("is a date, which JSON does not have", "put it in quotes to mean a text")
+        }
         DeValue::Array(list) => {
-            let values = list.iter().enumerate().map(|(index, value)| to_json(report, &format!("{key}.{index}"), value));
+            let values = list
+                .iter()
+                .enumerate()
+                .map(|(index, value)| to_json(report, &format!("{key}.{index}"), value));
             values.collect::<Option<Vec<_>>>().map(Value::Array)
         }
         DeValue::Table(table) => {

@@ -140,7 +140,11 @@ impl<'de> Deserializer<'de> for Node<'de> {
         visitor.visit_some(self)
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Misfit> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Misfit> {
         visitor.visit_newtype_struct(self)
     }
 
@@ -198,7 +202,10 @@ mod tests {
         assert_eq!(misfit("count = 70000"), ("has a value that cannot be; write u16".into(), 8..13));
         assert_eq!(misfit("word = [1]").0, "is a list; write a string");
         assert_eq!(misfit("inner.word = 7"), ("is a number; write a string".into(), 13..14));
-        assert_eq!(misfit("style = 'shrt'"), ("is none of the values that there are; did you mean `short`?".into(), 8..14));
+        assert_eq!(
+            misfit("style = 'shrt'"),
+            ("is none of the values that there are; did you mean `short`?".into(), 8..14)
+        );
         assert_eq!(misfit("inner = { wrd = 1 }").0, "has an unknown key `wrd`; did you mean `word`?");
         assert_eq!(misfit("word = 1979-05-27").0, "is a date; put it in quotes to mean a text");
     }

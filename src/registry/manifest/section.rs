@@ -146,7 +146,12 @@ impl<'a> Section<'a> {
         match value.get_ref() {
             DeValue::Boolean(flag) => Some(self.found(name, *flag, value.span())),
             _ => {
-                self.mistyped(name, value, "`true` or `false`", &format!("`{name} = true` or `{name} = false`"));
+                self.mistyped(
+                    name,
+                    value,
+                    "`true` or `false`",
+                    &format!("`{name} = true` or `{name} = false`"),
+                );
                 None
             }
         }
@@ -241,10 +246,10 @@ impl<'a> Section<'a> {
     /// The key directly below this table whose value holds `place`.
     fn key_at(&self, place: &Range<usize>) -> String {
         let holds = |span: Range<usize>| span.start <= place.start && place.end <= span.end;
-        self.table
-            .iter()
-            .find(|(name, value)| holds(name.span()) || holds(value.span()))
-            .map_or_else(|| self.key.clone(), |(name, _)| self.key_of(&name.get_ref().escape_debug().to_string()))
+        self.table.iter().find(|(name, value)| holds(name.span()) || holds(value.span())).map_or_else(
+            || self.key.clone(),
+            |(name, _)| self.key_of(&name.get_ref().escape_debug().to_string()),
+        )
     }
 
     /// The names in this table, with their places and values.

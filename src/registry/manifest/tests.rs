@@ -84,36 +84,116 @@ const ONE_MISTAKE: &[(&str, &str, &str)] = &[
     ("version = \"1.0.0\"", "version = \"one two\"", "3 version: is no version"),
     ("title = \"Acme\"", "title = \" \"", "4 title: is empty"),
     ("title = \"Acme\"", "titel = \"Acme\"\ntitle = \"Acme\"", "4 titel: unknown key; did you mean `title`?"),
-    ("description = \"Anvils and rockets\"", "description = \"Anvils\\nrockets\"", "5 description: has more than one line"),
+    (
+        "description = \"Anvils and rockets\"",
+        "description = \"Anvils\\nrockets\"",
+        "5 description: has more than one line",
+    ),
     ("title = \"Acme\"", "title = \"Acme\"\nsource = \"a friend\"", "5 source: is no address"),
     ("[credential]\nkind = \"bearer\"\n", "", "1 credential: is missing"),
-    ("kind = \"bearer\"", "kind = \"berer\"", "10 credential: is none of the values that there are; did you mean `bearer`?"),
-    ("kind = \"bearer\"", "kind = \"bearer\"\ntokn = \"{token}\"", "10 credential: has an unknown key `tokn`; did you mean `token`?"),
-    ("kind = \"bearer\"", "kind = \"bearer\"\ntoken = \"hunter2\"", "10 credential: names no field of the secret"),
+    (
+        "kind = \"bearer\"",
+        "kind = \"berer\"",
+        "10 credential: is none of the values that there are; did you mean `bearer`?",
+    ),
+    (
+        "kind = \"bearer\"",
+        "kind = \"bearer\"\ntokn = \"{token}\"",
+        "10 credential: has an unknown key `tokn`; did you mean `token`?",
+    ),
+    (
+        "kind = \"bearer\"",
+        "kind = \"bearer\"\ntoken = \"hunter2\"",
+        "10 credential: names no field of the secret",
+    ),
     ("base_url = ", "bas_url = ", "7 http"),
     ("name = \"get_anvil\"", "name = \"get-anvil\"", "14 tools.get-anvil.name: is no name for a tool"),
     ("description = \"One anvil\"\n", "", "13 tools.get_anvil.description: is missing"),
     ("side_effect = \"none\"\n", "", "13 tools.get_anvil.side_effect: is missing"),
     ("side_effect = \"none\"", "side_effect = \"some\"", "16 tools.get_anvil.side_effect: is not known"),
-    ("side_effect = \"none\"", "side_effect = \"none\"\nidempotent = false", "17 tools.get_anvil.idempotent: is `false` for a tool that only reads"),
-    ("side_effect = \"none\"", "side_effect = \"none\"\nidempotent = \"yes\"", "17 tools.get_anvil.idempotent: is a text, and must be `true` or `false`"),
+    (
+        "side_effect = \"none\"",
+        "side_effect = \"none\"\nidempotent = false",
+        "17 tools.get_anvil.idempotent: is `false` for a tool that only reads",
+    ),
+    (
+        "side_effect = \"none\"",
+        "side_effect = \"none\"\nidempotent = \"yes\"",
+        "17 tools.get_anvil.idempotent: is a text, and must be `true` or `false`",
+    ),
     ("side_effect = \"none\"", "side_effect = \"none\"\nsafe = true", "17 tools.get_anvil.safe: unknown key"),
     ("\"{weight: weight}\"", "\"{weight: \"", "18 tools.get_anvil.select: is no JMESPath"),
-    ("\"{weight: weight}\"", "\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\"", "18 tools.get_anvil.select: is too long"),
-    ("input.required = [\"anvil\"]", "input.required = [\"anvil\", \"unti\"]", "19 tools.get_anvil.input.required: names `unti`, which is not declared; did you mean `unit`?"),
-    ("input.required = [\"anvil\"]", "input.required = \"anvil\"", "19 tools.get_anvil.input.required: is no JSON Schema"),
-    ("input.required = [\"anvil\"]", "input.requird = []\ninput.required = [\"anvil\"]", "19 tools.get_anvil.input.requird: unknown key; did you mean `required`?"),
-    ("input.required = [\"anvil\"]", "input.required = [\"anvil\"]\ninput.type = \"array\"", "20 tools.get_anvil.input.type: is not `object`"),
-    ("input.required = [\"anvil\"]", "input.required = [\"anvil\"]\ninput.additionalProperties = true", "20 tools.get_anvil.input.additionalProperties: is not `false`"),
-    ("{ enum = [\"kg\", \"lb\"] }", "{ type = \"txt\" }", "21 tools.get_anvil.input.properties.unit.type: is no JSON Schema"),
-    ("{ enum = [\"kg\", \"lb\"] }", "{ enum = [1979-05-27] }", "21 tools.get_anvil.input.properties.unit.enum.0: is a date"),
-    ("{ enum = [\"kg\", \"lb\"] }", "{ const = nan }", "21 tools.get_anvil.input.properties.unit.const: is not a finite number"),
-    ("{ enum = [\"kg\", \"lb\"] }", "{ \"$ref\" = \"https://acme.test/unit\" }", "21 tools.get_anvil.input.properties.unit.$ref: points out of this schema"),
-    ("{ enum = [\"kg\", \"lb\"] }", "{ \"$ref\" = \"#/$defs/unit\" }", "13 tools.get_anvil.input: cannot be compiled"),
+    (
+        "\"{weight: weight}\"",
+        "\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\"",
+        "18 tools.get_anvil.select: is too long",
+    ),
+    (
+        "input.required = [\"anvil\"]",
+        "input.required = [\"anvil\", \"unti\"]",
+        "19 tools.get_anvil.input.required: names `unti`, which is not declared; did you mean `unit`?",
+    ),
+    (
+        "input.required = [\"anvil\"]",
+        "input.required = \"anvil\"",
+        "19 tools.get_anvil.input.required: is no JSON Schema",
+    ),
+    (
+        "input.required = [\"anvil\"]",
+        "input.requird = []\ninput.required = [\"anvil\"]",
+        "19 tools.get_anvil.input.requird: unknown key; did you mean `required`?",
+    ),
+    (
+        "input.required = [\"anvil\"]",
+        "input.required = [\"anvil\"]\ninput.type = \"array\"",
+        "20 tools.get_anvil.input.type: is not `object`",
+    ),
+    (
+        "input.required = [\"anvil\"]",
+        "input.required = [\"anvil\"]\ninput.additionalProperties = true",
+        "20 tools.get_anvil.input.additionalProperties: is not `false`",
+    ),
+    (
+        "{ enum = [\"kg\", \"lb\"] }",
+        "{ type = \"txt\" }",
+        "21 tools.get_anvil.input.properties.unit.type: is no JSON Schema",
+    ),
+    (
+        "{ enum = [\"kg\", \"lb\"] }",
+        "{ enum = [1979-05-27] }",
+        "21 tools.get_anvil.input.properties.unit.enum.0: is a date",
+    ),
+    (
+        "{ enum = [\"kg\", \"lb\"] }",
+        "{ const = nan }",
+        "21 tools.get_anvil.input.properties.unit.const: is not a finite number",
+    ),
+    (
+        "{ enum = [\"kg\", \"lb\"] }",
+        "{ \"$ref\" = \"https://acme.test/unit\" }",
+        "21 tools.get_anvil.input.properties.unit.$ref: points out of this schema",
+    ),
+    (
+        "{ enum = [\"kg\", \"lb\"] }",
+        "{ \"$ref\" = \"#/$defs/unit\" }",
+        "13 tools.get_anvil.input: cannot be compiled",
+    ),
     ("{ enum = [\"kg\", \"lb\"] }", "{ pattern = \"(\" }", "13 tools.get_anvil.input: cannot be compiled"),
-    ("{ enum = [\"kg\", \"lb\"] }", "{ \"$id\" = \"https://acme.test/\" }", "21 tools.get_anvil.input.properties.unit.$id: has no place"),
-    ("{ enum = [\"kg\", \"lb\"] }", "{ description = \"\" }", "21 tools.get_anvil.input.properties.unit: has a description of 0 characters"),
-    ("method = \"GET\"", "method = \"GET\", pth = \"/\"", "17 tools.get_anvil.request.pth: unknown key; did you mean `path`?"),
+    (
+        "{ enum = [\"kg\", \"lb\"] }",
+        "{ \"$id\" = \"https://acme.test/\" }",
+        "21 tools.get_anvil.input.properties.unit.$id: has no place",
+    ),
+    (
+        "{ enum = [\"kg\", \"lb\"] }",
+        "{ description = \"\" }",
+        "21 tools.get_anvil.input.properties.unit: has a description of 0 characters",
+    ),
+    (
+        "method = \"GET\"",
+        "method = \"GET\", pth = \"/\"",
+        "17 tools.get_anvil.request.pth: unknown key; did you mean `path`?",
+    ),
     ("method = \"GET\"", "method = 7", "17 tools.get_anvil.request.method: is a number; write a string"),
     // The rules of the connector, by line: every argument exactly once, and path arguments required.
     (", query = [\"unit\"]", "", "17 tools.get_anvil.request"),
@@ -129,7 +209,10 @@ fn each_mistake_is_told_with_its_line() {
     for (right, wrong, expected) in ONE_MISTAKE {
         assert!(good().contains(right), "{right:?} is not in the good manifest");
         let found = problems(&good().replacen(right, wrong, 1));
-        assert!(found.len() == 1 && found[0].starts_with(expected), "{wrong:?}: {found:#?}, wanted {expected:?}");
+        assert!(
+            found.len() == 1 && found[0].starts_with(expected),
+            "{wrong:?}: {found:#?}, wanted {expected:?}"
+        );
     }
 }
 
@@ -180,8 +263,14 @@ fn no_problem_repeats_a_value() {
         ("kind = \"bearer\"", "kind = \"bearer\"\ntoken = [\"CANARY\"]"),
         ("kind = \"bearer\"", "kind = \"CANARY\""),
         ("kind = \"bearer\"", "kind = [\"CANARY\"]"),
-        ("base_url = \"https://api.acme.test\"", "base_url = \"https://api.acme.test\"\nheaders = \"CANARY\""),
-        ("base_url = \"https://api.acme.test\"", "base_url = \"https://api.acme.test\"\npage = { style = \"CANARY\" }"),
+        (
+            "base_url = \"https://api.acme.test\"",
+            "base_url = \"https://api.acme.test\"\nheaders = \"CANARY\"",
+        ),
+        (
+            "base_url = \"https://api.acme.test\"",
+            "base_url = \"https://api.acme.test\"\npage = { style = \"CANARY\" }",
+        ),
         ("title = \"Acme\"", "title = [\"CANARY\"]"),
         ("side_effect = \"none\"", "side_effect = \"CANARY\""),
     ] {

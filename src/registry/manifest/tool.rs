@@ -31,7 +31,10 @@ pub(super) fn read(tool: &Section<'_>, shared: Option<&Shared>) -> Option<Tool> 
     let name = name.filter(|name| {
         let good = is_tool_name(name.value);
         if !good {
-            name.refuse("is no name for a tool", "use up to 64 of `a`–`z`, `0`–`9` and `_`, not beginning with `_`");
+            name.refuse(
+                "is no name for a tool",
+                "use up to 64 of `a`–`z`, `0`–`9` and `_`, not beginning with `_`",
+            );
         }
         good
     });
@@ -65,7 +68,8 @@ fn is_tool_name(name: &str) -> bool {
 fn effects(tool: &Section<'_>) -> Option<Effects> {
     let idempotent = tool.flag("idempotent");
     let concurrency_safe = tool.flag("concurrency_safe");
-    let written = tool.required_text("side_effect", "`side_effect = \"none\"`, `\"write\"` or `\"destructive\"`")?;
+    let written =
+        tool.required_text("side_effect", "`side_effect = \"none\"`, `\"write\"` or `\"destructive\"`")?;
     let side_effect = match written.value {
         "none" => SideEffect::None,
         "write" => SideEffect::Write,
@@ -77,7 +81,8 @@ fn effects(tool: &Section<'_>) -> Option<Effects> {
     };
     let reads = side_effect == SideEffect::None;
     if let Some(idempotent) = idempotent.as_ref().filter(|idempotent| reads && !idempotent.value) {
-        idempotent.refuse("is `false` for a tool that only reads", "leave it out, or say which side effect it has");
+        idempotent
+            .refuse("is `false` for a tool that only reads", "leave it out, or say which side effect it has");
         return None;
     }
     Some(Effects {
@@ -120,8 +125,13 @@ fn read_request(
 ) -> Option<RequestTemplate> {
     let table = request.read()?;
     let (input, shared) = (input?, shared?);
-    let required: Vec<&str> =
-        input.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    let required: Vec<&str> = input
+        .get("required")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
     let properties = input.get("properties").and_then(Value::as_object);
     let declared: Vec<DeclaredArgument<'_>> = properties
         .into_iter()
@@ -132,7 +142,8 @@ fn read_request(
         Ok(template) => Some(template),
         Err(findings) => {
             for finding in findings {
-                let key = if finding.key.is_empty() { request.key.clone() } else { request.key_of(&finding.key) };
+                let key =
+                    if finding.key.is_empty() { request.key.clone() } else { request.key_of(&finding.key) };
                 request.report.add(request.place_of(&finding.key), key, finding.message, finding.remedy);
             }
             None
