@@ -3,6 +3,8 @@
 //! The matrix is written over a list of subjects (a name and a vault that holds `github/work` with field `token`), so
 //! that each backend is one more line in [`subjects`].
 
+#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests: there a panic is the report
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +16,7 @@ use cofferdam::broker::{
 use cofferdam_vault::testkit::{Calls, Fault, Faults, MemoryVault};
 use cofferdam_vault::{ErrorKind, Vault, VaultError};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, advance, timeout};
+use tokio::time::{Instant, advance};
 
 const SECOND: Duration = Duration::from_secs(1);
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -123,7 +125,7 @@ fn rows() -> Vec<Row> {
         row("throttled", Fault::throttled(Some(60 * SECOND)), Sees::Busy(60 * SECOND)),
         row(
             "flapping by time",
-            Fault::FlapByTime { period: 3 * SECOND, error: unavailable() },
+            Fault::FlapByTime { period: 4 * SECOND, error: unavailable() },
             Sees::Flapping,
         ),
         row(
@@ -160,13 +162,14 @@ async fn prove(world: &World, row: &Row) {
 
     let mut failed = 0;
     for _ in 0..120 {
+        let start = Instant::now();
         let (github, notes) = tokio::join!(world.call("github"), async {
-            let start = Instant::now();
             let answer = world.call("notes").await;
             assert_eq!(start.elapsed(), Duration::ZERO, "a neighbour waits");
             answer
         });
         notes.unwrap();
+        assert!(start.elapsed() <= Walls::default().deadline, "{}: a call took too long", row.name);
         assert_eq!(world.status("well").state, CompartmentState::Ready);
         failed += u32::from(github.is_err());
         check(&github, row);
@@ -218,9 +221,8 @@ async fn every_call_ends_by_its_own_deadline() {
             let world = World::new(Arc::clone(&vault), walls);
             world.faults.set(Calls::All, row.fault.clone());
             let deadline = Instant::now() + SECOND / 2;
-            let call = world.broker.credential(&Caller::local(), "github", "work", deadline);
-            let ended = timeout(SECOND, call).await;
-            assert!(ended.is_ok() && Instant::now() <= deadline, "{subject} × {}", row.name);
+            let _ = world.broker.credential(&Caller::local(), "github", "work", deadline).await;
+            assert!(Instant::now() <= deadline, "{subject} × {}", row.name);
         }
     }
 }
@@ -258,13 +260,16 @@ async fn an_outage_of_an_hour_is_bridged_from_the_cache_and_no_longer() {
         let confirmed = Instant::now();
         world.call("github").await.unwrap();
         world.faults.set(Calls::All, Fault::Hang);
-        let mut degraded = false;
+        pass(5 * 60).await;
+        while world.status("faulty").state == CompartmentState::Ready {
+            assert!(confirmed.elapsed() < Duration::from_secs(6 * 60), "{subject}: never given up");
+            world.call("github").await.unwrap();
+        }
         while world.call("github").await.is_ok() {
-            degraded |= world.status("faulty").state == CompartmentState::Degraded;
+            assert_eq!(world.status("faulty").state, CompartmentState::Degraded);
             assert!(confirmed.elapsed() < Duration::from_secs(3600 + 60), "{subject}: served for ever");
             pass(60).await;
         }
-        assert!(degraded, "{subject}");
         assert!(confirmed.elapsed() >= Duration::from_secs(3600), "{subject}: given up too early");
         let Err(error) = world.call("github").await else { panic!("{subject}: served") };
         let BrokerError::Unavailable { vault, since: Some(_), retry_after: Some(_), .. } = &error else {

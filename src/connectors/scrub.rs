@@ -1,13 +1,15 @@
 //! Removes the credentials in use from what a service answers, encoded forms too.
 //!
 //! A service may reflect its request: an echo, an error that quotes a header, a signed link. So the credential's
-//! text is looked for as it is and in every form that [`forms`] knows, without regard to case, in the answer's bytes
-//! and again in every string of its JSON. What overlaps is removed as one piece.
+//! text is looked for as it is, in hexadecimal and in base64 at every offset, without regard to case; in the answer's
+//! bytes, in what their escapes mean (twice over), and again in every string of its JSON. What overlaps is removed as
+//! one piece.
 //!
 //! It cannot find a part of a credential, a form that nobody thought of (compressed, encrypted, reversed), or a
 //! text shorter than [`SHORTEST`] inside a longer one: removing `abc` everywhere would shred every answer.
 
 mod forms;
+mod view;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -18,6 +20,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use forms::Form;
+use view::{Escape, View};
 
 /// What stands where a credential stood.
 pub(crate) const REMOVED: &str = "[credential removed]";
@@ -25,6 +28,9 @@ pub(crate) const REMOVED: &str = "[credential removed]";
 /// The shortest text that is removed from inside a longer one, in bytes; a shorter one is removed where it is all
 /// there is. Real credentials are longer.
 pub(crate) const SHORTEST: usize = 6;
+
+/// How many levels of escapes are read: a URL inside JSON, a value encoded twice.
+const ESCAPED: usize = 2;
 
 /// Knows the credentials of one call, and removes them.
 pub struct Scrubber {
@@ -42,15 +48,22 @@ impl fmt::Debug for Scrubber {
 impl Scrubber {
     /// A scrubber of `secrets`: a credential's fields, and what was made of them for the request.
     pub fn new<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut forms = Vec::new();
-        let mut short = Vec::new();
-        for secret in secrets {
-            match secret.trim() {
-                "" => {}
-                text if text.len() < SHORTEST => short.push(Zeroizing::new(text.to_owned())),
-                text => forms::push_all(text, &mut forms),
+        let (mut long, short): (Vec<&str>, Vec<&str>) = secrets
+            .into_iter()
+            .map(str::trim)
+            .filter(|text| !text.is_empty())
+            .partition(|text| text.len() >= SHORTEST);
+        // What holds a shorter secret in itself, like `Bearer …`, is found by that.
+        long.sort_by_key(|text| text.len());
+        let mut texts: Vec<&str> = Vec::new();
+        for text in long {
+            if !texts.iter().any(|shorter| text.contains(shorter)) {
+                texts.push(text);
             }
         }
+        let mut forms = Vec::new();
+        texts.iter().for_each(|text| forms::push_all(text, &mut forms));
+        let short = short.into_iter().map(|text| Zeroizing::new(text.to_owned())).collect();
         forms.sort_by(|a, b| a.bytes().cmp(b.bytes()));
         forms.dedup();
         // Building fails only beyond two billion states; answers are small and credentials smaller. Without an
@@ -131,14 +144,7 @@ impl Scrubber {
 
     /// Where credentials stand, in order, overlapping and touching ones as one.
     fn find(&self, bytes: &[u8]) -> Vec<Range<usize>> {
-        let mut found: Vec<Range<usize>> = match &self.automaton {
-            Some(automaton) if !automaton.is_match(bytes) => Vec::new(),
-            Some(automaton) => automaton
-                .find_overlapping_iter(bytes)
-                .filter_map(|m| Some(self.forms.get(m.pattern().as_usize())?.widen(m.range(), bytes)))
-                .collect(),
-            None => self.forms.iter().flat_map(|form| form.find_in(bytes)).collect(),
-        };
+        let mut found = self.find_deep(bytes, ESCAPED);
         found.sort_by_key(|range| range.start);
         let mut merged: Vec<Range<usize>> = Vec::new();
         for range in found {
@@ -148,6 +154,30 @@ impl Scrubber {
             }
         }
         merged
+    }
+
+    /// Where credentials stand in `bytes`, and in what its escapes mean, `depth` levels of them.
+    fn find_deep(&self, bytes: &[u8], depth: usize) -> Vec<Range<usize>> {
+        let mut found = self.find_plain(bytes);
+        if let Some(deeper) = depth.checked_sub(1) {
+            for view in Escape::ALL.into_iter().filter_map(|escape| View::of(bytes, escape)) {
+                found.extend(
+                    self.find_deep(&view.bytes, deeper).into_iter().map(|range| view.in_source(range)),
+                );
+            }
+        }
+        found
+    }
+
+    fn find_plain(&self, bytes: &[u8]) -> Vec<Range<usize>> {
+        match &self.automaton {
+            Some(automaton) if !automaton.is_match(bytes) => Vec::new(),
+            Some(automaton) => automaton
+                .find_overlapping_iter(bytes)
+                .filter_map(|m| Some(self.forms.get(m.pattern().as_usize())?.widen(m.range(), bytes)))
+                .collect(),
+            None => self.forms.iter().flat_map(|form| form.find_in(bytes)).collect(),
+        }
     }
 }
 

@@ -64,10 +64,11 @@ impl Manifests {
         names
     }
 
-    /// The fields that a secret of the module must have; `None` where the manifest is unknown or broken.
+    /// The fields that a secret of the module must have: none where the manifest is broken, `None` where there is none of
+    /// that name.
     pub fn credential_fields(&self, name: &str) -> Option<Vec<FieldName>> {
-        let manifest = self.by_name.get(name)?.state.as_ref().ok()?;
-        Some(manifest.credential.fields())
+        let known = self.by_name.get(name)?;
+        Some(known.state.as_ref().map_or_else(|_| Vec::new(), |manifest| manifest.credential.fields()))
     }
 
     /// The manifest `name`, or why it cannot be had, as it concerns the module of that name in the profile.
@@ -111,18 +112,28 @@ impl Manifests {
     }
 
     fn add_folder(&mut self, folder: &Path) {
-        let files = match toml_files(folder) {
+        let mut files = match toml_files(folder) {
             Ok(files) => files,
             Err(error) => {
                 let message = format!("this folder of manifests cannot be read: {error}");
-                let remedy = "create it, or take `modules_dir` out of the profile";
-                self.nameless.push(alone(folder.display().to_string(), message, remedy));
+                self.refuse_folder(folder, message, "create it, or take `modules_dir` out of the profile");
                 return;
             }
         };
+        if files.len() > FILES_MAX {
+            let message =
+                format!("this folder holds {} manifests, and the first {FILES_MAX} were read", files.len());
+            self.refuse_folder(folder, message, "move those away that no module uses");
+            files.truncate(FILES_MAX);
+        }
         for path in files {
             self.add(path.display().to_string(), true, read_bounded(&path));
         }
+    }
+
+    fn refuse_folder(&mut self, folder: &Path, message: String, remedy: &str) {
+        let problems = vec![ManifestProblem::whole(message, remedy)];
+        self.nameless.push(BrokenManifest { module: None, file: folder.display().to_string(), problems });
     }
 
     fn add(&mut self, file: String, of_site: bool, text: Result<String, ManifestProblem>) {
@@ -170,10 +181,6 @@ impl Manifests {
     }
 }
 
-fn alone(file: String, message: impl Into<String>, remedy: impl Into<String>) -> BrokenManifest {
-    BrokenManifest { module: None, file, problems: vec![ManifestProblem::whole(message, remedy)] }
-}
-
 /// The files of `folder` that end in `.toml`, sorted; hidden ones are an editor's business.
 fn toml_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
@@ -185,7 +192,6 @@ fn toml_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
         }
     }
     files.sort();
-    files.truncate(FILES_MAX);
     Ok(files)
 }
 

@@ -96,7 +96,8 @@ fn the_folder_goes_before_the_catalogue_even_when_it_is_broken() {
     assert!(registry.module(&Caller::local(), "github").is_none());
     assert_eq!(registry.broken()[0].file, "m/github.toml");
     assert!(manifests.names().contains(&"github"), "a bad manifest must not refuse the profile");
-    assert_eq!(manifests.credential_fields("github"), None);
+    assert_eq!(manifests.credential_fields("github"), Some(Vec::new()));
+    assert_eq!(manifests.credential_fields("absent"), None);
 }
 
 #[test]
@@ -144,7 +145,7 @@ fn arguments_that_do_not_fit_are_told_together_and_without_their_values() {
         (json!({}), "the argument `id` is missing"),
         (json!({"id": 7}), "`id` must be string"),
         (json!({"id": secret}), "`id` does not keep to `maxLength`: it is longer than 8 characters"),
-        (json!({"id": "x", "count": "y"}), "`count` must be integer or null"),
+        (json!({"id": "x", "count": "y"}), "`count` must be null or integer"),
         (
             json!({"id": "x", "count": 0}),
             "`count` does not keep to `minimum`: it is less than the minimum of 1",

@@ -58,11 +58,12 @@ type Job = Box<dyn FnOnce() + Send>;
 type Ticket = u64;
 
 impl Threads {
-    /// At most `max` threads (at least one), named `name` so that an operator finds them in a stack dump.
+    /// At most `max` threads (at least one), named `name` so that an operator finds them in a stack dump. A NUL, which
+    /// no thread's name can hold, drops out.
     pub fn new(name: impl Into<String>, max: usize) -> Self {
         Self {
             shared: Arc::new(Shared {
-                name: name.into(),
+                name: name.into().replace('\0', ""),
                 max: max.max(1),
                 state: Mutex::default(),
                 work: Condvar::new(),
@@ -198,7 +199,7 @@ mod tests {
 
     #[tokio::test]
     async fn work_runs_on_a_thread_of_that_name() {
-        let threads = Threads::new("notes", 2);
+        let threads = Threads::new("no\0tes", 2);
         let name = threads.run(|| Ok(std::thread::current().name().map(str::to_owned))).await.unwrap();
         assert_eq!(name.as_deref(), Some("notes"));
     }

@@ -89,7 +89,11 @@ pub trait Vault: fmt::Debug + Send + Sync {
 
     /// Reads `fields` of the secret at `path`.
     ///
-    /// All of `fields` are in the answer. [`Stage::Previous`] reads the state before the current one; where the
+    /// All of `fields` are in the answer, an empty text too where the store can hold one. With no field named, every
+    /// field that the secret has is in it, for who shows or changes a secret as a whole; a vault without the
+    /// capability `list` cannot know their names, and answers none, whether or not there is a secret.
+    ///
+    /// [`Stage::Previous`] reads the state before the current one; where the
     /// store has none, or the capability is missing, the answer is `NotFound` or `Unsupported` with scope secret.
     ///
     /// # Errors

@@ -81,6 +81,7 @@ enum Flaw {
     None,
     ReadOnlyThatSaysUnsupported,
     WritesWithoutLooking,
+    LooksThenWrites,
     PrintsItsSecrets,
     TrimsValues,
     LiesThatItIsUp,
@@ -146,6 +147,20 @@ impl Vault for Flawed {
                 Box::pin(async { Err(VaultError::secret(ErrorKind::Unsupported, "no")) })
             }
             Flaw::WritesWithoutLooking => self.inner.write(path, fields, Expect::Any),
+            Flaw::LooksThenWrites => Box::pin(async move {
+                let names: Vec<_> = fields.keys().cloned().collect();
+                let there = self.inner.read(path, &names, Stage::Current).await;
+                let holds = match (&expect, &there) {
+                    (Expect::Version(version), Ok(secret)) => secret.version == *version,
+                    (Expect::Absent, Err(error)) => error.kind() == ErrorKind::NotFound,
+                    // The plain cases are none of this flaw's business.
+                    _ => return self.inner.write(path, fields, expect).await,
+                };
+                // Others come in between.
+                tokio::task::yield_now().await;
+                let expect = if holds { Expect::Any } else { expect };
+                self.inner.write(path, fields, expect).await
+            }),
             _ => self.inner.write(path, fields, expect),
         }
     }
@@ -211,6 +226,7 @@ async fn a_vault_fails_the_suite_exactly_if_it_breaks_the_contract() {
         Flaw::None,
         Flaw::ReadOnlyThatSaysUnsupported,
         Flaw::WritesWithoutLooking,
+        Flaw::LooksThenWrites,
         Flaw::PrintsItsSecrets,
         Flaw::TrimsValues,
         Flaw::LiesThatItIsUp,

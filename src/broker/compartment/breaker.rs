@@ -13,19 +13,20 @@
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use cofferdam_vault::{ErrorKind, VaultError};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::retry::Failure;
-use super::{BreakerSettings, refusal};
+use super::{BreakerSettings, Walls, refusal};
 
 /// Decides whether the vault is asked at all.
 #[derive(Debug)]
 pub(super) struct Breaker {
-    settings: BreakerSettings,
+    failures: u32,
+    window: Duration,
     period: Mutex<Period>,
     open: watch::Sender<bool>,
 }
@@ -81,10 +82,15 @@ pub(super) struct Snapshot {
 
 impl Breaker {
     /// A closed breaker.
-    pub(super) fn new(settings: BreakerSettings) -> Self {
+    ///
+    /// The window has room for as many failing reads as it takes, one after the other: in a shorter one, a vault that
+    /// hangs would never be given up by a caller who is alone with it.
+    pub(super) fn new(walls: &Walls) -> Self {
+        let BreakerSettings { failures, window } = walls.breaker;
+        let window = window.max(walls.deadline.saturating_mul(failures));
         let phase = Phase::Closed { failures: VecDeque::new(), on_trial: false };
         let period = Period { number: 0, since: Moment::now(), phase };
-        Self { settings, period: Mutex::new(period), open: watch::Sender::new(false) }
+        Self { failures, window, period: Mutex::new(period), open: watch::Sender::new(false) }
     }
 
     /// Leave to ask the vault, or why there is none.
@@ -120,10 +126,10 @@ impl Breaker {
             Some(error) if error.counts_for_breaker() => {
                 let now = Instant::now();
                 failures.push_back(now);
-                while failures.front().is_some_and(|&at| now.duration_since(at) >= self.settings.window) {
+                while failures.front().is_some_and(|&at| now.duration_since(at) >= self.window) {
                     failures.pop_front();
                 }
-                let enough = *on_trial || failures.len() >= self.settings.failures as usize;
+                let enough = *on_trial || failures.len() >= self.failures as usize;
                 if enough {
                     self.enter(&mut period, Phase::Open { reason: error.clone() });
                 }
@@ -191,14 +197,13 @@ fn given_up(reason: &VaultError) -> VaultError {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use tokio::time::advance;
 
     use super::*;
 
     fn breaker() -> Breaker {
-        Breaker::new(BreakerSettings { failures: 3, window: Duration::from_secs(10) })
+        let breaker = BreakerSettings { failures: 3, window: Duration::from_secs(10) };
+        Breaker::new(&Walls { breaker, deadline: Duration::from_secs(1), ..Walls::default() })
     }
 
     fn fault() -> VaultError {

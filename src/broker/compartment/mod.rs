@@ -116,7 +116,7 @@ impl Compartment {
             cache: Cache::new(&walls),
             fills: Fills::default(),
             retry: Retry::new(walls.retries, jitter),
-            breaker: Breaker::new(walls.breaker.clone()),
+            breaker: Breaker::new(&walls),
             limit: Limit::new(walls.max_in_flight),
             attempt: Attempt::new(walls.attempt_timeout.min(walls.deadline)),
             probes: Probes::new(walls.attempt_timeout, walls.probe_interval, jitter),

@@ -259,7 +259,7 @@ mod tests {
         rig.faults.set(Calls::Reads, Fault::Delay(SECOND));
         let _refresh = rig.compartment.fill(&Rig::wanted("github/work")).unwrap();
         advance(SECOND / 2).await;
-        let start = tokio::time::Instant::now();
+        let start = Instant::now();
         rig.memory.put("github/work", [("token", "two")]);
         assert_eq!(rejected(&rig, &old).await, Some(("two".into(), Stage::Current)));
         assert_eq!((rig.reads(), start.elapsed()), (3, SECOND));

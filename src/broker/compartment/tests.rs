@@ -31,6 +31,16 @@ async fn each_attempt_counts_for_the_breaker_and_the_last_one_it_takes_is_the_la
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_vault_that_hangs_is_given_up_by_a_caller_who_is_alone_with_it() {
+    let rig = Rig::new(Walls::default());
+    rig.faults.set(Calls::All, Fault::Hang);
+    for _ in 0..3 {
+        rig.token().await.unwrap_err();
+    }
+    assert_eq!(rig.status().state, CompartmentState::Down);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_queue_does_not_run_into_a_vault_that_was_given_up() {
     let walls = Walls { max_in_flight: 5, retries: 0, ..Walls::default() };
     let rig = Arc::new(Rig::new(walls));

@@ -103,7 +103,8 @@ impl Default for Walls {
 pub struct BreakerSettings {
     /// How many failures open it. Default 5; zero is refused.
     pub failures: u32,
-    /// Within which time. Default `"10s"`; zero is refused.
+    /// Within which time. Default `"10s"`; zero is refused. Shorter than `failures` times `deadline`, it is that long:
+    /// a vault that hangs fails no faster.
     #[serde(deserialize_with = "duration")]
     #[schemars(with = "String")]
     pub window: Duration,

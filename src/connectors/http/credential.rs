@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::CallFailure;
 use super::address::is_loopback;
-use super::encode::push_pair;
+use super::encode::{push_encoded, push_pair};
 use super::headers;
 use crate::broker::{Credential, CredentialSpec, CredentialTemplate};
 use crate::connectors::Scrubber;
@@ -61,6 +61,10 @@ impl Filled {
             CredentialSpec::Query { params } => {
                 for (name, template) in params {
                     let text = template.fill(credential);
+                    // As it stands on the wire: a service that reflects the request's line may encode it again.
+                    let mut encoded = Zeroizing::new(String::new());
+                    push_encoded(&mut encoded, text.expose_secret());
+                    filled.made.push(SecretString::from(encoded.as_str()));
                     filled.made.push(text.clone());
                     filled.query.push((name.clone(), text));
                 }

@@ -34,12 +34,15 @@ fn every_encoded_form_is_removed() {
     let hex: String = SECRET.bytes().map(|byte| format!("{byte:02X}")).collect();
     let html = SECRET.replace('&', "&amp;").replace('"', "&quot;").replace('\'', "&#39;");
     let twice = json!(json).to_string();
+    let mixed = SECRET.replace('s', "%73").replace('/', "%2f");
     let forms = [
+        mixed,
+        percent_encoding::utf8_percent_encode(&strict, percent_encoding::NON_ALPHANUMERIC).to_string(),
         form.clone(),
         form.to_lowercase(),
         full,
         strict.clone(),
-        strict.replace("%2", "%2").to_lowercase(),
+        strict.to_lowercase(),
         url.query().unwrap().split_once('=').unwrap().1.to_owned(),
         password.password().unwrap().to_owned(),
         json.trim_matches('"').to_owned(),

@@ -32,7 +32,7 @@ use toml::de::DeTable;
 pub(super) use input::compile;
 pub(super) use keys::{listed, nearest};
 pub use problem::{BrokenManifest, ManifestProblem};
-use section::{Report, Section};
+use section::{Found, Report, Section};
 
 use super::tool::Tool;
 use crate::broker::CredentialSpec;
@@ -112,8 +112,8 @@ fn check(root: &Section<'_>) -> (Option<String>, Option<Manifest>) {
     root.only(&KEYS);
     let name = module_name(root);
     let version = version(root);
-    let title = described(root, "title", TITLE_MAX);
-    let description = described(root, "description", DESCRIPTION_MAX);
+    let title = on_one_line(root, "title", TITLE_MAX);
+    let description = on_one_line(root, "description", DESCRIPTION_MAX);
     let source = root.text("source", "`source = \"https://…\"`");
     if let Some(source) = source.as_ref().filter(|source| !is_address(source.value)) {
         source.refuse("is no address", "write where its facts come from: `source = \"https://…\"`");
@@ -170,21 +170,28 @@ fn version(root: &Section<'_>) -> Option<String> {
     good.then(|| version.value.to_owned())
 }
 
-/// A text that people and models read: not empty, on one line where it is short, and within `max` characters.
-fn described(section: &Section<'_>, name: &str, max: usize) -> Option<String> {
+/// A text that people and models read: not empty, and within `max` characters.
+fn described<'a>(section: &Section<'a>, name: &str, max: usize) -> Option<Found<'a, &'a str>> {
     let text = section.required_text(name, &format!("`{name} = \"…\"`"))?;
     let length = text.value.chars().count();
-    let one_line = max <= DESCRIPTION_MAX;
     if text.value.trim().is_empty() {
         text.refuse("is empty", format!("say in up to {max} characters what it is"));
     } else if length > max {
         text.refuse(format!("has {length} characters"), format!("keep to {max}"));
-    } else if one_line && text.value.contains(char::is_control) {
-        text.refuse("has more than one line", "keep to one");
     } else {
-        return Some(text.value.trim().to_owned());
+        return Some(text);
     }
     None
+}
+
+/// A described text on one line.
+fn on_one_line(section: &Section<'_>, name: &str, max: usize) -> Option<String> {
+    let text = described(section, name, max)?;
+    let one = !text.value.contains(char::is_control);
+    if !one {
+        text.refuse("has more than one line, or a control character", "keep to one line");
+    }
+    one.then(|| text.value.to_owned())
 }
 
 fn is_address(text: &str) -> bool {
@@ -219,15 +226,14 @@ fn tools(root: &Section<'_>, shared: Option<&Shared>) -> Vec<Arc<Tool>> {
     let mut seen: HashSet<&str> = HashSet::new();
     let mut read = Vec::new();
     for section in root.tables("tools", "a `[[tools]]` table") {
-        if let Some(name) = section.get("name").and_then(|name| name.get_ref().as_str()) {
-            if !seen.insert(name) {
-                section.report.add(
-                    section.place_of("name"),
-                    section.key_of("name"),
-                    "is the name of an earlier tool too",
-                    "give each tool a name of its own",
-                );
-            }
+        let name = section.get("name").and_then(|name| name.get_ref().as_str());
+        if name.is_some_and(|name| !seen.insert(name)) {
+            section.report.add(
+                section.place_of("name"),
+                section.key_of("name"),
+                "is the name of an earlier tool too",
+                "give each tool a name of its own",
+            );
         }
         read.extend(tool::read(&section, shared).map(Arc::new));
     }

@@ -3,7 +3,7 @@
 //! serde stops at the first mistake; a manifest is to be told all of its mistakes at once. So the tables are walked by
 //! hand, and only the connector's tables, which are its own business, go through serde.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::ops::Range;
 
 use serde::de::DeserializeOwned;
@@ -13,6 +13,9 @@ use toml::de::{DeTable, DeValue};
 use super::keys::{field_names, listed, nearest};
 use super::problem::ManifestProblem;
 use super::read::{Misfit, read};
+
+/// How long a tool's name may be that stands in a key.
+const SHOWN_BYTES: usize = 64;
 
 /// Turns places in the text into lines and collects problems.
 pub(super) struct Report {
@@ -193,14 +196,15 @@ impl<'a> Section<'a> {
         }
         let mut tables = Vec::with_capacity(list.len());
         for (index, entry) in list.iter().enumerate() {
-            let place = Cell::new(index.to_string());
-            if let DeValue::Table(table) = entry.get_ref()
-                && let Some(DeValue::String(own)) = table.get("name").map(Spanned::get_ref)
-                && own.len() <= 64
-            {
-                place.set(own.escape_debug().to_string());
-            }
-            tables.extend(self.as_table(&format!("{name}.{}", place.into_inner()), entry, example));
+            let own = match entry.get_ref() {
+                DeValue::Table(table) => table.get("name").and_then(|name| name.get_ref().as_str()),
+                _ => None,
+            };
+            let key = match own.filter(|own| own.len() <= SHOWN_BYTES) {
+                Some(own) => format!("{name}.{}", own.escape_debug()),
+                None => format!("{name}.{index}"),
+            };
+            tables.extend(self.as_table(&key, entry, example));
         }
         tables
     }

@@ -94,7 +94,7 @@ const ONE_MISTAKE: &[(&str, &str, &str)] = &[
     (
         "kind = \"bearer\"",
         "kind = \"berer\"",
-        "10 credential: is none of the values that there are; did you mean `bearer`?",
+        "11 credential.kind: is none of the values that there are; did you mean `bearer`?",
     ),
     (
         "kind = \"bearer\"",
@@ -106,7 +106,7 @@ const ONE_MISTAKE: &[(&str, &str, &str)] = &[
         "kind = \"bearer\"\ntoken = \"hunter2\"",
         "10 credential: names no field of the secret",
     ),
-    ("base_url = ", "bas_url = ", "7 http"),
+    ("https://api.acme.test", "ftp://api.acme.test", "8 http.base_url: "),
     ("name = \"get_anvil\"", "name = \"get-anvil\"", "14 tools.get-anvil.name: is no name for a tool"),
     ("description = \"One anvil\"\n", "", "13 tools.get_anvil.description: is missing"),
     ("side_effect = \"none\"\n", "", "13 tools.get_anvil.side_effect: is missing"),
@@ -176,9 +176,9 @@ const ONE_MISTAKE: &[(&str, &str, &str)] = &[
     (
         "{ enum = [\"kg\", \"lb\"] }",
         "{ \"$ref\" = \"#/$defs/unit\" }",
-        "13 tools.get_anvil.input: cannot be compiled",
+        "19 tools.get_anvil.input: cannot be compiled",
     ),
-    ("{ enum = [\"kg\", \"lb\"] }", "{ pattern = \"(\" }", "13 tools.get_anvil.input: cannot be compiled"),
+    ("{ enum = [\"kg\", \"lb\"] }", "{ pattern = \"(\" }", "19 tools.get_anvil.input: cannot be compiled"),
     (
         "{ enum = [\"kg\", \"lb\"] }",
         "{ \"$id\" = \"https://acme.test/\" }",
@@ -197,7 +197,7 @@ const ONE_MISTAKE: &[(&str, &str, &str)] = &[
     ("method = \"GET\"", "method = 7", "17 tools.get_anvil.request.method: is a number; write a string"),
     // The rules of the connector, by line: every argument exactly once, and path arguments required.
     (", query = [\"unit\"]", "", "17 tools.get_anvil.request"),
-    ("[\"unit\"]", "[\"unit\", \"unit\"]", "17 tools.get_anvil.request"),
+    ("[\"unit\"]", "[\"unit\"], headers = { x-unit = \"{unit}\" }", "17 tools.get_anvil.request"),
     ("[\"unit\"]", "[\"unit\", \"anvil\"]", "17 tools.get_anvil.request"),
     ("[\"unit\"]", "[\"unit\", \"wieght\"]", "17 tools.get_anvil.request"),
     ("input.required = [\"anvil\"]\n", "", "17 tools.get_anvil.request"),
@@ -206,14 +206,15 @@ const ONE_MISTAKE: &[(&str, &str, &str)] = &[
 #[test]
 fn each_mistake_is_told_with_its_line() {
     assert_eq!(problems(&good()), [""; 0]);
+    let mut wrong_answers = Vec::new();
     for (right, wrong, expected) in ONE_MISTAKE {
         assert!(good().contains(right), "{right:?} is not in the good manifest");
         let found = problems(&good().replacen(right, wrong, 1));
-        assert!(
-            found.len() == 1 && found[0].starts_with(expected),
-            "{wrong:?}: {found:#?}, wanted {expected:?}"
-        );
+        if found.len() != 1 || !found[0].starts_with(expected) {
+            wrong_answers.push(format!("{wrong:?}: {found:#?}, wanted {expected:?}"));
+        }
     }
+    assert!(wrong_answers.is_empty(), "{}", wrong_answers.join("\n"));
 }
 
 #[test]
@@ -231,7 +232,7 @@ fn every_mistake_is_told_at_once_in_the_order_of_lines() {
         [
             "1 title",
             "4 titel",
-            "10 credential",
+            "11 credential.kind",
             "16 tools.get_anvil.side_effect",
             "17 tools.get_anvil.request.method",
             "18 tools.get_anvil.select",
@@ -289,11 +290,30 @@ fn a_reference_within_the_schema_and_an_argument_named_like_a_keyword_are_taken(
 }
 
 #[test]
-fn the_largest_select_that_is_taken_fits_a_small_stack() {
-    let text = good().replace("{weight: weight}", &format!("a{}", "[*]".repeat(100)));
-    let small = std::thread::Builder::new().stack_size(512 * 1024);
-    let found = small.spawn(move || problems(&text)).unwrap().join().unwrap();
-    assert_eq!(found, [""; 0]);
+fn nothing_is_nested_so_deep_that_a_small_stack_ends() {
+    let small = || std::thread::Builder::new().stack_size(1024 * 1024);
+    for select in [
+        format!("a{}", "[*]".repeat(100)),
+        format!("{}a", "!".repeat(200)),
+        format!("{}a{}", "(".repeat(200), ")".repeat(200)),
+        format!("{}a{}", "[".repeat(200), "]".repeat(200)),
+        format!("{}a{}", "{a:".repeat(200), "}".repeat(200)),
+        format!("a{}", "|a".repeat(200)),
+        format!("a{}", ".a".repeat(1000)),
+    ] {
+        let text = good().replace("{weight: weight}", &select);
+        let found = small().spawn(move || problems(&text)).unwrap().join().unwrap();
+        assert_eq!(found, [""; 0], "{select}");
+    }
+    for deep in [
+        format!("x = {}", "[".repeat(100_000)),
+        format!("x = {}", "{x=".repeat(100_000)),
+        format!("input.properties{} = 1", ".a".repeat(100_000)),
+        format!("[input{}]", ".not".repeat(100_000)),
+    ] {
+        let found = small().spawn(move || problems(&format!("{}\n{deep}", good()))).unwrap().join().unwrap();
+        assert!(!found.is_empty());
+    }
 }
 
 #[test]

@@ -46,7 +46,7 @@ pub(super) fn read(tool: &Section<'_>, shared: Option<&Shared>) -> Option<Tool> 
     let request = request.and_then(|request| read_request(&request, input.as_ref(), shared));
     Some(Tool {
         name: name?.value.to_owned(),
-        description: description?,
+        description: description?.value.trim().to_owned(),
         effects: effects?,
         input_schema: Arc::new(input?),
         request: request?,

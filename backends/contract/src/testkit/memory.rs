@@ -152,7 +152,7 @@ impl Store {
             }
             (None, _) => return Err(not_found(format!("there is no secret {path}; write one"))),
         };
-        let mut found = SecretFields::new();
+        let mut found = if names.is_empty() { state.fields.clone() } else { SecretFields::new() };
         for name in names {
             let value = state
                 .fields

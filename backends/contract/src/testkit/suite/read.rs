@@ -15,6 +15,7 @@ pub(super) async fn cases<S: Subject>(fresh: &impl AsyncFn() -> S) {
     an_empty_value_is_empty_or_missing(&fresh().await).await;
     odd_field_names_are_kept_apart(&fresh().await).await;
     many_fields_come_in_one_answer(&fresh().await).await;
+    every_field_comes_where_none_is_named(&fresh().await).await;
     accounts_do_not_meet(&fresh().await).await;
     every_handle_sees_a_change_with_a_new_version(&fresh().await).await;
     many_reads_answer_in_order_each_for_itself(&fresh().await).await;
@@ -112,6 +113,27 @@ async fn many_fields_come_in_one_answer(subject: &impl Subject) {
         (0..100).flat_map(|n| fields([(&*format!("field_{n}"), &*format!("value {n}"))])).collect();
     subject.seed(&at, &all).await;
     expect_fields(&*vault, &at, &all).await;
+}
+
+async fn every_field_comes_where_none_is_named(subject: &impl Subject) {
+    let (vault, at) = (subject.open(), path("github/work"));
+    let all = fields([("token", "one"), ("not.in-a_manifest", "two")]);
+    let nobody_knows = !vault.info().capabilities.list;
+    match vault.read(&at, &[], Stage::Current).await {
+        Ok(secret) if nobody_knows => assert!(secret.fields.is_empty()),
+        answer => {
+            assert_refused(answer, ErrorKind::NotFound, Scope::Secret, "reading all of an absent secret")
+        }
+    }
+    subject.seed(&at, &all).await;
+    let secret = vault.read(&at, &[], Stage::Current).await.unwrap();
+    if nobody_knows {
+        assert!(secret.fields.is_empty(), "a vault without `list` has nobody to ask");
+    } else {
+        assert_eq!(names(&secret.fields), names(&all));
+        assert_holds(&secret, &all);
+        assert_eq!(secret.version, expect_fields(&*vault, &at, &all).await.version);
+    }
 }
 
 async fn accounts_do_not_meet(subject: &impl Subject) {

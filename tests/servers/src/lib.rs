@@ -1,0 +1,22 @@
+//! Fetches, starts and stops the real programs that the tests run against.
+//!
+//! ```no_run
+//! let age = cofferdam_servers::age()?;
+//! std::process::Command::new(age.join("age")).arg("--version").status()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A program on `PATH` comes first; else it is fetched once from its registry into the user's cache folder
+//! (`${XDG_CACHE_HOME:-~/.cache}/cofferdam`), keyed by its version, and the fetch is announced on standard error.
+//! What cannot be had is an error that says how to get it: no test is skipped in silence.
+
+mod cache;
+mod clients;
+mod go;
+mod process;
+mod tools;
+
+pub use cache::{Unavailable, cache_dir};
+pub use clients::{NodeClients, PythonClients, node_clients, python_clients};
+pub use process::Running;
+pub use tools::age;

@@ -1,0 +1,21 @@
+//! Programs that are run, not served.
+
+use std::path::PathBuf;
+
+use crate::cache::{self, Unavailable};
+use crate::go;
+
+/// The version that is built where `PATH` has no `age`.
+const AGE_VERSION: &str = "v1.2.1";
+
+/// The folder that holds `age` and `age-keygen`.
+///
+/// # Errors
+///
+/// Where `PATH` has neither them nor `go` to build them.
+pub fn age() -> Result<PathBuf, Unavailable> {
+    if let (Some(age), Some(_)) = (cache::on_path("age"), cache::on_path("age-keygen")) {
+        return Ok(age.parent().map(PathBuf::from).unwrap_or_default());
+    }
+    go::installed("age", &["filippo.io/age/cmd/age", "filippo.io/age/cmd/age-keygen"], AGE_VERSION)
+}

@@ -1,0 +1,9 @@
+//! What the end-to-end tests share: a service on loopback, and a site (profile, vaults, manifests) made on the spot.
+
+#![allow(dead_code, reason = "each test binary uses its part of it")]
+
+mod service;
+mod site;
+
+pub use service::Service;
+pub use site::{Site, cofferdam};

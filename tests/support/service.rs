@@ -1,0 +1,98 @@
+//! A REST service on loopback that checks its tokens, and says back whatever it is sent.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Json, Response};
+use serde_json::{Value, json};
+
+/// A running service. It ends with the test's runtime.
+#[derive(Clone)]
+pub struct Service {
+    address: SocketAddr,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    /// Who each accepted token belongs to.
+    tokens: BTreeMap<String, String>,
+    requests: AtomicUsize,
+}
+
+impl Service {
+    /// Starts one that accepts `tokens` (token, login).
+    pub async fn start(tokens: &[(&str, &str)]) -> Self {
+        let tokens = tokens.iter().map(|(token, login)| ((*token).to_owned(), (*login).to_owned())).collect();
+        let inner = Arc::new(Inner { tokens, requests: AtomicUsize::new(0) });
+        let router = Router::new().fallback(answer).with_state(Arc::clone(&inner));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { address, inner }
+    }
+
+    /// Its address, without a slash at the end.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// How many requests have come.
+    pub fn requests(&self) -> usize {
+        self.inner.requests.load(Ordering::SeqCst)
+    }
+}
+
+async fn answer(
+    State(service): State<Arc<Inner>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    service.requests.fetch_add(1, Ordering::SeqCst);
+    let token = headers
+        .get("authorization")
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.strip_prefix("Bearer "));
+    let reflected = reflect(&method, &uri, &headers, &body);
+    // An error that repeats the credential is what a careless service does.
+    let Some(login) = token.and_then(|token| service.tokens.get(token)) else {
+        return (
+            StatusCode::UNAUTHORIZED,
+            Json(json!({ "message": "bad credentials", "you_sent": reflected })),
+        )
+            .into_response();
+    };
+    match uri.path() {
+        "/whoami" => Json(json!({ "login": login })).into_response(),
+        "/reflect" => Json(reflected).into_response(),
+        "/fail" => (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            Json(json!({ "message": format!("broken while serving {headers:?}") })),
+        )
+            .into_response(),
+        _ => (StatusCode::NOT_FOUND, Json(json!({ "message": "no such thing", "you_sent": reflected })))
+            .into_response(),
+    }
+}
+
+fn reflect(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Value {
+    let headers: BTreeMap<_, _> = headers
+        .iter()
+        .map(|(name, value)| {
+            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        })
+        .collect();
+    json!({
+        "method": method.as_str(),
+        "uri": uri.to_string(),
+        "headers": headers,
+        "body": String::from_utf8_lossy(body),
+    })
+}
