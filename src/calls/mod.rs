@@ -1,6 +1,6 @@
 //! One call, from the model's arguments to the answer it gets.
 //!
-//! The steps stand in [`steps`](self) order: module, tool and account as this caller sees them; the arguments against
+//! The steps, in order: module, tool and account as this caller sees them; the arguments against
 //! the tool's schema; the credential from the broker; the request through the connector, again with another
 //! credential where the service rejects the first; the answer, cut down. Around them, once, stands what holds for
 //! every call whatever fails inside: a limit on calls at once, the deadline, the client's cancellation, a panic

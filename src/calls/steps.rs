@@ -28,8 +28,8 @@ impl Calls {
             .registry
             .module(caller, &request.module)
             .ok_or_else(|| self.unknown_module(caller, &request.module))?;
-        let tool = module.tool(&request.tool).ok_or_else(|| unknown_tool(&module, &request.tool))?;
-        let account = account_for(&module, tool, request.account.as_deref())?;
+        let tool = module.tool(&request.tool).ok_or_else(|| unknown_tool(module, &request.tool))?;
+        let account = account_for(module, tool, request.account.as_deref())?;
         tool.check(&request.arguments).map_err(|problem| {
             let message = format!("The arguments do not fit: {problem}");
             CallError::not_sent(Code::InvalidArguments, message).with_schema(&tool.input_schema)
@@ -47,7 +47,7 @@ impl Calls {
                     .await,
             ),
         };
-        let call = ToolCall { module: &module, tool, account, arguments: &request.arguments, deadline };
+        let call = ToolCall { module, tool, account, arguments: &request.arguments, deadline };
         let answer = self.send(caller, &call, progress).await?;
         CallAnswer::of(answer, tool, request.full)
     }
@@ -89,8 +89,7 @@ impl Calls {
 
     /// The answer for a module that is hidden from the caller, and for one that does not exist: the same.
     pub(crate) fn unknown_module(&self, caller: &Caller, name: &str) -> CallError {
-        let visible = self.registry.modules(caller);
-        let near = did_you_mean(name, visible.map(|module| module.name.as_str()));
+        let near = did_you_mean(name, self.registry.modules(caller).map(|module| module.name.as_str()));
         CallError::not_sent(
             Code::UnknownModule,
             format!(

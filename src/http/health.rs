@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::access::Caller;
 use crate::broker::{CompartmentState, VaultStatus};
 use crate::calls::Calls;
+use crate::registry::BrokenManifest;
 
 /// What the health routes look at.
 #[derive(Debug, Clone)]
@@ -46,10 +47,12 @@ struct StateCounts {
 
 /// For the operator: each vault and module by name.
 #[derive(Debug, Serialize)]
-struct Details {
+struct Details<'a> {
     status: Status,
     vaults: Vec<Vault>,
     modules: Vec<Module>,
+    /// Modules that are not there, because their manifest is broken.
+    broken: &'a [BrokenManifest],
 }
 
 #[derive(Debug, Serialize)]
@@ -131,9 +134,8 @@ pub(super) async fn details(State(health): State<Health>) -> Response {
     let broker = health.calls.broker();
     let vaults = broker.vaults();
     let status = health.status(&StateCounts::of(&vaults));
-    let modules = health
-        .calls
-        .registry()
+    let registry = health.calls.registry();
+    let modules = registry
         .modules(&Caller::local())
         .filter_map(|module| {
             let vault = broker.module_vault(&module.name)?;
@@ -149,7 +151,7 @@ pub(super) async fn details(State(health): State<Health>) -> Response {
             location: vault.location,
         })
         .collect();
-    (code(status), Json(Details { status, vaults, modules })).into_response()
+    (code(status), Json(Details { status, vaults, modules, broken: registry.broken() })).into_response()
 }
 
 fn code(status: Status) -> StatusCode {

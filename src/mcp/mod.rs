@@ -156,10 +156,8 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         let caller = self.caller(&context)?;
-        let tools = guarded(|| {
-            tools::described(&self.calls.registry().modules(&caller).cloned().collect::<Vec<_>>())
-        })
-        .ok_or_else(|| ErrorData::internal_error("the tools could not be listed", None))?;
+        let tools = guarded(|| tools::described(self.calls.registry().modules(&caller)))
+            .ok_or_else(|| ErrorData::internal_error("the tools could not be listed", None))?;
         Ok(ListToolsResult::with_all_items(tools)
             .with_ttl_ms(TOOLS_TTL_MS)
             .with_cache_scope(CacheScope::Private))
@@ -215,5 +213,16 @@ impl ServerHandler for Handler {
         _context: RequestContext<RoleServer>,
     ) -> Result<CompleteResult, ErrorData> {
         Err(ErrorData::method_not_found::<CompleteRequestMethod>())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_in_a_meta_tool_is_caught() {
+        assert_eq!(guarded(|| 7), Some(7));
+        assert_eq!(guarded(|| -> i32 { panic!("a fault") }), None);
     }
 }

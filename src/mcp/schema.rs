@@ -38,8 +38,8 @@ pub(super) fn answer(
         ),
     };
     Ok(match (module, &request.query) {
-        (None, None) => modules(calls, &calls.registry().modules(caller).cloned().collect::<Vec<_>>()),
-        (Some(module), None) => tools(&module, &module.tools),
+        (None, None) => modules(calls, &calls.registry().modules(caller).collect::<Vec<_>>()),
+        (Some(module), None) => tools(module, &module.tools),
         (Some(module), Some(query)) => {
             let mut found = calls.registry().search(caller, query, LOOKED_AT);
             found.retain(|(of, _)| of.name == module.name);
@@ -51,7 +51,7 @@ pub(super) fn answer(
 }
 
 /// One line each: `github (ready; accounts work, personal): Repositories, issues …`.
-fn modules(calls: &Calls, modules: &[Arc<Module>]) -> CallToolResult {
+fn modules(calls: &Calls, modules: &[&Arc<Module>]) -> CallToolResult {
     let mut text = String::new();
     let mut values = Vec::with_capacity(modules.len());
     for module in modules {

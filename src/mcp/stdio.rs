@@ -104,7 +104,9 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Transport<RoleServer> for Lines<W> 
                 _ => None,
             };
             if let Some(id) = answered {
-                open.send_modify(|open| drop(open.remove(id)));
+                open.send_modify(|open| {
+                    open.remove(id);
+                });
             }
             written
         }
@@ -177,14 +179,18 @@ impl<W: AsyncWrite + Unpin> Reader<W> {
     async fn hand_on(&self, message: ClientJsonRpcMessage) -> bool {
         match &message {
             JsonRpcMessage::Request(request) => {
-                self.open.send_modify(|open| drop(open.insert(request.id.clone())));
+                self.open.send_modify(|open| {
+                    open.insert(request.id.clone());
+                });
             }
             // A cancelled request gets no answer.
             JsonRpcMessage::Notification(sent) => {
                 if let ClientNotification::CancelledNotification(cancelled) = &sent.notification
                     && let Some(id) = &cancelled.params.request_id
                 {
-                    self.open.send_modify(|open| drop(open.remove(id)));
+                    self.open.send_modify(|open| {
+                        open.remove(id);
+                    });
                 }
             }
             _ => {}

@@ -80,8 +80,8 @@ pub(super) fn bare(name: &str) -> Option<Tool> {
 }
 
 /// Both meta-tools, with the caller's modules in their descriptions.
-pub(super) fn described(modules: &[Arc<Module>]) -> Vec<Tool> {
-    let listing = listing(modules);
+pub(super) fn described<'m>(modules: impl Iterator<Item = &'m Arc<Module>>) -> Vec<Tool> {
+    let listing = listing(&modules.collect::<Vec<_>>());
     [GET_MODULE_SCHEMA, CALL_MODULE_TOOL]
         .into_iter()
         .filter_map(bare)
@@ -98,7 +98,7 @@ fn tool(name: &'static str, description: String, schema: &LazyLock<Arc<JsonObjec
 }
 
 /// The modules with one line each; where these take too much room, their names alone; and of these as many as fit.
-fn listing(modules: &[Arc<Module>]) -> String {
+fn listing(modules: &[&Arc<Module>]) -> String {
     if modules.is_empty() {
         return "There are no modules yet: the user has to add one to the server's profile.".into();
     }
@@ -116,7 +116,7 @@ fn listing(modules: &[Arc<Module>]) -> String {
     lines
 }
 
-fn names(modules: &[Arc<Module>]) -> String {
+fn names(modules: &[&Arc<Module>]) -> String {
     let mut text = String::from("Modules: ");
     for (shown, module) in modules.iter().enumerate() {
         if text.len() + module.name.len() + REST_BYTES > MODULES_BYTES {

@@ -70,6 +70,30 @@ async fn what_is_not_there_is_named_with_what_is_near() {
 }
 
 #[tokio::test]
+async fn a_name_that_is_not_there_changes_nothing_of_the_answer_but_itself() {
+    let server = Setup::default().http().await;
+    for (meta_tool, key) in
+        [("call_module_tool", "module"), ("get_module_schema", "module"), ("call_module_tool", "tool")]
+    {
+        let mut answers = Vec::new();
+        for name in ["qqqqq", "zzzzz"] {
+            let mut arguments = json!({ key: name });
+            if meta_tool == "call_module_tool" {
+                for (other, value) in [("module", "desk"), ("tool", "get_item")] {
+                    if other != key {
+                        arguments[other] = value.into();
+                    }
+                }
+            }
+            let text = server.tool(meta_tool, arguments).await.to_string();
+            assert!(text.contains(name), "{text}");
+            answers.push(text.replace(name, "NAME"));
+        }
+        assert_eq!(answers[0], answers[1]);
+    }
+}
+
+#[tokio::test]
 async fn arguments_that_do_not_fit_are_answered_with_the_schema() {
     let server = Setup::default().http().await;
     let result = server.desk("get_item", json!({ "idd": 1 })).await;

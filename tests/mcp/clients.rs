@@ -1,16 +1,16 @@
 //! A real client, in each revision.
 
 use cofferdam::mcp::REVISIONS;
-use rmcp::model::{CallToolRequestParams, ClientCapabilities, ClientInfo, Implementation, ProtocolVersion};
+use rmcp::model::{CallToolRequestParams, ClientCapabilities, ClientConfig, Implementation, ProtocolVersion};
 use rmcp::service::{ClientLifecycleMode, ClientServiceExt as _, RoleClient, RunningService};
 use rmcp::transport::StreamableHttpClientTransport;
 use serde_json::{Value, json};
 
 use crate::harness::{Http, Setup, within};
 
-async fn connect(server: &Http, revision: &ProtocolVersion) -> RunningService<RoleClient, ClientInfo> {
+async fn connect(server: &Http, revision: &ProtocolVersion) -> RunningService<RoleClient, ClientConfig> {
     let transport = StreamableHttpClientTransport::from_uri(format!("http://{}/mcp", server.address));
-    let mut client = ClientInfo::new(ClientCapabilities::default(), Implementation::new("test", "1"));
+    let mut client = ClientConfig::new(ClientCapabilities::default(), Implementation::new("test", "1"));
     client.protocol_version = revision.clone();
     let lifecycle = if revision == &ProtocolVersion::V_2026_07_28 {
         ClientLifecycleMode::Discover { preferred_versions: vec![revision.clone()] }

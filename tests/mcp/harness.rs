@@ -17,14 +17,14 @@ use cofferdam::calls::Calls;
 use cofferdam::connectors::http::HttpConnector;
 use cofferdam::http::Server;
 use cofferdam::profile::{AccountEntry, ModuleEntry, ServerSettings};
-use cofferdam::registry::Registry;
+use cofferdam::registry::{Manifests, Registry};
 use cofferdam_vault::testkit::{Faults, MemoryVault};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// The credential that every test looks for where it must not be.
-pub const TOKEN: &str = "canary-3f9a1c77-token";
+pub(crate) const TOKEN: &str = "canary-3f9a1c77-token";
 
 /// The manifest of the service below.
 const DESK: &str = r#"
@@ -90,14 +90,14 @@ request = { method = "GET", path = "/fail" }
 
 /// The service: it knows its tokens, and says what reaches it.
 #[derive(Debug, Clone)]
-pub struct Service {
+pub(crate) struct Service {
     tokens: Arc<Mutex<HashSet<String>>>,
     /// Requests to `/wait` that are open.
-    pub waiting: watch::Sender<usize>,
+    pub(crate) waiting: watch::Sender<usize>,
     /// Requests that came with a good token.
-    pub served: watch::Sender<usize>,
+    pub(crate) served: watch::Sender<usize>,
     /// Requests that came with a bad one.
-    pub refused: watch::Sender<usize>,
+    pub(crate) refused: watch::Sender<usize>,
 }
 
 impl Service {
@@ -135,12 +135,12 @@ impl Service {
     }
 
     /// From now on only `token` is good.
-    pub fn accept_only(&self, token: &str) {
+    pub(crate) fn accept_only(&self, token: &str) {
         *self.tokens.lock().unwrap() = HashSet::from([token.to_owned()]);
     }
 
     /// Returns once `/wait` has `count` open requests.
-    pub async fn until_waiting(&self, count: usize) {
+    pub(crate) async fn until_waiting(&self, count: usize) {
         let mut waiting = self.waiting.subscribe();
         within(waiting.wait_for(|n| *n == count)).await.unwrap();
     }
@@ -173,15 +173,15 @@ async fn wait(State(service): State<Service>) {
 }
 
 /// Fails the test where `future` hangs.
-pub async fn within<T>(future: impl Future<Output = T>) -> T {
+pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(20), future).await.expect("nothing happened for 20 s")
 }
 
 /// What is to be started.
-pub struct Setup {
-    pub settings: ServerSettings,
+pub(crate) struct Setup {
+    pub(crate) settings: ServerSettings,
     /// Further modules, with the accounts of each, on vault `desk-vault`.
-    pub modules: Vec<(String, Vec<&'static str>)>,
+    pub(crate) modules: Vec<(String, Vec<&'static str>)>,
 }
 
 impl Default for Setup {
@@ -203,27 +203,27 @@ impl Default for Setup {
 }
 
 /// The parts that are running.
-pub struct Running {
-    pub service: Service,
-    pub vault: MemoryVault,
-    pub faults: Faults,
-    pub calls: Arc<Calls>,
-    pub settings: ServerSettings,
+pub(crate) struct Running {
+    pub(crate) service: Service,
+    pub(crate) vault: MemoryVault,
+    pub(crate) faults: Faults,
+    pub(crate) calls: Arc<Calls>,
+    pub(crate) settings: ServerSettings,
     _manifests: tempfile::TempDir,
 }
 
 /// The server over HTTP.
-pub struct Http {
-    pub parts: Running,
-    pub address: SocketAddr,
-    pub admin: SocketAddr,
-    pub shutdown: CancellationToken,
-    pub ended: tokio::task::JoinHandle<()>,
+pub(crate) struct Http {
+    pub(crate) parts: Running,
+    pub(crate) address: SocketAddr,
+    pub(crate) admin: SocketAddr,
+    pub(crate) shutdown: CancellationToken,
+    pub(crate) ended: tokio::task::JoinHandle<()>,
 }
 
 impl Setup {
     /// Everything but a transport.
-    pub async fn parts(self) -> Running {
+    pub(crate) async fn parts(self) -> Running {
         let (service, address) = Service::start().await;
         let manifests = tempfile::tempdir().unwrap();
         std::fs::write(manifests.path().join("desk.toml"), DESK).unwrap();
@@ -243,7 +243,7 @@ impl Setup {
                 insecure_http: false,
             })
             .collect();
-        let registry = Arc::new(Registry::load(&entries, Some(manifests.path())));
+        let registry = Arc::new(Registry::load(&entries, &Manifests::load(Some(manifests.path()))));
         let vault = MemoryVault::new("desk-vault");
         vault.put("desk/work", [("token", TOKEN)]);
         let faults = Faults::default();
@@ -260,7 +260,7 @@ impl Setup {
     }
 
     /// The server on two free ports.
-    pub async fn http(self) -> Http {
+    pub(crate) async fn http(self) -> Http {
         let parts = self.parts().await;
         let server = Server::bind(&parts.settings, parts.calls.clone()).await.unwrap();
         let (address, admin) = (server.address(), server.admin_address());
@@ -283,13 +283,13 @@ fn binding(registry: &Registry, entry: &ModuleEntry) -> ModuleBinding {
 
 impl Http {
     /// One JSON-RPC request, as a client of 2025-11-25 sends it.
-    pub fn post(&self, method: &str, params: Value) -> reqwest::RequestBuilder {
+    pub(crate) fn post(&self, method: &str, params: Value) -> reqwest::RequestBuilder {
         self.post_text(&json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string())
             .header("mcp-protocol-version", "2025-11-25")
     }
 
     /// Any text as a body.
-    pub fn post_text(&self, text: &str) -> reqwest::RequestBuilder {
+    pub(crate) fn post_text(&self, text: &str) -> reqwest::RequestBuilder {
         reqwest::Client::new()
             .post(format!("http://{}/mcp", self.address))
             .header("content-type", "application/json")
@@ -298,7 +298,7 @@ impl Http {
     }
 
     /// The result of a meta-tool.
-    pub async fn tool(&self, name: &str, arguments: Value) -> Value {
+    pub(crate) async fn tool(&self, name: &str, arguments: Value) -> Value {
         let params = json!({ "name": name, "arguments": arguments });
         let answer = within(self.post("tools/call", params).send()).await.unwrap();
         let answer: Value = answer.json().await.unwrap();
@@ -306,7 +306,7 @@ impl Http {
     }
 
     /// The result of `call_module_tool` with module `desk` and account `work`.
-    pub async fn desk(&self, tool: &str, arguments: Value) -> Value {
+    pub(crate) async fn desk(&self, tool: &str, arguments: Value) -> Value {
         let arguments = json!({ "module": "desk", "tool": tool, "account": "work", "arguments": arguments });
         self.tool("call_module_tool", arguments).await
     }
