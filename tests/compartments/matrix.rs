@@ -1,86 +1,17 @@
-//! One vault fails in every way there is, and nobody else notices.
-//!
-//! The matrix is written over a list of subjects (a name and a vault that holds `github/work` with field `token`), so
-//! that each backend is one more line in [`subjects`].
-
-#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests: there a panic is the report
+//! One vault fails in every way that can be scripted, and nobody else notices.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use cofferdam::access::Caller;
-use cofferdam::broker::{
-    Broker, BrokerError, CompartmentState, Credential, CredentialSpec, ModuleBinding, VaultParts,
-    VaultStatus, Walls,
-};
-use cofferdam_vault::testkit::{Calls, Fault, Faults, MemoryVault};
-use cofferdam_vault::{ErrorKind, Vault, VaultError};
+use cofferdam::broker::{BrokerError, CompartmentState, Credential, Walls};
+use cofferdam_vault::testkit::{Calls, Fault};
+use cofferdam_vault::{ErrorKind, VaultError};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, advance};
+use tokio::time::Instant;
 
-const SECOND: Duration = Duration::from_secs(1);
-const DEADLINE: Duration = Duration::from_secs(10);
-
-/// Every vault that goes through the matrix.
-fn subjects() -> Vec<(&'static str, Arc<dyn Vault>)> {
-    vec![("memory", Arc::new(memory("subject")))]
-}
-
-fn memory(name: &str) -> MemoryVault {
-    let memory = MemoryVault::new(name);
-    memory.put("github/work", [("token", "one")]);
-    memory.put("notes/work", [("token", "one")]);
-    memory
-}
-
-/// A broker with two vaults: `faulty`, which serves `github`, and `well`, which serves `notes`.
-struct World {
-    broker: Arc<Broker>,
-    faults: Faults,
-}
-
-impl World {
-    fn new(subject: Arc<dyn Vault>, walls: Walls) -> Self {
-        let faults = Faults::default();
-        let vaults = vec![
-            VaultParts { name: "faulty".into(), walls: walls.clone(), vault: faults.wrap(subject) },
-            VaultParts { name: "well".into(), walls, vault: Arc::new(memory("well")) },
-        ];
-        let modules = [("github", "faulty"), ("notes", "well")].map(|(module, vault)| ModuleBinding {
-            module: module.into(),
-            vault: vault.into(),
-            accounts: vec!["work".into()],
-            path: "{module}/{account}".into(),
-            credential: bearer(),
-        });
-        Self { broker: Arc::new(Broker::new(vaults, modules.into())), faults }
-    }
-
-    async fn call(&self, module: &str) -> Result<Arc<Credential>, BrokerError> {
-        let deadline = Instant::now() + DEADLINE;
-        self.broker.credential(&Caller::local(), module, "work", deadline).await
-    }
-
-    fn status(&self, vault: &str) -> VaultStatus {
-        self.broker.vaults().into_iter().find(|status| status.name == vault).unwrap()
-    }
-}
-
-fn bearer() -> CredentialSpec {
-    let mut table = toml::Table::new();
-    table.insert("kind".into(), "bearer".into());
-    table.try_into().unwrap()
-}
-
-/// Lets `seconds` pass one by one, so that what is due comes to run.
-async fn pass(seconds: u32) {
-    for _ in 0..seconds {
-        advance(SECOND).await;
-        for _ in 0..50 {
-            tokio::task::yield_now().await;
-        }
-    }
-}
+use crate::subjects::{Subject, subjects};
+use crate::world::{DEADLINE, SECOND, World, pass};
 
 /// One way to fail, and what its callers must see.
 struct Row {
@@ -138,7 +69,7 @@ fn rows() -> Vec<Row> {
 
 #[tokio::test(start_paused = true)]
 async fn whatever_one_vault_does_the_others_serve_and_it_comes_back_by_itself() {
-    for (subject, vault) in subjects() {
+    for Subject { name: subject, vault, .. } in subjects() {
         for row in rows() {
             println!("{subject} × {}", row.name);
             // No cache: each call meets the vault.
@@ -215,7 +146,7 @@ fn check(answer: &Result<Arc<Credential>, BrokerError>, row: &Row) {
 
 #[tokio::test(start_paused = true)]
 async fn every_call_ends_by_its_own_deadline() {
-    for (subject, vault) in subjects() {
+    for Subject { name: subject, vault, .. } in subjects() {
         for row in rows() {
             let walls = Walls { deadline: 60 * SECOND, attempt_timeout: 50 * SECOND, ..Walls::default() };
             let world = World::new(Arc::clone(&vault), walls);
@@ -229,7 +160,7 @@ async fn every_call_ends_by_its_own_deadline() {
 
 #[tokio::test(start_paused = true)]
 async fn a_vault_that_hangs_sees_at_most_one_probe_an_interval() {
-    for (subject, vault) in subjects() {
+    for Subject { name: subject, vault, .. } in subjects() {
         let world = World::new(vault, Walls::default());
         world.faults.set(Calls::All, Fault::Hang);
         world.broker.start().await;
@@ -254,7 +185,7 @@ async fn a_vault_that_hangs_sees_at_most_one_probe_an_interval() {
 
 #[tokio::test(start_paused = true)]
 async fn an_outage_of_an_hour_is_bridged_from_the_cache_and_no_longer() {
-    for (subject, vault) in subjects() {
+    for Subject { name: subject, vault, .. } in subjects() {
         let world = World::new(vault, Walls::default());
         world.broker.start().await;
         let confirmed = Instant::now();
@@ -281,79 +212,4 @@ async fn an_outage_of_an_hour_is_bridged_from_the_cache_and_no_longer() {
         pass(8).await;
         world.call("github").await.unwrap();
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn ten_thousand_callers_who_miss_at_once_make_one_read_with_the_first_one_gone() {
-    for (subject, vault) in subjects() {
-        let world = World::new(vault, Walls { max_waiting: 10_000, ..Walls::default() });
-        world.faults.set(Calls::Reads, Fault::Delay(SECOND));
-        let call = || {
-            let broker = Arc::clone(&world.broker);
-            async move { broker.credential(&Caller::local(), "github", "work", Instant::now() + DEADLINE).await }
-        };
-        let first = tokio::spawn(call());
-        while world.faults.attempts(Calls::Reads) == 0 {
-            tokio::task::yield_now().await;
-        }
-        let mut crowd = JoinSet::new();
-        for _ in 1..10_000 {
-            crowd.spawn(call());
-        }
-        tokio::task::yield_now().await;
-        first.abort();
-        let answers = crowd.join_all().await;
-        assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 9_999, "{subject}");
-        assert_eq!(world.faults.attempts(Calls::Reads), 1, "{subject}");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_service_that_rejects_a_thousand_calls_causes_one_read_anew() {
-    let memory = memory("rotated");
-    let world = World::new(Arc::new(memory.clone()), Walls::default());
-    let old = world.call("github").await.unwrap();
-    let new = memory.put("github/work", [("token", "two")]);
-    let mut crowd = JoinSet::new();
-    for _ in 0..1_000 {
-        let (broker, old) = (Arc::clone(&world.broker), Arc::clone(&old));
-        crowd.spawn(async move {
-            broker.after_rejection(&Caller::local(), &old, Instant::now() + DEADLINE).await
-        });
-    }
-    for answer in crowd.join_all().await {
-        assert_eq!(answer.unwrap().unwrap().version(), &new);
-    }
-    assert_eq!(memory.requests().read, 2);
-}
-
-#[tokio::test]
-async fn a_module_finds_its_vault_its_account_and_its_users_path() {
-    let memory = MemoryVault::new("users");
-    let caller = Caller::local();
-    memory.put(&format!("{}/github/work", caller.path_segment()), [("token", "mine")]);
-    let parts = VaultParts { name: "users".into(), walls: Walls::default(), vault: Arc::new(memory) };
-    let binding = ModuleBinding {
-        module: "github".into(),
-        vault: "users".into(),
-        accounts: vec!["work".into(), "personal".into()],
-        path: "{user}/{module}/{account}".into(),
-        credential: bearer(),
-    };
-    let broker = Broker::new(vec![parts], vec![binding]);
-    let deadline = Instant::now() + DEADLINE;
-    let credential = broker.credential(&caller, "github", "work", deadline).await.unwrap();
-    assert_eq!((credential.module.as_str(), credential.account.as_str()), ("github", "work"));
-    let again = broker.credential(&caller, "github", "work", deadline).await.unwrap();
-    assert!(Arc::ptr_eq(&credential, &again), "a hit is the very same credential");
-    let missing = broker.credential(&caller, "github", "personal", deadline).await;
-    assert!(matches!(missing, Err(BrokerError::Missing { .. })));
-    for (module, account) in [("github", "nobody"), ("gitlab", "work")] {
-        let unknown = broker.credential(&caller, module, account, deadline).await;
-        assert!(matches!(unknown, Err(BrokerError::UnknownAccount { .. })));
-    }
-    let (_, path) = broker.store(&caller, "github", "work").unwrap();
-    assert_eq!(path.as_str(), format!("{}/github/work", caller.path_segment()));
-    assert_eq!(broker.module_vault("github").unwrap().name, "users");
-    assert!(broker.module_vault("gitlab").is_none());
 }
