@@ -38,7 +38,8 @@ Examples:
   cofferdam call github get_authenticated_user call one tool and print its answer
 
 Exit codes: 0 good, 1 the thing asked about is bad, 2 usage or profile.
-Logs go to standard error; COFFERDAM_LOG filters them (`debug`, `cofferdam::broker=trace`; default `info` for\n`serve`, `warn` else).";
+Logs go to standard error; COFFERDAM_LOG filters them, for example
+`debug` or `cofferdam::broker=trace`; without it `serve` logs from `info`, every other command from `warn`.";
 
 /// What stands on the command line.
 #[derive(Debug, Parser)]

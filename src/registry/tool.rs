@@ -31,7 +31,7 @@ pub struct Module {
     /// Its tools in the manifest's order.
     pub tools: Vec<Arc<Tool>>,
     /// Where in `tools` a name stands; shared by the modules of one manifest.
-    pub(super) tool_index: Arc<HashMap<String, usize>>,
+    pub(crate) tool_index: Arc<HashMap<String, usize>>,
 }
 
 impl Module {

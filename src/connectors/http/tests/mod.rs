@@ -74,6 +74,8 @@ fn fixture(base_url: &str, parts: Value) -> Fixture {
             credential: spec,
             http: Arc::new(settings),
             tools: vec![Arc::new(tool)],
+            source: None,
+            tool_index: Arc::default(),
         },
         credential: Credential {
             module: "svc".into(),
