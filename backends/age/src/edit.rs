@@ -170,7 +170,7 @@ mod tests {
         let wanted = fields([("x", &*"\u{1}".repeat(10_000)), ("y", &*"\"".repeat(10_000))]);
         let file = Path::new("v.age");
         let neighbours: String = (0..50).map(|n| format!("[\"a/{}{n}\"]\n", "long".repeat(14))).collect();
-        let long = path(&"a/b/".repeat(500).trim_end_matches('/').to_owned());
+        let long = path("a/b/".repeat(500).trim_end_matches('/'));
         for (before, at) in [("", path("a/b")), (&neighbours, path("a/b")), ("", long)] {
             let edited = edit(file, before, &at, Some(&wanted)).unwrap();
             assert!(edited.len() <= room(before, before.matches('[').count() + 2, &at, Some(&wanted)));

@@ -115,3 +115,27 @@ impl Drop for Temporary {
         let _ = fs::remove_file(&self.0);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lock;
+
+    #[test]
+    fn a_file_that_changed_after_it_was_read_is_not_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("v.age");
+        let lock = Lock::take(&target, None, lock::WAIT, || true).unwrap();
+        let Replaced::Done(stamp, attributes) = replace(&target, b"one", None, &lock).unwrap() else {
+            panic!()
+        };
+        // An editor writes in place, and another creates what was not there.
+        fs::write(&target, "by hand").unwrap();
+        for old in [Some((stamp, attributes)), None] {
+            assert!(matches!(replace(&target, b"two", old, &lock).unwrap(), Replaced::Overtaken));
+        }
+        assert_eq!(fs::read(&target).unwrap(), b"by hand");
+        let names = fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(names, 2, "the vault file and its lock, and no temporary file");
+    }
+}

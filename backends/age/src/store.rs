@@ -63,9 +63,9 @@ impl Store {
 
     /// What is in the vault file now.
     pub(crate) fn contents(&self) -> Result<Arc<Contents>, VaultError> {
-        match self.load()?.vault {
-            Some((_, contents)) => Ok(contents),
-            None => Err(file::missing(Role::Vault, &self.settings.file)),
+        match self.load(false)? {
+            Some(Loaded { vault: Some((_, contents)), .. }) => Ok(contents),
+            _ => Err(file::missing(Role::Vault, &self.settings.file)),
         }
     }
 
@@ -79,11 +79,11 @@ impl Store {
         expect: &Expect,
         wanted: impl Fn() -> bool,
     ) -> Result<Option<Version>, VaultError> {
-        let before = self.load()?.vault;
-        if let (None, Change::Delete) = (&before, change) {
-            // Nothing to delete, and perhaps no folder to lock in.
+        let creates = matches!((change, expect), (Change::Put(_), Expect::Any | Expect::Absent));
+        let Some(Loaded { vault: before, .. }) = self.load(creates)? else {
+            // No vault file, and perhaps no folder to lock in: nothing is there, and nothing is to come.
             return if matches!(expect, Expect::Version(_)) { Err(conflict(at)) } else { Ok(None) };
-        }
+        };
         let target = follow(&self.settings.file)?;
         if let Some(folder) = target.parent() {
             os::create_folders(folder).map_err(|error| vault_error(folder, Cause::Writing(error)))?;
@@ -109,7 +109,7 @@ impl Store {
         expect: &Expect,
         lock: &Lock,
     ) -> Result<Option<Option<Version>>, VaultError> {
-        let Loaded { keys, vault } = self.load()?;
+        let Some(Loaded { keys, vault }) = self.load(true)? else { return Ok(None) };
         let document = vault.as_ref().map(|(_, contents)| &contents.document);
         let holds = match document {
             Some(document) => document.expects(at, expect),
@@ -156,10 +156,13 @@ impl Store {
         Ok(Some(version))
     }
 
-    /// Looks at the key file and the vault file, and opens anew what has changed.
-    fn load(&self) -> Result<Loaded, VaultError> {
+    /// Looks at the vault file and the key file, and opens anew what has changed.
+    ///
+    /// Where there is no vault file, keys are wanted only by who `creates` one; for others the answer is `None`, and nobody
+    /// is asked for a passphrase.
+    fn load(&self, creates: bool) -> Result<Option<Loaded>, VaultError> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let loaded = self.refresh(&mut state);
+        let loaded = self.refresh(&mut state, creates);
         if loaded.is_err() {
             // Nothing that cannot be confirmed is kept; how long a secret outlives its vault is for the cache to say.
             state.contents = None;
@@ -167,19 +170,23 @@ impl Store {
         loaded
     }
 
-    fn refresh(&self, state: &mut State) -> Result<Loaded, VaultError> {
+    fn refresh(&self, state: &mut State, creates: bool) -> Result<Option<Loaded>, VaultError> {
         let path = &self.settings.file;
         let known = state.contents.as_ref().map(|(known, _)| known);
         // The vault file before the keys: whether it is new decides how a passphrase is asked for.
         let reading = file::look(Role::Vault, path, known)?;
+        if reading.is_none() && !creates {
+            state.contents = None;
+            return Ok(None);
+        }
         let keys_before = state.keys.as_ref().map(|(_, keys)| Arc::clone(keys));
         let keys = self.refresh_keys(state, reading.is_none())?;
         let same_keys = keys_before.is_some_and(|before| Arc::ptr_eq(&before, &keys));
         let (known, bytes) = match (reading, state.contents.take()) {
-            (None, _) => return Ok(Loaded { keys, vault: None }),
+            (None, _) => return Ok(Some(Loaded { keys, vault: None })),
             (Some(Reading::Same(known)), Some((_, contents))) if same_keys => {
                 state.contents = Some((known, Arc::clone(&contents)));
-                return Ok(Loaded { keys, vault: Some((known, contents)) });
+                return Ok(Some(Loaded { keys, vault: Some((known, contents)) }));
             }
             (Some(Reading::Changed(known, bytes)), _) => (known, bytes),
             // Other keys may not open what the old ones opened.
@@ -192,7 +199,7 @@ impl Store {
         let document = Document::parse(path, &opened.plaintext, &known.digest)?;
         let contents = Arc::new(Contents { opened, document });
         state.contents = Some((known, Arc::clone(&contents)));
-        Ok(Loaded { keys, vault: Some((known, contents)) })
+        Ok(Some(Loaded { keys, vault: Some((known, contents)) }))
     }
 
     fn refresh_keys(&self, state: &mut State, new_vault: bool) -> Result<Arc<Keys>, VaultError> {

@@ -17,6 +17,13 @@ const PLAINTEXT: &str = "[\"github/work\"]\ntoken = \"from age\"\n";
 const PASSPHRASE_FIXTURE: &[u8] = include_bytes!("fixtures/passphrase.age");
 const PASSPHRASE: &str = "correct horse";
 
+/// The same plaintext and passphrase with little scrypt work, for tests that are about something else.
+fn quick_passphrase_file() -> Vec<u8> {
+    let mut recipient = age::scrypt::Recipient::new(PASSPHRASE.into());
+    recipient.set_work_factor(4);
+    age::encrypt(&recipient, b"[\"github/work\"]\ntoken = \"locked with a passphrase\"\n").unwrap()
+}
+
 /// Reads what `age` wrote, writes, and holds the file against `age` with the identity `key`.
 async fn both_directions(site: &Site, vault: &dyn Vault, key: &str) {
     assert_eq!(token(vault, "github/work").await.unwrap(), "from age");
@@ -164,7 +171,7 @@ async fn a_passphrase_file_works_both_ways() {
 #[tokio::test]
 async fn a_wrong_or_missing_passphrase_says_so() {
     let site = Site::new();
-    fs::write(site.path("v.age"), PASSPHRASE_FIXTURE).unwrap();
+    fs::write(site.path("v.age"), quick_passphrase_file()).unwrap();
     let vault = site.open_with("file = 'v.age'\npassphrase_file = 'pass.txt'");
     for (content, hint) in [
         (None, "create it"),
@@ -186,10 +193,22 @@ async fn a_wrong_or_missing_passphrase_says_so() {
     expect_misconfigured(&token(&*vault, "github/work").await.unwrap_err(), "set `identity_file`");
 }
 
+#[tokio::test]
+async fn a_file_that_asks_for_too_much_work_is_refused_before_the_work() {
+    let site = Site::new();
+    // The header is read before its seal is checked, so that the number alone decides.
+    let binary = quick_passphrase_file();
+    let at = binary.windows(3).position(|window| window == b" 4\n").unwrap();
+    fs::write(site.path("v.age"), [&binary[..at], b" 30", &binary[at + 2..]].concat()).unwrap();
+    fs::write(site.path("pass.txt"), PASSPHRASE).unwrap();
+    let vault = site.open_with("file = 'v.age'\npassphrase_file = 'pass.txt'");
+    expect_misconfigured(&vault.probe().await.unwrap_err(), "2^30");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_callers_share_one_question() {
     let site = Site::new();
-    fs::write(site.path("v.age"), PASSPHRASE_FIXTURE).unwrap();
+    fs::write(site.path("v.age"), quick_passphrase_file()).unwrap();
     let settings = "file = 'v.age'\npassphrase = 'ask'";
     let person = Answers::new(PASSPHRASE);
     let vault = open(site.folder(), settings, Some(person.clone()));
@@ -223,6 +242,8 @@ async fn the_passphrase_of_a_new_file_is_asked_for_twice() {
 
     let person = Answers::new(PASSPHRASE);
     let vault = open(site.folder(), settings, Some(person.clone()));
+    expect_misconfigured(&vault.probe().await.unwrap_err(), "secret set");
+    assert_eq!(person.1.load(Ordering::SeqCst), 0, "nobody is asked to open what is not there");
     set(&*vault, "a/b", "t").await.unwrap();
     assert_eq!(person.1.load(Ordering::SeqCst), 2);
     let again = open(site.folder(), settings, Some(Answers::new(PASSPHRASE)));

@@ -38,7 +38,10 @@ async fn a_missing_file_is_created_by_the_first_write_for_its_owner_alone() {
     expect_refusal(&vault.probe().await.unwrap_err(), ErrorKind::Misconfigured, Scope::Vault, hint);
     expect_refusal(&token(&*vault, "a/b").await.unwrap_err(), ErrorKind::Misconfigured, Scope::Vault, hint);
     vault.delete(&path("a/b"), Expect::Any).await.unwrap();
-    assert!(!site.path("deep").exists(), "neither reading nor deleting creates anything");
+    let stale = Expect::Version(cofferdam_vault::Version::new("stale"));
+    let lost = vault.write(&path("a/b"), &fields([("token", "t")]), stale).await.unwrap_err();
+    assert_eq!(lost.kind(), ErrorKind::Conflict);
+    assert!(!site.path("deep").exists(), "nothing but a write that may succeed creates anything");
     set(&*vault, "a/b", "t").await.unwrap();
     assert_eq!(token(&*vault, "a/b").await.unwrap(), "t");
     for (name, wanted) in
@@ -127,8 +130,8 @@ async fn what_is_no_regular_file_answers_at_once() {
         fs::rename(site.path(name), site.path("away")).unwrap();
         // Nobody writes into the FIFO: who opens it to read in the ordinary way waits forever.
         run("mkfifo", &[&site.text(name)], b"");
-        let error = vault.probe().await.unwrap_err();
-        expect_refusal(&error, ErrorKind::Misconfigured, Scope::Vault, "not a regular file");
+        let answer = tokio::time::timeout(Duration::from_secs(30), vault.probe()).await.expect("it hangs");
+        expect_refusal(&answer.unwrap_err(), ErrorKind::Misconfigured, Scope::Vault, "not a regular file");
         set(&*vault, "a/b", "t").await.unwrap_err();
         fs::remove_file(site.path(name)).unwrap();
         fs::create_dir(site.path(name)).unwrap();
