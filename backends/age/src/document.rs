@@ -62,7 +62,7 @@ impl Document {
         self.secrets.keys()
     }
 
-    /// The secret at `at`, with the fields that are `wanted`.
+    /// The secret at `at`, with the fields that are `wanted`; with none named, all of them.
     pub(crate) fn read(&self, at: &SecretPath, wanted: &[FieldName]) -> Result<Secret, VaultError> {
         let not_found = |what: String| Err(VaultError::secret(ErrorKind::NotFound, what));
         match self.secrets.get(at) {
@@ -76,7 +76,7 @@ impl Document {
                 ),
             )),
             Some(Entry::Whole { fields, version }) => {
-                let mut found = SecretFields::new();
+                let mut found = if wanted.is_empty() { fields.clone() } else { SecretFields::new() };
                 for name in wanted {
                     let Some(value) = fields.get(name) else {
                         return not_found(format!(

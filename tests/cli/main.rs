@@ -1,0 +1,11 @@
+//! The command line, by running the real binary: what people and scripts see of it.
+//!
+//! Needs nothing from the machine: vaults and profiles are made on the spot, services listen on loopback.
+
+mod calls;
+mod demo;
+mod help;
+mod profiles;
+mod secrets;
+mod serving;
+mod site;
