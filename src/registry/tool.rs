@@ -31,7 +31,7 @@ pub struct Module {
     /// Its tools in the manifest's order.
     pub tools: Vec<Arc<Tool>>,
     /// Where in `tools` a name stands; shared by the modules of one manifest.
-    pub(super) tool_index: Arc<HashMap<String, usize>>,
+    pub(crate) tool_index: Arc<HashMap<String, usize>>,
 }
 
 impl Module {
@@ -73,7 +73,7 @@ pub struct Tool {
     /// What is kept of an answer.
     pub select: Option<jmespath::Expression<'static>>,
     /// Compiled on first use; an error where the schema cannot be, which the manifest's check should have found.
-    pub(super) validator: OnceLock<Result<jsonschema::Validator, String>>,
+    pub(crate) validator: OnceLock<Result<jsonschema::Validator, String>>,
 }
 
 /// What a tool does to the world.

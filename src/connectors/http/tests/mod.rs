@@ -70,10 +70,12 @@ fn fixture(base_url: &str, parts: Value) -> Fixture {
             version: "1.0.0".into(),
             title: "Svc".into(),
             description: "A service.".into(),
+            source: None,
             accounts: vec![account],
             credential: spec,
             http: Arc::new(settings),
             tools: vec![Arc::new(tool)],
+            tool_index: Arc::default(),
         },
         credential: Credential {
             module: "svc".into(),
