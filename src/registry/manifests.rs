@@ -15,7 +15,7 @@ use cofferdam_vault::FieldName;
 use super::manifest::{BrokenManifest, Manifest, ManifestProblem, Refused, listed, nearest};
 use crate::catalogue;
 
-/// How large a manifest may be, in bytes. GitHub's is 20 KiB.
+/// How large a manifest may be, in bytes. GitHub's is 26 KiB.
 const FILE_MAX: u64 = 1024 * 1024;
 
 /// How many files the folder may hold that are read.

@@ -73,7 +73,7 @@ pub struct Tool {
     /// What is kept of an answer.
     pub select: Option<jmespath::Expression<'static>>,
     /// Compiled on first use; an error where the schema cannot be, which the manifest's check should have found.
-    pub(super) validator: OnceLock<Result<jsonschema::Validator, String>>,
+    pub(crate) validator: OnceLock<Result<jsonschema::Validator, String>>,
 }
 
 /// What a tool does to the world.

@@ -191,7 +191,7 @@ impl Default for Setup {
                 listen: "127.0.0.1:0".parse().unwrap(),
                 admin_listen: "127.0.0.1:0".parse().unwrap(),
                 modules_dir: None,
-                call_timeout: Duration::from_secs(15),
+                call_timeout: Duration::from_secs(3600),
                 max_calls: 100,
                 shutdown_timeout: Duration::from_secs(10),
                 allowed_hosts: vec!["mcp.example".into()],

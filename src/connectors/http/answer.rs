@@ -121,6 +121,23 @@ mod tests {
     }
 
     #[test]
+    fn a_credential_that_is_json_itself_is_removed_whole() {
+        let secret = r#"{"id":"sa","key":"k3y"}"#;
+        let body = format!(r#"{{"seen":{secret}}}"#);
+        let headers = HeaderMap::new();
+        let shown = value(StatusCode::OK, &headers, body.as_bytes(), &Scrubber::new([secret]));
+        assert_eq!(shown, json!(r#"{"seen":[credential removed]}"#));
+    }
+
+    #[test]
+    fn a_credential_encoded_twice_and_then_escaped_is_removed() {
+        let twice: String = "hunter-22".bytes().map(|byte| format!("%25{byte:02x}")).collect();
+        let escaped: String = twice.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
+        let shown = shown(Some("application/json"), format!(r#"["{escaped}"]"#).as_bytes());
+        assert_eq!(shown, json!(["[credential removed]"]));
+    }
+
+    #[test]
     fn a_credential_written_in_json_escapes_is_removed() {
         let body = br#"{"a":"\u0068unter-2\u0032","hunter-22":"x hunter-22"}"#;
         let text = shown(Some("application/json"), body).to_string();

@@ -130,6 +130,9 @@ impl HttpConnector {
         if deadline <= now {
             return Err(CallFailure::late(&call.module.title, Outcome::NotSent));
         }
+        let Ok(Ok(_permit)) = timeout_at(deadline, settings.permits.acquire()).await else {
+            return Err(CallFailure::late(&call.module.title, Outcome::NotSent));
+        };
         let exchange = async {
             let built = call.tool.request.build(&call.account.base_url, settings, call.arguments)?;
             let exchange = Exchange {

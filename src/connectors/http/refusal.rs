@@ -15,7 +15,7 @@ use crate::registry::Effects;
 pub(super) const ERROR_BYTES: u64 = 64 * 1024;
 
 /// How long an error's body is waited for; a later one is reduced to its status, which is known already.
-pub(super) const ERROR_TIME: Duration = Duration::from_secs(5);
+pub(super) const ERROR_TIME: Duration = Duration::from_secs(2);
 
 /// How much of what a service says is shown, in characters.
 const MESSAGE_CHARS: usize = 1000;
@@ -140,6 +140,24 @@ mod tests {
         assert_eq!(told.to_string(), r#"Svc answered 400 Bad Request: {"error":"bad"}"#);
         let told = failure(400, &[], " plain words ", SideEffect::None);
         assert_eq!(told.to_string(), "Svc answered 400 Bad Request: plain words");
+    }
+
+    #[test]
+    fn a_credential_that_is_json_itself_is_not_quoted_piece_by_piece() {
+        let secret = r#"{"id":"sa","key":"k3y"}"#;
+        let table = json!({ "base_url": "https://a.example" });
+        let credential = serde_json::from_value(json!({ "kind": "bearer" })).unwrap();
+        let settings = HttpSettings::from_table(serde_json::from_value(table).unwrap(), &credential).unwrap();
+        let body = format!(r#"{{"seen":{secret}}}"#);
+        let refusal = Refusal {
+            title: "Svc",
+            status: StatusCode::BAD_REQUEST,
+            headers: &HeaderMap::new(),
+            body: Some(body.as_bytes()),
+            effects: Effects { side_effect: SideEffect::None, idempotent: true, concurrency_safe: true },
+        };
+        let told = refusal.failure(&settings, &Scrubber::new([secret]), SystemTime::UNIX_EPOCH).to_string();
+        assert_eq!(told, r#"Svc answered 400 Bad Request: {"seen":[credential removed]}"#);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderName};
 use jmespath::Expression;
 use serde::Deserialize;
+use tokio::sync::Semaphore;
 use url::Url;
 
 use super::address::check_base_url;
@@ -82,6 +83,9 @@ pub struct LimitsTable {
     pub answer: Option<String>,
     /// How large a request's body may be. `"4MiB"` where absent; zero is refused.
     pub request: Option<String>,
+    /// How many calls to the service may run at once; further ones wait, within their deadline. 256 where absent; zero
+    /// is refused.
+    pub in_flight: Option<u32>,
     /// How long the whole answer may take, below the caller's own deadline. `"30s"` where absent; zero is refused.
     pub timeout: Option<String>,
 }
@@ -97,6 +101,8 @@ pub struct HttpSettings {
     pub(super) rejected_status: Vec<u16>,
     pub(super) arrays: Arrays,
     pub(super) limits: Limits,
+    /// One for each call that may run: a service that hangs holds these, and not the whole process.
+    pub(super) permits: Semaphore,
 }
 
 /// The headers in which a service says how often it may be called.
@@ -113,10 +119,13 @@ pub(super) struct Limits {
     pub(super) answer_bytes: u64,
     pub(super) request_bytes: u64,
     pub(super) timeout: Duration,
+    in_flight: u32,
 }
 
 /// What fits into a model's context many times over, and still into memory when every call asks for it.
 const DEFAULT_BYTES: u64 = 4 * 1024 * 1024;
+/// More than services take from one client, and few enough that many services can hang at once.
+const DEFAULT_IN_FLIGHT: u32 = 256;
 /// Longer than services take that answer at all.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -153,6 +162,7 @@ impl HttpSettings {
                 rate_limit,
                 rejected_status,
                 arrays,
+                permits: Semaphore::new(usize::try_from(limits.in_flight).unwrap_or(Semaphore::MAX_PERMITS)),
                 limits,
             }),
             _ => Err(findings),
@@ -278,7 +288,15 @@ fn limits(table: &LimitsTable, findings: &mut Vec<Finding>) -> Limits {
             DEFAULT_TIMEOUT
         }
     };
-    Limits { answer_bytes, request_bytes, timeout }
+    let in_flight = table.in_flight.unwrap_or(DEFAULT_IN_FLIGHT);
+    if in_flight == 0 {
+        findings.push(Finding::new(
+            "limits.in_flight",
+            "is zero, so that no call could run",
+            "write at least 1",
+        ));
+    }
+    Limits { answer_bytes, request_bytes, timeout, in_flight }
 }
 
 /// A JMESPath, compiled.
@@ -324,7 +342,7 @@ mod tests {
             "errors": { "message": "][" },
             "rate_limit": { "reset": "no header" },
             "rejected_status": [500],
-            "limits": { "answer": "much", "timeout": "0s" },
+            "limits": { "answer": "much", "timeout": "0s", "in_flight": 0 },
         });
         let keys = settings(table, json!({ "kind": "header", "headers": { "content-length": "{token}" } }))
             .unwrap_err();
@@ -341,6 +359,7 @@ mod tests {
                 "rejected_status",
                 "limits.answer",
                 "limits.timeout",
+                "limits.in_flight",
             ]
         );
     }

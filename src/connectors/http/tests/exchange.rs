@@ -180,6 +180,28 @@ async fn a_deadline_that_has_passed_sends_nothing() {
 }
 
 #[tokio::test]
+async fn a_hanging_service_holds_no_more_calls_than_its_own() {
+    let arrived = Arc::new(Notify::new());
+    let arrival = arrived.clone();
+    let hang = move || {
+        arrival.notify_one();
+        std::future::pending::<()>()
+    };
+    let service = Service::start(Router::new().route("/x", any(hang)));
+    let request = json!({ "method": "POST", "path": "/x" });
+    let parts =
+        json!({ "http": { "limits": { "in_flight": 1 } }, "request": request, "side_effect": "write" });
+    let mut fixture = fixture(&service.url(), parts);
+    fixture.timeout = Duration::from_millis(500);
+    let (first, second) = tokio::join!(fixture.call(), async {
+        arrived.notified().await;
+        fixture.timeout_of(Duration::from_millis(50)).await
+    });
+    assert!(matches!(second, Err(CallFailure::Timeout { outcome: Outcome::NotSent, .. })), "{second:?}");
+    assert!(matches!(first, Err(CallFailure::Timeout { outcome: Outcome::Unknown, .. })), "{first:?}");
+}
+
+#[tokio::test]
 async fn dropping_the_call_ends_the_request() {
     struct Gone(mpsc::UnboundedSender<()>);
     impl Drop for Gone {
@@ -257,7 +279,9 @@ async fn a_query_credential_is_put_once_on_each_hop() {
 async fn a_next_page_is_offered_as_arguments() {
     let list = |uri: Uri| async move {
         let page: u64 = uri.query().unwrap().strip_prefix("page=").unwrap().parse().unwrap();
-        let link = format!("<{}?page={}>; rel=\"next\"", uri.path(), page + 1);
+        // Encoded three times, so that it is seen only once the link has been read.
+        let canary: String = "hunter22hunter22".bytes().map(|byte| format!("%2525{byte:02x}")).collect();
+        let link = format!("<{}?page={}&note={canary}>; rel=\"next\"", uri.path(), page + 1);
         (HeaderMap::from_iter([(http::header::LINK, link.parse().unwrap())]), Json(json!([page])))
     };
     let service = Service::start(Router::new().route("/list", get(list)));
@@ -265,13 +289,16 @@ async fn a_next_page_is_offered_as_arguments() {
         &service.url(),
         json!({
             "http": { "page": { "style": "link-header" } },
-            "request": { "method": "GET", "path": "/list", "query": ["page"] },
-            "properties": { "page": { "type": "integer" } },
+            "request": { "method": "GET", "path": "/list", "query": ["page", "note"] },
+            "properties": { "page": { "type": "integer" }, "note": { "type": "string" } },
             "arguments": { "page": 4 },
         }),
     );
     let answer = fixture.call().await.unwrap();
-    assert_eq!((answer.body, answer.next.map(Value::Object)), (json!([4]), Some(json!({ "page": 5 }))));
+    assert_eq!(
+        (answer.body, answer.next.map(Value::Object)),
+        (json!([4]), Some(json!({ "page": 5, "note": "[credential removed]" })))
+    );
 }
 
 #[tokio::test]
@@ -281,6 +308,15 @@ async fn errors_keep_their_meaning_when_their_words_do_not_arrive() {
         (http::StatusCode::UNAUTHORIZED, body)
     };
     let service = Service::start(Router::new().route("/x", any(hang)));
+    let failure = write(&service.url(), "/x").call().await.unwrap_err();
+    assert_eq!(failure, CallFailure::CredentialRejected { message: "Svc answered 401 Unauthorized".into() });
+    let late = || async {
+        (
+            http::StatusCode::UNAUTHORIZED,
+            Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>()),
+        )
+    };
+    let service = Service::start(Router::new().route("/x", any(late)));
     let failure = write(&service.url(), "/x").call().await.unwrap_err();
     assert_eq!(failure, CallFailure::CredentialRejected { message: "Svc answered 401 Unauthorized".into() });
     let cut = answer_once(b"HTTP/1.1 429 Too Many\r\nretry-after: 7\r\ncontent-length: 9\r\n\r\ncut");

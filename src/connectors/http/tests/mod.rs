@@ -70,11 +70,11 @@ fn fixture(base_url: &str, parts: Value) -> Fixture {
             version: "1.0.0".into(),
             title: "Svc".into(),
             description: "A service.".into(),
+            source: None,
             accounts: vec![account],
             credential: spec,
             http: Arc::new(settings),
             tools: vec![Arc::new(tool)],
-            source: None,
             tool_index: Arc::default(),
         },
         credential: Credential {
@@ -91,12 +91,16 @@ fn fixture(base_url: &str, parts: Value) -> Fixture {
 
 impl Fixture {
     async fn call(&self) -> Result<Answer, CallFailure> {
+        self.timeout_of(self.timeout).await
+    }
+
+    async fn timeout_of(&self, timeout: Duration) -> Result<Answer, CallFailure> {
         let call = ToolCall {
             module: &self.module,
             tool: &self.module.tools[0],
             account: &self.module.accounts[0],
             arguments: self.arguments.as_object().unwrap(),
-            deadline: Instant::now() + self.timeout,
+            deadline: Instant::now() + timeout,
         };
         self.connector.call(&call, &self.credential).await
     }
