@@ -12,7 +12,8 @@ use super::output::colour_on_stderr;
 /// The environment variable with the filter.
 const VARIABLE: &str = "COFFERDAM_LOG";
 
-/// Crates that log headers, arguments or bodies when asked for detail: they never get past `warn`.
+/// Crates that log headers, arguments or bodies when asked for detail: they never get past `warn`. rmcp logs the
+/// arguments and results of tools.
 const WIRE_CRATES: [&str; 6] = ["rmcp", "h2", "hyper", "hyper_util", "reqwest", "rustls"];
 
 /// How a log line looks.

@@ -42,10 +42,6 @@ use crate::calls::{CallError, Calls, Outcome, names};
 pub const REVISIONS: [ProtocolVersion; 3] =
     [ProtocolVersion::V_2025_06_18, ProtocolVersion::V_2025_11_25, ProtocolVersion::V_2026_07_28];
 
-/// The log filter that belongs into every subscriber, after whatever the operator asked for: below `warn` rmcp logs
-/// the arguments and results of tools.
-pub const LOG_DIRECTIVE: &str = "rmcp=warn";
-
 /// The largest request, in bytes: room for a file's content among a tool's arguments, and no more.
 pub(crate) const MAX_REQUEST_BYTES: usize = 4 * 1024 * 1024;
 
