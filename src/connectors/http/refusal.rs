@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn a_credential_that_is_json_itself_is_not_quoted_piece_by_piece() {
         let secret = r#"{"id":"sa","key":"k3y"}"#;
-        let table = json!({ "base_url": "https://a.example" });
+        let table = json!({ "base_url": "https://a.example", "errors": { "message": "seen.key" } });
         let credential = serde_json::from_value(json!({ "kind": "bearer" })).unwrap();
         let settings = HttpSettings::from_table(serde_json::from_value(table).unwrap(), &credential).unwrap();
         let body = format!(r#"{{"seen":{secret}}}"#);

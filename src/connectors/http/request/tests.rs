@@ -95,3 +95,23 @@ fn an_unknown_key_is_refused() {
     let table = json!({ "method": "GET", "path": "/", "params": {} });
     assert!(serde_json::from_value::<RequestTable>(table).is_err());
 }
+
+#[test]
+fn a_request_reads_from_toml_as_it_is_documented() {
+    let table: RequestTable = toml::from_str(
+        r#"
+        method = "POST"
+        path = "/repos/{owner}/contents/{path*}"
+        query = ["state", { per_page = "{limit}", v = 2 }]
+        body = { title = "{title}", parent = { id = "{id}" } }
+        "#,
+    )
+    .unwrap();
+    let declared = ["owner", "path", "state", "limit", "title", "id"]
+        .map(|name| DeclaredArgument { name, required: true });
+    let credential = serde_json::from_value(json!({ "kind": "bearer" })).unwrap();
+    let template = RequestTemplate::from_table(table, &declared, &credential).unwrap();
+    let query: Vec<&str> = template.query.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(query, ["state", "per_page", "v"]);
+    assert_eq!(template.query[2].1, Node::Constant(json!(2)));
+}

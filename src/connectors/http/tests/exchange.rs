@@ -49,6 +49,13 @@ async fn a_call_carries_arguments_credential_and_name() {
     );
 }
 
+#[test]
+fn a_call_may_move_between_threads() {
+    fn takes_send(_: impl Send) {}
+    let fixture = read("http://127.0.0.1:1", "/x");
+    takes_send(fixture.call());
+}
+
 #[tokio::test]
 async fn nobody_there_means_not_sent() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
