@@ -26,12 +26,12 @@ fn a_passphrase_in_a_profile_is_refused_and_never_printed() {
 #[cfg(feature = "age")]
 #[test]
 fn an_age_vault_says_all_that_is_wrong_with_it() {
-    let found =
-        report("[vaults.notes]\nbackend = \"age\"\nidentity_file = \"\"\nretries = -1\nfil = \"x\"\n");
+    let vault = "[vaults.notes]\nbackend = \"age\"\nidentity_file = \"\"\nretries = -1\n";
+    let found = report(&format!("{vault}file = \"x\"\narmour = true\n"));
     let lines: Vec<_> = found.lines().collect();
     assert!(lines[0].starts_with("p.toml:3:17  vaults.notes.identity_file: "), "{found}");
     assert!(lines[1].starts_with("p.toml:4:11  vaults.notes.retries: -1 is out of bounds"), "{found}");
-    assert!(lines[2].ends_with("vaults.notes.fil: unknown key; did you mean `file`?"), "{found}");
+    assert!(lines[2].ends_with("vaults.notes.armour: unknown key; did you mean `armor`?"), "{found}");
     assert_eq!(lines.len(), 3, "{found}");
 }
 
