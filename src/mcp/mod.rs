@@ -3,6 +3,9 @@
 //! One [`Handler`] serves both transports. Where a request comes over HTTP, the middleware has put a [`Caller`] next
 //! to it; on stdio there is one caller for the whole process. Nothing here asks how a caller was found.
 //!
+//! A client ends a call over stdio with `notifications/cancelled`, and over HTTP by closing the request: without
+//! sessions a notification of its own cannot say whose request it means, for two clients may use one id.
+//!
 //! A tool's failure is a tool result with `isError`, which the model reads, and never a protocol error, which hosts
 //! hide from it; a protocol error says only that a request is none.
 

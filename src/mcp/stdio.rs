@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rmcp::model::{
-    ClientJsonRpcMessage, ClientNotification, ErrorData, JsonRpcMessage, RequestId, ServerJsonRpcMessage,
+    ClientJsonRpcMessage, ClientNotification, ClientRequest, ErrorData, GetMeta as _, JsonRpcMessage,
+    ProtocolVersion, RequestId, ServerJsonRpcMessage,
 };
 use rmcp::service::{RoleServer, ServerInitializeError, ServiceExt as _};
 use rmcp::transport::{Transport, stdio_pipes};
@@ -20,7 +21,7 @@ use tokio::io::{
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::{Handler, MAX_REQUEST_BYTES, malformed};
+use super::{Handler, MAX_REQUEST_BYTES, REVISIONS, malformed};
 
 /// How many messages may wait between the reader and the handler.
 const WAITING: usize = 64;
@@ -72,7 +73,10 @@ where
     let ended = match handler.serve(lines).await {
         Ok(running) => running.waiting().await.map(drop).map_err(io::Error::other),
         Err(ServerInitializeError::ConnectionClosed(_)) => Ok(()),
-        Err(error) => Err(io::Error::other(error)),
+        // Its own words may repeat a message.
+        Err(_) => {
+            Err(io::Error::other("the client could not be met: its handshake failed or its output broke"))
+        }
     };
     reading.abort();
     ended
@@ -157,9 +161,10 @@ impl<W: AsyncWrite + Unpin> Reader<W> {
                 )),
                 Ok(Line::Whole) => match serde_json::from_slice::<ClientJsonRpcMessage>(&line) {
                     Ok(message) => {
-                        met |= matches!(message, JsonRpcMessage::Request(_));
-                        // Before its first request a client has nothing to say; rmcp would end the process for it.
-                        if met && !self.hand_on(message).await {
+                        let request = matches!(message, JsonRpcMessage::Request(_));
+                        met |= begins(&message);
+                        // Before they have met, rmcp would end the connection for anything but a request.
+                        if (met || request) && !self.hand_on(message).await {
                             return;
                         }
                         None
@@ -196,6 +201,20 @@ impl<W: AsyncWrite + Unpin> Reader<W> {
             _ => {}
         }
         self.messages.send(message).await.is_ok()
+    }
+}
+
+/// Whether rmcp takes this for the beginning of a conversation: the handshake, or a request that needs none.
+fn begins(message: &ClientJsonRpcMessage) -> bool {
+    let JsonRpcMessage::Request(sent) = message else { return false };
+    match &sent.request {
+        ClientRequest::InitializeRequest(_) => true,
+        ClientRequest::PingRequest(_) | ClientRequest::DiscoverRequest(_) => false,
+        stateless => {
+            let meta = stateless.get_meta();
+            meta.missing_required_keys(&ProtocolVersion::V_2026_07_28).is_empty()
+                && meta.protocol_version().is_some_and(|revision| REVISIONS.contains(&revision))
+        }
     }
 }
 

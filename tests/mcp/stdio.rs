@@ -80,6 +80,12 @@ async fn nonsense_is_answered_and_nothing_ends() {
         .await;
     stdio.say(&"x".repeat(5 * 1024 * 1024)).await;
     assert_eq!(stdio.hear().await["error"]["code"], json!(-32700));
+    let ping = json!({ "jsonrpc": "2.0", "id": "p", "method": "ping" });
+    stdio.say(&ping.to_string()).await;
+    assert_eq!(stdio.hear().await["id"], json!("p"));
+    stdio
+        .say(&json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": {} }).to_string())
+        .await;
     stdio.initialize().await;
     stdio.say("[1]").await;
     assert_eq!(stdio.hear().await["error"]["code"], json!(-32600));
