@@ -239,4 +239,29 @@ mod tests {
         assert_eq!(rig.token().await.unwrap(), "one");
         assert_eq!((rig.reads(), start.elapsed()), (2, SECOND));
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_older_reads_end_leaves_the_newer_one_registered() {
+        let rig = Rig::new(Walls::default());
+        let wanted = Rig::wanted("github/work");
+        rig.faults.set(Calls::Reads, Fault::Delay(SECOND));
+        let older = rig.compartment.fill(&wanted).unwrap();
+        advance(SECOND / 2).await;
+        let _newer = rig.compartment.fill_anew(&wanted).unwrap();
+        settle().await;
+        wait(older, patient()).await.unwrap().unwrap();
+        settle().await;
+        assert_eq!(rig.token().await.unwrap(), "one");
+        assert_eq!(rig.reads(), 2, "who misses now joins the newer one");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_missed_just_before_a_fill_ended_starts_no_other() {
+        let rig = Rig::new(Walls::default());
+        rig.token().await.unwrap();
+        // Its look at the cache was in vain; now it comes to join a fill that is over.
+        let pending = rig.compartment.fill(&Rig::wanted("github/work")).unwrap();
+        assert!(pending.peek().is_some());
+        assert_eq!(rig.reads(), 1);
+    }
 }

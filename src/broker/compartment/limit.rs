@@ -44,8 +44,8 @@ impl Limit {
         };
         tokio::select! {
             biased;
-            permit = Arc::clone(&self.permits).acquire_owned() => permit.map_err(|_| full()),
             refused = given_up => Err(refused),
+            permit = Arc::clone(&self.permits).acquire_owned() => permit.map_err(|_| full()),
             () = sleep_until(deadline) => Err(full()),
         }
     }

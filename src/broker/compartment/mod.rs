@@ -166,7 +166,7 @@ impl Compartment {
         let leases = self.vault.creates_lease(&wanted.path);
         self.retry
             .run(deadline, leases, || async move {
-                self.breaker.admit()?;
+                // The breaker is asked before queueing, while queueing, and once more with the permit in hand.
                 let permit = self.limit.enter(deadline, self.breaker.opened()).await?;
                 let pass = self.breaker.admit()?;
                 let answer = self.attempt.run(&*self.vault, wanted, stage, permit, deadline).await?;

@@ -32,7 +32,8 @@ async fn each_attempt_counts_for_the_breaker_and_the_last_one_it_takes_is_the_la
 
 #[tokio::test(start_paused = true)]
 async fn a_vault_that_hangs_is_given_up_by_a_caller_who_is_alone_with_it() {
-    let rig = Rig::new(Walls::default());
+    // Two attempts fit into a read, the third is cut short: the fifth failure comes 10 s after the first.
+    let rig = Rig::new(Walls { attempt_timeout: Duration::from_millis(2100), ..Walls::default() });
     rig.faults.set(Calls::All, Fault::Hang);
     for _ in 0..3 {
         rig.token().await.unwrap_err();
@@ -59,6 +60,19 @@ async fn a_queue_does_not_run_into_a_vault_that_was_given_up() {
         2 * SECOND,
         "the queue ends when the attempts time out, not at its own deadline"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_queue_behind_permits_that_do_not_come_back_ends_when_the_vault_is_given_up() {
+    let rig = Rig::new(Walls { max_in_flight: 1, ..Walls::default() });
+    let _hung = rig.compartment.limit.enter(patient(), std::future::pending()).await.unwrap();
+    let start = Instant::now();
+    let (answer, opened) = tokio::join!(rig.token(), async {
+        settle().await;
+        rig.compartment.breaker.open(VaultError::vault(ErrorKind::Timeout, "on purpose"))
+    });
+    assert!(opened && answer.is_err());
+    assert_eq!((start.elapsed(), rig.reads()), (Duration::ZERO, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -211,7 +225,7 @@ async fn closing_lets_running_reads_finish_but_does_not_wait_for_ever() {
     assert_eq!(rig.memory.requests().close, 1);
 }
 
-/// A vault whose reads block a real thread until the test lets go, or panic.
+/// A vault whose reads block a real thread until the test lets go, panic, or answer no field, by their path.
 #[derive(Debug)]
 struct Blocking {
     info: VaultInfo,
@@ -244,6 +258,11 @@ impl Vault for Blocking {
         _stage: Stage,
     ) -> BoxFuture<'a, Result<Secret, VaultError>> {
         assert_ne!(path.as_str(), "read/panics", "on purpose");
+        if path.as_str() == "read/hollow" {
+            let version = Version::new("1");
+            let secret = Secret { fields: SecretFields::new(), version, valid_for: None, lease: None };
+            return Box::pin(async { Ok(secret) });
+        }
         let gate = Arc::clone(&self.gate);
         Box::pin(self.threads.run(move || {
             let _ = gate.lock().unwrap().recv();
@@ -283,7 +302,7 @@ async fn a_hung_thread_keeps_its_permit_and_hung_threads_never_add_up() {
     let walls = Walls {
         max_in_flight: 2,
         attempt_timeout: Duration::from_millis(20),
-        deadline: Duration::from_millis(60),
+        deadline: SECOND,
         retries: 0,
         breaker: BreakerSettings { failures: 1000, ..BreakerSettings::default() },
         missing_ttl: Duration::ZERO,
@@ -297,10 +316,8 @@ async fn a_hung_thread_keeps_its_permit_and_hung_threads_never_add_up() {
         assert_eq!(error.kind(), ErrorKind::Timeout);
     }
     assert_eq!(compartment.limit.free(), 0, "both attempts are over, and both threads still hang");
-    for _ in 0..3 {
-        let error = compartment.resolve(&wanted, patient()).await.unwrap_err();
-        assert!(error.message().contains("max_in_flight"), "{error}");
-    }
+    let error = compartment.resolve(&wanted, patient()).await.unwrap_err();
+    assert!(error.message().contains("max_in_flight"), "{error}");
     assert_eq!(vault.threads.count(), 2, "no further thread was risked");
     compartment.start().await;
     assert_eq!(compartment.status().state, CompartmentState::Ready, "a probe has a thread of its own");
@@ -331,6 +348,17 @@ async fn a_panic_in_a_backend_answers_everyone_and_counts_as_garbage() {
     }
     assert_eq!(compartment.status().state, CompartmentState::Down);
     assert_eq!(compartment.limit.free(), Walls::default().max_in_flight);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_with_a_hole_in_it_is_malformed_and_the_vault_is_well() {
+    let (vault, _release) = Blocking::new(1);
+    let compartment = Compartment::new("hollow".into(), Walls::default(), vault);
+    for _ in 0..10 {
+        let error = compartment.resolve(&Rig::wanted("read/hollow"), patient()).await.unwrap_err();
+        assert_eq!((error.kind(), error.scope()), (ErrorKind::Malformed, cofferdam_vault::Scope::Secret));
+    }
+    assert_eq!(compartment.status().state, CompartmentState::Ready);
 }
 
 #[tokio::test(start_paused = true)]
