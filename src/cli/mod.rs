@@ -38,7 +38,8 @@ Examples:
   cofferdam call github get_authenticated_user call one tool and print its answer
 
 Exit codes: 0 good, 1 the thing asked about is bad, 2 usage or profile.
-Logs go to standard error; COFFERDAM_LOG filters them (`debug`, `cofferdam::broker=trace`; default `info` for\n`serve`, `warn` else).";
+Logs go to standard error; COFFERDAM_LOG filters them (`debug`, `cofferdam::broker=trace`).
+Without it `serve` logs from `info`.";
 
 /// What stands on the command line.
 #[derive(Debug, Parser)]
@@ -85,7 +86,9 @@ impl Command {
             // It breaks a vault on purpose.
             #[cfg(all(feature = "age", feature = "env"))]
             Self::Demo(_) => (LogFormat::Text, LevelFilter::OFF),
-            _ => (LogFormat::Text, LevelFilter::WARN),
+            // The operator's reason stands in the log: the answer is the model's.
+            Self::Call(_) => (LogFormat::Text, LevelFilter::WARN),
+            _ => (LogFormat::Text, LevelFilter::ERROR),
         }
     }
 }

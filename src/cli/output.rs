@@ -1,7 +1,7 @@
 //! What a command prints: text for a person, with colour only on a terminal, or one JSON document for a program.
 
 use std::fmt::Display;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 
 use anstyle::{AnsiColor, Style};
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
@@ -12,6 +12,9 @@ use super::exit::Failure;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const HELP: Style = AnsiColor::Cyan.on_default().bold();
+
+/// How wide a table is where no terminal says it, for example in a pager.
+const PAGE_COLUMNS: u16 = 120;
 
 /// Where a command's answer goes. Logs do not come this way.
 #[derive(Debug, Clone, Copy)]
@@ -74,6 +77,9 @@ impl Output {
         table.load_style(presets::UTF8_FULL_CONDENSED.with_rounded_corners());
         table.set_content_arrangement(ContentArrangement::Dynamic);
         table.set_header(header.iter().map(|name| Cell::new(name).add_attribute(Attribute::Bold)));
+        if !std::io::stdout().is_terminal() {
+            table.set_width(PAGE_COLUMNS);
+        }
         if colour() {
             table.enforce_styling();
         } else {

@@ -1,7 +1,9 @@
 //! `profile check` and `profile schema`: what is wrong with a profile, and what one may hold.
 
+use std::fmt;
+
 use clap::{Args, Subcommand};
-use miette::{GraphicalReportHandler, GraphicalTheme, NarratableReportHandler};
+use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
 use serde_json::json;
 
 use super::Common;
@@ -17,7 +19,7 @@ Examples:
   cofferdam profile check --profile ./team.toml --json
 
 Checks the profile with its COFFERDAM__… variables, and the manifests. Touches no vault.
-Exit code 2 for a profile that is refused, 1 for one that is taken but names a manifest that is refused.";
+Exit code 2 for a profile that is refused, 1 for a good one with a refused manifest.";
 
 const SCHEMA_EXAMPLES: &str = "\
 Examples:
@@ -83,7 +85,7 @@ fn check(common: &Common, output: Output) -> Result<Exit, Failure> {
 /// Prints what does not refuse a profile, but should be looked at: warnings, and manifests that were refused.
 pub(super) fn print_remarks(output: Output, warnings: &[Problem], broken: &[BrokenManifest]) {
     for warning in warnings {
-        output.remark(warning);
+        output.remark(rendered(warning));
     }
     for manifest in broken {
         output.remark(format_args!("manifest refused: {manifest}"));
@@ -96,15 +98,42 @@ pub(super) fn print_refused(output: Output, error: &ProfileError) {
         output.document(error);
         return;
     }
+    for problem in &error.problems {
+        output.remark(rendered(problem));
+    }
+    output.remark(error);
+}
+
+/// A problem as people read it: its place and what was found, and below it what would be right.
+fn rendered(problem: &Problem) -> String {
+    let theme = if colour_on_stderr() { GraphicalTheme::unicode() } else { GraphicalTheme::none() };
     let mut text = String::new();
-    let rendered = if colour_on_stderr() {
-        GraphicalReportHandler::new_themed(GraphicalTheme::unicode()).render_report(&mut text, error)
-    } else {
-        NarratableReportHandler::new().render_report(&mut text, error)
-    };
-    match rendered {
-        Ok(()) => output.remark(text.trim_end()),
-        Err(std::fmt::Error) => output.remark(error.report()),
+    match GraphicalReportHandler::new_themed(theme).render_report(&mut text, &WithHelp(problem)) {
+        Ok(()) => text.trim_end().trim_start_matches('\n').to_owned(),
+        Err(fmt::Error) => problem.to_string(),
+    }
+}
+
+/// A problem with its remedy apart.
+#[derive(Debug)]
+struct WithHelp<'a>(&'a Problem);
+
+impl fmt::Display for WithHelp<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let key = if self.0.key.is_empty() { String::new() } else { format!("{}: ", self.0.key) };
+        write!(f, "{}  {key}{}", self.0.place, self.0.message)
+    }
+}
+
+impl std::error::Error for WithHelp<'_> {}
+
+impl Diagnostic for WithHelp<'_> {
+    fn severity(&self) -> Option<miette::Severity> {
+        self.0.severity()
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        Some(Box::new(&self.0.remedy))
     }
 }
 

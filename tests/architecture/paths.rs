@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 /// Every path with `::` in `text`, and every name brought in by `use`, seen from the crate's root where it begins
 /// with `crate`, `super` or `self`. `file` is the path from the workspace's root. Comments and texts in quotes do
 /// not count.
-pub fn paths_in(file: &str, text: &str) -> BTreeSet<String> {
+pub(crate) fn paths_in(file: &str, text: &str) -> BTreeSet<String> {
     let tokens = tokens(&without_comments_and_texts(text));
     let module = module_of(file);
     let mut found = BTreeSet::new();

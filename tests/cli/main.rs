@@ -2,6 +2,8 @@
 //!
 //! Needs nothing from the machine: vaults and profiles are made on the spot, services listen on loopback.
 
+#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests: there a panic is the report
+
 mod calls;
 mod demo;
 mod help;

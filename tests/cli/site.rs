@@ -12,7 +12,7 @@ use tempfile::TempDir;
 const BINARY: &str = env!("CARGO_BIN_EXE_cofferdam");
 
 /// A profile with an `age` vault for `notes` and an `env` vault for `tickets`.
-pub const TWO_VAULTS: &str = r#"
+pub(crate) const TWO_VAULTS: &str = r#"
 [server]
 listen = "127.0.0.1:0"
 admin_listen = "127.0.0.1:0"
@@ -35,27 +35,27 @@ vault = "variables"
 "#;
 
 /// A folder of its own for one test, removed with it.
-pub struct Site {
+pub(crate) struct Site {
     folder: TempDir,
     variables: Vec<(String, String)>,
 }
 
 /// How a command ended.
 #[derive(Debug)]
-pub struct Ended {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Ended {
     /// The JSON document on standard output.
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error} in {self:#?}"))
     }
 
     #[track_caller]
-    pub fn expect(self, code: i32) -> Self {
+    pub(crate) fn expect(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "{self:#?}");
         self
     }
@@ -73,7 +73,7 @@ impl From<Output> for Ended {
 
 impl Site {
     /// A folder with `profile` as `site.toml`, a key, and two manifests whose service is nowhere.
-    pub fn new(profile: &str) -> Self {
+    pub(crate) fn new(profile: &str) -> Self {
         let site = Self { folder: tempfile::tempdir().unwrap(), variables: Vec::new() };
         site.write("site.toml", profile);
         let identity = age::x25519::Identity::generate();
@@ -85,7 +85,7 @@ impl Site {
     }
 
     /// Lets both manifests call the service at `base_url`.
-    pub fn serve_from(&self, base_url: &str) {
+    pub(crate) fn serve_from(&self, base_url: &str) {
         for (name, credential) in [("notes", "kind = \"basic\""), ("tickets", "kind = \"bearer\"")] {
             let manifest = format!(
                 r#"format = 1
@@ -113,20 +113,20 @@ input.properties.limit = {{ type = "integer", description = "How many" }}
     }
 
     /// The same site, with an environment variable for every command.
-    pub fn with_variable(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn with_variable(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.into(), value.into()));
         self
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    pub fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         fs::write(self.path().join(name), text).unwrap();
     }
 
-    pub fn write_private(&self, name: &str, text: &str) {
+    pub(crate) fn write_private(&self, name: &str, text: &str) {
         self.write(name, text);
         #[cfg(unix)]
         {
@@ -150,13 +150,13 @@ input.properties.limit = {{ type = "integer", description = "How many" }}
     }
 
     /// Runs a command with nothing on standard input.
-    pub fn run(&self, args: &[&str]) -> Ended {
+    pub(crate) fn run(&self, args: &[&str]) -> Ended {
         self.run_with_input(args, "")
     }
 
     /// Runs a command with `input` on standard input, and no terminal: in a session of its own, a prompt cannot reach
     /// the terminal of whoever runs the tests.
-    pub fn run_with_input(&self, args: &[&str], input: &str) -> Ended {
+    pub(crate) fn run_with_input(&self, args: &[&str], input: &str) -> Ended {
         let mut without_terminal = Command::new("setsid");
         without_terminal.arg("--wait").arg(BINARY);
         let mut child = self.prepared(without_terminal, args).spawn().unwrap();
@@ -166,29 +166,29 @@ input.properties.limit = {{ type = "integer", description = "How many" }}
     }
 
     /// Starts a command and leaves it running; signals reach the binary itself.
-    pub fn start(&self, args: &[&str]) -> Running {
+    pub(crate) fn start(&self, args: &[&str]) -> Running {
         Running { child: Some(self.prepared(Command::new(BINARY), args).spawn().unwrap()) }
     }
 }
 
 /// A command that runs; it is killed when it is dropped.
-pub struct Running {
+pub(crate) struct Running {
     child: Option<Child>,
 }
 
 impl Running {
-    pub fn child(&mut self) -> &mut Child {
+    pub(crate) fn child(&mut self) -> &mut Child {
         self.child.as_mut().unwrap()
     }
 
     /// Sends a signal.
-    pub fn signal(&mut self, signal: rustix::process::Signal) {
+    pub(crate) fn signal(&mut self, signal: rustix::process::Signal) {
         let pid = rustix::process::Pid::from_child(self.child());
         rustix::process::kill_process(pid, signal).unwrap();
     }
 
     /// Waits for the end.
-    pub fn ended(mut self) -> Ended {
+    pub(crate) fn ended(mut self) -> Ended {
         self.child.take().unwrap().wait_with_output().unwrap().into()
     }
 }

@@ -13,7 +13,7 @@ const EXAMPLES: &str = "\
 Examples:
   cofferdam secret delete github/work
 
-What is deleted is what was there when the command looked: a secret that changes meanwhile stays.";
+A secret that somebody else changes at the same moment stays.";
 
 /// Delete an account's credential, all of its fields
 #[derive(Debug, Args)]

@@ -16,7 +16,7 @@ Examples:
   pass show github | cofferdam secret set github/default token
   cofferdam --profile airgap secret set notes/work password < password.txt
 
-The other fields stay. If somebody else changes the secret at the same moment, nothing is written.
+The other fields stay, and so does what somebody else changes at the same moment.
 The file of an `age` vault that is not there is created.";
 
 /// How often a write that lost a race is tried again with what won it.
