@@ -18,7 +18,7 @@ const AGE: Option<Compiled> = Some(Compiled::of::<cofferdam_vault_age::Config>()
 const AGE: Option<Compiled> = None;
 
 #[cfg(feature = "env")]
-const ENV: Option<Compiled> = Some(Compiled::of::<cofferdam_vault_env::EnvConfig>());
+const ENV: Option<Compiled> = Some(Compiled::of::<cofferdam_vault_env::Config>());
 #[cfg(not(feature = "env"))]
 const ENV: Option<Compiled> = None;
 
@@ -195,6 +195,6 @@ mod tests {
         #[cfg(feature = "age")]
         assert_eq!(ALL[0].name, cofferdam_vault_age::Config::BACKEND);
         #[cfg(feature = "env")]
-        assert_eq!(ALL[1].name, cofferdam_vault_env::EnvConfig::BACKEND);
+        assert_eq!(ALL[1].name, cofferdam_vault_env::Config::BACKEND);
     }
 }

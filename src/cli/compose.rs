@@ -125,7 +125,7 @@ fn vault(entry: VaultEntry, base_dir: &Path, prompt: Option<Arc<dyn Prompt>>) ->
     let context = VaultContext {
         name: entry.name.clone(),
         base_dir: base_dir.to_owned(),
-        threads: Threads::new(entry.name.as_str(), walls.max_in_flight),
+        threads: Threads::new(entry.name.as_str(), walls.threads()),
         prompt,
     };
     VaultParts { name: entry.name, walls, vault: entry.settings.into_vault(context) }

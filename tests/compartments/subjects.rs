@@ -11,7 +11,7 @@ use cofferdam_vault::{
     Threads, Vault, VaultContext, VaultError, VaultInfo, Version,
 };
 use cofferdam_vault_age::Config as AgeConfig;
-use cofferdam_vault_env::EnvConfig;
+use cofferdam_vault_env::Config as EnvConfig;
 use tempfile::TempDir;
 
 use crate::world::memory;

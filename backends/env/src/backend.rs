@@ -11,7 +11,7 @@ use cofferdam_vault::{
 };
 use zeroize::Zeroizing;
 
-use crate::config::EnvConfig;
+use crate::config::Config;
 use crate::dotenv::Variables;
 use crate::file::DotenvFile;
 use crate::names;
@@ -31,7 +31,7 @@ pub(crate) struct EnvVault {
 }
 
 impl EnvVault {
-    pub(crate) fn new(config: &EnvConfig, context: &VaultContext, process: Lookup) -> Self {
+    pub(crate) fn new(config: &Config, context: &VaultContext, process: Lookup) -> Self {
         let dotenv = config.dotenv.as_ref().map(|path| Arc::new(DotenvFile::new(context.resolve(path))));
         let location = match &dotenv {
             Some(file) => format!("environment variables and {}", file.path().display()),

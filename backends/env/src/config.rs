@@ -14,7 +14,7 @@ use crate::names;
 /// Environment variables, and a `.env` file where one is named. Read-only.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct EnvConfig {
+pub struct Config {
     /// What stands before every variable, joined with `_`: with `"ACME"`, `GITHUB_TOKEN` becomes `ACME_GITHUB_TOKEN`.
     /// Used as it is written. Absent: nothing stands before them.
     pub prefix: Option<String>,
@@ -23,7 +23,7 @@ pub struct EnvConfig {
     pub dotenv: Option<PathBuf>,
 }
 
-impl BackendConfig for EnvConfig {
+impl BackendConfig for Config {
     const BACKEND: &'static str = "env";
 
     fn problems(&self) -> Vec<ConfigProblem> {

@@ -16,4 +16,4 @@ mod names;
 mod tests;
 mod version;
 
-pub use config::EnvConfig;
+pub use config::Config;

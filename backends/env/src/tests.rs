@@ -12,11 +12,11 @@ use cofferdam_vault::{
     Threads, Vault, VaultContext, VaultError,
 };
 
-use crate::EnvConfig;
+use crate::Config;
 use crate::backend::{EnvVault, Lookup};
 use crate::names;
 
-fn config(text: &str) -> EnvConfig {
+fn config(text: &str) -> Config {
     toml::from_str(text).unwrap()
 }
 
@@ -262,5 +262,5 @@ fn wrong_settings_are_told_by_key() {
     assert_eq!(config("prefix = 'ACME'\ndotenv = '.env'").problems(), []);
     let keys: Vec<_> = config("prefix = 'A-B'\ndotenv = ''").problems().into_iter().map(|p| p.key).collect();
     assert_eq!(keys, ["prefix", "dotenv"]);
-    assert!(toml::from_str::<EnvConfig>("file = '.env'").is_err(), "unknown keys are refused");
+    assert!(toml::from_str::<Config>("file = '.env'").is_err(), "unknown keys are refused");
 }
