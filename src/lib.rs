@@ -13,6 +13,7 @@
 //! - [`mcp`]: the meta-tools over rmcp
 //! - [`http`]: routes, middleware, health
 //! - [`cli`]: one file per command; composes all of the above
+//! - `names`: what to say of a name that nobody knows
 //! - [`os`]: what is particular to an operating system
 
 pub mod access;
@@ -23,6 +24,7 @@ pub mod cli;
 pub mod connectors;
 pub mod http;
 pub mod mcp;
+mod names;
 pub mod os;
 pub mod profile;
 pub mod registry;

@@ -12,8 +12,9 @@ use std::sync::Arc;
 
 use cofferdam_vault::FieldName;
 
-use super::manifest::{BrokenManifest, Manifest, ManifestProblem, Refused, listed, nearest};
+use super::manifest::{BrokenManifest, Manifest, ManifestProblem, Refused};
 use crate::catalogue;
+use crate::names::{listed, nearest};
 
 /// How large a manifest may be, in bytes. GitHub's is 26 KiB.
 const FILE_MAX: u64 = 1024 * 1024;
@@ -80,9 +81,9 @@ impl Manifests {
             Some(Known { state: Err(problems), file, .. }) => Err(broken(file.clone(), problems.clone())),
             None => {
                 let names = self.names();
-                let remedy = match nearest(name, &names) {
+                let remedy = match nearest(name, names.iter().copied()) {
                     Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("there are {}", listed(&names[..names.len().min(LISTED_MAX)])),
+                    None => format!("there are {}", listed(names.iter().copied().take(LISTED_MAX))),
                 };
                 let message = format!("there is no manifest `{}`", name.escape_debug());
                 Err(broken(
