@@ -13,9 +13,12 @@
 //! - [`mcp`]: the meta-tools over rmcp
 //! - [`http`]: routes, middleware, health
 //! - [`cli`]: one file per command; composes all of the above
+//! - `braces`: texts with names in braces
+//! - `names`: what to say of a name that nobody knows
 //! - [`os`]: what is particular to an operating system
 
 pub mod access;
+mod braces;
 pub mod broker;
 pub mod calls;
 pub mod catalogue;
@@ -23,6 +26,7 @@ pub mod cli;
 pub mod connectors;
 pub mod http;
 pub mod mcp;
+mod names;
 pub mod os;
 pub mod profile;
 pub mod registry;

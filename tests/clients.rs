@@ -1,5 +1,7 @@
 //! Real MCP clients, as their makers publish them: list, schema and call, over HTTP and over stdio.
 
+#![allow(clippy::panic, clippy::unwrap_used)] // helpers of tests: there a panic is the report
+
 mod support;
 
 use std::process::Command;

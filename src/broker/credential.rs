@@ -7,6 +7,8 @@ use cofferdam_vault::{ExposeSecret, FieldName, Secret, SecretString, Stage, Vers
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::braces::{Piece, pieces};
+
 /// How a module's credential goes onto a request: the `[credential]` table of a manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
@@ -111,27 +113,11 @@ impl TryFrom<String> for CredentialTemplate {
 
     fn try_from(text: String) -> Result<Self, String> {
         let mut parts = Vec::new();
-        let mut literal = String::new();
-        let mut rest = text.chars().peekable();
-        while let Some(c) = rest.next() {
-            match c {
-                '{' | '}' if rest.peek() == Some(&c) => {
-                    rest.next();
-                    literal.push(c);
-                }
-                '{' => {
-                    let name: String = rest.by_ref().take_while(|&c| c != '}').collect();
-                    if !literal.is_empty() {
-                        parts.push(Part::Text(std::mem::take(&mut literal)));
-                    }
-                    parts.push(Part::Field(name.parse().map_err(|e| format!("{e}"))?));
-                }
-                '}' => return Err("has a `}` without its `{`; double it to mean the character".into()),
-                _ => literal.push(c),
-            }
-        }
-        if !literal.is_empty() {
-            parts.push(Part::Text(literal));
+        for piece in pieces(&text)? {
+            parts.push(match piece {
+                Piece::Literal(text) => Part::Text(text),
+                Piece::Name(name) => Part::Field(name.parse().map_err(|e| format!("{e}"))?),
+            });
         }
         let template = Self(parts);
         if template.fields().next().is_none() {
@@ -191,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_template_without_a_field_is_refused() {
-        for bad in ["", "literal", "{", "{}", "}", "{a b}"] {
+        for bad in ["", "literal", "{", "{}", "}", "{a b}", "Bearer {token"] {
             assert!(CredentialTemplate::try_from(bad.to_owned()).is_err(), "{bad:?} was taken");
         }
     }

@@ -145,8 +145,8 @@ impl CallError {
     /// The same error about this call.
     #[must_use]
     pub(crate) fn about(mut self, module: &str, tool: Option<&str>) -> Self {
-        self.module = super::names::bounded(module);
-        self.tool = tool.map(super::names::bounded);
+        self.module = crate::names::bounded(module);
+        self.tool = tool.map(crate::names::bounded);
         self
     }
 }

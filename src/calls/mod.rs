@@ -10,7 +10,6 @@ mod answer;
 mod bounds;
 mod counts;
 mod error;
-pub(crate) mod names;
 mod steps;
 mod turns;
 
@@ -28,6 +27,7 @@ pub use error::{CallError, Code, Outcome};
 use crate::access::Caller;
 use crate::broker::Broker;
 use crate::connectors::http::HttpConnector;
+use crate::names;
 use crate::registry::Registry;
 use bounds::{Progress, bounded};
 use turns::Turns;

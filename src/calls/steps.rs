@@ -5,12 +5,12 @@ use std::time::SystemTime;
 use tokio::time::Instant;
 
 use super::bounds::Progress;
-use super::names::{bounded, did_you_mean, listed};
 use super::turns::Key;
 use super::{CallAnswer, CallError, CallRequest, Calls, Code, Outcome};
 use crate::access::Caller;
 use crate::broker::BrokerError;
 use crate::connectors::http::{Answer, CallFailure, ToolCall};
+use crate::names::{bounded, did_you_mean, listed};
 use crate::registry::{Account, Module, SideEffect, Tool};
 
 /// How often a rejected call is tried again: with the secret read anew, then with its previous state.

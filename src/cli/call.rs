@@ -49,6 +49,9 @@ pub(crate) async fn run(common: &Common, args: CallArgs, output: &Output) -> Res
         full: args.full,
     };
     let composed = Composed::of(common, Person::AtTheTerminal)?;
+    if let Ok(module) = composed.module(&request.module) {
+        module.offer()?;
+    }
     let mut signals = EndSignals::listen()
         .map_err(|error| Failure::bad(format!("no signal handler: {error}"), "try again"))?;
     let deadline = Instant::now() + composed.server.call_timeout;

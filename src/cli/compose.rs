@@ -36,6 +36,8 @@ pub(super) enum Person {
 pub(super) struct Composed {
     /// The profile as it was asked for.
     pub(super) profile: String,
+    /// The profile's modules; the registry has those whose manifest is good.
+    pub(super) entries: Vec<ModuleEntry>,
     /// How the server listens, and what bounds it.
     pub(super) server: ServerSettings,
     /// The registry, the broker and the connector, ready to be called.
@@ -70,6 +72,7 @@ impl Composed {
         let calls = Calls::new(registry, broker, HttpConnector::new(), profile.server.max_calls);
         Ok(Self {
             profile: profile.name,
+            entries: profile.modules,
             server: profile.server,
             calls: Arc::new(calls),
             warnings: profile.warnings,

@@ -11,6 +11,7 @@ mod module;
 mod output;
 mod profile;
 mod prompt;
+mod roster;
 mod secret;
 mod serve;
 

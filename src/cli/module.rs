@@ -11,9 +11,8 @@ use super::compose::{Composed, Person};
 use super::exit::{Exit, Failure};
 use super::output::{Output, bad, fair, good};
 use super::profile::print_remarks;
-use crate::access::Caller;
-use crate::broker::{CompartmentState, VaultStatus};
-use crate::registry::{Module, SideEffect, Tool};
+use super::roster::ModuleStatus;
+use crate::registry::{SideEffect, Tool};
 
 const LIST_EXAMPLES: &str = "\
 Examples:
@@ -55,51 +54,41 @@ pub(crate) async fn run(common: &Common, command: ModuleCommand, output: &Output
 }
 
 fn list(composed: &Composed, output: Output) -> Result<Exit, Failure> {
-    let registry = composed.calls.registry();
-    let modules: Vec<_> = registry.modules(&Caller::local()).collect();
-    let status = |module: &Module| composed.calls.broker().module_vault(&module.name);
+    let broken = composed.calls.registry().broken();
     if output.is_json() {
-        let rows: Vec<Value> = modules.iter().map(|m| summary(m, status(m).as_ref())).collect();
-        output.document(&json!({ "modules": rows, "problems": registry.broken() }));
+        let rows: Vec<Value> = composed.modules().map(|status| summary(&status)).collect();
+        output.document(&json!({ "modules": rows, "problems": broken }));
     } else {
         let mut table = output.table(&["module", "vault", "state", "accounts", "tools", "what it is for"]);
-        for module in &modules {
-            let vault = status(module);
+        for status in composed.modules() {
             table.add_row([
-                Cell::new(&module.name).add_attribute(Attribute::Bold),
-                Cell::new(vault.as_ref().map_or("", |v| &v.name)),
-                vault.as_ref().map_or_else(|| bad("no vault"), state_cell),
-                Cell::new(account_names(module).join(", ")),
-                Cell::new(module.tools.len()),
-                Cell::new(&module.description),
+                Cell::new(&status.entry.name).add_attribute(Attribute::Bold),
+                Cell::new(&status.entry.vault),
+                status.cell(),
+                Cell::new(status.accounts().join(", ")),
+                Cell::new(status.module.map_or(0, |module| module.tools.len())),
+                Cell::new(status.module.map_or("", |module| &module.description)),
             ]);
         }
         output.line(table);
-        print_remarks(output, &composed.warnings, registry.broken());
+        print_remarks(output, &composed.warnings, broken);
     }
-    Ok(if registry.broken().is_empty() { Exit::Good } else { Exit::Bad })
+    Ok(if broken.is_empty() { Exit::Good } else { Exit::Bad })
 }
 
 fn show(composed: &Composed, name: &str, output: Output) -> Result<Exit, Failure> {
-    let caller = Caller::local();
-    let registry = composed.calls.registry();
-    let Some(module) = registry.module(&caller, name) else {
-        return Err(Failure::usage(
-            format!("the profile has no module `{}`", name.escape_debug()),
-            "`cofferdam module list` shows those that it has",
-        ));
-    };
-    let vault = composed.calls.broker().module_vault(&module.name);
+    let status = composed.module(name)?;
+    let module = status.offer()?;
     if output.is_json() {
-        let mut document = summary(module, vault.as_ref());
+        let mut document = summary(&status);
         document["tools"] = module.tools.iter().map(tool_document).collect();
         output.document(&document);
         return Ok(Exit::Good);
     }
     output
         .line(format_args!("{} ({} {})\n{}", module.name, module.title, module.version, module.description));
-    output.line(format_args!("accounts: {}", account_names(module).join(", ")));
-    if let Some(vault) = vault {
+    output.line(format_args!("accounts: {}", status.accounts().join(", ")));
+    if let Some(vault) = composed.calls.broker().module_vault(name) {
         let reason = vault.reason.map(|reason| format!(": {reason}")).unwrap_or_default();
         output.line(format_args!("vault: {} ({}), {}{reason}", vault.name, vault.backend, vault.state));
     }
@@ -121,18 +110,14 @@ fn show(composed: &Composed, name: &str, output: Output) -> Result<Exit, Failure
     Ok(Exit::Good)
 }
 
-fn summary(module: &Module, vault: Option<&VaultStatus>) -> Value {
-    json!({
-        "name": module.name,
-        "title": module.title,
-        "version": module.version,
-        "description": module.description,
-        "vault": vault.map(|v| &v.name),
-        "state": vault.map(|v| v.state),
-        "reason": vault.and_then(|v| v.reason.as_ref()),
-        "accounts": account_names(module),
-        "tools": module.tools.len(),
-    })
+fn summary(status: &ModuleStatus<'_>) -> Value {
+    let mut summary = status.document();
+    let module = status.module;
+    summary["title"] = json!(module.map(|module| &module.title));
+    summary["version"] = json!(module.map(|module| &module.version));
+    summary["description"] = json!(module.map(|module| &module.description));
+    summary["tools"] = json!(module.map_or(0, |module| module.tools.len()));
+    summary
 }
 
 fn tool_document(tool: &Arc<Tool>) -> Value {
@@ -144,10 +129,6 @@ fn tool_document(tool: &Arc<Tool>) -> Value {
     })
 }
 
-fn account_names(module: &Module) -> Vec<&str> {
-    module.accounts.iter().map(|account| account.name.as_str()).collect()
-}
-
 /// The names of a tool's arguments, those that must be given marked.
 fn arguments(tool: &Tool) -> Vec<String> {
     let required = |name: &str| {
@@ -157,15 +138,4 @@ fn arguments(tool: &Tool) -> Vec<String> {
     let properties = tool.input_schema.get("properties").and_then(Value::as_object);
     let names = properties.into_iter().flat_map(|properties| properties.keys());
     names.map(|name| if required(name) { format!("{name}*") } else { name.clone() }).collect()
-}
-
-/// A vault's state with the reason, in its colour.
-pub(super) fn state_cell(vault: &VaultStatus) -> Cell {
-    let reason = vault.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-    let text = format!("{}{reason}", vault.state);
-    match vault.state {
-        CompartmentState::Ready => good(text),
-        CompartmentState::Degraded => fair(text),
-        CompartmentState::Down => bad(text),
-    }
 }

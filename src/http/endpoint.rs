@@ -79,7 +79,7 @@ fn unserved_revision(headers: &HeaderMap, sent: &[u8]) -> Option<ServerJsonRpcMe
     if REVISIONS.iter().any(|revision| named.as_bytes() == revision.as_str().as_bytes()) {
         return None;
     }
-    let requested = crate::calls::names::bounded(&String::from_utf8_lossy(named.as_bytes()));
+    let requested = crate::names::bounded(&String::from_utf8_lossy(named.as_bytes()));
     let error = ErrorData::new(
         ErrorCode::UNSUPPORTED_PROTOCOL_VERSION,
         "Unsupported protocol version",

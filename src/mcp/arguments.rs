@@ -3,7 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::tools;
-use crate::calls::{CallError, CallRequest, Code, names};
+use crate::calls::{CallError, CallRequest, Code};
+use crate::names;
 
 /// What `get_module_schema` is asked for.
 #[derive(Debug, PartialEq, Eq)]

@@ -36,7 +36,8 @@ use tokio_util::sync::CancellationToken;
 pub use stdio::{serve_lines, serve_stdio};
 
 use crate::access::Caller;
-use crate::calls::{CallError, Calls, Outcome, names};
+use crate::calls::{CallError, Calls, Outcome};
+use crate::names;
 
 /// The protocol revisions that are served, oldest first.
 pub const REVISIONS: [ProtocolVersion; 3] =

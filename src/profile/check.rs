@@ -10,12 +10,13 @@ use serde::de::DeserializeOwned;
 use serde_json::Value as Schema;
 
 use super::document::{Document, Part};
-use super::key::{KeyPath, folded, is_name};
+use super::key::{KeyPath, is_name};
 use super::layers::{Layers, Merged};
 use super::problem::{Problem, Severity};
 use super::shape::Shape;
 use super::{ManifestsOf, Profile, Source};
 use crate::broker::backends::{Backend, read_table};
+use crate::names::folded;
 
 /// Checks a whole profile: it is there where none of the problems is an error, and then they are its warnings.
 pub(super) fn check(

@@ -100,30 +100,6 @@ pub(super) fn looks_secret(key: &str) -> bool {
     secret && !words().any(|word| INDIRECT.contains(&word))
 }
 
-/// The same text for names that differ only in case or by `-` and `_`.
-pub(super) fn folded(key: &str) -> String {
-    key.to_ascii_lowercase().replace('-', "_")
-}
-
-/// The one of `known` that `found` was probably meant to be; `None` where nothing is near.
-pub(super) fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    // More than a third of the letters wrong is another word. One wrong is always worth a question.
-    let reach = (found.chars().count() / 3).max(1);
-    let found = folded(found);
-    known
-        .into_iter()
-        .map(|name| (strsim::damerau_levenshtein(&found, &folded(name)), name))
-        .filter(|(distance, _)| *distance <= reach)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
-}
-
-/// `` `a`, `b` `` for messages; `none` where there is nothing.
-pub(super) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
-    let names: Vec<_> = names.into_iter().map(|name| format!("`{}`", name.escape_debug())).collect();
-    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,13 +112,6 @@ mod tests {
         for harmless in ["secret_id_file", "passphrase_file", "token_env", "address", "missing_ttl", "path"] {
             assert!(!looks_secret(harmless), "{harmless}");
         }
-    }
-
-    #[test]
-    fn the_nearest_name_is_near() {
-        assert_eq!(nearest("bakend", ["backend", "file"]), Some("backend"));
-        assert_eq!(nearest("github_vault", ["github-vault", "notes"]), Some("github-vault"));
-        assert_eq!(nearest("zebra", ["backend", "file"]), None);
     }
 
     #[test]

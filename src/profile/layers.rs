@@ -15,9 +15,10 @@ use figment::{Figment, Metadata, Provider, Source};
 use serde_json::Value as Schema;
 
 use super::document::{Document, Part};
-use super::key::{KeyPath, folded, listed, looks_secret, nearest};
+use super::key::{KeyPath, looks_secret};
 use super::problem::{Origin, Place, Problem, Severity};
 use super::shape::{branches, no_secrets, wanted};
+use crate::names::{folded, listed, nearest};
 
 /// What every variable of this layer begins with.
 const PREFIX: &str = "COFFERDAM__";

@@ -10,7 +10,8 @@ use figment::value::{Dict, Value};
 use serde_json::{Map, Value as Schema};
 
 use super::document::Part;
-use super::key::{KeyPath, NAME_PATTERN, is_name, listed, looks_secret, nearest};
+use super::key::{KeyPath, NAME_PATTERN, is_name, looks_secret};
+use crate::names::{listed, nearest};
 
 /// The pattern by which the schema marks a duration; what a duration is, `humantime` says.
 pub(super) const DURATION_PATTERN: &str = "^(0|([0-9]+ *[A-Za-z]+ *)+)$";

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf, is_separator};
 
-use super::key::{listed, nearest};
 use super::problem::{Origin, Place, Problem, ProfileError, Severity};
+use crate::names::{listed, nearest};
 
 /// The profiles inside the binary, by name.
 const EMBEDDED: [(&str, &str); 2] = [

@@ -6,8 +6,9 @@ use jsonschema::ValidationError;
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use serde_json::{Map, Value};
 
-use super::manifest::{compile, listed, nearest};
+use super::manifest::compile;
 use super::tool::Tool;
+use crate::names::{listed, nearest};
 
 /// How many misfits are told at once; a model that has mended these may call again.
 const TOLD_MAX: usize = 8;
@@ -126,7 +127,7 @@ fn unknown(unexpected: &[String], known: &[&str]) -> String {
         }
         // Writing to a String cannot fail.
         let _ = write!(told, "there is no argument `{}`", shown(name));
-        if let Some(near) = nearest(name, known) {
+        if let Some(near) = nearest(name, known.iter().copied()) {
             let _ = write!(told, ", did you mean `{near}`?");
         }
     }
@@ -151,5 +152,5 @@ fn choices(options: &Value) -> String {
         .map(|option| shown(option.as_str().map_or_else(|| option.to_string(), str::to_owned).as_str()))
         .collect();
     let more = if options.len() > CHOICES_MAX { " or another of the schema's" } else { "" };
-    format!("one of {}{more}", listed(&texts.iter().map(String::as_str).collect::<Vec<_>>()))
+    format!("one of {}{more}", listed(texts.iter().map(String::as_str)))
 }

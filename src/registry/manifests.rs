@@ -5,18 +5,19 @@
 //! would hand out tools that the site meant to take away.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cofferdam_vault::FieldName;
+use cofferdam_vault::files::{FileError, RegularFile};
 
-use super::manifest::{BrokenManifest, Manifest, ManifestProblem, Refused, listed, nearest};
+use super::manifest::{BrokenManifest, Manifest, ManifestProblem, Refused};
 use crate::catalogue;
+use crate::names::{listed, nearest};
 
 /// How large a manifest may be, in bytes. GitHub's is 26 KiB.
-const FILE_MAX: u64 = 1024 * 1024;
+const FILE_MAX: usize = 1024 * 1024;
 
 /// How many files the folder may hold that are read.
 const FILES_MAX: usize = 10_000;
@@ -80,9 +81,9 @@ impl Manifests {
             Some(Known { state: Err(problems), file, .. }) => Err(broken(file.clone(), problems.clone())),
             None => {
                 let names = self.names();
-                let remedy = match nearest(name, &names) {
+                let remedy = match nearest(name, names.iter().copied()) {
                     Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("there are {}", listed(&names[..names.len().min(LISTED_MAX)])),
+                    None => format!("there are {}", listed(names.iter().copied().take(LISTED_MAX))),
                 };
                 let message = format!("there is no manifest `{}`", name.escape_debug());
                 Err(broken(
@@ -127,7 +128,7 @@ impl Manifests {
             files.truncate(FILES_MAX);
         }
         for path in files {
-            self.add(path.display().to_string(), true, read_bounded(&path));
+            self.add(path.display().to_string(), true, read(&path));
         }
     }
 
@@ -195,21 +196,22 @@ fn toml_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// The text of a regular file of bounded size; a symbolic link is followed, as mounted configuration consists of them.
-fn read_bounded(path: &Path) -> Result<String, ManifestProblem> {
-    let unreadable = |error: io::Error| {
-        ManifestProblem::whole(format!("cannot be read: {error}"), "mend its permissions, or move it away")
-    };
-    // Looked at before it is opened: opening a FIFO would wait for its other end.
-    if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
-        return Err(ManifestProblem::whole("is not a regular file", "put a file there, or move it away"));
-    }
-    let mut bytes = Vec::new();
-    File::open(path).map_err(unreadable)?.take(FILE_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > FILE_MAX {
-        let message = format!("is larger than {} KiB", FILE_MAX / 1024);
-        return Err(ManifestProblem::whole(message, "split it into several modules"));
-    }
-    String::from_utf8(bytes)
+/// The text of a manifest's file.
+fn read(path: &Path) -> Result<String, ManifestProblem> {
+    let mut content =
+        RegularFile::open(path).and_then(|mut file| file.read(FILE_MAX)).map_err(|error| match error {
+            FileError::Io(error) => ManifestProblem::whole(
+                format!("cannot be read: {error}"),
+                "mend its permissions, or move it away",
+            ),
+            FileError::NotRegular => {
+                ManifestProblem::whole("is not a regular file", "put a file there, or move it away")
+            }
+            FileError::TooLarge { .. } => ManifestProblem::whole(
+                format!("is larger than {} KiB", FILE_MAX / 1024),
+                "split it into several modules",
+            ),
+        })?;
+    String::from_utf8(std::mem::take(&mut *content))
         .map_err(|_| ManifestProblem::whole("is not valid UTF-8", "save it as UTF-8, as TOML wants it"))
 }

@@ -58,6 +58,11 @@ impl Registry {
         &self.broken
     }
 
+    /// Why the module `name` of the profile is not there, where its manifest was refused. For the operator.
+    pub fn refused(&self, name: &str) -> Option<&BrokenManifest> {
+        self.broken.iter().find(|broken| broken.module.as_deref() == Some(name))
+    }
+
     /// The modules that `caller` may use, in the profile's order.
     pub fn modules(&self, _caller: &Caller) -> impl Iterator<Item = &Arc<Module>> {
         self.modules.iter()

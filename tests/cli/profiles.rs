@@ -59,8 +59,36 @@ fn a_bad_manifest_is_told_and_leaves_the_others_alone() {
     let checked = site.run(&["profile", "check"]).expect(1);
     assert!(checked.stderr.contains("notes.toml"), "{checked:#?}");
     let listed = site.run(&["module", "list", "--json"]).expect(1).json();
-    let names: Vec<_> = listed["modules"].as_array().unwrap().iter().map(|m| m["name"].as_str()).collect();
-    assert_eq!(names, [Some("tickets")]);
+    let states: Vec<_> =
+        listed["modules"].as_array().unwrap().iter().map(|m| (&m["name"], &m["state"])).collect();
+    assert_eq!(states, [(&"notes".into(), &"down".into()), (&"tickets".into(), &"ready".into())]);
+}
+
+#[test]
+fn a_module_whose_manifest_was_refused_is_there_and_says_why() {
+    let site = Site::new(TWO_VAULTS);
+    site.write("modules/notes.toml", "format = 1\nname = \"notes\"\nnonsense = true\n");
+    for args in [
+        &["module", "show", "notes"][..],
+        &["call", "notes", "list"],
+        &["secret", "get", "notes/default"],
+        &["secret", "set", "notes/default", "username"],
+        &["secret", "list", "notes"],
+    ] {
+        let ended = site.run(args).expect(1);
+        for word in ["manifest was refused", "notes.toml:3", "nonsense"] {
+            assert!(ended.stderr.contains(word), "{args:?}: no `{word}` in {ended:#?}");
+        }
+    }
+    let listed = site.run(&["module", "list"]).expect(1);
+    assert!(listed.stdout.contains("notes") && listed.stdout.contains("refused"), "{listed:#?}");
+    assert!(listed.stderr.contains("notes.toml:3"), "{listed:#?}");
+    let listed = site.run(&["module", "list", "--json"]).expect(1).json();
+    let reason = listed["modules"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains("notes.toml:3") && reason.contains("nonsense"), "{reason}");
+    assert_eq!(listed["modules"][0]["vault"], "files");
+    let accounts = site.run(&["secret", "list"]);
+    assert!(accounts.stderr.contains("notes.toml:3"), "{accounts:#?}");
 }
 
 #[test]

@@ -53,6 +53,19 @@ fn serve_says_where_it_is_and_what_is_down_and_ends_well_on_a_signal() {
 }
 
 #[test]
+fn serve_says_which_manifest_was_refused() {
+    let site = Site::new(TWO_VAULTS);
+    site.write("modules/notes.toml", "format = 1\nname = \"notes\"\nnonsense = true\n");
+    let mut running = site.start(&["serve"]);
+    let text: Vec<String> = lines(&mut running).take_while(|line| !line.contains("--stdio")).collect();
+    let row = text.iter().find(|line| line.contains("files")).unwrap();
+    assert!(row.contains("notes") && row.contains("down: its manifest was refused"), "{row}");
+    assert!(text.iter().any(|line| line.contains("notes.toml:3") && line.contains("nonsense")), "{text:#?}");
+    running.signal(Signal::TERM);
+    assert_eq!(running.ended().code, Some(0));
+}
+
+#[test]
 fn a_server_beyond_loopback_is_refused_unless_one_insists() {
     let site = Site::new(TWO_VAULTS);
     let ended = site.run(&["serve", "--listen", "0.0.0.0:0"]).expect(2);

@@ -5,5 +5,5 @@
 mod service;
 mod site;
 
-pub use service::Service;
-pub use site::{Site, cofferdam};
+pub(crate) use service::Service;
+pub(crate) use site::{Site, cofferdam};

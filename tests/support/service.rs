@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 /// A running service. It ends with the test's runtime.
 #[derive(Clone)]
-pub struct Service {
+pub(crate) struct Service {
     address: SocketAddr,
     inner: Arc<Inner>,
 }
@@ -27,7 +27,7 @@ struct Inner {
 
 impl Service {
     /// Starts one that accepts `tokens` (token, login).
-    pub async fn start(tokens: &[(&str, &str)]) -> Self {
+    pub(crate) async fn start(tokens: &[(&str, &str)]) -> Self {
         let tokens = tokens.iter().map(|(token, login)| ((*token).to_owned(), (*login).to_owned())).collect();
         let inner = Arc::new(Inner { tokens, requests: AtomicUsize::new(0) });
         let router = Router::new().fallback(answer).with_state(Arc::clone(&inner));
@@ -38,12 +38,12 @@ impl Service {
     }
 
     /// Its address, without a slash at the end.
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// How many requests have come.
-    pub fn requests(&self) -> usize {
+    pub(crate) fn requests(&self) -> usize {
         self.inner.requests.load(Ordering::SeqCst)
     }
 }

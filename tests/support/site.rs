@@ -7,14 +7,14 @@ use std::process::Command;
 use cofferdam_servers::Running;
 
 /// The program under test, with no setting of the machine's own in its environment.
-pub fn cofferdam() -> Command {
+pub(crate) fn cofferdam() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cofferdam"));
     command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
     command
 }
 
 /// A site with two modules, each with a vault of its own: `tickets` (env) and `notes` (age).
-pub struct Site {
+pub(crate) struct Site {
     dir: tempfile::TempDir,
 }
 
@@ -22,7 +22,7 @@ impl Site {
     /// Makes the site: both modules reach the service at `url`.
     ///
     /// `profile` is appended to the profile's text.
-    pub fn new(url: &str, profile: &str) -> Self {
+    pub(crate) fn new(url: &str, profile: &str) -> Self {
         let site = Self { dir: tempfile::tempdir().unwrap() };
         for folder in ["modules", "keys"] {
             fs::create_dir(site.path(folder)).unwrap();
@@ -63,24 +63,24 @@ vault = "age-vault"
     }
 
     /// A file of the site.
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
     /// The profile's file.
-    pub fn profile(&self) -> PathBuf {
+    pub(crate) fn profile(&self) -> PathBuf {
         self.path("site.toml")
     }
 
     /// Puts the token of `tickets` into its vault, as an operator does.
-    pub fn set_tickets(&self, token: &str) {
+    pub(crate) fn set_tickets(&self, token: &str) {
         let file = self.path(".env");
         fs::write(&file, format!("TICKETS_TOKEN={token}\n")).unwrap();
         keep_to_owner(&file);
     }
 
     /// Puts the token of `notes` into its vault with `secret set`.
-    pub fn set_notes(&self, token: &str) {
+    pub(crate) fn set_notes(&self, token: &str) {
         let mut child = cofferdam()
             .args(["secret", "set", "notes/default", "token", "--profile"])
             .arg(self.profile())
@@ -95,7 +95,7 @@ vault = "age-vault"
     }
 
     /// Starts `cofferdam serve` on this site; answers it with the URL of `/mcp`.
-    pub fn serve(&self, command: &mut Command) -> (Running, String) {
+    pub(crate) fn serve(&self, command: &mut Command) -> (Running, String) {
         let mut server = Running::start(command.arg("serve").arg("--profile").arg(self.profile())).unwrap();
         let first = server.line();
         let url = first.as_deref().and_then(|line| {
@@ -124,7 +124,7 @@ name = "{module}"
 version = "1.0.0"
 title = "{module}"
 description = "A service on loopback"
-source = "tests/support/service.rs"
+source = "https://example.invalid/tests"
 
 [http]
 base_url = "{url}"

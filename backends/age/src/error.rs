@@ -7,6 +7,7 @@ use std::io;
 use std::path::Path;
 
 use age::{DecryptError, EncryptError};
+use cofferdam_vault::files::FileError;
 use cofferdam_vault::{ErrorKind, VaultError};
 
 use crate::crypt::LOG_N_MAX;
@@ -15,7 +16,7 @@ use crate::file::Role;
 /// A failure as a library or the system reports it.
 pub(crate) enum Cause {
     /// A file could not be read.
-    Reading(Role, io::Error),
+    Reading(Role, FileError),
     /// The vault file, or what belongs to it, could not be written.
     Writing(io::Error),
     /// The vault file could not be decrypted with an identity.
@@ -36,7 +37,13 @@ pub(crate) fn vault_error(path: &Path, cause: Cause) -> VaultError {
     let misconfigured = |message: String| VaultError::vault(ErrorKind::Misconfigured, message);
     let malformed = |message: String| VaultError::vault(ErrorKind::Malformed, message);
     match cause {
-        Cause::Reading(role, error) => match error.kind() {
+        Cause::Reading(role, FileError::NotRegular) => {
+            misconfigured(format!("the {role} {path} is not a regular file; put the file itself there"))
+        }
+        Cause::Reading(role, FileError::TooLarge { max_bytes }) => misconfigured(format!(
+            "the {role} {path} is larger than {max_bytes} bytes; is it the right file?"
+        )),
+        Cause::Reading(role, FileError::Io(error)) => match error.kind() {
             io::ErrorKind::NotFound if role == Role::Vault => misconfigured(format!(
                 "there is no vault file {path}; `cofferdam secret set MODULE/ACCOUNT FIELD` creates it"
             )),

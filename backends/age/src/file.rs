@@ -1,11 +1,12 @@
 //! Reading a file that anyone may change at any time, without reading or decrypting it each time.
 
 use std::fmt;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use cofferdam_vault::{ErrorKind, VaultError};
+use cofferdam_vault::VaultError;
+use cofferdam_vault::files::{FileError, RegularFile};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
@@ -13,10 +14,10 @@ use crate::error::{Cause, vault_error};
 use crate::os::{self, Attributes, Stamp};
 
 /// The largest vault file, in bytes: three hundred times what a thousand ordinary tokens take, and no strain on memory.
-pub(crate) const VAULT_MAX_BYTES: u64 = 16 << 20;
+pub(crate) const VAULT_MAX_BYTES: usize = 16 << 20;
 
 /// The largest file of keys, in bytes. An RSA key of 16,384 bits has 13 KiB.
-const KEY_MAX_BYTES: u64 = 1 << 20;
+const KEY_MAX_BYTES: usize = 1 << 20;
 
 /// For how long after a change the file's times do not prove that it is unchanged: file systems count time in steps of
 /// up to two seconds (FAT), and two changes within one step look like one.
@@ -32,7 +33,7 @@ pub(crate) enum Role {
 }
 
 impl Role {
-    fn max_bytes(self) -> u64 {
+    fn max_bytes(self) -> usize {
         match self {
             Self::Vault => VAULT_MAX_BYTES,
             Self::Identity | Self::Passphrase | Self::Recipients => KEY_MAX_BYTES,
@@ -93,18 +94,12 @@ impl Reading {
 /// Answers at once, whatever stands at `path`: only a regular file of a bounded size is read.
 pub(crate) fn look(role: Role, path: &Path, known: Option<&Known>) -> Result<Option<Reading>, VaultError> {
     let failed = |error| vault_error(path, Cause::Reading(role, error));
-    let mut file = match os::open_to_read(path) {
+    let mut file = match RegularFile::open(path) {
         Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(FileError::Io(error)) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed(error)),
     };
-    let metadata = file.metadata().map_err(failed)?;
-    if !metadata.is_file() {
-        return Err(VaultError::vault(
-            ErrorKind::Misconfigured,
-            format!("the {role} {} is not a regular file; put the file itself there", path.display()),
-        ));
-    }
+    let metadata = file.metadata().clone();
     let stamp = os::stamp(&metadata);
     if let Some(known) = known
         && known.settled
@@ -112,8 +107,8 @@ pub(crate) fn look(role: Role, path: &Path, known: Option<&Known>) -> Result<Opt
     {
         return Ok(Some(Reading::Same(*known)));
     }
-    let bytes = read_bounded(role, path, &mut file, metadata.len())?;
-    let after = os::stamp(&file.metadata().map_err(failed)?);
+    let bytes = file.read(role.max_bytes()).map_err(failed)?;
+    let after = os::stamp(&file.metadata_now().map_err(|error| failed(error.into()))?);
     let now = Known {
         stamp,
         digest: digest(&bytes),
@@ -134,29 +129,7 @@ pub(crate) fn look_required(role: Role, path: &Path, known: Option<&Known>) -> R
 
 /// The error for a file that is not there.
 pub(crate) fn missing(role: Role, path: &Path) -> VaultError {
-    vault_error(path, Cause::Reading(role, io::ErrorKind::NotFound.into()))
-}
-
-fn read_bounded(
-    role: Role,
-    path: &Path,
-    file: &mut std::fs::File,
-    expected: u64,
-) -> Result<Zeroizing<Vec<u8>>, VaultError> {
-    let max = role.max_bytes();
-    let capacity = usize::try_from(expected.min(max)).unwrap_or_default();
-    // Room for what the file had when it was opened and a little more, so that reading does not move the buffer.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(capacity + 64));
-    file.take(max + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| vault_error(path, Cause::Reading(role, error)))?;
-    if bytes.len() as u64 > max {
-        return Err(VaultError::vault(
-            ErrorKind::Misconfigured,
-            format!("the {role} {} is larger than {max} bytes; is it the right file?", path.display()),
-        ));
-    }
-    Ok(bytes)
+    vault_error(path, Cause::Reading(role, io::Error::from(io::ErrorKind::NotFound).into()))
 }
 
 fn has_settled(stamp: &Stamp) -> bool {

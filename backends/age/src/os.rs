@@ -1,12 +1,12 @@
-//! What is particular to an operating system: file modes and owners, opening without blocking, syncing a folder.
+//! What is particular to an operating system: file modes and owners, the lock file, syncing a folder.
 //!
 //! The part for systems other than Unix is the nearest equal there is, and not verified.
 
 use std::time::SystemTime;
 
 pub(crate) use imp::{
-    Attributes, attributes, create_folders, create_private, exposed, keep_attributes, open_lock,
-    open_to_read, stamp, sync_folder,
+    Attributes, attributes, create_folders, create_private, exposed, keep_attributes, open_lock, stamp,
+    sync_folder,
 };
 
 /// What tells one state of a file from another without reading it.
@@ -44,10 +44,6 @@ mod imp {
 
     use super::Stamp;
 
-    /// Neither a FIFO without a writer nor a terminal may hold or take over the thread. `O_CLOEXEC` is the standard
-    /// library's own addition to every file that it opens.
-    const NO_WAIT: OFlags = OFlags::NONBLOCK.union(OFlags::NOCTTY);
-
     /// Who owns a file, and who may do what with it.
     #[derive(Debug, Clone, Copy)]
     pub(crate) struct Attributes {
@@ -56,20 +52,17 @@ mod imp {
         group: u32,
     }
 
-    /// Opens for reading, and returns at once whatever stands at `path`.
-    pub(crate) fn open_to_read(path: &Path) -> io::Result<File> {
-        OpenOptions::new().read(true).custom_flags(NO_WAIT.bits().cast_signed()).open(path)
-    }
-
-    /// Opens the lock file, made with mode 0600 where there is none; a link in its place is refused.
+    /// Opens the lock file, made with mode 0600 where there is none; a link in its place is refused, and
+    /// a FIFO or a terminal there does not hold the thread.
     pub(crate) fn open_lock(path: &Path) -> io::Result<File> {
+        let flags = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOFOLLOW;
         OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
             .mode(0o600)
-            .custom_flags((NO_WAIT | OFlags::NOFOLLOW).bits().cast_signed())
+            .custom_flags(flags.bits().cast_signed())
             .open(path)
     }
 
@@ -148,10 +141,6 @@ mod imp {
 
     #[derive(Debug, Clone, Copy)]
     pub(crate) struct Attributes;
-
-    pub(crate) fn open_to_read(path: &Path) -> io::Result<File> {
-        File::open(path)
-    }
 
     pub(crate) fn open_lock(path: &Path) -> io::Result<File> {
         OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)

@@ -129,7 +129,7 @@ impl Store {
         let armored = self.settings.armor.unwrap_or(armored);
         let recipients = self.settings.recipients_file.as_deref().map(recipients::read).transpose()?;
         let sealed = crypt::seal(target, &edited, &keys, recipients.as_deref(), armored)?;
-        if sealed.len() as u64 > VAULT_MAX_BYTES {
+        if sealed.len() > VAULT_MAX_BYTES {
             return Err(VaultError::secret(
                 ErrorKind::Unsupported,
                 format!(

@@ -13,10 +13,12 @@
 //! - [`Vault`]: the calls
 //! - [`BackendConfig`]: from a profile's table to a vault
 //! - [`Threads`]: where blocking work runs
+//! - [`files`]: how a file is read that may be anything
 //! - `testkit` (feature): the suite that every backend passes, a memory vault, scripted faults
 
 mod config;
 mod error;
+pub mod files;
 mod path;
 mod secret;
 mod threads;

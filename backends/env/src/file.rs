@@ -1,17 +1,17 @@
 //! The `.env` file on disk, read in bounded time and space; blocking, so only on the compartment's threads.
 
-use std::fs::{File, Metadata};
-use std::io::{self, Read as _};
+use std::fs::Metadata;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use cofferdam_vault::files::{FileError, RegularFile};
 use cofferdam_vault::{ErrorKind, VaultError};
-use zeroize::Zeroizing;
 
 use crate::dotenv::{self, Variables};
 
 /// The largest `.env` file that is read: some thousand secrets, and far from what would hurt.
-const MAX_BYTES: u64 = 1024 * 1024;
+const MAX_BYTES: usize = 1024 * 1024;
 
 /// A `.env` file that may come, go and change at any time.
 #[derive(Debug)]
@@ -37,8 +37,11 @@ impl DotenvFile {
     ///
     /// `Misconfigured`, `Malformed` or `Unavailable`, always of the vault; with path and line, never with content.
     pub(crate) fn load(&self) -> Result<Variables, VaultError> {
-        let (file, bytes) = self.open()?;
-        let content = self.content(file, bytes)?;
+        let mut file = RegularFile::open(&self.path).map_err(|error| self.error(error))?;
+        if self.must_warn(file.metadata()) {
+            tracing::warn!(path = %self.path.display(), "other users can read this .env file; run chmod 600 on it");
+        }
+        let content = file.read(MAX_BYTES).map_err(|error| self.error(error))?;
         let text = std::str::from_utf8(&content).map_err(|error| {
             let line = content[..error.valid_up_to()].iter().filter(|&&b| b == b'\n').count() + 1;
             self.malformed(line, "is not UTF-8; save the file in that encoding")
@@ -46,54 +49,32 @@ impl DotenvFile {
         dotenv::parse(text).map_err(|bad| self.malformed(bad.line, bad.why))
     }
 
-    /// Opens the file, and answers it with its length in bytes.
-    fn open(&self) -> Result<(File, u64), VaultError> {
-        let file = open_without_waiting(&self.path).map_err(|error| self.io_error(&error))?;
-        let metadata = file.metadata().map_err(|error| self.io_error(&error))?;
-        if !metadata.is_file() {
-            return Err(self.misconfigured("is no regular file; put a plain text file there"));
-        }
-        if metadata.len() > MAX_BYTES {
-            let message =
-                format!("{} has more than {MAX_BYTES} bytes; is it a .env file?", self.path.display());
-            return Err(VaultError::vault(ErrorKind::Malformed, message));
-        }
-        if self.must_warn(&metadata) {
-            tracing::warn!(path = %self.path.display(), "other users can read this .env file; run chmod 600 on it");
-        }
-        Ok((file, metadata.len()))
-    }
-
     /// Whether others can read the file, and nobody has been told yet.
     fn must_warn(&self, metadata: &Metadata) -> bool {
         open_to_others(metadata) && !self.warned.swap(true, Ordering::Relaxed)
     }
 
-    /// Reads into one buffer that never grows, for growing would leave a copy behind that nobody wipes.
-    fn content(&self, file: File, bytes: u64) -> Result<Zeroizing<Vec<u8>>, VaultError> {
-        let capacity = usize::try_from(bytes + 1).unwrap_or(usize::MAX);
-        let mut content = Zeroizing::new(Vec::with_capacity(capacity));
-        file.take(bytes + 1).read_to_end(&mut content).map_err(|error| self.io_error(&error))?;
-        if content.len() == capacity {
-            let message = format!("{} grew while it was read; read it again", self.path.display());
-            return Err(VaultError::vault(ErrorKind::Unavailable, message));
-        }
-        Ok(content)
-    }
-
-    /// What the system's errors mean for the vault.
-    fn io_error(&self, error: &io::Error) -> VaultError {
-        match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => self.misconfigured(
-                "is not there; create it, or take the key `dotenv` out of the vault for variables of the process alone",
-            ),
-            io::ErrorKind::PermissionDenied => {
-                self.misconfigured("may not be read by the user that the server runs as; change its owner or mode")
+    /// What a failed read means for the vault.
+    fn error(&self, error: FileError) -> VaultError {
+        match error {
+            FileError::NotRegular => self.misconfigured("is no regular file; put a plain text file there"),
+            FileError::TooLarge { max_bytes } => {
+                let message =
+                    format!("{} has more than {max_bytes} bytes; is it a .env file?", self.path.display());
+                VaultError::vault(ErrorKind::Malformed, message)
             }
-            _ => {
-                let message = format!("reading {} failed: {error}", self.path.display());
-                VaultError::vault(ErrorKind::Unavailable, message)
-            }
+            FileError::Io(error) => match error.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => self.misconfigured(
+                    "is not there; create it, or take the key `dotenv` out of the vault for variables of the process alone",
+                ),
+                io::ErrorKind::PermissionDenied => {
+                    self.misconfigured("may not be read by the user that the server runs as; change its owner or mode")
+                }
+                _ => {
+                    let message = format!("reading {} failed: {error}", self.path.display());
+                    VaultError::vault(ErrorKind::Unavailable, message)
+                }
+            },
         }
     }
 
@@ -104,20 +85,6 @@ impl DotenvFile {
     fn malformed(&self, line: usize, why: &str) -> VaultError {
         VaultError::vault(ErrorKind::Malformed, format!("{}: line {line} {why}", self.path.display()))
     }
-}
-
-/// Opens without waiting for whoever writes into a FIFO; on a regular file the flag does nothing.
-#[cfg(unix)]
-fn open_without_waiting(path: &Path) -> io::Result<File> {
-    use rustix::fs::{Mode, OFlags};
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    Ok(File::from(rustix::fs::open(path, flags, Mode::empty())?))
-}
-
-/// The nearest equal where files have no such flag; not verified.
-#[cfg(not(unix))]
-fn open_without_waiting(path: &Path) -> io::Result<File> {
-    File::open(path)
 }
 
 #[cfg(unix)]
@@ -158,9 +125,9 @@ mod tests {
         std::fs::write(&path, b"A=1\nB=canary\xff").unwrap();
         assert_eq!(kind(file.load()), ErrorKind::Malformed, "not UTF-8");
         assert!(file.load().unwrap_err().message().contains("line 2"));
-        std::fs::write(&path, vec![b'\n'; MAX_BYTES as usize + 1]).unwrap();
+        std::fs::write(&path, vec![b'\n'; MAX_BYTES + 1]).unwrap();
         assert_eq!(kind(file.load()), ErrorKind::Malformed, "too large");
-        std::fs::write(&path, vec![b'\n'; MAX_BYTES as usize]).unwrap();
+        std::fs::write(&path, vec![b'\n'; MAX_BYTES]).unwrap();
         assert!(file.load().unwrap().is_empty(), "as large as it may be");
         std::fs::write(&path, "A=1").unwrap();
         assert_eq!(file.load().unwrap().len(), 1);
@@ -176,21 +143,10 @@ mod tests {
             (io::ErrorKind::StaleNetworkFileHandle, ErrorKind::Unavailable),
             (io::ErrorKind::Other, ErrorKind::Unavailable),
         ] {
-            let error = file.io_error(&error.into());
+            let error = file.error(FileError::Io(error.into()));
             assert_eq!(error.kind(), kind);
             assert!(error.message().contains("/x/.env"), "{error}");
         }
-    }
-
-    #[test]
-    fn a_file_that_grows_while_it_is_read_is_read_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join(".env");
-        std::fs::write(&path, "A=12345").unwrap();
-        let dotenv = DotenvFile::new(path.clone());
-        let error = dotenv.content(File::open(&path).unwrap(), 3).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Unavailable);
-        assert_eq!(dotenv.content(File::open(&path).unwrap(), 7).unwrap().len(), 7);
     }
 
     #[cfg(unix)]

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::super::compose::Composed;
 use super::super::exit::{Exit, Failure};
 use super::super::output::{Output, bad, fair, good};
+use super::super::profile::print_remarks;
 use super::target::Place;
 use crate::access::Caller;
 
@@ -51,18 +52,12 @@ enum State {
 pub(super) async fn run(composed: &Composed, args: ListArgs, output: Output) -> Result<Exit, Failure> {
     let caller = Caller::local();
     let registry = composed.calls.registry();
-    if let Some(name) = &args.module
-        && registry.module(&caller, name).is_none()
-    {
-        return Err(Failure::usage(
-            format!("the profile has no module `{}`", name.escape_debug()),
-            "`cofferdam module list` shows those that it has",
-        ));
-    }
+    let modules: Vec<_> = match &args.module {
+        Some(name) => vec![composed.module(name)?.offer()?],
+        None => registry.modules(&caller).collect(),
+    };
     let mut rows = Vec::new();
-    for module in
-        registry.modules(&caller).filter(|m| args.module.as_ref().is_none_or(|name| *name == m.name))
-    {
+    for module in modules {
         for account in &module.accounts {
             rows.push(
                 row(&Place::in_module(composed, module, &account.name)?, &module.name, &account.name).await,
@@ -84,6 +79,9 @@ pub(super) async fn run(composed: &Composed, args: ListArgs, output: Output) -> 
             table.add_row([(&row.module).into(), (&row.account).into(), (&row.vault).into(), state]);
         }
         output.line(table);
+        if args.module.is_none() {
+            print_remarks(output, &[], registry.broken());
+        }
     }
     Ok(exit)
 }

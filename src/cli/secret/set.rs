@@ -8,7 +8,8 @@ use super::super::compose::Composed;
 use super::super::exit::{Exit, Failure};
 use super::super::output::Output;
 use super::input;
-use super::target::{Place, Target, listed};
+use super::target::{Place, Target};
+use crate::names::listed;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -37,10 +38,9 @@ pub(crate) struct SetArgs {
 pub(super) async fn run(composed: &Composed, args: SetArgs, output: Output) -> Result<Exit, Failure> {
     let place = Place::of(composed, args.target)?;
     if !place.needs.contains(&args.field) {
-        let needs: Vec<String> = place.needs.iter().map(ToString::to_string).collect();
         return Err(Failure::usage(
             format!("the credential of {} has no field `{}`", place.target, args.field),
-            format!("its fields are: {}", listed(&needs)),
+            format!("its fields are: {}", listed(place.needs.iter().map(FieldName::as_str))),
         ));
     }
     // Before the question is asked: a value for nothing would have been typed.

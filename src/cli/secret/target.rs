@@ -9,6 +9,7 @@ use cofferdam_vault::{ErrorKind, FieldName, Scope, Secret, SecretPath, Stage, Va
 use super::super::compose::Composed;
 use super::super::exit::Failure;
 use crate::access::Caller;
+use crate::names::listed;
 use crate::registry::Module;
 
 /// A module's account, as it was typed.
@@ -57,18 +58,9 @@ impl Place {
     ///
     /// # Errors
     ///
-    /// A usage failure where the profile has no such module or account; it lists those that there are.
+    /// As [`Composed::module`]; what is wrong with the module's manifest, where that was refused; a usage failure that lists the module's accounts, where it has none of that name.
     pub(super) fn of(composed: &Composed, target: Target) -> Result<Self, Failure> {
-        let caller = Caller::local();
-        let registry = composed.calls.registry();
-        let Some(module) = registry.module(&caller, &target.module) else {
-            let known: Vec<String> = registry.modules(&caller).map(|m| m.name.clone()).collect();
-            return Err(Failure::usage(
-                format!("the profile has no module `{}`", target.module.escape_debug()),
-                format!("its modules are: {}", listed(&known)),
-            ));
-        };
-        Self::in_module(composed, module, &target.account)
+        Self::in_module(composed, composed.module(&target.module)?.offer()?, &target.account)
     }
 
     /// The place of `account` of `module`.
@@ -84,10 +76,10 @@ impl Place {
                 Ok(Self { target, vault_name: status.name, vault, path, needs: module.credential.fields() })
             }
             _ => {
-                let known: Vec<String> = module.accounts.iter().map(|a| a.name.clone()).collect();
+                let known = module.accounts.iter().map(|a| a.name.as_str());
                 Err(Failure::usage(
                     format!("module `{}` has no account `{}`", module.name, account.escape_debug()),
-                    format!("its accounts are: {}", listed(&known)),
+                    format!("its accounts are: {}", listed(known)),
                 ))
             }
         }
@@ -153,11 +145,6 @@ fn found(answer: Result<Secret, VaultError>) -> Result<Option<Secret>, VaultErro
         Err(error) if error.kind() == ErrorKind::NotFound && error.scope() == Scope::Secret => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-/// Names with commas between them, or `none`.
-pub(super) fn listed(names: &[String]) -> String {
-    if names.is_empty() { "none".into() } else { names.join(", ") }
 }
 
 #[cfg(test)]

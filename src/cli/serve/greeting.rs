@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::super::compose::Composed;
-use super::super::module::state_cell;
-use super::super::output::{Output, bad, fair, good};
+use super::super::output::{Output, fair, good};
+use super::super::roster::ModuleStatus;
 use super::running::Running;
 use crate::access::Caller;
 use crate::broker::{BrokerError, VaultStatus};
@@ -96,26 +96,23 @@ impl<'a> Greeting<'a> {
         let mut lines = Vec::new();
         match self.running {
             Some(running) => {
-                lines.push(format!("health and metrics: http://{}/readyz, /metrics", running.admin_address));
+                lines.push(format!("admin: http://{} (/readyz, /metrics)", running.admin_address));
             }
             None => lines.push("serving MCP on standard input and output".to_owned()),
         }
         let mut table = output.table(&["module", "vault", "state", "accounts"]);
-        let registry = self.composed.calls.registry();
-        for module in registry.modules(&Caller::local()) {
-            let vault = self.composed.calls.broker().module_vault(&module.name);
-            let accounts: Vec<&str> = module.accounts.iter().map(|a| a.name.as_str()).collect();
+        for status in self.composed.modules() {
             table.add_row([
-                Cell::new(&module.name).add_attribute(Attribute::Bold),
-                Cell::new(vault.as_ref().map_or("", |v| &v.name)),
-                vault.as_ref().map_or_else(|| bad("no vault"), state_cell),
-                self.accounts_cell(&module.name, &accounts),
+                Cell::new(&status.entry.name).add_attribute(Attribute::Bold),
+                Cell::new(&status.entry.vault),
+                status.cell(),
+                self.accounts_cell(&status),
             ]);
         }
         lines.push(table.to_string());
         lines.extend(self.remedies());
         lines.extend(self.composed.warnings.iter().map(|warning| format!("! {warning}")));
-        lines.extend(registry.broken().iter().map(|broken| format!("! {broken}")));
+        lines.extend(self.composed.calls.registry().broken().iter().map(|broken| format!("! {broken}")));
         if self.running.is_some() {
             lines.push(format!("\nPaste into your MCP host:\n{:#}", self.http_snippet().unwrap_or_default()));
             lines.push(format!("or, for a host that starts the process itself:\n{:#}", self.stdio_snippet()));
@@ -123,10 +120,11 @@ impl<'a> Greeting<'a> {
         lines.join("\n")
     }
 
-    fn accounts_cell(&self, module: &str, accounts: &[&str]) -> Cell {
-        let absent = self.accounts.iter().filter(|a| a.module == module && a.absent.is_some()).count();
-        let text = accounts.join(", ");
-        match absent {
+    fn accounts_cell(&self, status: &ModuleStatus<'_>) -> Cell {
+        let text = status.accounts().join(", ");
+        // Those of a refused manifest were not looked at: nobody knows what their credentials consist of.
+        let Some(module) = status.module else { return Cell::new(text) };
+        match self.accounts.iter().filter(|a| a.module == module.name && a.absent.is_some()).count() {
             0 => good(text),
             some => fair(format!("{text} ({some} without a credential)")),
         }
@@ -155,6 +153,7 @@ impl<'a> Greeting<'a> {
             "admin": self.running.map(|running| format!("http://{}", running.admin_address)),
             "profile": self.composed.profile,
             "vaults": vaults,
+            "modules": self.composed.modules().map(|status| status.document()).collect::<Vec<_>>(),
             "accounts": self.accounts,
             "accounts_not_looked_at": self.not_looked_at,
             "warnings": self.composed.warnings,

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::CallFailure;
 use super::check::{Checker, Place};
+use crate::braces::{Piece, pieces};
 
 /// A JSON value with placeholders.
 #[derive(Debug, Clone, PartialEq)]
@@ -158,40 +159,11 @@ impl Part {
 ///
 /// What is wrong with its braces.
 pub(super) fn parse_parts(text: &str) -> Result<Vec<Part>, String> {
-    let mut parts = Vec::new();
-    let mut literal = String::new();
-    let mut rest = text.chars().peekable();
-    while let Some(c) = rest.next() {
-        match c {
-            '{' | '}' if rest.peek() == Some(&c) => {
-                rest.next();
-                literal.push(c);
-            }
-            '{' => {
-                let mut name = String::new();
-                loop {
-                    match rest.next() {
-                        Some('}') => break,
-                        Some(c) if c != '{' => name.push(c),
-                        _ => return Err("has a `{` without its `}`".into()),
-                    }
-                }
-                if name.is_empty() {
-                    return Err("has `{}`, which names no argument".into());
-                }
-                if !literal.is_empty() {
-                    parts.push(Part::Literal(std::mem::take(&mut literal)));
-                }
-                parts.push(Part::Argument(name));
-            }
-            '}' => return Err("has a `}` without its `{`".into()),
-            _ => literal.push(c),
-        }
-    }
-    if !literal.is_empty() {
-        parts.push(Part::Literal(literal));
-    }
-    Ok(parts)
+    let part = |piece| match piece {
+        Piece::Literal(text) => Part::Literal(text),
+        Piece::Name(name) => Part::Argument(name),
+    };
+    Ok(pieces(text)?.into_iter().map(part).collect())
 }
 
 /// A text with its arguments in it.

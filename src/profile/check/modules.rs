@@ -6,9 +6,10 @@ use figment::value::Value;
 use url::Url;
 
 use super::Check;
+use crate::names::{listed, nearest};
 use crate::profile::address;
 use crate::profile::document::Part;
-use crate::profile::key::{KeyPath, listed, nearest};
+use crate::profile::key::KeyPath;
 use crate::profile::tables::{AccountTable, ModuleTable};
 use crate::profile::template::Template;
 use crate::profile::{AccountEntry, KnownManifests, ModuleEntry, VaultEntry};

@@ -5,9 +5,10 @@ use figment::value::{Dict, Value};
 use super::{Check, toml_table};
 use crate::broker::Walls;
 use crate::broker::backends::{Backend, VaultSettings};
+use crate::names::nearest;
 use crate::profile::VaultEntry;
 use crate::profile::document::Part;
-use crate::profile::key::{KeyPath, nearest};
+use crate::profile::key::KeyPath;
 use crate::profile::walls;
 use cofferdam_vault::ConfigProblem;
 

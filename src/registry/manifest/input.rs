@@ -11,8 +11,8 @@ use serde_json::{Map, Value, json};
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::keys::{listed, nearest};
 use super::section::{Report, Section};
+use crate::names::{listed, nearest};
 
 /// How long an argument's description may be, in characters.
 const DESCRIPTION_MAX: usize = 1024;
@@ -161,10 +161,13 @@ impl Checked<'_> {
             schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
         {
             if !names.contains(&name) {
-                let remedy = match nearest(name, &names) {
+                let remedy = match nearest(name, names.iter().copied()) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None if names.is_empty() => "declare it under `input.properties`".to_owned(),
-                    None => format!("declare it under `input.properties`; there are {}", listed(&names)),
+                    None => format!(
+                        "declare it under `input.properties`; there are {}",
+                        listed(names.iter().copied())
+                    ),
                 };
                 self.refuse(
                     "required",

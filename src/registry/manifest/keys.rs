@@ -1,4 +1,4 @@
-//! Which keys a table takes, and which one was probably meant.
+//! Which keys a table takes.
 
 use std::fmt;
 
@@ -59,29 +59,6 @@ impl<'de> Deserializer<'de> for Ask<'_> {
     }
 }
 
-/// How long a name may be that is compared with others; comparing costs the product of both lengths.
-const COMPARED_BYTES: usize = 64;
-
-/// The one of `known` that `found` was probably meant to be; `None` where nothing is near.
-pub(in crate::registry) fn nearest<'a>(found: &str, known: &[&'a str]) -> Option<&'a str> {
-    if found.len() > COMPARED_BYTES {
-        return None;
-    }
-    // More than a third of the letters wrong is another word. One wrong is always worth a question.
-    let reach = (found.chars().count() / 3).max(1);
-    known
-        .iter()
-        .map(|name| (strsim::damerau_levenshtein(found, name), *name))
-        .filter(|(distance, _)| *distance <= reach)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
-}
-
-/// `` `a`, `b` ``, for messages.
-pub(in crate::registry) fn listed(names: &[&str]) -> String {
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,13 +74,5 @@ mod tests {
         }
         assert_eq!(field_names::<Table>(), ["method", "type"]);
         assert!(field_names::<String>().is_empty());
-    }
-
-    #[test]
-    fn the_nearest_name_is_near() {
-        let known = ["method", "path", "query"];
-        assert_eq!(nearest("pth", &known), Some("path"));
-        assert_eq!(nearest("zebra", &known), None);
-        assert_eq!(nearest(&"p".repeat(100_000), &known), None);
     }
 }

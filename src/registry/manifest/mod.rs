@@ -30,7 +30,6 @@ use std::sync::Arc;
 use toml::de::DeTable;
 
 pub(super) use input::compile;
-pub(super) use keys::{listed, nearest};
 pub use problem::{BrokenManifest, ManifestProblem};
 use section::{Found, Report, Section};
 

@@ -11,7 +11,7 @@ use serde::de::{self, Deserialize, Deserializer, IntoDeserializer, Unexpected, V
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::keys::{listed, nearest};
+use crate::names::{listed, nearest};
 
 /// Reads `value` as `T`.
 pub(super) fn read<'a, T: Deserialize<'a>>(value: &'a Spanned<DeValue<'a>>) -> Result<T, Misfit> {
@@ -64,18 +64,18 @@ impl de::Error for Misfit {
     }
 
     fn unknown_variant(found: &str, expected: &'static [&'static str]) -> Self {
-        let remedy = match nearest(found, expected) {
+        let remedy = match nearest(found, expected.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => format!("there are {}", listed(expected)),
+            None => format!("there are {}", listed(expected.iter().copied())),
         };
         Self::new("is none of the values that there are", remedy)
     }
 
     fn unknown_field(found: &str, expected: &'static [&'static str]) -> Self {
-        let remedy = match nearest(found, expected) {
+        let remedy = match nearest(found, expected.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None if expected.is_empty() => "there are no keys here".to_owned(),
-            None => format!("the keys here are {}", listed(expected)),
+            None => format!("the keys here are {}", listed(expected.iter().copied())),
         };
         Self::new(format!("has an unknown key `{}`", found.escape_debug()), remedy)
     }

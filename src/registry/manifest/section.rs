@@ -10,9 +10,10 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::keys::{field_names, listed, nearest};
+use super::keys::field_names;
 use super::problem::ManifestProblem;
 use super::read::{Misfit, read};
+use crate::names::{listed, nearest};
 
 /// How long a tool's name may be that stands in a key.
 const SHOWN_BYTES: usize = 64;
@@ -95,9 +96,9 @@ impl<'a> Section<'a> {
                 continue;
             }
             let found = name.get_ref().escape_debug().to_string();
-            let remedy = match nearest(&found, known) {
+            let remedy = match nearest(&found, known.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => format!("the keys here are {}", listed(known)),
+                None => format!("the keys here are {}", listed(known.iter().copied())),
             };
             self.report.add(name.span(), self.key_of(&found), "unknown key", remedy);
         }

@@ -1,0 +1,174 @@
+//! Reading a file that a person configured: whatever stands there, it takes no thread with it and no more memory than
+//! allowed.
+//!
+//! ```
+//! use cofferdam_vault::files::RegularFile;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("token");
+//! # std::fs::write(&path, "t0ken")?;
+//! let content = RegularFile::open(&path)?.read(1024)?;
+//! assert_eq!(content.as_slice(), b"t0ken");
+//! # Ok(())
+//! # }
+//! ```
+
+use std::fs::{File, Metadata};
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+/// Why a file could not be read. Says nothing of its content; the path is the caller's to tell.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// What the system answered.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// A folder, a FIFO, a device or a socket stands there.
+    #[error("is not a regular file")]
+    NotRegular,
+    /// It holds more than the reader allows.
+    #[error("is larger than {max_bytes} bytes")]
+    TooLarge {
+        /// What would have been allowed.
+        max_bytes: usize,
+    },
+}
+
+/// A regular file, opened for reading. Links are followed: mounted secrets and settings consist of them.
+#[derive(Debug)]
+pub struct RegularFile {
+    file: File,
+    metadata: Metadata,
+}
+
+impl RegularFile {
+    /// Opens the file at `path`, and returns at once whatever stands there: a FIFO without a writer does not hold the
+    /// thread. Only where the file system itself hangs, this hangs with it.
+    ///
+    /// # Errors
+    ///
+    /// `Io` and `NotRegular`.
+    pub fn open(path: &Path) -> Result<Self, FileError> {
+        let file = open_without_waiting(path)?;
+        let metadata = file.metadata()?;
+        if metadata.is_file() { Ok(Self { file, metadata }) } else { Err(FileError::NotRegular) }
+    }
+
+    /// What the system knew of it when it was opened.
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// What the system knows of it now, for who must tell whether it changed meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// What the system answers.
+    pub fn metadata_now(&self) -> io::Result<Metadata> {
+        self.file.metadata()
+    }
+
+    /// All of it, as it is by now, from where an earlier read ended. Every buffer is wiped, those it outgrew too.
+    ///
+    /// # Errors
+    ///
+    /// `Io`, and `TooLarge` past `max_bytes`.
+    pub fn read(&mut self, max_bytes: usize) -> Result<Zeroizing<Vec<u8>>, FileError> {
+        let expected = usize::try_from(self.metadata.len()).unwrap_or(usize::MAX);
+        // One more than is expected shows the end, and one more than is allowed that there is too much.
+        let mut content = Zeroizing::new(vec![0; expected.min(max_bytes) + 1]);
+        let mut length = 0;
+        loop {
+            if length > max_bytes {
+                return Err(FileError::TooLarge { max_bytes });
+            }
+            if length == content.len() {
+                // It grew, or the file system does not tell lengths. A vector that grows by itself would leave a copy.
+                let mut larger = Zeroizing::new(vec![0; length.saturating_mul(2).min(max_bytes + 1)]);
+                larger[..length].copy_from_slice(&content);
+                content = larger;
+            }
+            match self.file.read(&mut content[length..]) {
+                Ok(0) => break,
+                Ok(read) => length += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        content.truncate(length);
+        Ok(content)
+    }
+}
+
+/// Neither a FIFO without a writer nor a terminal may hold or take over the thread; on a regular file the flags do
+/// nothing. `O_CLOEXEC` is the standard library's own addition to every file that it opens.
+#[cfg(unix)]
+fn open_without_waiting(path: &Path) -> io::Result<File> {
+    use rustix::fs::OFlags;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+    File::options().read(true).custom_flags(flags.bits().cast_signed()).open(path)
+}
+
+/// The nearest equal where files have no such flags; not verified.
+#[cfg(not(unix))]
+fn open_without_waiting(path: &Path) -> io::Result<File> {
+    File::open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn what_is_no_regular_file_is_refused_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let absent = RegularFile::open(&folder.path().join("absent")).unwrap_err();
+        assert!(matches!(absent, FileError::Io(error) if error.kind() == io::ErrorKind::NotFound));
+        assert!(matches!(RegularFile::open(folder.path()), Err(FileError::NotRegular)), "a folder");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_fifo_without_a_writer_holds_nobody() {
+        use rustix::fs::{CWD, FileType, Mode, mknodat};
+        let folder = tempfile::tempdir().unwrap();
+        let fifo = folder.path().join("fifo");
+        mknodat(CWD, &fifo, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        assert!(matches!(RegularFile::open(&fifo), Err(FileError::NotRegular)));
+    }
+
+    #[test]
+    fn a_file_is_read_whole_up_to_what_is_allowed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        for length in [0, 1, 99, 100] {
+            fs::write(&path, vec![b'x'; length]).unwrap();
+            assert_eq!(RegularFile::open(&path).unwrap().read(100).unwrap().len(), length);
+        }
+        fs::write(&path, vec![b'x'; 101]).unwrap();
+        let error = RegularFile::open(&path).unwrap().read(100).unwrap_err();
+        assert!(matches!(error, FileError::TooLarge { max_bytes: 100 }), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_grows_after_it_was_opened_is_read_whole_and_stays_bounded() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        for (grown, allowed) in [(1000, 1000), (1001, 1000)] {
+            fs::write(&path, "x").unwrap();
+            let mut file = RegularFile::open(&path).unwrap();
+            fs::write(&path, vec![b'x'; grown]).unwrap();
+            match file.read(allowed) {
+                Ok(content) => assert_eq!((content.len(), grown), (grown, allowed)),
+                Err(error) => {
+                    assert!(matches!(error, FileError::TooLarge { .. }) && grown > allowed, "{error}")
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Texts with names in braces: `Bearer {token}`, `/repos/{owner}/{repo}`.
+
+/// A piece of such a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Piece {
+    /// What stands there as it is.
+    Literal(String),
+    /// What stands between two braces; never empty.
+    Name(String),
+}
+
+/// The pieces of `text`, in order; a doubled brace means the character.
+///
+/// # Errors
+///
+/// What is wrong with its braces.
+pub(crate) fn pieces(text: &str) -> Result<Vec<Piece>, String> {
+    let mut pieces = Vec::new();
+    let mut literal = String::new();
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        match c {
+            '{' | '}' if rest.peek() == Some(&c) => {
+                rest.next();
+                literal.push(c);
+            }
+            '{' => {
+                let mut name = String::new();
+                loop {
+                    match rest.next() {
+                        Some('}') => break,
+                        Some(c) if c != '{' => name.push(c),
+                        _ => return Err("has a `{` without its `}`; double it to mean the character".into()),
+                    }
+                }
+                if name.is_empty() {
+                    return Err("has `{}` without a name in it".into());
+                }
+                if !literal.is_empty() {
+                    pieces.push(Piece::Literal(std::mem::take(&mut literal)));
+                }
+                pieces.push(Piece::Name(name));
+            }
+            '}' => return Err("has a `}` without its `{`; double it to mean the character".into()),
+            _ => literal.push(c),
+        }
+    }
+    if !literal.is_empty() {
+        pieces.push(Piece::Literal(literal));
+    }
+    Ok(pieces)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_taken_apart_and_doubled_braces_are_characters() {
+        let name = |name: &str| Piece::Name(name.into());
+        let literal = |text: &str| Piece::Literal(text.into());
+        assert_eq!(pieces("a{{{b}}}c{d}"), Ok(vec![literal("a{"), name("b"), literal("}c"), name("d")]));
+        assert_eq!(pieces(""), Ok(vec![]));
+    }
+
+    #[test]
+    fn braces_that_do_not_fit_are_refused() {
+        for bad in ["{", "}", "{a", "a}", "{}", "{a{b}}", "Bearer {token"] {
+            assert!(pieces(bad).is_err(), "{bad}");
+        }
+    }
+}

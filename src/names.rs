@@ -1,0 +1,117 @@
+//! Names that are not known: repeated safely, with those that may have been meant.
+
+/// How much of a sent name is repeated, in characters. Real names have at most 64.
+const SHOWN_CHARS: usize = 64;
+
+/// How long a name may be that is compared with others, in bytes; comparing costs the product of both lengths.
+const COMPARED_BYTES: usize = 64;
+
+/// How many near names are offered to a model.
+const OFFERED: usize = 3;
+
+/// How alike two names must be to be offered to a model, between 0 (nothing in common) and 1 (the same).
+const ALIKE: f64 = 0.75;
+
+/// A sent name without control characters, and no longer than a real one could be.
+pub(crate) fn bounded(name: &str) -> String {
+    let mut shown: String = name.chars().take(SHOWN_CHARS).flat_map(char::escape_debug).collect();
+    if name.chars().nth(SHOWN_CHARS).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// The same text for names that differ only in case or by `-` and `_`.
+pub(crate) fn folded(name: &str) -> String {
+    name.to_ascii_lowercase().replace('-', "_")
+}
+
+/// The one of `known` that whoever wrote `found` into a file probably meant; `None` where nothing is near.
+///
+/// Counts the slips of a hand: letters that were changed, left out, added or swapped.
+pub(crate) fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if found.len() > COMPARED_BYTES {
+        return None;
+    }
+    // More than a third of the letters wrong is another word. One wrong is always worth a question.
+    let reach = (found.chars().count() / 3).max(1);
+    let found = folded(found);
+    known
+        .into_iter()
+        .map(|name| (strsim::damerau_levenshtein(&found, &folded(name)), name))
+        .filter(|(distance, _)| *distance <= reach)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}
+
+/// ` Did you mean …?` with the most alike of `names`, or nothing.
+///
+/// For a name that a model made up: it remembers how a name begins better than how it goes on, so beginnings weigh
+/// more than in [`nearest`], and several are offered. `names` are those that the caller may see: a hidden name is
+/// never offered.
+pub(crate) fn did_you_mean<'a>(sent: &str, names: impl Iterator<Item = &'a str>) -> String {
+    if sent.is_empty() || sent.len() > COMPARED_BYTES {
+        return String::new();
+    }
+    let mut near: Vec<(f64, &str)> = names
+        .map(|name| (strsim::jaro_winkler(sent, name), name))
+        .filter(|(alike, _)| *alike >= ALIKE)
+        .collect();
+    if near.is_empty() {
+        return String::new();
+    }
+    near.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
+    let near: Vec<String> = near.iter().take(OFFERED).map(|(_, name)| quoted(name)).collect();
+    format!(" Did you mean {}?", near.join(" or "))
+}
+
+/// `` `a`, `b` `` for messages; `none` where there is nothing.
+pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let names: Vec<String> = names.into_iter().map(quoted).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+/// Between backticks, and without control characters; quotes and backslashes do no harm there.
+fn quoted(name: &str) -> String {
+    let plain = |c: char| match c {
+        '"' | '\'' | '\\' => c.to_string(),
+        _ => c.escape_debug().to_string(),
+    };
+    format!("`{}`", name.chars().map(plain).collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sent_name_is_repeated_bounded_and_escaped() {
+        assert_eq!(bounded("github"), "github");
+        assert_eq!(bounded("a\u{1b}[2J\n"), "a\\u{1b}[2J\\n");
+        let long = bounded(&"x".repeat(10_000));
+        assert_eq!(long.chars().count(), SHOWN_CHARS + 1);
+    }
+
+    #[test]
+    fn near_names_are_offered_best_first() {
+        let names = ["notion", "github", "gitlab", "slack"];
+        assert_eq!(did_you_mean("githb", names.into_iter()), " Did you mean `github` or `gitlab`?");
+        assert_eq!(did_you_mean("zzz", names.into_iter()), "");
+        assert_eq!(did_you_mean(&"g".repeat(500), names.into_iter()), "");
+    }
+
+    #[test]
+    fn the_nearest_name_is_near() {
+        assert_eq!(nearest("bakend", ["backend", "file"]), Some("backend"));
+        assert_eq!(nearest("pth", ["method", "path", "query"]), Some("path"));
+        assert_eq!(nearest("github_vault", ["github-vault", "notes"]), Some("github-vault"));
+        assert_eq!(nearest("zebra", ["backend", "file"]), None);
+        assert_eq!(nearest(&"p".repeat(100_000), ["path"]), None);
+    }
+
+    #[test]
+    fn a_list_is_quoted_and_escaped_and_may_be_empty() {
+        assert_eq!(listed(["a", "\u{1b}x"]), r"`a`, `\u{1b}x`");
+        assert_eq!(listed([]), "none");
+    }
+}
