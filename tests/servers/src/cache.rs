@@ -98,3 +98,11 @@ fn announce(message: &str) {
     // Nothing is lost where standard error is closed.
     let _ = writeln!(io::stderr(), "cofferdam tests: {message}");
 }
+
+/// Makes a Python environment in `dir` with `packages` (`NAME==VERSION`).
+pub(crate) fn python_environment(dir: &Path, packages: &[&str], remedy: &str) -> Result<(), Unavailable> {
+    run(Command::new("python3").args(["-m", "venv"]).arg(dir), "Python", remedy)?;
+    let mut pip = Command::new(dir.join("bin/python"));
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+    run(pip.args(packages), &packages.join(", "), remedy)
+}

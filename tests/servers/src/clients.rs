@@ -35,10 +35,7 @@ pub struct NodeClients {
 pub fn python_clients() -> Result<PythonClients, Unavailable> {
     let remedy = "install Python 3.10 or newer with `venv` (Debian: python3-venv), with PyPI in reach";
     let dir = cache::filled(&format!("python-mcp-{PYTHON_MCP}"), |dir| {
-        cache::run(Command::new("python3").args(["-m", "venv"]).arg(dir), "Python", remedy)?;
-        let mut pip = Command::new(dir.join("bin/python"));
-        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
-        cache::run(pip.arg(format!("mcp=={PYTHON_MCP}")), "the Python MCP client", remedy)
+        cache::python_environment(dir, &[&format!("mcp=={PYTHON_MCP}")], remedy)
     })?;
     Ok(PythonClients { python: dir.join("bin/python") })
 }

@@ -2,22 +2,23 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 /// A started program; killed, by its process id, when dropped.
 ///
-/// Its standard error is collected, so that a full pipe never blocks it.
+/// Its output is collected as it comes, so that a full pipe never blocks it.
 #[derive(Debug)]
 pub struct Running {
     child: Child,
-    stdout: BufReader<std::process::ChildStdout>,
+    stdout: Receiver<String>,
     stderr: Arc<Mutex<String>>,
-    collector: Option<JoinHandle<()>>,
+    collectors: Vec<JoinHandle<()>>,
 }
 
 impl Running {
-    /// Starts `command` with its output piped.
+    /// Starts `command` with its output piped and nothing on its standard input.
     ///
     /// # Errors
     ///
@@ -25,30 +26,24 @@ impl Running {
     pub fn start(command: &mut Command) -> std::io::Result<Self> {
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let missing = || std::io::Error::other("the pipe is gone");
-        let stdout = BufReader::new(child.stdout.take().ok_or_else(missing)?);
-        let mut errors = BufReader::new(child.stderr.take().ok_or_else(missing)?);
+        let (lines, stdout) = channel();
         let stderr = Arc::new(Mutex::new(String::new()));
         let sink = Arc::clone(&stderr);
-        let collector = std::thread::spawn(move || {
-            let mut line = Vec::new();
-            while errors.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
-                let text = String::from_utf8_lossy(&line);
-                sink.lock().unwrap_or_else(PoisonError::into_inner).push_str(&text);
-                line.clear();
-            }
-        });
-        Ok(Self { child, stdout, stderr, collector: Some(collector) })
+        let collectors = vec![
+            each_line(child.stdout.take().ok_or_else(missing)?, move |line| {
+                // Nobody reads any more: the test is over.
+                let _ = lines.send(line.trim_end().to_owned());
+            }),
+            each_line(child.stderr.take().ok_or_else(missing)?, move |line| {
+                sink.lock().unwrap_or_else(PoisonError::into_inner).push_str(line);
+            }),
+        ];
+        Ok(Self { child, stdout, stderr, collectors })
     }
 
-    /// The next line of its standard output, or `None` at the end.
-    ///
-    /// # Errors
-    ///
-    /// Where the pipe cannot be read.
-    pub fn line(&mut self) -> std::io::Result<Option<String>> {
-        let mut line = String::new();
-        let read = self.stdout.read_line(&mut line)?;
-        Ok((read > 0).then(|| line.trim_end().to_owned()))
+    /// The next line of its standard output, or `None` at the end. Waits for it.
+    pub fn line(&mut self) -> Option<String> {
+        self.stdout.recv().ok()
     }
 
     /// What it has written to standard error so far.
@@ -67,15 +62,13 @@ impl Running {
     ///
     /// Where it cannot be waited for.
     pub fn wait(mut self) -> std::io::Result<(ExitStatus, String, String)> {
-        let mut rest = Vec::new();
-        self.stdout.read_to_end(&mut rest)?;
         let status = self.child.wait()?;
-        if let Some(collector) = self.collector.take() {
-            // It ends with the pipe, and cannot panic.
+        for collector in self.collectors.drain(..) {
+            // It ends with its pipe, and cannot panic.
             let _ = collector.join();
         }
-        let stderr = self.stderr();
-        Ok((status, String::from_utf8_lossy(&rest).into_owned(), stderr))
+        let rest: Vec<String> = self.stdout.try_iter().collect();
+        Ok((status, rest.join("\n"), self.stderr()))
     }
 }
 
@@ -85,4 +78,18 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn each_line(
+    pipe: impl Read + Send + 'static,
+    mut take: impl FnMut(&str) + Send + 'static,
+) -> JoinHandle<()> {
+    std::thread::spawn(move || {
+        let mut pipe = BufReader::new(pipe);
+        let mut line = Vec::new();
+        while pipe.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+            take(&String::from_utf8_lossy(&line));
+            line.clear();
+        }
+    })
 }
