@@ -156,3 +156,41 @@ impl VaultError {
         self.scope == Scope::Secret && matches!(self.kind, ErrorKind::NotFound | ErrorKind::Denied)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_verdicts_are_those_of_the_table() {
+        use ErrorKind as K;
+        let pause = Some(Duration::from_secs(9));
+        // (error, counts for the breaker, retried, stale served, evicts)
+        for (error, counts, retry, stale, evicts) in [
+            (VaultError::secret(K::NotFound, ""), false, Retry::Never, false, true),
+            (VaultError::secret(K::Denied, ""), false, Retry::Never, false, true),
+            (VaultError::secret(K::Malformed, ""), false, Retry::Never, false, false),
+            (VaultError::vault(K::Malformed, ""), true, Retry::Never, true, false),
+            (VaultError::vault(K::Unauthenticated, ""), true, Retry::Once, true, false),
+            (VaultError::vault(K::Unavailable, ""), true, Retry::Backoff, true, false),
+            (VaultError::vault(K::Timeout, ""), true, Retry::Backoff, true, false),
+            (VaultError::vault(K::Throttled, ""), false, Retry::After(None), true, false),
+            (
+                VaultError::vault(K::Throttled, "").with_retry_after(pause),
+                false,
+                Retry::After(pause),
+                true,
+                false,
+            ),
+            (VaultError::vault(K::Misconfigured, ""), true, Retry::Never, true, false),
+            (VaultError::secret(K::Conflict, ""), false, Retry::Never, false, false),
+            (VaultError::secret(K::ReadOnly, ""), false, Retry::Never, false, false),
+            (VaultError::secret(K::Unsupported, ""), false, Retry::Never, false, false),
+        ] {
+            assert_eq!(error.counts_for_breaker(), counts, "{error:?}");
+            assert_eq!(error.retry(), retry, "{error:?}");
+            assert_eq!(error.allows_stale(), stale, "{error:?}");
+            assert_eq!(error.evicts(), evicts, "{error:?}");
+        }
+    }
+}

@@ -45,7 +45,8 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    queue: VecDeque<Job>,
+    queue: VecDeque<(Ticket, Job)>,
+    last_ticket: Ticket,
     running: usize,
     idle: usize,
 }
@@ -53,12 +54,16 @@ struct State {
 /// Work as a thread takes it.
 type Job = Box<dyn FnOnce() + Send>;
 
+/// Which work in the queue is whose.
+type Ticket = u64;
+
 impl Threads {
-    /// At most `max` threads (at least one), named `name` so that an operator finds them in a stack dump.
+    /// At most `max` threads (at least one), named `name` so that an operator finds them in a stack dump. A NUL, which
+    /// no thread's name can hold, drops out.
     pub fn new(name: impl Into<String>, max: usize) -> Self {
         Self {
             shared: Arc::new(Shared {
-                name: name.into(),
+                name: name.into().replace('\0', ""),
                 max: max.max(1),
                 state: Mutex::default(),
                 work: Condvar::new(),
@@ -68,8 +73,9 @@ impl Threads {
 
     /// Runs `work` on one of the threads and answers what it returned.
     ///
-    /// When the future is dropped before a thread took the work, the work never runs; when it is dropped later,
-    /// the work runs to its end and its answer is thrown away.
+    /// When the future is dropped before a thread took the work, the work never runs and leaves the queue at once, so
+    /// that a hung vault does not pile up what nobody waits for. When it is dropped later, the work runs to its end
+    /// and its answer is thrown away.
     ///
     /// # Errors
     ///
@@ -81,9 +87,6 @@ impl Threads {
         let held = HELD.try_with(Clone::clone).ok();
         let (answer, answered) = oneshot::channel();
         let job = Box::new(move || {
-            if answer.is_closed() {
-                return;
-            }
             let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
                 Err(VaultError::vault(
                     ErrorKind::Malformed,
@@ -95,7 +98,7 @@ impl Threads {
             // Nobody listens any more: the attempt timed out.
             let _ = answer.send(result);
         });
-        self.submit(job)?;
+        let _place = self.submit(job)?;
         answered.await.unwrap_or_else(|_| {
             Err(VaultError::vault(ErrorKind::Unavailable, "the vault's thread ended before it answered"))
         })
@@ -106,27 +109,31 @@ impl Threads {
         self.lock().running
     }
 
-    fn submit(&self, job: Job) -> Result<(), VaultError> {
+    fn submit(&self, job: Job) -> Result<Place<'_>, VaultError> {
         let mut state = self.lock();
-        state.queue.push_back(job);
+        state.last_ticket += 1;
+        let ticket = state.last_ticket;
+        state.queue.push_back((ticket, job));
+        let place = Place { threads: self, ticket };
         if state.idle >= state.queue.len() {
-            drop(state);
             self.shared.work.notify_one();
-            return Ok(());
+            return Ok(place);
         }
         if state.running >= self.shared.max {
-            return Ok(());
+            return Ok(place);
         }
         let shared = Arc::clone(&self.shared);
         match std::thread::Builder::new().name(self.shared.name.clone()).spawn(move || shared.serve()) {
             Ok(_) => {
                 state.running += 1;
-                Ok(())
+                Ok(place)
             }
             // Another thread will come to it.
-            Err(_) if state.running > 0 => Ok(()),
+            Err(_) if state.running > 0 => Ok(place),
             Err(error) => {
-                state.queue.pop_back();
+                // The place takes its work along, and needs the lock for it.
+                drop(state);
+                drop(place);
                 Err(VaultError::vault(
                     ErrorKind::Unavailable,
                     format!("the system gives no thread for {}: {error}", self.shared.name),
@@ -140,11 +147,28 @@ impl Threads {
     }
 }
 
+/// A place in the queue; who gives it up takes the work out, where no thread took it yet.
+struct Place<'a> {
+    threads: &'a Threads,
+    ticket: Ticket,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut state = self.threads.lock();
+        let at = state.queue.iter().position(|(ticket, _)| *ticket == self.ticket);
+        let abandoned = at.and_then(|at| state.queue.remove(at));
+        // What the work owns is dropped without the lock: it may be anything.
+        drop(state);
+        drop(abandoned);
+    }
+}
+
 impl Shared {
     fn serve(&self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            if let Some(job) = state.queue.pop_front() {
+            if let Some((_, job)) = state.queue.pop_front() {
                 drop(state);
                 job();
                 state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -175,7 +199,7 @@ mod tests {
 
     #[tokio::test]
     async fn work_runs_on_a_thread_of_that_name() {
-        let threads = Threads::new("notes", 2);
+        let threads = Threads::new("no\0tes", 2);
         let name = threads.run(|| Ok(std::thread::current().name().map(str::to_owned))).await.unwrap();
         assert_eq!(name.as_deref(), Some("notes"));
     }
@@ -212,7 +236,7 @@ mod tests {
         let threads = Threads::new("bounded", 2);
         let jobs = (0..50).map(|n| threads.run(move || Ok(n)));
         let answers = futures_util::future::join_all(jobs).await;
-        assert_eq!(answers.into_iter().map(Result::unwrap).sum::<i32>(), (0..50).sum());
+        assert_eq!(answers.into_iter().map(Result::unwrap).sum::<i32>(), (0..50).sum::<i32>());
         assert!(threads.count() <= 2);
     }
 
@@ -235,20 +259,22 @@ mod tests {
         });
         has_started.await.unwrap();
         let ran = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let permit: Arc<dyn Any + Send + Sync> = Arc::new(());
         let second = {
             let (threads, ran) = (threads.clone(), Arc::clone(&ran));
-            tokio::spawn(async move {
+            tokio::spawn(hold(Arc::clone(&permit), async move {
                 threads
                     .run(move || {
                         ran.store(true, std::sync::atomic::Ordering::SeqCst);
                         Ok(())
                     })
                     .await
-            })
+            }))
         };
         tokio::task::yield_now().await;
         second.abort();
         let _ = second.await;
+        assert_eq!(Arc::strong_count(&permit), 1, "what never ran holds nothing");
         drop(release);
         first.await.unwrap().unwrap();
         threads.run(|| Ok(())).await.unwrap();

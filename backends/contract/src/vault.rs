@@ -26,7 +26,8 @@ pub struct Capabilities {
     pub write: bool,
     /// [`Vault::list`] works.
     pub list: bool,
-    /// Writes honour [`Expect::Absent`] and [`Expect::Version`] against every writer, other processes included.
+    /// Writes honour [`Expect::Absent`] and [`Expect::Version`] against every writer, other processes included, and
+    /// no version ever returns. Without it, they are held against what is there just before the write.
     pub cas: bool,
     /// The state before the current one can be read.
     pub previous: bool,
@@ -88,7 +89,11 @@ pub trait Vault: fmt::Debug + Send + Sync {
 
     /// Reads `fields` of the secret at `path`.
     ///
-    /// All of `fields` are in the answer. [`Stage::Previous`] reads the state before the current one; where the
+    /// All of `fields` are in the answer, an empty text too where the store can hold one. With no field named, every
+    /// field that the secret has is in it, for who shows or changes a secret as a whole; a vault without the
+    /// capability `list` cannot know their names, and answers none, whether or not there is a secret.
+    ///
+    /// [`Stage::Previous`] reads the state before the current one; where the
     /// store has none, or the capability is missing, the answer is `NotFound` or `Unsupported` with scope secret.
     ///
     /// # Errors

@@ -1,0 +1,325 @@
+//! `MemoryVault::new("notes")` is a vault with every capability, in this process's memory.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use secrecy::SecretString;
+use tokio::time::Instant;
+
+use super::fields;
+use crate::{
+    BoxFuture, Capabilities, ErrorKind, Expect, FieldName, Lease, Page, PageToken, ReadRequest, Secret,
+    SecretFields, SecretPath, Stage, Vault, VaultError, VaultInfo, Version,
+};
+
+/// How many paths a page of a listing holds: few, so that every test of a listing turns pages.
+const PAGE_PATHS: usize = 3;
+
+/// How many requests of each kind a [`MemoryVault`] has answered; a read of many is one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[allow(missing_docs)] // each is the count of the call of that name
+pub struct Requests {
+    pub read: u64,
+    pub read_many: u64,
+    pub write: u64,
+    pub delete: u64,
+    pub list: u64,
+    pub renew: u64,
+    pub release: u64,
+    pub probe: u64,
+    pub close: u64,
+}
+
+/// A vault with every capability. A clone is another handle to the same store.
+///
+/// It answers at once, without a task switch; [`Faults`](super::Faults) around it take time.
+#[derive(Clone)]
+pub struct MemoryVault {
+    info: VaultInfo,
+    store: Arc<Mutex<Store>>,
+}
+
+#[derive(Default)]
+struct Store {
+    secrets: BTreeMap<SecretPath, Entry>,
+    dynamic: HashMap<SecretPath, Duration>,
+    leases: HashMap<String, Grant>,
+    valid_for: Option<Duration>,
+    /// Counts up over all paths, so that no version and no lease ever returns.
+    last_number: u64,
+    requests: Requests,
+}
+
+struct Entry {
+    current: State,
+    previous: Option<State>,
+}
+
+#[derive(Clone)]
+struct State {
+    fields: SecretFields,
+    version: Version,
+}
+
+struct Grant {
+    duration: Duration,
+    ends: Instant,
+}
+
+impl MemoryVault {
+    /// An empty vault; `name` stands in its location.
+    pub fn new(name: &str) -> Self {
+        Self {
+            info: VaultInfo {
+                backend: "memory",
+                location: format!("memory:{name}"),
+                capabilities: Capabilities {
+                    write: true,
+                    list: true,
+                    cas: true,
+                    previous: true,
+                    batch: true,
+                    dynamic: true,
+                },
+            },
+            store: Arc::default(),
+        }
+    }
+
+    /// Writes a secret as someone else would, past the counters, and answers its version.
+    ///
+    /// # Panics
+    ///
+    /// Where `at` is no path, or a name no field name.
+    pub fn put<'a>(&self, at: &str, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Version {
+        self.lock().replace(&super::path(at), &fields(pairs))
+    }
+
+    /// Deletes a secret as someone else would, past the counters.
+    ///
+    /// # Panics
+    ///
+    /// Where `at` is no path.
+    pub fn remove(&self, at: &str) {
+        self.lock().secrets.remove(&super::path(at));
+    }
+
+    /// From now on, reads answer secrets that are valid for `life`; `None`, as at first, sets no end.
+    pub fn set_valid_for(&self, life: Option<Duration>) {
+        self.lock().valid_for = life;
+    }
+
+    /// From now on, each read of `path` creates a login of its own, with a lease of `duration` and every field asked for.
+    pub fn serve_dynamic(&self, path: &SecretPath, duration: Duration) {
+        self.lock().dynamic.insert(path.clone(), duration);
+    }
+
+    /// How many leases are running now.
+    pub fn leases(&self) -> usize {
+        let now = Instant::now();
+        self.lock().leases.values().filter(|grant| grant.ends > now).count()
+    }
+
+    /// What was asked of this store so far, through all its handles.
+    pub fn requests(&self) -> Requests {
+        self.lock().requests
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Store> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Store {
+    fn number(&mut self) -> u64 {
+        self.last_number += 1;
+        self.last_number
+    }
+
+    fn read(&mut self, path: &SecretPath, names: &[FieldName], stage: Stage) -> Result<Secret, VaultError> {
+        if stage == Stage::Current
+            && let Some(&duration) = self.dynamic.get(path)
+        {
+            return Ok(self.grant(names, duration));
+        }
+        let state = match (self.secrets.get(path), stage) {
+            (Some(entry), Stage::Current) => &entry.current,
+            (Some(Entry { previous: Some(previous), .. }), Stage::Previous) => previous,
+            (Some(_), Stage::Previous) => {
+                return Err(not_found(format!("{path} has no state before this one")));
+            }
+            (None, _) => return Err(not_found(format!("there is no secret {path}; write one"))),
+        };
+        let mut found = if names.is_empty() { state.fields.clone() } else { SecretFields::new() };
+        for name in names {
+            let value = state
+                .fields
+                .get(name)
+                .ok_or_else(|| not_found(format!("the secret {path} has no field {name}; add it")))?;
+            found.insert(name.clone(), value.clone());
+        }
+        Ok(Secret { fields: found, version: state.version.clone(), valid_for: self.valid_for, lease: None })
+    }
+
+    fn grant(&mut self, names: &[FieldName], duration: Duration) -> Secret {
+        let number = self.number();
+        let id = format!("lease-{number}");
+        self.leases.insert(id.clone(), Grant { duration, ends: Instant::now() + duration });
+        Secret {
+            fields: names.iter().map(|n| (n.clone(), SecretString::from(format!("{n}-{number}")))).collect(),
+            version: Version::new(number.to_string()),
+            valid_for: Some(duration),
+            lease: Some(Lease { id, duration, renewable: true }),
+        }
+    }
+
+    fn check(&self, path: &SecretPath, expect: &Expect) -> Result<(), VaultError> {
+        let now = self.secrets.get(path).map(|entry| &entry.current.version);
+        let holds = match expect {
+            Expect::Any => true,
+            Expect::Absent => now.is_none(),
+            Expect::Version(version) => now == Some(version),
+        };
+        let found = || now.map_or_else(|| "absent".to_owned(), |version| format!("at version {version}"));
+        holds.then_some(()).ok_or_else(|| {
+            let message = format!("{path} is {}; read it again before changing it", found());
+            VaultError::secret(ErrorKind::Conflict, message)
+        })
+    }
+
+    fn replace(&mut self, path: &SecretPath, fields: &SecretFields) -> Version {
+        let version = Version::new(self.number().to_string());
+        let current = State { fields: fields.clone(), version: version.clone() };
+        let previous = self.secrets.remove(path).map(|entry| entry.current);
+        self.secrets.insert(path.clone(), Entry { current, previous });
+        version
+    }
+
+    fn page(&self, prefix: Option<&SecretPath>, after: Option<&PageToken>) -> Page {
+        let mut rest = self
+            .secrets
+            .keys()
+            .filter(|path| prefix.is_none_or(|prefix| path.starts_with(prefix)))
+            .filter(|path| after.is_none_or(|after| path.as_str() > after.0.as_str()))
+            .cloned();
+        let paths: Vec<_> = rest.by_ref().take(PAGE_PATHS).collect();
+        let next = rest.next().and(paths.last()).map(|last| PageToken(last.to_string()));
+        Page { paths, next }
+    }
+
+    fn renew(&mut self, lease: &Lease) -> Result<Lease, VaultError> {
+        let now = Instant::now();
+        let grant = self.leases.get_mut(&lease.id).filter(|grant| grant.ends > now);
+        let grant =
+            grant.ok_or_else(|| not_found("the lease has ended; read the secret again".to_owned()))?;
+        grant.ends = now + grant.duration;
+        Ok(Lease { id: lease.id.clone(), duration: grant.duration, renewable: true })
+    }
+}
+
+fn not_found(message: String) -> VaultError {
+    VaultError::secret(ErrorKind::NotFound, message)
+}
+
+impl Vault for MemoryVault {
+    fn info(&self) -> &VaultInfo {
+        &self.info
+    }
+
+    fn read<'a>(
+        &'a self,
+        path: &'a SecretPath,
+        fields: &'a [FieldName],
+        stage: Stage,
+    ) -> BoxFuture<'a, Result<Secret, VaultError>> {
+        Box::pin(async move {
+            let mut store = self.lock();
+            store.requests.read += 1;
+            store.read(path, fields, stage)
+        })
+    }
+
+    fn read_many<'a>(&'a self, wanted: &'a [ReadRequest]) -> BoxFuture<'a, Vec<Result<Secret, VaultError>>> {
+        Box::pin(async move {
+            let mut store = self.lock();
+            store.requests.read_many += 1;
+            wanted.iter().map(|request| store.read(&request.path, &request.fields, Stage::Current)).collect()
+        })
+    }
+
+    fn write<'a>(
+        &'a self,
+        path: &'a SecretPath,
+        fields: &'a SecretFields,
+        expect: Expect,
+    ) -> BoxFuture<'a, Result<Version, VaultError>> {
+        Box::pin(async move {
+            let mut store = self.lock();
+            store.requests.write += 1;
+            store.check(path, &expect)?;
+            Ok(store.replace(path, fields))
+        })
+    }
+
+    fn delete<'a>(&'a self, path: &'a SecretPath, expect: Expect) -> BoxFuture<'a, Result<(), VaultError>> {
+        Box::pin(async move {
+            let mut store = self.lock();
+            store.requests.delete += 1;
+            store.check(path, &expect)?;
+            store.secrets.remove(path);
+            Ok(())
+        })
+    }
+
+    fn list<'a>(
+        &'a self,
+        prefix: Option<&'a SecretPath>,
+        after: Option<&'a PageToken>,
+    ) -> BoxFuture<'a, Result<Page, VaultError>> {
+        Box::pin(async move {
+            let mut store = self.lock();
+            store.requests.list += 1;
+            Ok(store.page(prefix, after))
+        })
+    }
+
+    fn renew<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Result<Lease, VaultError>> {
+        Box::pin(async move {
+            let mut store = self.lock();
+            store.requests.renew += 1;
+            store.renew(lease)
+        })
+    }
+
+    fn release<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Result<(), VaultError>> {
+        Box::pin(async move {
+            let mut store = self.lock();
+            store.requests.release += 1;
+            store.leases.remove(&lease.id);
+            Ok(())
+        })
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Result<(), VaultError>> {
+        Box::pin(async move {
+            self.lock().requests.probe += 1;
+            Ok(())
+        })
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            let mut store = self.lock();
+            store.requests.close += 1;
+            store.leases.clear();
+        })
+    }
+}
+
+impl fmt::Debug for MemoryVault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryVault").field("location", &self.info.location).finish_non_exhaustive()
+    }
+}

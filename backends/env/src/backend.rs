@@ -1,0 +1,183 @@
+//! The vault over environment variables and a `.env` file.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::sync::Arc;
+
+use cofferdam_vault::{
+    BoxFuture, Capabilities, ErrorKind, Expect, ExposeSecret as _, FieldName, Page, PageToken, Secret,
+    SecretFields, SecretPath, SecretString, Stage, Threads, Vault, VaultContext, VaultError, VaultInfo,
+    Version,
+};
+use zeroize::Zeroizing;
+
+use crate::config::EnvConfig;
+use crate::dotenv::Variables;
+use crate::file::DotenvFile;
+use crate::names;
+use crate::version::Versions;
+
+/// How a variable of the process is looked up.
+pub(crate) type Lookup = Arc<dyn Fn(&str) -> Option<OsString> + Send + Sync>;
+
+/// Environment variables as a vault.
+pub(crate) struct EnvVault {
+    info: VaultInfo,
+    prefix: Option<String>,
+    process: Lookup,
+    dotenv: Option<Arc<DotenvFile>>,
+    threads: Threads,
+    versions: Versions,
+}
+
+impl EnvVault {
+    pub(crate) fn new(config: &EnvConfig, context: &VaultContext, process: Lookup) -> Self {
+        let dotenv = config.dotenv.as_ref().map(|path| Arc::new(DotenvFile::new(context.resolve(path))));
+        let location = match &dotenv {
+            Some(file) => format!("environment variables and {}", file.path().display()),
+            None => "environment variables".to_owned(),
+        };
+        Self {
+            info: VaultInfo { backend: "env", location, capabilities: Capabilities::default() },
+            prefix: config.prefix.clone(),
+            process,
+            dotenv,
+            threads: context.threads.clone(),
+            versions: Versions::default(),
+        }
+    }
+
+    /// What the `.env` file holds; nothing where there is none in the settings.
+    async fn file_variables(&self) -> Result<Variables, VaultError> {
+        match &self.dotenv {
+            Some(file) => {
+                let file = Arc::clone(file);
+                self.threads.run(move || file.load()).await
+            }
+            None => Ok(Variables::new()),
+        }
+    }
+
+    /// The value of a variable: the process's, else the file's, else `None`. An empty one counts as unset.
+    fn value(&self, name: &str, file: &Variables) -> Result<Option<SecretString>, VaultError> {
+        let process = match (self.process)(name).map(OsString::into_string) {
+            Some(Ok(text)) => {
+                let text = Zeroizing::new(text);
+                (!text.is_empty()).then(|| SecretString::from(text.as_str()))
+            }
+            Some(Err(raw)) => {
+                drop(Zeroizing::new(raw.into_encoded_bytes()));
+                let message = format!("the environment variable {name} is not UTF-8; set it to plain text");
+                return Err(VaultError::secret(ErrorKind::Malformed, message));
+            }
+            None => None,
+        };
+        let of_file = || file.get(name).filter(|value| !value.expose_secret().is_empty()).cloned();
+        Ok(process.or_else(of_file))
+    }
+
+    fn collect(
+        &self,
+        path: &SecretPath,
+        fields: &[FieldName],
+        file: &Variables,
+    ) -> Result<Secret, VaultError> {
+        let names: Vec<_> =
+            fields.iter().map(|field| names::variable(self.prefix.as_deref(), path, field)).collect();
+        let mut found = SecretFields::new();
+        let mut missing = Vec::new();
+        for (field, name) in fields.iter().zip(&names) {
+            match self.value(name, file)? {
+                Some(value) => drop(found.insert(field.clone(), value)),
+                None => missing.push(name.as_str()),
+            }
+        }
+        if !missing.is_empty() {
+            return Err(self.not_set(&missing));
+        }
+        let values: Vec<_> =
+            fields.iter().filter_map(|field| found.get(field)).map(|v| v.expose_secret()).collect();
+        let version = self.versions.of(names, &values);
+        Ok(Secret { fields: found, version, valid_for: None, lease: None })
+    }
+
+    fn not_set(&self, names: &[&str]) -> VaultError {
+        let file = match &self.dotenv {
+            Some(file) => format!(", or in {}", file.path().display()),
+            None => String::new(),
+        };
+        let (names, are, them) = match names {
+            [name] => ((*name).to_owned(), "is", "it"),
+            _ => (names.join(", "), "are", "them"),
+        };
+        let message = format!("{names} {are} unset or empty; set {them} in the server's environment{file}");
+        VaultError::secret(ErrorKind::NotFound, message)
+    }
+}
+
+fn read_only() -> VaultError {
+    let message = "environment variables cannot be written from here; set them where the server is started";
+    VaultError::secret(ErrorKind::ReadOnly, message)
+}
+
+fn unsupported(what: &str) -> VaultError {
+    VaultError::secret(ErrorKind::Unsupported, format!("environment variables {what}"))
+}
+
+impl Vault for EnvVault {
+    fn info(&self) -> &VaultInfo {
+        &self.info
+    }
+
+    fn read<'a>(
+        &'a self,
+        path: &'a SecretPath,
+        fields: &'a [FieldName],
+        stage: Stage,
+    ) -> BoxFuture<'a, Result<Secret, VaultError>> {
+        Box::pin(async move {
+            if stage == Stage::Previous {
+                return Err(unsupported("have no earlier state"));
+            }
+            // Also where the process has every variable: the vault is up or down as a whole, as the probe sees it.
+            let file = self.file_variables().await?;
+            self.collect(path, fields, &file)
+        })
+    }
+
+    fn write<'a>(
+        &'a self,
+        _path: &'a SecretPath,
+        _fields: &'a SecretFields,
+        _expect: Expect,
+    ) -> BoxFuture<'a, Result<Version, VaultError>> {
+        Box::pin(async { Err(read_only()) })
+    }
+
+    fn delete<'a>(&'a self, _path: &'a SecretPath, _expect: Expect) -> BoxFuture<'a, Result<(), VaultError>> {
+        Box::pin(async { Err(read_only()) })
+    }
+
+    fn list<'a>(
+        &'a self,
+        _prefix: Option<&'a SecretPath>,
+        _after: Option<&'a PageToken>,
+    ) -> BoxFuture<'a, Result<Page, VaultError>> {
+        Box::pin(async {
+            Err(unsupported("cannot be listed: their names do not say which secret they belong to"))
+        })
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Result<(), VaultError>> {
+        Box::pin(async move { self.file_variables().await.map(drop) })
+    }
+}
+
+impl fmt::Debug for EnvVault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EnvVault")
+            .field("location", &self.info.location)
+            .field("prefix", &self.prefix)
+            .finish_non_exhaustive()
+    }
+}
