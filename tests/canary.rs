@@ -164,7 +164,7 @@ fn control() {
     command.args(["--exact", "control_process", "--ignored", "--nocapture"]);
     let mut control = Running::start(&mut with_core_dumps(&command, dir.path())).unwrap();
     let mut look = Look::default();
-    while let Some(line) = control.line().unwrap() {
+    while let Some(line) = control.line() {
         look.at("output", line.as_bytes());
         if !look.found_in.is_empty() {
             break;
@@ -250,7 +250,7 @@ async fn calls(url: &str, look: &mut Look) {
 
 /// The address of the admin routes, from what `serve` prints.
 fn admin_address(server: &mut Running) -> String {
-    while let Some(line) = server.line().unwrap() {
+    while let Some(line) = server.line() {
         let address = line.split_whitespace().find(|word| word.starts_with("http://"));
         if let (true, Some(address)) = (line.contains("admin"), address) {
             return address.trim_end_matches('/').to_owned();

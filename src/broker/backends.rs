@@ -4,7 +4,23 @@ use std::fmt;
 use std::sync::Arc;
 
 use cofferdam_vault::{BackendConfig, ConfigProblem, FieldName, SecretPath, Vault, VaultContext};
+use figment::error::Kind;
+use figment::value::Value;
 use schemars::{Schema, SchemaGenerator};
+use serde::de::DeserializeOwned;
+
+/// Every backend there is, those that were compiled out included, by name.
+pub const ALL: &[Backend] = &[Backend { name: "age", compiled: AGE }, Backend { name: "env", compiled: ENV }];
+
+#[cfg(feature = "age")]
+const AGE: Option<Compiled> = Some(Compiled::of::<cofferdam_vault_age::Config>());
+#[cfg(not(feature = "age"))]
+const AGE: Option<Compiled> = None;
+
+#[cfg(feature = "env")]
+const ENV: Option<Compiled> = Some(Compiled::of::<cofferdam_vault_env::EnvConfig>());
+#[cfg(not(feature = "env"))]
+const ENV: Option<Compiled> = None;
 
 /// A backend's settings, read and checked, that have yet to become a vault.
 ///
@@ -47,11 +63,138 @@ pub struct Backend {
     pub compiled: Option<Compiled>,
 }
 
+/// A backend's settings, or everything that is wrong with them.
+pub type ReadSettings = Result<Box<dyn VaultSettings>, Vec<ConfigProblem>>;
+
 /// What a compiled-in backend can do with a profile's table.
 #[derive(Debug)]
 pub struct Compiled {
-    /// Reads a `[vaults.NAME]` table without the walls' keys.
-    pub read: fn(toml::Table) -> Result<Box<dyn VaultSettings>, Vec<ConfigProblem>>,
+    /// Reads a `[vaults.NAME]` table without the walls' keys, and checks it; all problems at once.
+    pub read: fn(toml::Table) -> ReadSettings,
     /// The JSON schema of the table.
     pub schema: fn(&mut SchemaGenerator) -> Schema,
+}
+
+impl Compiled {
+    /// What the backend with the settings `C` can do.
+    pub const fn of<C: BackendConfig>() -> Self {
+        Self { read: read::<C>, schema: SchemaGenerator::subschema_for::<C> }
+    }
+}
+
+fn read<C: BackendConfig>(table: toml::Table) -> ReadSettings {
+    let config: C = read_table(table)?;
+    let problems = config.problems();
+    if problems.is_empty() { Ok(Box::new(config)) } else { Err(problems) }
+}
+
+/// Deserialises a table, and tells every key that cannot be read, not only the first.
+///
+/// Serde stops at the first error. So the key that it names is taken out and the rest is tried again. No message repeats
+/// a value, but for what a type's own `Deserialize` says.
+pub(crate) fn read_table<T: DeserializeOwned>(table: toml::Table) -> Result<T, Vec<ConfigProblem>> {
+    let mut table = Value::serialize(table).map_err(|_| vec![unreadable("")])?;
+    let mut problems = Vec::new();
+    loop {
+        let error = match table.deserialize::<T>() {
+            Ok(read) if problems.is_empty() => return Ok(read),
+            Ok(_) => return Err(problems),
+            Err(error) => error,
+        };
+        // What is missing now may be what was taken out.
+        let missing = matches!(error.kind, Kind::MissingField(_));
+        if !missing || problems.is_empty() {
+            problems.push(unread(&error));
+        }
+        let removed = match (&mut table, error.path.first()) {
+            (Value::Dict(_, keys), Some(key)) => keys.remove(key).is_some(),
+            _ => false,
+        };
+        if !removed {
+            return Err(problems);
+        }
+    }
+}
+
+fn unread(error: &figment::Error) -> ConfigProblem {
+    let key = error.path.join(".");
+    let names = |names: &[&str]| format!("write one of: {}", names.join(", "));
+    match &error.kind {
+        Kind::Message(message) => ConfigProblem::new(key, message, "correct the value"),
+        Kind::InvalidType(_, expected) => {
+            ConfigProblem::new(key, "a value of another type is needed", format!("write {expected}"))
+        }
+        Kind::InvalidValue(_, expected) | Kind::InvalidLength(_, expected) => {
+            ConfigProblem::new(key, "this value is not allowed", format!("write {expected}"))
+        }
+        Kind::UnknownVariant(_, known) => ConfigProblem::new(key, "there is no such choice", names(known)),
+        Kind::UnknownField(field, known) => {
+            ConfigProblem::new(key_of_field(&error.path, field), "unknown key", names(known))
+        }
+        Kind::MissingField(field) => {
+            ConfigProblem::new(key_of_field(&error.path, field), "this key is missing", "add it")
+        }
+        _ => unreadable(&key),
+    }
+}
+
+/// The dotted key of `field` in the table at `path`; figment counts an unknown field to the path, but no missing one.
+fn key_of_field(path: &[String], field: &str) -> String {
+    let table = path.strip_suffix(&[field.to_owned()]).unwrap_or(path);
+    table.iter().map(String::as_str).chain([field]).collect::<Vec<_>>().join(".")
+}
+
+fn unreadable(key: &str) -> ConfigProblem {
+    ConfigProblem::new(
+        key,
+        "this value cannot be read",
+        "see `cofferdam profile schema` for what the key takes",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code)] // only read by the derived code
+    struct Settings {
+        port: u16,
+        name: String,
+        #[serde(default)]
+        more: Option<bool>,
+    }
+
+    fn problems(text: &str) -> Vec<String> {
+        let problems = read_table::<Settings>(text.parse().unwrap()).unwrap_err();
+        problems
+            .into_iter()
+            .map(|problem| format!("{}: {}; {}", problem.key, problem.message, problem.remedy))
+            .collect()
+    }
+
+    #[test]
+    fn every_key_that_cannot_be_read_is_told_without_its_value() {
+        assert_eq!(
+            problems("port = 'c4nary'\nname = 'n'\nmore = 'c4nary'\nzebra = 'c4nary'"),
+            [
+                "more: a value of another type is needed; write a boolean",
+                "port: a value of another type is needed; write u16",
+                "zebra: unknown key; write one of: port, name, more",
+            ]
+        );
+        assert_eq!(problems("port = 1"), ["name: this key is missing; add it"]);
+        assert!(read_table::<Settings>("port = 1\nname = 'n'".parse().unwrap()).is_ok());
+    }
+
+    #[test]
+    fn each_backend_stands_once_and_says_its_own_name() {
+        let names: Vec<_> = ALL.iter().map(|backend| backend.name).collect();
+        assert!(names.is_sorted_by(|a, b| a < b), "{names:?}");
+        #[cfg(feature = "age")]
+        assert_eq!(ALL[0].name, cofferdam_vault_age::Config::BACKEND);
+        #[cfg(feature = "env")]
+        assert_eq!(ALL[1].name, cofferdam_vault_env::EnvConfig::BACKEND);
+    }
 }

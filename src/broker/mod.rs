@@ -7,18 +7,22 @@ pub mod backends;
 pub mod compartment;
 mod credential;
 mod error;
+mod template;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use cofferdam_vault::{ErrorKind, FieldName, Scope, SecretPath, Vault, VaultError};
+use futures_util::future::join_all;
 use tokio::time::Instant;
 
-pub use compartment::{CompartmentState, Walls};
-pub use credential::{Credential, CredentialSpec, CredentialTemplate};
-pub use error::BrokerError;
-
+use self::compartment::{Compartment, Wanted};
+pub use self::compartment::{CompartmentState, Walls};
+pub use self::credential::{Credential, CredentialSpec, CredentialTemplate};
+pub use self::error::BrokerError;
+pub use self::template::{InvalidTemplate, PathTemplate};
 use crate::access::Caller;
-use cofferdam_vault::Vault;
 
 /// One vault and the settings of the walls around it.
 #[derive(Debug)]
@@ -40,7 +44,7 @@ pub struct ModuleBinding {
     pub vault: String,
     /// The accounts by name, the default first. Never empty.
     pub accounts: Vec<String>,
-    /// `{module}/{account}`, or with `{user}` where every user brings a credential.
+    /// `{module}/{account}`, or with `{user}` where every user brings a credential: text that [`PathTemplate`] takes.
     pub path: String,
     /// What the credential needs, and how it goes onto a request.
     pub credential: CredentialSpec,
@@ -65,24 +69,61 @@ pub struct VaultStatus {
 
 /// The Token Broker.
 #[derive(Debug)]
-pub struct Broker {}
+pub struct Broker {
+    /// In the profile's order.
+    compartments: Vec<Arc<Compartment>>,
+    modules: HashMap<String, Binding>,
+}
+
+/// A module's compartment, and what is read from it for each account.
+#[derive(Debug)]
+struct Binding {
+    compartment: Arc<Compartment>,
+    accounts: HashMap<String, Target>,
+}
+
+/// What is read for an account.
+#[derive(Debug)]
+enum Target {
+    /// The same for every user, made once: a call that hits the cache allocates nothing.
+    Shared(Arc<Wanted>),
+    /// Another one for each user.
+    PerUser { template: PathTemplate, module: Arc<str>, account: Arc<str>, fields: Arc<[FieldName]> },
+    /// Nothing: the template makes no path of these names.
+    Nowhere(InvalidTemplate),
+}
 
 impl Broker {
     /// Puts each vault into a compartment of its own and binds the modules to them.
     ///
     /// Touches no vault. A binding whose vault is not among `vaults` is a programming error of the composition;
-    /// the profile's check has refused it before.
+    /// the profile's check has refused it before. Here it is logged, and its module has no account.
     pub fn new(vaults: Vec<VaultParts>, modules: Vec<ModuleBinding>) -> Self {
-        todo!()
+        let compartments: Vec<_> =
+            vaults.into_iter().map(|parts| Compartment::new(parts.name, parts.walls, parts.vault)).collect();
+        let by_name: HashMap<&str, _> = compartments.iter().map(|c| (c.name(), c)).collect();
+        let mut bindings = HashMap::with_capacity(modules.len());
+        for module in modules {
+            match by_name.get(module.vault.as_str()) {
+                Some(compartment) => {
+                    let binding = Binding::new(Arc::clone(compartment), &module);
+                    bindings.insert(module.module, binding);
+                }
+                None => tracing::error!(module = %module.module, vault = %module.vault, "no such vault"),
+            }
+        }
+        Self { compartments, modules: bindings }
     }
 
     /// Probes every vault at once, each within its own attempt time-out, so that a first status can be shown.
     /// Starts the recovery of those that are down. Never fails.
     pub async fn start(&self) {
-        todo!()
+        join_all(self.compartments.iter().map(|compartment| compartment.start())).await;
     }
 
     /// The credential of `account` of `module` for `caller`.
+    ///
+    /// With the vault out of reach, or slower than `deadline`, this is a cached one that may still be served.
     ///
     /// # Errors
     ///
@@ -94,34 +135,44 @@ impl Broker {
         account: &str,
         deadline: Instant,
     ) -> Result<Arc<Credential>, BrokerError> {
-        todo!()
+        let (compartment, wanted) = self.target(caller, module, account)?;
+        compartment
+            .resolve(&wanted, deadline)
+            .await
+            .map_err(|error| failure(compartment, module, account, error))
     }
 
     /// What to try after the service rejected `rejected`: the secret read anew if it has changed, then its previous
-    /// state where the store has one; `None` when there is nothing else to try.
+    /// state where the store has one; `None` when there is nothing else to try, a vault that cannot answer included.
     ///
-    /// Reads the vault at most once per secret version and `reject_interval`, however many calls ask.
+    /// Reads the vault at most once per secret version and `reject_interval`, however many calls ask. A re-read that
+    /// the vault failed does not count.
     ///
     /// # Errors
     ///
-    /// See [`BrokerError`].
+    /// `Missing` where the secret is gone, denied or malformed by now.
     pub async fn after_rejection(
         &self,
         caller: &Caller,
         rejected: &Credential,
         deadline: Instant,
     ) -> Result<Option<Arc<Credential>>, BrokerError> {
-        todo!()
+        let (module, account) = (&rejected.module, &rejected.account);
+        let (compartment, wanted) = self.target(caller, module, account)?;
+        compartment
+            .after_rejection(&wanted, rejected, deadline)
+            .await
+            .map_err(|error| failure(compartment, module, account, error))
     }
 
     /// How every vault is, in the profile's order.
     pub fn vaults(&self) -> Vec<VaultStatus> {
-        todo!()
+        self.compartments.iter().map(|compartment| vault_status(compartment)).collect()
     }
 
     /// How the vault of `module` is; `None` for a module without a binding.
     pub fn module_vault(&self, module: &str) -> Option<VaultStatus> {
-        todo!()
+        self.modules.get(module).map(|binding| vault_status(&binding.compartment))
     }
 
     /// The vault of a module with its path for an account, for commands that write secrets (`secret set`).
@@ -132,12 +183,102 @@ impl Broker {
         caller: &Caller,
         module: &str,
         account: &str,
-    ) -> Option<(Arc<dyn Vault>, cofferdam_vault::SecretPath)> {
-        todo!()
+    ) -> Option<(Arc<dyn Vault>, SecretPath)> {
+        let (compartment, wanted) = self.target(caller, module, account).ok()?;
+        Some((Arc::clone(compartment.vault()), wanted.path.clone()))
     }
 
-    /// Ends the recoveries and closes every vault, bounded by each one's deadline.
+    /// Ends the recoveries, lets running reads finish and closes every vault, bounded by each one's deadline.
     pub async fn close(&self) {
-        todo!()
+        join_all(self.compartments.iter().map(|compartment| compartment.close())).await;
+    }
+
+    fn target(
+        &self,
+        caller: &Caller,
+        module: &str,
+        account: &str,
+    ) -> Result<(&Arc<Compartment>, Arc<Wanted>), BrokerError> {
+        let unknown =
+            || BrokerError::UnknownAccount { module: module.to_owned(), account: account.to_owned() };
+        let binding = self.modules.get(module).ok_or_else(unknown)?;
+        let target = binding.accounts.get(account).ok_or_else(unknown)?;
+        let wanted = target.wanted(caller).map_err(|invalid| {
+            let error = VaultError::secret(ErrorKind::Misconfigured, invalid.to_string());
+            failure(&binding.compartment, module, account, error)
+        })?;
+        Ok((&binding.compartment, wanted))
+    }
+}
+
+impl Binding {
+    fn new(compartment: Arc<Compartment>, binding: &ModuleBinding) -> Self {
+        let template: Result<PathTemplate, _> = binding.path.parse();
+        let module: Arc<str> = binding.module.as_str().into();
+        let fields: Arc<[FieldName]> = binding.credential.fields().into();
+        let target = |account: &String| {
+            let account: Arc<str> = account.as_str().into();
+            let (module, fields) = (Arc::clone(&module), Arc::clone(&fields));
+            match template.clone() {
+                Ok(template) if template.names_user() => {
+                    Target::PerUser { template, module, account, fields }
+                }
+                Ok(template) => template.fill("", &module, &account).map_or_else(Target::Nowhere, |path| {
+                    Target::Shared(Arc::new(Wanted { path, module, account, fields }))
+                }),
+                Err(invalid) => Target::Nowhere(invalid),
+            }
+        };
+        let accounts = binding.accounts.iter().map(|account| (account.clone(), target(account))).collect();
+        Self { compartment, accounts }
+    }
+}
+
+impl Target {
+    fn wanted(&self, caller: &Caller) -> Result<Arc<Wanted>, InvalidTemplate> {
+        match self {
+            Self::Shared(wanted) => Ok(Arc::clone(wanted)),
+            Self::PerUser { template, module, account, fields } => Ok(Arc::new(Wanted {
+                path: template.fill(caller.path_segment(), module, account)?,
+                module: Arc::clone(module),
+                account: Arc::clone(account),
+                fields: Arc::clone(fields),
+            })),
+            Self::Nowhere(invalid) => Err(invalid.clone()),
+        }
+    }
+}
+
+fn vault_status(compartment: &Compartment) -> VaultStatus {
+    let info = compartment.vault().info();
+    let status = compartment.status();
+    VaultStatus {
+        name: compartment.name().to_owned(),
+        backend: info.backend,
+        location: info.location.clone(),
+        state: status.state,
+        reason: status.reason,
+        since: status.since,
+    }
+}
+
+/// The vault's error as the broker's: the vault is at fault, or this one secret.
+fn failure(compartment: &Compartment, module: &str, account: &str, source: VaultError) -> BrokerError {
+    let vault = compartment.name().to_owned();
+    if source.scope() == Scope::Secret {
+        return BrokerError::Missing {
+            vault,
+            module: module.to_owned(),
+            account: account.to_owned(),
+            source,
+        };
+    }
+    let status = compartment.status();
+    let given_up = status.state != CompartmentState::Ready;
+    BrokerError::Unavailable {
+        vault,
+        since: given_up.then_some(status.since),
+        retry_after: source.retry_after().or(given_up.then(|| compartment.probe_interval())),
+        source,
     }
 }

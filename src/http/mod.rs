@@ -1,1 +1,176 @@
 //! Routes, middleware and health over axum.
+//!
+//! Two listeners: one for callers (`/mcp`, `/healthz`, `/readyz` in counts), one for the operator (`/readyz` in full,
+//! `/metrics`). Every route of both stands behind the same check of `Host` and `Origin` ([`guard`]).
+
+mod bind;
+mod caller;
+mod connections;
+mod endpoint;
+mod guard;
+mod health;
+mod metrics;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{get, post};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+
+pub use bind::{BindError, BindRefused, check_bind};
+
+use crate::calls::Calls;
+use crate::mcp::Handler;
+use crate::profile::ServerSettings;
+use guard::Guard;
+use health::Health;
+
+/// How many connections there may be besides one for each call: for health routes, and for clients that keep idle ones.
+const SPARE_CONNECTIONS: usize = 1024;
+
+/// How many connections the operator's listener takes.
+const ADMIN_CONNECTIONS: usize = 64;
+
+/// How long answers that are ready at the very end of a shutdown have to leave.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// The HTTP server, bound and not yet serving.
+#[derive(Debug)]
+pub struct Server {
+    public: Bound,
+    admin: Bound,
+    draining: CancellationToken,
+    stop: CancellationToken,
+    shutdown_timeout: Duration,
+    max_connections: usize,
+}
+
+#[derive(Debug)]
+struct Bound {
+    listener: TcpListener,
+    address: SocketAddr,
+    routes: Router,
+}
+
+impl Server {
+    /// Takes both addresses of `settings`; port 0 takes a free one.
+    ///
+    /// Whether an address may be taken at all is [`check_bind`]'s question.
+    ///
+    /// # Errors
+    ///
+    /// Where an address cannot be had.
+    pub async fn bind(settings: &ServerSettings, calls: Arc<Calls>) -> Result<Self, BindError> {
+        let (draining, stop) = (CancellationToken::new(), CancellationToken::new());
+        let health = Health { calls: calls.clone(), draining: draining.clone() };
+        let handler = Handler::for_http(calls, settings.call_timeout, stop.clone());
+        let guard = Guard::new(&settings.allowed_hosts, &settings.allowed_origins);
+        let public = Router::new()
+            .route("/mcp", post(endpoint::post).with_state(endpoint::service(handler)))
+            .layer(from_fn(caller::identify))
+            .route("/healthz", get(health::alive))
+            .route("/readyz", get(health::counts).with_state(health.clone()));
+        let admin = Router::new()
+            .route("/healthz", get(health::alive))
+            .route("/readyz", get(health::details).with_state(health.clone()))
+            .route("/metrics", get(metrics::write).with_state(health));
+        Ok(Self {
+            public: Bound::new(settings.listen, "--listen", guarded(public, &guard)).await?,
+            admin: Bound::new(settings.admin_listen, "--admin-listen", guarded(admin, &guard)).await?,
+            draining,
+            stop,
+            shutdown_timeout: settings.shutdown_timeout,
+            max_connections: settings.max_calls.saturating_add(SPARE_CONNECTIONS),
+        })
+    }
+
+    /// Where callers are served.
+    pub fn address(&self) -> SocketAddr {
+        self.public.address
+    }
+
+    /// Where the operator is served.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin.address
+    }
+
+    /// Serves until `shutdown` is cancelled. Then no connection is taken any more, `/readyz` says `draining`, and what
+    /// is in flight has the profile's `shutdown_timeout` to finish; after that it is answered `cancelled`.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let ended = CancellationToken::new();
+        let public = connections::serve(
+            self.public.listener,
+            self.public.routes,
+            self.max_connections,
+            self.draining.clone(),
+        );
+        let admin =
+            connections::serve(self.admin.listener, self.admin.routes, ADMIN_CONNECTIONS, ended.clone());
+        let public = async {
+            tokio::pin!(public);
+            tokio::select! {
+                () = &mut public => {}
+                () = shutdown.cancelled() => {
+                    self.draining.cancel();
+                    if tokio::time::timeout(self.shutdown_timeout, &mut public).await.is_err() {
+                        self.stop.cancel();
+                        let _ = tokio::time::timeout(LAST_WORDS, public).await;
+                    }
+                }
+            }
+            ended.cancel();
+        };
+        // The operator's listener answers until the drain is over.
+        let admin = async {
+            tokio::pin!(admin);
+            tokio::select! {
+                () = &mut admin => {}
+                () = ended.cancelled() => {
+                    let _ = tokio::time::timeout(LAST_WORDS, admin).await;
+                }
+            }
+        };
+        tokio::join!(public, admin);
+    }
+}
+
+impl Bound {
+    async fn new(wanted: SocketAddr, flag: &'static str, routes: Router) -> Result<Self, BindError> {
+        let refused = |source| BindError { wanted, flag, source };
+        let listener = TcpListener::bind(wanted).await.map_err(refused)?;
+        let address = listener.local_addr().map_err(refused)?;
+        Ok(Self { listener, address, routes })
+    }
+}
+
+/// What stands before every route, from outside in: a panic answers 500, and nobody gets past a wrong `Host`.
+fn guarded(routes: Router, guard: &Guard) -> Router {
+    routes.layer(from_fn_with_state(guard.clone(), guard::check)).layer(CatchPanicLayer::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use http::{Request, StatusCode};
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_in_a_route_answers_500_without_its_words() {
+        async fn fault() -> &'static str {
+            panic!("canary")
+        }
+        let routes = guarded(Router::new().route("/", get(fault)), &Guard::new(&[], &[]));
+        let request = Request::get("/").header("host", "localhost").body(Body::empty()).unwrap();
+        let answer = routes.oneshot(request).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let text = axum::body::to_bytes(answer.into_body(), 1024).await.unwrap();
+        assert!(!String::from_utf8_lossy(&text).contains("canary"), "{text:?}");
+    }
+}

@@ -1,5 +1,6 @@
 //! A module and its tools, checked and ready to be called.
 
+use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,8 @@ pub struct Module {
     pub title: String,
     /// One line on what it is for.
     pub description: String,
+    /// The address that the manifest's facts come from, where it says so.
+    pub source: Option<String>,
     /// The accounts, the default first. Never empty.
     pub accounts: Vec<Account>,
     /// How its credential goes onto a request.
@@ -27,6 +30,20 @@ pub struct Module {
     pub http: Arc<HttpSettings>,
     /// Its tools in the manifest's order.
     pub tools: Vec<Arc<Tool>>,
+    /// Where in `tools` a name stands; shared by the modules of one manifest.
+    pub(crate) tool_index: Arc<HashMap<String, usize>>,
+}
+
+impl Module {
+    /// The tool `name`.
+    pub fn tool(&self, name: &str) -> Option<&Arc<Tool>> {
+        self.tools.get(*self.tool_index.get(name)?)
+    }
+
+    /// The account `name`.
+    pub fn account(&self, name: &str) -> Option<&Account> {
+        self.accounts.iter().find(|account| account.name == name)
+    }
 }
 
 /// One account of a module.
@@ -55,8 +72,8 @@ pub struct Tool {
     pub request: RequestTemplate,
     /// What is kept of an answer.
     pub select: Option<jmespath::Expression<'static>>,
-    /// Compiled on first use.
-    pub(crate) validator: OnceLock<jsonschema::Validator>,
+    /// Compiled on first use; an error where the schema cannot be, which the manifest's check should have found.
+    pub(crate) validator: OnceLock<Result<jsonschema::Validator, String>>,
 }
 
 /// What a tool does to the world.

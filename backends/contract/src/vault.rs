@@ -107,6 +107,13 @@ pub trait Vault: fmt::Debug + Send + Sync {
         stage: Stage,
     ) -> BoxFuture<'a, Result<Secret, VaultError>>;
 
+    /// Whether a read of `path` creates a lease. Such a read is not repeated after a lost answer: the first one may have
+    /// left a lease behind. By default every read of a `dynamic` store does; one that has other secrets beside says which.
+    fn creates_lease(&self, path: &SecretPath) -> bool {
+        let _ = path;
+        self.info().capabilities.dynamic
+    }
+
     /// Reads the current state of several secrets; answers in the order of `wanted`, one for each.
     ///
     /// One secret's failure does not fail the others. Where the store cannot batch, this reads one by one.

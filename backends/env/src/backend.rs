@@ -115,8 +115,10 @@ impl EnvVault {
     }
 }
 
-fn read_only() -> VaultError {
-    let message = "environment variables cannot be written from here; set them where the server is started";
+/// The refusal of a change to these variables.
+fn read_only(what: &str) -> VaultError {
+    let message =
+        format!("environment variables cannot be written from here; {what} where the server is started");
     VaultError::secret(ErrorKind::ReadOnly, message)
 }
 
@@ -147,15 +149,17 @@ impl Vault for EnvVault {
 
     fn write<'a>(
         &'a self,
-        _path: &'a SecretPath,
-        _fields: &'a SecretFields,
+        path: &'a SecretPath,
+        fields: &'a SecretFields,
         _expect: Expect,
     ) -> BoxFuture<'a, Result<Version, VaultError>> {
-        Box::pin(async { Err(read_only()) })
+        let names = fields.keys().map(|field| names::variable(self.prefix.as_deref(), path, field));
+        let what = format!("set {}", names.collect::<Vec<_>>().join(", "));
+        Box::pin(async move { Err(read_only(&what)) })
     }
 
     fn delete<'a>(&'a self, _path: &'a SecretPath, _expect: Expect) -> BoxFuture<'a, Result<(), VaultError>> {
-        Box::pin(async { Err(read_only()) })
+        Box::pin(async { Err(read_only("unset them")) })
     }
 
     fn list<'a>(

@@ -1,17 +1,233 @@
 //! One vault with the walls around it.
+//!
+//! A compartment keeps a failing vault from taking anything else along: no caller waits longer than it wanted to,
+//! no failing vault is hit harder than a healthy one, and nothing in here (clients, permits, tasks, threads, cache)
+//! is shared with another vault.
+//!
+//! # The order of the walls
+//!
+//! From outside in, and this is the one place where the order is written; [`Compartment::resolve`] and
+//! [`Compartment::read`] are its code:
+//!
+//! ```text
+//! caller's deadline → cache → fill: fill deadline → retry → breaker → limit → attempt timeout → vault
+//! deadline.rs         cache.rs fill.rs              retry.rs breaker.rs limit.rs attempt.rs
+//! ```
+//!
+//! Why this order and no other:
+//!
+//! - **Deadline outside the fill.** A caller gives up for itself alone. Inside the fill, the first caller's
+//!   deadline would end the read for the thousand who wait with it.
+//! - **Cache outside everything that can wait.** A hit costs no permit, and an open breaker takes no cached secret away.
+//! - **Fill around retry.** One deadline bounds all attempts, pauses and our own queue together. The fill sets it
+//!   and hands it inwards instead of cutting from outside: so each wall can say *whose* time ran out.
+//! - **Retry outside the breaker.** Every attempt asks the breaker and counts by itself. The other way round, three
+//!   failed attempts count as one, and a breaker that opened meanwhile does not stop the second.
+//! - **Breaker outside the limit, and asked again inside it.** An open breaker must answer without queueing. A queue
+//!   that formed before it opened must not run into the vault one permit at a time.
+//! - **Limit outside the attempt's clock.** With the clock started first, our own queue would look like a slow vault,
+//!   and load alone would open the breaker.
+//! - **Retry outside the limit.** With the permit held while a retry sleeps, a few failing reads block the healthy ones.
+//!
+//! # What a state means
+//!
+//! A state says what the breaker says. Single failures below its threshold leave a compartment `ready`: they are
+//! retried, and their callers are told. With the breaker open it is `degraded` while the cache has something that may
+//! still be served, else `down`. See [`state`].
+//!
+//! # Who owns what
+//!
+//! Fills, re-reads after a rejection and the recovery are tasks of the compartment, not of a caller: a caller that goes
+//! away takes nobody with it. All of them end by themselves within a fill's deadline, or when the compartment closes.
 
+mod attempt;
+mod breaker;
+mod cache;
+mod deadline;
+mod fill;
+mod limit;
+mod pending;
+mod probe;
+mod reject;
+mod retry;
+mod state;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 mod walls;
+mod wanted;
 
-pub use walls::{BreakerSettings, Walls};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
 
-/// How a vault is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CompartmentState {
-    /// It answers.
-    Ready,
-    /// It is out of reach, and its cache still serves.
-    Degraded,
-    /// It is out of reach, and nothing can be served.
-    Down,
+use cofferdam_vault::{ErrorKind, Secret, Stage, Vault, VaultError};
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::attempt::Attempt;
+use self::breaker::Breaker;
+use self::cache::Cache;
+use self::deadline::WaitingRoom;
+use self::fill::Fills;
+use self::limit::Limit;
+use self::probe::Probes;
+use self::reject::Rejections;
+use self::retry::{Failure, Jitter, Retry};
+pub use self::state::CompartmentState;
+pub(super) use self::state::Status;
+pub use self::walls::{BreakerSettings, Walls};
+pub(super) use self::wanted::Wanted;
+
+use super::Credential;
+
+/// One vault with the walls around it.
+pub(super) struct Compartment {
+    name: String,
+    vault: Arc<dyn Vault>,
+    walls: Walls,
+    room: WaitingRoom,
+    cache: Cache,
+    fills: Fills,
+    retry: Retry,
+    breaker: Breaker,
+    limit: Limit,
+    attempt: Attempt,
+    probes: Probes,
+    rejections: Rejections,
+    /// Every task of this compartment.
+    tasks: TaskTracker,
+    /// Ends the recovery, and keeps new fills from starting.
+    closing: CancellationToken,
+}
+
+impl Compartment {
+    /// Puts `vault` behind `walls`. Touches nothing.
+    pub(super) fn new(name: String, walls: Walls, vault: Arc<dyn Vault>) -> Arc<Self> {
+        Self::with_jitter(name, walls, vault, fastrand::f64)
+    }
+
+    fn with_jitter(name: String, walls: Walls, vault: Arc<dyn Vault>, jitter: Jitter) -> Arc<Self> {
+        Arc::new(Self {
+            name,
+            room: WaitingRoom::new(walls.max_waiting),
+            cache: Cache::new(&walls),
+            fills: Fills::default(),
+            retry: Retry::new(walls.retries, jitter),
+            breaker: Breaker::new(&walls),
+            limit: Limit::new(walls.max_in_flight),
+            attempt: Attempt::new(walls.attempt_timeout.min(walls.deadline)),
+            probes: Probes::new(walls.attempt_timeout, walls.probe_interval, jitter),
+            rejections: Rejections::new(&walls),
+            tasks: TaskTracker::new(),
+            closing: CancellationToken::new(),
+            vault,
+            walls,
+        })
+    }
+
+    /// The outer walls: the caller's deadline, the cache, the fill.
+    ///
+    /// With the vault at fault, or too slow for this caller, a cached secret that may still be served is the answer.
+    pub(super) async fn resolve(
+        self: &Arc<Self>,
+        wanted: &Arc<Wanted>,
+        deadline: Instant,
+    ) -> Result<Arc<Credential>, VaultError> {
+        if let Some(answer) = self.cache.fresh(wanted, Instant::now()) {
+            return answer.map(|confirmed| confirmed.credential);
+        }
+        match self.filled(wanted, deadline).await {
+            Ok(credential) => Ok(credential),
+            Err(error) if error.allows_stale() => {
+                self.cache.stale(wanted, Instant::now()).ok_or(error).inspect(|_| {
+                    tracing::debug!(vault = %self.name, path = %wanted.path, "served from the cache: the vault cannot answer");
+                })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn filled(
+        self: &Arc<Self>,
+        wanted: &Arc<Wanted>,
+        deadline: Instant,
+    ) -> Result<Arc<Credential>, VaultError> {
+        let _seat = self.room.enter()?;
+        let answer = deadline::wait(self.fill(wanted)?, deadline).await?;
+        answer.map(|confirmed| confirmed.credential)
+    }
+
+    /// The inner walls: fill deadline, retry, and around each attempt the breaker and the limit.
+    async fn read(self: &Arc<Self>, wanted: &Wanted, stage: Stage) -> Result<Secret, VaultError> {
+        let deadline = later(Instant::now(), self.walls.deadline);
+        let leases = self.vault.creates_lease(&wanted.path);
+        self.retry
+            .run(deadline, leases, || async move {
+                // The breaker is asked before queueing, while queueing, and once more with the permit in hand.
+                let permit = self.limit.enter(deadline, self.breaker.opened()).await?;
+                let pass = self.breaker.admit()?;
+                let answer = self.attempt.run(&*self.vault, wanted, stage, permit, deadline).await?;
+                if self.breaker.record(pass, answer.as_ref().err()) {
+                    self.given_up();
+                }
+                answer.map_err(Failure::Vault)
+            })
+            .await
+    }
+
+    /// How this compartment is.
+    pub(super) fn status(&self) -> Status {
+        Status::of(self.breaker.snapshot(), self.cache.servable_until(), Instant::now())
+    }
+
+    /// The vault itself, for commands that want the store's own answer.
+    pub(super) fn vault(&self) -> &Arc<dyn Vault> {
+        &self.vault
+    }
+
+    /// The vault's name in the profile.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How long a caller does well to wait before it asks again, while the vault is given up.
+    pub(super) fn probe_interval(&self) -> Duration {
+        self.walls.probe_interval
+    }
+
+    /// Ends the recovery, lets running fills finish for half of the deadline, and closes the vault within the rest.
+    pub(super) async fn close(&self) {
+        let end = later(Instant::now(), self.walls.deadline);
+        self.closing.cancel();
+        self.tasks.close();
+        if timeout(self.walls.deadline / 2, self.tasks.wait()).await.is_err() {
+            tracing::warn!(vault = %self.name, "closing with reads still running");
+        }
+        if timeout_at(end, attempt::guarded(async { self.vault.close().await })).await.is_err() {
+            tracing::warn!(vault = %self.name, "the vault did not close in time");
+        }
+    }
+}
+
+impl fmt::Debug for Compartment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Compartment")
+            .field("name", &self.name)
+            .field("vault", &self.vault)
+            .finish_non_exhaustive()
+    }
+}
+
+/// `at` and `span` later; a span too long for the clock ends in thirty years.
+fn later(at: Instant, span: Duration) -> Instant {
+    const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+    at.checked_add(span).unwrap_or_else(|| at + FAR)
+}
+
+/// What a wall of ours says where it lets nothing through: the vault was not asked.
+fn refusal(message: impl Into<String>) -> VaultError {
+    VaultError::vault(ErrorKind::Unavailable, message)
 }

@@ -13,11 +13,12 @@ pub struct Walls {
     #[serde(deserialize_with = "duration")]
     #[schemars(with = "String")]
     pub attempt_timeout: Duration,
-    /// How long one fill may take, all its attempts and pauses together. Default `"5s"`; zero is refused.
+    /// How long one read for all who wait may take: its attempts, its pauses and our own queue together.
+    /// Default `"5s"`; zero is refused. Shorter than `attempt_timeout`, it is an attempt's time-out too.
     #[serde(deserialize_with = "duration")]
     #[schemars(with = "String")]
     pub deadline: Duration,
-    /// How many more attempts a failed one is worth. Default 2; zero means one attempt only.
+    /// How many more attempts a failed one is worth. Default 2; zero means one attempt only, a new login included.
     pub retries: u32,
     /// How many requests may be at the vault at once. Default 16; zero is refused.
     pub max_in_flight: usize,
@@ -25,15 +26,17 @@ pub struct Walls {
     pub max_waiting: usize,
     /// When the vault counts as given up.
     pub breaker: BreakerSettings,
-    /// How often a vault that is down is looked at. Default `"5s"`; zero is refused.
+    /// How often a vault that is down is looked at, at most; up to a tenth longer, at random. Default `"5s"`; zero is refused.
     #[serde(deserialize_with = "duration")]
     #[schemars(with = "String")]
     pub probe_interval: Duration,
-    /// How long a secret is served from memory before it is read anew. Default `"5m"`; zero reads the vault on every call.
+    /// How long a secret is served from memory before it is read anew. Default `"5m"`; zero reads the vault on every call
+    /// (calls at the same moment share one read), and leaves `stale_for` as it is.
     #[serde(deserialize_with = "duration")]
     #[schemars(with = "String")]
     pub cache_ttl: Duration,
-    /// How many secrets are kept in memory. Default 10000; zero keeps none.
+    /// How many secrets are kept in memory; the one not used for longest goes first. Default 10000; zero keeps none,
+    /// so that nothing is served while the vault is out of reach.
     pub cache_entries: u64,
     /// How long an absent secret is remembered as absent. Default `"5s"`; zero asks the vault each time.
     #[serde(deserialize_with = "duration")]
@@ -44,7 +47,8 @@ pub struct Walls {
     #[serde(deserialize_with = "duration")]
     #[schemars(with = "String")]
     pub stale_for: Duration,
-    /// How often a credential that the service rejects is read anew, per secret version. Default `"30s"`; zero re-reads at each rejection.
+    /// How often a credential that the service rejects is read anew, per secret version. Default `"30s"`; zero re-reads at each
+    /// rejection (those at the same moment share one re-read).
     #[serde(deserialize_with = "duration")]
     #[schemars(with = "String")]
     pub reject_interval: Duration,
@@ -66,6 +70,12 @@ impl Walls {
         "stale_for",
         "reject_interval",
     ];
+
+    /// How many threads the vault's [`Threads`](cofferdam_vault::Threads) must have: one for each permit, and those of
+    /// the probes. With fewer, hung calls would take the thread that a probe needs, and the vault never came back.
+    pub fn threads(&self) -> usize {
+        self.max_in_flight.saturating_add(super::probe::THREADS)
+    }
 }
 
 impl Default for Walls {
@@ -93,7 +103,8 @@ impl Default for Walls {
 pub struct BreakerSettings {
     /// How many failures open it. Default 5; zero is refused.
     pub failures: u32,
-    /// Within which time. Default `"10s"`; zero is refused.
+    /// Within which time. Default `"10s"`; zero is refused. Shorter than `failures` times `deadline`, it is that long:
+    /// a vault that hangs fails no faster.
     #[serde(deserialize_with = "duration")]
     #[schemars(with = "String")]
     pub window: Duration,

@@ -1,27 +1,70 @@
 //! The `http` connector: a tool call becomes one HTTP request, and its answer something a model can act on.
+//!
+//! In reading order: a manifest's tables become [`HttpSettings`] and [`RequestTemplate`]s (`settings`, `request`,
+//! `path`, `template`); a template and a call's arguments become a request (`build`), which gets its credential just
+//! before it leaves (`credential`); it goes only where it may (`address`, `client`); what comes back is read within
+//! bounds and scrubbed (`answer`, `page`), or says why it failed (`refusal`, `rate`, `failure`).
 
-use std::time::Duration;
+mod address;
+mod answer;
+mod build;
+mod check;
+mod client;
+mod credential;
+mod encode;
+mod failure;
+mod finding;
+mod headers;
+mod page;
+mod path;
+mod rate;
+mod refusal;
+mod request;
+mod settings;
+mod template;
+mod units;
 
-use serde_json::Value;
-use tokio::time::Instant;
+use std::fmt;
+use std::time::SystemTime;
+
+use serde_json::{Map, Value};
+use tokio::time::{Instant, timeout, timeout_at};
+
+pub use address::check_base_url;
+pub use answer::Answer;
+pub use failure::{CallFailure, Outcome};
+pub use finding::Finding;
+pub use page::PageTable;
+pub use request::{BodyFormat, DeclaredArgument, RequestTable, RequestTemplate};
+pub use settings::{Arrays, ErrorsTable, HttpSettings, HttpTable, LimitsTable, RateLimitTable};
 
 use crate::broker::Credential;
+use crate::connectors::Scrubber;
 use crate::registry::{Account, Module, Tool};
+use address::GuardedResolver;
+use client::{Clients, Exchange};
+use credential::Filled;
+use page::Page;
+use refusal::{ERROR_BYTES, ERROR_TIME, Refusal};
 
-/// The `[http]` table of a manifest, checked.
-#[derive(Debug)]
-pub struct HttpSettings {}
+/// The connector: pooled clients for every module that speaks HTTP.
+pub struct HttpConnector {
+    clients: Clients,
+}
 
-/// A tool's `request`, checked against the arguments it declares.
-#[derive(Debug)]
-pub struct RequestTemplate {}
+impl fmt::Debug for HttpConnector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpConnector").finish_non_exhaustive()
+    }
+}
 
-/// The connector: one pooled client for every module that speaks HTTP.
-#[derive(Debug)]
-pub struct HttpConnector {}
+impl Default for HttpConnector {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 /// One call of one tool.
-#[derive(Debug)]
 pub struct ToolCall<'a> {
     /// The module.
     pub module: &'a Module,
@@ -30,100 +73,123 @@ pub struct ToolCall<'a> {
     /// The account whose credential and address are used.
     pub account: &'a Account,
     /// The arguments; they have passed the tool's schema.
-    pub arguments: &'a serde_json::Map<String, Value>,
+    pub arguments: &'a Map<String, Value>,
     /// Until when the whole answer must be there.
     pub deadline: Instant,
 }
 
-/// What a service answered, scrubbed, before `select`.
-#[derive(Debug)]
-pub struct Answer {
-    /// The body: JSON where it was JSON, else a text.
-    pub body: Value,
-    /// The arguments that fetch the next page, where there is one.
-    pub next: Option<serde_json::Map<String, Value>>,
-}
-
-/// Whether a write may have happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// Nothing reached the service.
-    NotSent,
-    /// The service refused: nothing happened.
-    Rejected,
-    /// It may have happened.
-    Unknown,
-}
-
-/// Why there is no answer. Messages are scrubbed and fit for a model.
-#[derive(Debug, thiserror::Error)]
-pub enum CallFailure {
-    /// The service does not take the credential (401).
-    #[error("{message}")]
-    CredentialRejected {
-        /// What the service said.
-        message: String,
-    },
-    /// An argument cannot be put where it belongs.
-    #[error("{message}")]
-    InvalidArguments {
-        /// Which one, and why.
-        message: String,
-    },
-    /// The service answered with an error.
-    #[error("{message}")]
-    Upstream {
-        /// The status.
-        status: u16,
-        /// What the service said.
-        message: String,
-        /// Whether a write may have happened.
-        outcome: Outcome,
-    },
-    /// The service limits our rate.
-    #[error("{message}")]
-    RateLimited {
-        /// What the service said.
-        message: String,
-        /// When to come back.
-        retry_after: Option<Duration>,
-    },
-    /// No connection, or it broke.
-    #[error("{message}")]
-    Unreachable {
-        /// What happened, without the address's query.
-        message: String,
-        /// Whether a write may have happened.
-        outcome: Outcome,
-    },
-    /// No answer within the deadline.
-    #[error("{message}")]
-    Timeout {
-        /// What was waited for.
-        message: String,
-        /// Whether a write may have happened.
-        outcome: Outcome,
-    },
-    /// The answer is larger than the limit.
-    #[error("{message}")]
-    TooLarge {
-        /// The limit, and how to ask for less.
-        message: String,
-        /// Whether a write may have happened.
-        outcome: Outcome,
-    },
+impl fmt::Debug for ToolCall<'_> {
+    /// Without the arguments: they are nobody's but the caller's.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ToolCall")
+            .field("module", &self.module.name)
+            .field("tool", &self.tool.name)
+            .field("account", &self.account.name)
+            .finish_non_exhaustive()
+    }
 }
 
 impl HttpConnector {
+    /// A connector without connections; touches nothing.
+    pub fn new() -> Self {
+        Self { clients: Clients::new(GuardedResolver::system) }
+    }
+
+    #[cfg(test)]
+    fn with_resolver(resolver: fn() -> GuardedResolver) -> Self {
+        Self { clients: Clients::new(resolver) }
+    }
+
     /// Sends one request with `credential` on it and answers what the service said.
     ///
-    /// Dropping the future ends the request.
+    /// Nothing is sent twice, but for a read that the service redirects within its own origin. Dropping the future
+    /// ends the request.
     ///
     /// # Errors
     ///
     /// See [`CallFailure`].
     pub async fn call(&self, call: &ToolCall<'_>, credential: &Credential) -> Result<Answer, CallFailure> {
-        todo!()
+        let started = Instant::now();
+        let answer = self.carry_out(call, credential).await;
+        tracing::debug!(
+            module = call.module.name,
+            tool = call.tool.name,
+            good = answer.is_ok(),
+            ms = started.elapsed().as_millis(),
+            "called"
+        );
+        answer
+    }
+
+    async fn carry_out(&self, call: &ToolCall<'_>, credential: &Credential) -> Result<Answer, CallFailure> {
+        let settings = &call.module.http;
+        let filled = Filled::new(&call.module.credential, credential)?;
+        let scrubber = filled.scrubber(credential);
+        let now = Instant::now();
+        let deadline = call.deadline.min(now + settings.limits.timeout);
+        if deadline <= now {
+            return Err(CallFailure::late(&call.module.title, Outcome::NotSent));
+        }
+        let Ok(Ok(_permit)) = timeout_at(deadline, settings.permits.acquire()).await else {
+            return Err(CallFailure::late(&call.module.title, Outcome::NotSent));
+        };
+        let exchange = async {
+            let built = call.tool.request.build(&call.account.base_url, settings, call.arguments)?;
+            let exchange = Exchange {
+                clients: &self.clients,
+                title: &call.module.title,
+                effects: call.tool.effects,
+                insecure_http: call.account.insecure_http,
+                credential: &filled,
+            };
+            let (response, url) = exchange.send(&built).await?;
+            receive(call, response, &url, &scrubber).await
+        };
+        let late = CallFailure::late(&call.module.title, Outcome::after_sending(call.tool.effects));
+        timeout_at(deadline, exchange)
+            .await
+            .unwrap_or(Err(late))
+            .map_err(|failure| failure.scrubbed(&scrubber))
     }
 }
+
+/// Reads an answer, or what its error says.
+async fn receive(
+    call: &ToolCall<'_>,
+    response: reqwest::Response,
+    url: &url::Url,
+    scrubber: &Scrubber,
+) -> Result<Answer, CallFailure> {
+    let (settings, title, effects) = (&call.module.http, &call.module.title, call.tool.effects);
+    let (status, headers) = (response.status(), response.headers().clone());
+    if !status.is_success() {
+        // An error is an error, whether or not all of its words arrive.
+        let body = timeout(ERROR_TIME, answer::read(response, ERROR_BYTES)).await;
+        let body = body.ok().and_then(Result::ok).flatten();
+        let refusal = Refusal { title, status, headers: &headers, body: body.as_deref(), effects };
+        return Err(refusal.failure(settings, scrubber, SystemTime::now()));
+    }
+    let limit = settings.limits.answer_bytes;
+    let body = answer::read(response, limit)
+        .await
+        .map_err(|error| CallFailure::broken(title, &error, effects))?
+        .ok_or_else(|| CallFailure::too_large(title, limit, effects))?;
+    let body = answer::value(status, &headers, &body, scrubber);
+    let links = client::links(&headers);
+    let page = Page {
+        url,
+        links: &scrubber.text(&links),
+        body: &body,
+        arguments: call.arguments,
+        schema: &call.tool.input_schema,
+        query: &call.tool.request.query,
+    };
+    let next = settings.page.as_ref().and_then(|style| style.next(&page)).map(|mut next| {
+        scrubber.object(&mut next);
+        next
+    });
+    Ok(Answer { body, next })
+}
+
+#[cfg(test)]
+mod tests;

@@ -282,6 +282,10 @@ impl Vault for FaultyVault {
         Box::pin(async move { self.faults.run(Call::Read, self.inner.read(path, fields, stage)).await? })
     }
 
+    fn creates_lease(&self, path: &SecretPath) -> bool {
+        self.inner.creates_lease(path)
+    }
+
     fn read_many<'a>(&'a self, wanted: &'a [ReadRequest]) -> BoxFuture<'a, Vec<Result<Secret, VaultError>>> {
         Box::pin(async move {
             let answers = self.faults.run(Call::Read, self.inner.read_many(wanted)).await;

@@ -241,6 +241,10 @@ impl Vault for MemoryVault {
         })
     }
 
+    fn creates_lease(&self, path: &SecretPath) -> bool {
+        self.lock().dynamic.contains_key(path)
+    }
+
     fn read_many<'a>(&'a self, wanted: &'a [ReadRequest]) -> BoxFuture<'a, Vec<Result<Secret, VaultError>>> {
         Box::pin(async move {
             let mut store = self.lock();

@@ -1,0 +1,144 @@
+//! The vault: each call is one piece of work on the compartment's threads.
+
+use std::fmt;
+use std::sync::Arc;
+
+use cofferdam_vault::{
+    BoxFuture, Capabilities, ErrorKind, Expect, FieldName, Page, PageToken, Secret, SecretFields, SecretPath,
+    Stage, Threads, Vault, VaultContext, VaultError, VaultInfo, Version,
+};
+
+use crate::config::Settings;
+use crate::document::Document;
+use crate::store::{Change, Store};
+
+/// How many paths a page of a listing has at most.
+const PAGE_PATHS: usize = 500;
+
+/// A vault that is one age file.
+pub(crate) struct AgeVault {
+    info: VaultInfo,
+    threads: Threads,
+    store: Arc<Store>,
+}
+
+impl AgeVault {
+    pub(crate) fn new(settings: Settings, context: VaultContext) -> Self {
+        Self {
+            info: VaultInfo {
+                backend: "age",
+                location: settings.file.display().to_string(),
+                capabilities: Capabilities { write: true, list: true, cas: true, ..Capabilities::default() },
+            },
+            threads: context.threads,
+            store: Arc::new(Store::new(settings, context.prompt)),
+        }
+    }
+
+    /// Runs `work` on the compartment's threads.
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Store) -> Result<T, VaultError> + Send + 'static,
+    ) -> Result<T, VaultError> {
+        let store = Arc::clone(&self.store);
+        self.threads.run(move || work(&store)).await
+    }
+
+    async fn change(
+        &self,
+        path: &SecretPath,
+        fields: Option<&SecretFields>,
+        expect: Expect,
+    ) -> Result<Option<Version>, VaultError> {
+        let (path, fields) = (path.clone(), fields.cloned());
+        // Dropped with the caller's future: a writer that still waits for the lock then comes back.
+        let caller = Arc::new(());
+        let waiting = Arc::downgrade(&caller);
+        let done = self.run(move |store| {
+            let change = fields.as_ref().map_or(Change::Delete, Change::Put);
+            store.change(&path, change, &expect, || waiting.strong_count() > 0)
+        });
+        let answer = done.await;
+        drop(caller);
+        answer
+    }
+}
+
+impl Vault for AgeVault {
+    fn info(&self) -> &VaultInfo {
+        &self.info
+    }
+
+    fn read<'a>(
+        &'a self,
+        path: &'a SecretPath,
+        fields: &'a [FieldName],
+        stage: Stage,
+    ) -> BoxFuture<'a, Result<Secret, VaultError>> {
+        Box::pin(async move {
+            if stage == Stage::Previous {
+                return Err(unsupported("an age vault keeps no previous state of a secret"));
+            }
+            let (path, fields) = (path.clone(), fields.to_vec());
+            self.run(move |store| store.contents()?.document.read(&path, &fields)).await
+        })
+    }
+
+    fn write<'a>(
+        &'a self,
+        path: &'a SecretPath,
+        fields: &'a SecretFields,
+        expect: Expect,
+    ) -> BoxFuture<'a, Result<Version, VaultError>> {
+        Box::pin(async move {
+            match self.change(path, Some(fields), expect).await? {
+                Some(version) => Ok(version),
+                None => Err(VaultError::vault(
+                    ErrorKind::Malformed,
+                    format!("{path} was written and is not there"),
+                )),
+            }
+        })
+    }
+
+    fn delete<'a>(&'a self, path: &'a SecretPath, expect: Expect) -> BoxFuture<'a, Result<(), VaultError>> {
+        Box::pin(async move { self.change(path, None, expect).await.map(drop) })
+    }
+
+    fn list<'a>(
+        &'a self,
+        prefix: Option<&'a SecretPath>,
+        after: Option<&'a PageToken>,
+    ) -> BoxFuture<'a, Result<Page, VaultError>> {
+        Box::pin(async move {
+            let (prefix, after) = (prefix.cloned(), after.cloned());
+            self.run(move |store| Ok(page(&store.contents()?.document, prefix.as_ref(), after.as_ref())))
+                .await
+        })
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Result<(), VaultError>> {
+        Box::pin(self.run(|store| store.contents().map(drop)))
+    }
+}
+
+impl fmt::Debug for AgeVault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AgeVault").field("info", &self.info).finish_non_exhaustive()
+    }
+}
+
+/// The paths at and below `prefix` that come after those of the page before.
+fn page(document: &Document, prefix: Option<&SecretPath>, after: Option<&PageToken>) -> Page {
+    let mut wanted = document
+        .paths()
+        .filter(|path| prefix.is_none_or(|prefix| path.starts_with(prefix)))
+        .filter(|path| after.is_none_or(|after| path.as_str() > after.0.as_str()));
+    let paths: Vec<SecretPath> = wanted.by_ref().take(PAGE_PATHS).cloned().collect();
+    let next = wanted.next().and_then(|_| paths.last()).map(|last| PageToken(last.to_string()));
+    Page { paths, next }
+}
+
+fn unsupported(why: &str) -> VaultError {
+    VaultError::secret(ErrorKind::Unsupported, why)
+}

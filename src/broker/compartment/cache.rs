@@ -1,0 +1,248 @@
+//! The cache: what the vault said, and how long that may be served.
+//!
+//! Two ages end a cached secret. `cache_ttl` after the vault confirmed it, it is read anew. `stale_for` after the vault
+//! confirmed it, it is not served any more even if the vault is out of reach. Both count from the vault's last answer,
+//! and the secret's own expiry cuts both. Nothing but an answer of the vault moves them.
+//!
+//! A secret that is absent is remembered as absent for `missing_ttl`. One that is denied is forgotten, and not
+//! remembered as anything: the grant may be mended at any moment, and the vault is asked again.
+//!
+//! moka serves as a bounded map alone. Its clock cannot be replaced and its loads run inside a caller, so expiry stands
+//! in the value, and loads are [fills](super::fill). Eviction is by last use: with the default policy a full cache turns
+//! newcomers away, and a user's first secret would be read again on each call.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use cofferdam_vault::{ErrorKind, Scope, VaultError};
+use moka::policy::EvictionPolicy;
+use tokio::time::Instant;
+
+use super::fill::Answer;
+use super::wanted::{Confirmed, Wanted};
+use super::{Walls, later};
+use crate::broker::Credential;
+
+/// What the vault last said about each secret.
+pub(super) struct Cache {
+    /// `None` where `cache_entries` is zero.
+    map: Option<moka::sync::Cache<Arc<Wanted>, Held>>,
+    ttl: Duration,
+    stale_for: Duration,
+    missing_ttl: Duration,
+    /// Until when at least one secret may be served without the vault. An upper bound between two
+    /// [counts](Cache::recount): what was evicted since may have been the last.
+    servable_until: Mutex<Option<Instant>>,
+}
+
+#[derive(Clone)]
+enum Held {
+    Found(Confirmed),
+    Missing { error: Arc<VaultError>, until: Instant },
+}
+
+impl Cache {
+    /// An empty cache.
+    pub(super) fn new(walls: &Walls) -> Self {
+        let map = (walls.cache_entries > 0).then(|| {
+            moka::sync::Cache::builder()
+                .max_capacity(walls.cache_entries)
+                .eviction_policy(EvictionPolicy::lru())
+                .build()
+        });
+        Self {
+            map,
+            ttl: walls.cache_ttl,
+            stale_for: walls.stale_for,
+            missing_ttl: walls.missing_ttl,
+            servable_until: Mutex::new(None),
+        }
+    }
+
+    /// The answer that needs no vault now: a secret within its `cache_ttl`, or an absence within its `missing_ttl`.
+    pub(super) fn fresh(&self, wanted: &Wanted, now: Instant) -> Option<Answer> {
+        match self.map.as_ref()?.get(wanted)? {
+            Held::Found(found) => {
+                (now < later(found.at, self.ttl) && !found.expired(now)).then_some(Ok(found))
+            }
+            Held::Missing { error, until } => (now < until).then(|| Err((*error).clone())),
+        }
+    }
+
+    /// The secret that may be served although the vault cannot confirm it.
+    pub(super) fn stale(&self, wanted: &Wanted, now: Instant) -> Option<Arc<Credential>> {
+        match self.map.as_ref()?.get(wanted)? {
+            Held::Found(found) => (now < self.end(&found)).then_some(found.credential),
+            Held::Missing { .. } => None,
+        }
+    }
+
+    /// Takes in what the vault said. Of failures, only those that say something about the secret change anything.
+    pub(super) fn store(&self, wanted: &Arc<Wanted>, answer: &Answer) {
+        let Some(map) = &self.map else { return };
+        match answer {
+            Ok(found) => {
+                map.insert(Arc::clone(wanted), Held::Found(found.clone()));
+                let mut servable_until = self.lock();
+                *servable_until = (*servable_until).max(Some(self.end(found)));
+            }
+            Err(error) if absent(error) && !self.missing_ttl.is_zero() => {
+                let until = later(Instant::now(), self.missing_ttl);
+                map.insert(Arc::clone(wanted), Held::Missing { error: Arc::new(error.clone()), until });
+            }
+            Err(error) if error.evicts() => map.invalidate(wanted),
+            Err(_) => {}
+        }
+    }
+
+    /// Until when at least one secret may be served without the vault; `None` where there never was one.
+    pub(super) fn servable_until(&self) -> Option<Instant> {
+        *self.lock()
+    }
+
+    /// Makes [`Cache::servable_until`] exact again. Walks the whole cache, so it runs when the vault is given up, and
+    /// not when someone asks: until the vault is back, nothing but time takes from it.
+    pub(super) fn recount(&self) {
+        let mut servable_until = self.lock();
+        *servable_until = self
+            .map
+            .iter()
+            .flatten()
+            .filter_map(|(_, held)| match held {
+                Held::Found(found) => Some(self.end(&found)),
+                Held::Missing { .. } => None,
+            })
+            .max();
+    }
+
+    /// When a secret ends for good: the later of both ages, or its own expiry.
+    fn end(&self, found: &Confirmed) -> Instant {
+        let end = later(found.at, self.ttl.max(self.stale_for));
+        found.expires_at().map_or(end, |expiry| expiry.min(end))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.servable_until.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn absent(error: &VaultError) -> bool {
+    error.kind() == ErrorKind::NotFound && error.scope() == Scope::Secret
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::advance;
+
+    use super::*;
+    use crate::broker::compartment::CompartmentState;
+    use crate::broker::compartment::testing::{Rig, SECOND};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_secret_is_read_again_when_its_time_is_over_and_not_before() {
+        let rig = Rig::new(Walls { cache_ttl: 10 * SECOND, ..Walls::default() });
+        rig.token().await.unwrap();
+        rig.memory.put("github/work", [("token", "two")]);
+        advance(10 * SECOND - Duration::from_millis(1)).await;
+        assert_eq!(rig.token().await.unwrap(), "one");
+        advance(Duration::from_millis(1)).await;
+        assert_eq!(rig.token().await.unwrap(), "two");
+        assert_eq!(rig.reads(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_ttl_of_zero_reads_each_time_and_still_bridges_an_outage() {
+        let rig = Rig::new(Walls { cache_ttl: Duration::ZERO, ..Walls::default() });
+        rig.token().await.unwrap();
+        rig.token().await.unwrap();
+        assert_eq!(rig.reads(), 2);
+        rig.give_up(ErrorKind::Unavailable).await;
+        assert_eq!(rig.token().await.unwrap(), "one");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_entries_keep_nothing() {
+        let rig = Rig::new(Walls { cache_entries: 0, ..Walls::default() });
+        rig.token().await.unwrap();
+        rig.token().await.unwrap();
+        assert_eq!(rig.reads(), 2);
+        rig.give_up(ErrorKind::Unavailable).await;
+        assert_eq!(rig.kind().await, Some(ErrorKind::Unavailable));
+        assert_eq!(rig.status().state, CompartmentState::Down);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_full_cache_lets_newcomers_in_and_stays_within_its_bound() {
+        let rig = Rig::new(Walls { cache_entries: 10, ..Walls::default() });
+        for n in 0..100 {
+            let at = format!("module/m{n}");
+            rig.memory.put(&at, [("token", "one")]);
+            rig.token_of(&at).await.unwrap();
+        }
+        let map = rig.compartment.cache.map.as_ref().unwrap();
+        map.run_pending_tasks();
+        assert_eq!(map.entry_count(), 10);
+        let reads = rig.reads();
+        rig.token_of("module/m99").await.unwrap();
+        assert_eq!(rig.reads(), reads, "the newest is in");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_absence_is_remembered_for_a_moment_and_a_refusal_is_not() {
+        let rig = Rig::new(Walls::default());
+        for _ in 0..3 {
+            assert_eq!(rig.token_of("github/absent").await.unwrap_err().kind(), ErrorKind::NotFound);
+        }
+        assert_eq!(rig.reads(), 1);
+        rig.memory.put("github/absent", [("token", "there")]);
+        advance(5 * SECOND).await;
+        assert_eq!(rig.token_of("github/absent").await.unwrap(), "there");
+
+        let rig = Rig::new(Walls { missing_ttl: Duration::ZERO, ..Walls::default() });
+        rig.token_of("github/absent").await.unwrap_err();
+        rig.memory.put("github/absent", [("token", "there")]);
+        assert_eq!(rig.token_of("github/absent").await.unwrap(), "there");
+
+        let rig = Rig::new(Walls::default());
+        rig.faults.once(
+            cofferdam_vault::testkit::Calls::Reads,
+            cofferdam_vault::testkit::Fault::secret(ErrorKind::Denied),
+        );
+        assert_eq!(rig.kind().await, Some(ErrorKind::Denied));
+        assert_eq!(rig.token().await.unwrap(), "one");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_vault_has_taken_back_is_never_served_again() {
+        for kind in [ErrorKind::NotFound, ErrorKind::Denied] {
+            let rig = Rig::new(Walls::default());
+            rig.token().await.unwrap();
+            advance(Duration::from_secs(5 * 60)).await;
+            rig.faults
+                .once(cofferdam_vault::testkit::Calls::Reads, cofferdam_vault::testkit::Fault::secret(kind));
+            assert_eq!(rig.kind().await, Some(kind));
+            rig.give_up(ErrorKind::Unavailable).await;
+            advance(5 * SECOND).await;
+            assert_eq!(rig.kind().await, Some(ErrorKind::Unavailable));
+            assert_eq!(rig.status().state, CompartmentState::Down, "{kind}: there is nothing left to serve");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_secret_is_never_served_past_its_own_expiry() {
+        let rig = Rig::new(Walls::default());
+        rig.memory.set_valid_for(Some(20 * SECOND));
+        rig.token().await.unwrap();
+        rig.give_up(ErrorKind::Unavailable).await;
+        let given_up = rig.status();
+        assert_eq!(given_up.state, CompartmentState::Degraded);
+        advance(20 * SECOND - Duration::from_millis(1)).await;
+        rig.token().await.unwrap();
+        advance(Duration::from_millis(1)).await;
+        assert_eq!(rig.kind().await, Some(ErrorKind::Unavailable));
+        let status = rig.status();
+        assert_eq!(status.state, CompartmentState::Down);
+        let since = status.since.duration_since(given_up.since).unwrap();
+        assert!(since <= 20 * SECOND && since > 10 * SECOND, "down since it could serve nothing: {since:?}");
+    }
+}

@@ -1,0 +1,66 @@
+//! An answer that a task of the compartment is working out, and that any number of callers wait for.
+
+use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
+
+/// A handle to an answer that is there, or will be. Dropping it ends nothing.
+#[derive(Debug, Clone)]
+pub(super) struct Pending<T>(watch::Receiver<Option<T>>);
+
+impl<T: Clone + Send + Sync + 'static> Pending<T> {
+    /// Starts `work` as a task of its own.
+    pub(super) fn spawn(tasks: &TaskTracker, work: impl Future<Output = T> + Send + 'static) -> Self {
+        let (answer, answered) = watch::channel(None);
+        tasks.spawn(async move {
+            let value = work.await;
+            // Nobody listens any more: every caller has gone.
+            let _ = answer.send(Some(value));
+        });
+        Self(answered)
+    }
+
+    /// An answer that is there already.
+    pub(super) fn ready(value: T) -> Self {
+        Self(watch::channel(Some(value)).1)
+    }
+
+    /// The answer, or `None` where the task ended without one (it panicked).
+    pub(super) async fn answer(mut self) -> Option<T> {
+        self.0.wait_for(Option::is_some).await.ok()?.clone()
+    }
+
+    /// The answer, where it is there.
+    pub(super) fn peek(&self) -> Option<T> {
+        self.0.borrow().clone()
+    }
+
+    /// Whether the task still works.
+    pub(super) fn running(&self) -> bool {
+        self.0.borrow().is_none() && self.0.has_changed().is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn everyone_gets_the_one_answer_and_those_who_come_late_too() {
+        let (release, released) = tokio::sync::oneshot::channel::<u32>();
+        let pending = Pending::spawn(&TaskTracker::new(), async { released.await.unwrap() });
+        assert!(pending.running());
+        let early = tokio::spawn(pending.clone().answer());
+        release.send(7).unwrap();
+        assert_eq!(early.await.unwrap(), Some(7));
+        assert_eq!(pending.clone().answer().await, Some(7));
+        assert_eq!((pending.peek(), pending.running()), (Some(7), false));
+        assert_eq!(Pending::ready(8).answer().await, Some(8));
+    }
+
+    #[tokio::test]
+    async fn a_panic_answers_those_who_wait() {
+        let pending: Pending<u32> = Pending::spawn(&TaskTracker::new(), async { panic!("on purpose") });
+        assert_eq!(pending.clone().answer().await, None);
+        assert!(!pending.running());
+    }
+}

@@ -1,0 +1,373 @@
+//! The walls together: what no single one of them can show.
+
+use std::sync::{Arc, Mutex, mpsc};
+
+use cofferdam_vault::testkit::{Calls, Fault, path};
+use cofferdam_vault::{
+    BoxFuture, ErrorKind, Expect, FieldName, Page, PageToken, Secret, SecretFields, SecretPath, Stage,
+    Threads, Vault, VaultError, VaultInfo, Version,
+};
+use tokio::time::advance;
+
+use super::testing::{Rig, SECOND, patient, settle, text};
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn a_read_that_succeeds_at_the_second_attempt_is_a_success() {
+    let rig = Rig::new(Walls::default());
+    rig.faults.once(Calls::Reads, Fault::vault(ErrorKind::Unavailable));
+    assert_eq!(rig.token().await.unwrap(), "one");
+    assert_eq!(rig.reads(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_attempt_counts_for_the_breaker_and_the_last_one_it_takes_is_the_last() {
+    let rig = Rig::new(Walls { retries: 100, ..Walls::default() });
+    rig.faults.set(Calls::All, Fault::vault(ErrorKind::Unavailable));
+    assert_eq!(rig.kind().await, Some(ErrorKind::Unavailable));
+    assert_eq!(rig.reads(), 5, "the breaker stops the retries");
+    rig.token().await.unwrap_err();
+    assert_eq!(rig.reads(), 5, "and lets no later call through");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_vault_that_hangs_is_given_up_by_a_caller_who_is_alone_with_it() {
+    // Two attempts fit into a read, the third is cut short: the fifth failure comes 10 s after the first.
+    let rig = Rig::new(Walls { attempt_timeout: Duration::from_millis(2100), ..Walls::default() });
+    rig.faults.set(Calls::All, Fault::Hang);
+    for _ in 0..3 {
+        rig.token().await.unwrap_err();
+    }
+    assert_eq!(rig.status().state, CompartmentState::Down);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_queue_does_not_run_into_a_vault_that_was_given_up() {
+    let walls = Walls { max_in_flight: 5, retries: 0, ..Walls::default() };
+    let rig = Arc::new(Rig::new(walls));
+    rig.faults.set(Calls::Reads, Fault::Hang);
+    let start = Instant::now();
+    let mut calls = tokio::task::JoinSet::new();
+    for n in 0..100 {
+        let rig = Arc::clone(&rig);
+        calls.spawn(async move { rig.token_of(&format!("module/{n}")).await.unwrap_err().kind() });
+    }
+    let kinds = calls.join_all().await;
+    assert_eq!(rig.reads(), 5, "those who had a permit");
+    assert_eq!(kinds.iter().filter(|&&kind| kind == ErrorKind::Timeout).count(), 5);
+    assert_eq!(
+        start.elapsed(),
+        2 * SECOND,
+        "the queue ends when the attempts time out, not at its own deadline"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_queue_behind_permits_that_do_not_come_back_ends_when_the_vault_is_given_up() {
+    let rig = Rig::new(Walls { max_in_flight: 1, ..Walls::default() });
+    let _hung = rig.compartment.limit.enter(patient(), std::future::pending()).await.unwrap();
+    let start = Instant::now();
+    let (answer, opened) = tokio::join!(rig.token(), async {
+        settle().await;
+        rig.compartment.breaker.open(VaultError::vault(ErrorKind::Timeout, "on purpose"))
+    });
+    assert!(opened && answer.is_err());
+    assert_eq!((start.elapsed(), rig.reads()), (Duration::ZERO, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn our_own_queue_is_never_blamed_on_the_vault() {
+    let rig = Arc::new(Rig::new(Walls { max_in_flight: 1, ..Walls::default() }));
+    rig.faults.set(Calls::Reads, Fault::Delay(SECOND + SECOND / 2));
+    let mut calls = tokio::task::JoinSet::new();
+    for n in 0..50 {
+        rig.memory.put(&format!("module/m{n}"), [("token", "one")]);
+        let rig = Arc::clone(&rig);
+        calls.spawn(async move { rig.token_of(&format!("module/m{n}")).await });
+    }
+    let answers = calls.join_all().await;
+    assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 3, "as many as fit into the deadline");
+    assert_eq!(rig.status().state, CompartmentState::Ready);
+    assert!(rig.faults.max_in_flight() == 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_permit_is_held_while_a_retry_sleeps() {
+    let rig = Rig::new(Walls { max_in_flight: 1, ..Walls::default() });
+    rig.memory.put("module/other", [("token", "other")]);
+    let pause = Some(3 * SECOND);
+    rig.faults.once(Calls::Reads, Fault::throttled(pause));
+    let start = Instant::now();
+    let (sleeper, other) = tokio::join!(rig.token(), async {
+        settle().await;
+        let answer = rig.token_of("module/other").await;
+        (answer, start.elapsed())
+    });
+    assert_eq!(other, (Ok("other".into()), Duration::ZERO));
+    assert_eq!((sleeper.unwrap(), start.elapsed()), ("one".into(), 3 * SECOND));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_vault_that_hangs_is_blamed_even_where_the_deadline_is_shorter_than_an_attempt() {
+    let walls = Walls { deadline: SECOND, attempt_timeout: 10 * SECOND, ..Walls::default() };
+    let rig = Rig::new(walls);
+    rig.faults.set(Calls::All, Fault::Hang);
+    for _ in 0..5 {
+        let start = Instant::now();
+        assert_eq!(rig.kind().await, Some(ErrorKind::Timeout));
+        assert!(start.elapsed() <= SECOND);
+    }
+    assert_eq!(rig.status().state, CompartmentState::Down);
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_the_vault_given_up_a_stale_secret_is_served_at_once_and_not_too_long() {
+    let rig = Rig::new(Walls::default());
+    assert_eq!(rig.token().await.unwrap(), "one");
+    rig.give_up(ErrorKind::Unavailable).await;
+    assert_eq!(rig.status().state, CompartmentState::Degraded);
+    advance(Duration::from_secs(30 * 60)).await;
+    let (reads, start) = (rig.reads(), Instant::now());
+    for _ in 0..1000 {
+        assert_eq!(rig.token().await.unwrap(), "one");
+    }
+    assert_eq!((rig.reads(), start.elapsed()), (reads, Duration::ZERO));
+    advance(Duration::from_secs(30 * 60)).await;
+    let error = rig.token().await.unwrap_err();
+    assert!(error.message().contains("scripted"), "the error says why: {error}");
+    assert_eq!(rig.status().state, CompartmentState::Down);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_check_never_makes_a_secret_younger() {
+    let rig = Rig::new(Walls { probe_interval: Duration::from_secs(24 * 3600), ..Walls::default() });
+    assert_eq!(rig.token().await.unwrap(), "one");
+    rig.faults.set(Calls::All, Fault::vault(ErrorKind::Unavailable));
+    let mut served = 0;
+    while rig.token().await.is_ok() {
+        served += 1;
+        assert!(served < 100, "it is served for ever");
+        advance(Duration::from_secs(60)).await;
+    }
+    assert!((58..=60).contains(&served), "served for {served} minutes of 60");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_in_a_hurry_gets_the_stale_secret_of_a_slow_vault() {
+    let rig = Rig::new(Walls::default());
+    assert_eq!(rig.token().await.unwrap(), "one");
+    advance(Duration::from_secs(5 * 60)).await;
+    rig.faults.set(Calls::All, Fault::Hang);
+    let hurry = Instant::now() + SECOND;
+    let credential = rig.compartment.resolve(&Rig::wanted("github/work"), hurry).await.unwrap();
+    assert_eq!(text(&credential), "one");
+    assert_eq!(Instant::now(), hurry);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_of_the_secret_is_never_covered_by_a_stale_one() {
+    for kind in [ErrorKind::NotFound, ErrorKind::Denied, ErrorKind::Malformed] {
+        let rig = Rig::new(Walls::default());
+        assert_eq!(rig.token().await.unwrap(), "one");
+        advance(Duration::from_secs(5 * 60)).await;
+        rig.faults.once(Calls::Reads, Fault::secret(kind));
+        assert_eq!(rig.kind().await, Some(kind));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_more_caller_than_may_wait_is_turned_away_and_the_breaker_never_hears_of_it() {
+    let rig = Arc::new(Rig::new(Walls { max_waiting: 10, ..Walls::default() }));
+    rig.faults.set(Calls::Reads, Fault::Delay(SECOND));
+    let crowd = tokio::spawn({
+        let rig = Arc::clone(&rig);
+        async move { rig.crowd(10).await }
+    });
+    settle().await;
+    for _ in 0..20 {
+        let error = rig.token().await.unwrap_err();
+        assert!(error.message().starts_with("queue full"), "{error}");
+    }
+    assert!(crowd.await.unwrap().iter().all(Result::is_ok));
+    assert_eq!(rig.status().state, CompartmentState::Ready);
+}
+
+#[tokio::test(start_paused = true)]
+async fn closing_ends_the_recovery_and_closes_the_vault() {
+    let rig = Rig::new(Walls::default());
+    rig.give_up(ErrorKind::Unavailable).await;
+    rig.compartment.close().await;
+    assert_eq!(rig.memory.requests().close, 1);
+    advance(Duration::from_secs(3600)).await;
+    settle().await;
+    assert_eq!(rig.probes(), 0);
+    assert!(rig.token().await.unwrap_err().message().contains("shutting down"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn closing_lets_running_reads_finish_but_does_not_wait_for_ever() {
+    let rig = Rig::new(Walls::default());
+    rig.faults.set(Calls::Reads, Fault::Delay(SECOND));
+    let (answer, ()) = tokio::join!(rig.token(), async {
+        settle().await;
+        rig.compartment.close().await;
+    });
+    assert_eq!(answer.unwrap(), "one");
+
+    let rig = Rig::new(Walls { attempt_timeout: 60 * SECOND, deadline: 50 * SECOND, ..Walls::default() });
+    rig.faults.set(Calls::Reads, Fault::Hang);
+    let start = Instant::now();
+    let (_, ()) = tokio::join!(rig.token(), async {
+        settle().await;
+        rig.compartment.close().await;
+        assert_eq!(start.elapsed(), 25 * SECOND);
+    });
+    assert_eq!(rig.memory.requests().close, 1);
+}
+
+/// A vault whose reads block a real thread until the test lets go, panic, or answer no field, by their path.
+#[derive(Debug)]
+struct Blocking {
+    info: VaultInfo,
+    threads: Threads,
+    gate: Arc<Mutex<mpsc::Receiver<()>>>,
+}
+
+impl Blocking {
+    fn new(threads: usize) -> (Arc<Self>, mpsc::Sender<()>) {
+        let (release, gate) = mpsc::channel();
+        let info = VaultInfo {
+            backend: "blocking",
+            location: "blocking:".into(),
+            capabilities: cofferdam_vault::Capabilities::default(),
+        };
+        let gate = Arc::new(Mutex::new(gate));
+        (Arc::new(Self { info, threads: Threads::new("blocking", threads), gate }), release)
+    }
+}
+
+impl Vault for Blocking {
+    fn info(&self) -> &VaultInfo {
+        &self.info
+    }
+
+    fn read<'a>(
+        &'a self,
+        path: &'a SecretPath,
+        _fields: &'a [FieldName],
+        _stage: Stage,
+    ) -> BoxFuture<'a, Result<Secret, VaultError>> {
+        assert_ne!(path.as_str(), "read/panics", "on purpose");
+        if path.as_str() == "read/hollow" {
+            let version = Version::new("1");
+            let secret = Secret { fields: SecretFields::new(), version, valid_for: None, lease: None };
+            return Box::pin(async { Ok(secret) });
+        }
+        let gate = Arc::clone(&self.gate);
+        Box::pin(self.threads.run(move || {
+            let _ = gate.lock().unwrap().recv();
+            Err(VaultError::secret(ErrorKind::NotFound, "on purpose"))
+        }))
+    }
+
+    fn write<'a>(
+        &'a self,
+        _path: &'a SecretPath,
+        _fields: &'a SecretFields,
+        _expect: Expect,
+    ) -> BoxFuture<'a, Result<Version, VaultError>> {
+        Box::pin(async { Err(VaultError::secret(ErrorKind::ReadOnly, "on purpose")) })
+    }
+
+    fn delete<'a>(&'a self, _path: &'a SecretPath, _expect: Expect) -> BoxFuture<'a, Result<(), VaultError>> {
+        Box::pin(async { Err(VaultError::secret(ErrorKind::ReadOnly, "on purpose")) })
+    }
+
+    fn list<'a>(
+        &'a self,
+        _prefix: Option<&'a SecretPath>,
+        _after: Option<&'a PageToken>,
+    ) -> BoxFuture<'a, Result<Page, VaultError>> {
+        Box::pin(async { Err(VaultError::secret(ErrorKind::Unsupported, "on purpose")) })
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Result<(), VaultError>> {
+        Box::pin(self.threads.run(|| Ok(())))
+    }
+}
+
+// On the real clock: a paused one jumps ahead as soon as the runtime idles, and knows nothing of threads.
+#[tokio::test]
+async fn a_hung_thread_keeps_its_permit_and_hung_threads_never_add_up() {
+    let walls = Walls {
+        max_in_flight: 2,
+        attempt_timeout: Duration::from_millis(20),
+        deadline: SECOND,
+        retries: 0,
+        breaker: BreakerSettings { failures: 1000, ..BreakerSettings::default() },
+        missing_ttl: Duration::ZERO,
+        ..Walls::default()
+    };
+    let (vault, release) = Blocking::new(walls.threads());
+    let compartment = Compartment::new("hung".into(), walls, Arc::clone(&vault) as Arc<dyn Vault>);
+    let wanted = Rig::wanted("github/work");
+    for _ in 0..2 {
+        let error = compartment.resolve(&wanted, patient()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Timeout);
+    }
+    assert_eq!(compartment.limit.free(), 0, "both attempts are over, and both threads still hang");
+    let error = compartment.resolve(&wanted, patient()).await.unwrap_err();
+    assert!(error.message().contains("max_in_flight"), "{error}");
+    assert_eq!(vault.threads.count(), 2, "no further thread was risked");
+    compartment.start().await;
+    assert_eq!(compartment.status().state, CompartmentState::Ready, "a probe has a thread of its own");
+
+    drop(release);
+    let error = loop {
+        let error = compartment.resolve(&wanted, patient()).await.unwrap_err();
+        if error.scope() == cofferdam_vault::Scope::Secret {
+            break error;
+        }
+    };
+    assert_eq!(error.kind(), ErrorKind::NotFound, "the threads came back, and their permits with them");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_a_backend_answers_everyone_and_counts_as_garbage() {
+    let (vault, _release) = Blocking::new(1);
+    let compartment = Compartment::new("panics".into(), Walls::default(), vault);
+    for _ in 0..5 {
+        let mut crowd = tokio::task::JoinSet::new();
+        for _ in 0..10 {
+            let compartment = Arc::clone(&compartment);
+            crowd.spawn(async move { compartment.resolve(&Rig::wanted("read/panics"), patient()).await });
+        }
+        for answer in crowd.join_all().await {
+            assert_eq!(answer.unwrap_err().kind(), ErrorKind::Malformed);
+        }
+    }
+    assert_eq!(compartment.status().state, CompartmentState::Down);
+    assert_eq!(compartment.limit.free(), Walls::default().max_in_flight);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_with_a_hole_in_it_is_malformed_and_the_vault_is_well() {
+    let (vault, _release) = Blocking::new(1);
+    let compartment = Compartment::new("hollow".into(), Walls::default(), vault);
+    for _ in 0..10 {
+        let error = compartment.resolve(&Rig::wanted("read/hollow"), patient()).await.unwrap_err();
+        assert_eq!((error.kind(), error.scope()), (ErrorKind::Malformed, cofferdam_vault::Scope::Secret));
+    }
+    assert_eq!(compartment.status().state, CompartmentState::Ready);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_that_creates_leases_is_not_repeated_after_silence() {
+    let rig = Rig::new(Walls::default());
+    rig.memory.serve_dynamic(&path("github/work"), Duration::from_secs(3600));
+    rig.faults.once(Calls::Reads, Fault::lost_answer());
+    assert_eq!(rig.kind().await, Some(ErrorKind::Unavailable));
+    assert_eq!((rig.reads(), rig.memory.leases()), (1, 1));
+    let credential = rig.compartment.resolve(&Rig::wanted("github/work"), patient()).await.unwrap();
+    assert!(credential.secret.lease.is_some(), "the lease stays with its secret");
+}

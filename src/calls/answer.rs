@@ -1,0 +1,91 @@
+//! From what a service answered to what reaches the model: cut down, bounded, written once.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::{CallError, Code, Outcome};
+use crate::connectors::http::Answer;
+use crate::registry::Tool;
+
+/// The largest answer that reaches a model, in bytes of JSON: about 25,000 tokens, which is what common hosts
+/// still pass on whole.
+pub const MAX_ANSWER_BYTES: usize = 100 * 1024;
+
+/// The answer of a call.
+#[derive(Debug, Clone)]
+pub struct CallAnswer {
+    value: Value,
+    text: String,
+}
+
+#[derive(Serialize)]
+struct Shape {
+    result: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<Map<String, Value>>,
+}
+
+impl CallAnswer {
+    /// Keeps of an answer what `tool` selects, or all of it with `full`.
+    ///
+    /// # Errors
+    ///
+    /// `answer_too_large`. The call itself has succeeded then: a write may have happened, as the outcome says.
+    pub(super) fn of(answer: Answer, tool: &Tool, full: bool) -> Result<Self, CallError> {
+        let select = if full { None } else { tool.select.as_ref() };
+        let result = match select {
+            None => answer.body,
+            Some(select) => match select
+                .search(&answer.body)
+                .and_then(|kept| serde_json::to_value(&*kept).map_err(|_| select_error(select)))
+            {
+                Ok(kept) => kept,
+                Err(error) => {
+                    // An answer of another shape than the manifest foresaw still is an answer.
+                    tracing::warn!(tool = tool.name, reason = %error.reason, "select does not fit the answer");
+                    answer.body
+                }
+            },
+        };
+        let shape = serde_json::to_value(Shape { result, next: answer.next });
+        let written = shape.and_then(|value| serde_json::to_string(&value).map(|text| Self { value, text }));
+        let Ok(answer) = written else {
+            return Err(CallError::internal(Outcome::after_sending(tool.effects)));
+        };
+        if answer.text.len() > MAX_ANSWER_BYTES {
+            let less = if full && tool.select.is_some() { "leave out `full`, or " } else { "" };
+            return Err(CallError::new(
+                Code::AnswerTooLarge,
+                Outcome::after_sending(tool.effects),
+                format!(
+                    "The call succeeded, but its answer has {} KiB and only {} KiB may reach you. To get less, \
+                     {less}use the tool's arguments that filter, or that set the page and its size.",
+                    answer.text.len().div_ceil(1024),
+                    MAX_ANSWER_BYTES / 1024,
+                ),
+            ));
+        }
+        Ok(answer)
+    }
+
+    /// `{"result": …, "next": …}`: what the service answered, and where there is more, the arguments that fetch
+    /// the next page.
+    pub fn value(&self) -> &Value {
+        &self.value
+    }
+
+    /// The same, written compactly.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Both, without a copy.
+    pub fn into_parts(self) -> (Value, String) {
+        (self.value, self.text)
+    }
+}
+
+fn select_error(select: &jmespath::Expression<'_>) -> jmespath::JmespathError {
+    let reason = jmespath::ErrorReason::Parse("the selected value is no JSON".into());
+    jmespath::JmespathError::new(select.as_str(), 0, reason)
+}

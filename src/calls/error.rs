@@ -1,0 +1,152 @@
+//! Why a call has no answer, in words for a model and codes for a program.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
+
+pub use crate::connectors::http::Outcome;
+
+macro_rules! codes {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $text:literal,)+) => {
+        /// Why a call has no answer. The text of a code is part of the interface and never changes.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Code {
+            $($(#[doc = $doc])+ $variant,)+
+        }
+
+        impl Code {
+            /// Every code.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The code as the model and the metrics see it.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text,)+
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The caller has no such module.
+    UnknownModule = "unknown_module",
+    /// The module has no such tool for this caller.
+    UnknownTool = "unknown_tool",
+    /// The module has no such account.
+    UnknownAccount = "unknown_account",
+    /// A write, several accounts, and none named.
+    AccountRequired = "account_required",
+    /// The arguments do not fit the tool's schema; the schema comes along.
+    InvalidArguments = "invalid_arguments",
+    /// The account has no usable credential.
+    CredentialMissing = "credential_missing",
+    /// The service does not take the account's credential.
+    CredentialRejected = "credential_rejected",
+    /// The user has yet to connect the account.
+    ConnectionRequired = "connection_required",
+    /// The user has yet to agree.
+    ConsentRequired = "consent_required",
+    /// The module's vault is out of reach, or its queue is full.
+    ModuleUnavailable = "module_unavailable",
+    /// The service answered with an error.
+    UpstreamError = "upstream_error",
+    /// No connection to the service.
+    UpstreamUnreachable = "upstream_unreachable",
+    /// No answer in time.
+    UpstreamTimeout = "upstream_timeout",
+    /// The answer is larger than what may reach the model.
+    AnswerTooLarge = "answer_too_large",
+    /// Too many calls: the service's limit, or ours.
+    RateLimited = "rate_limited",
+    /// The caller may not do this.
+    Denied = "denied",
+    /// The client took the call back, or the server is stopping.
+    Cancelled = "cancelled",
+    /// A fault of this program.
+    Internal = "internal",
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// Why a call has no answer. Everything in it is fit for the model: no vault, path, address or credential.
+///
+/// Serialises to what stands under `error` in `structuredContent`.
+#[derive(Debug, Clone, Serialize, thiserror::Error)]
+#[error("{}: {message}", code.as_str())]
+pub struct CallError {
+    /// Which kind of failure.
+    pub code: Code,
+    /// What happened, and what to do next.
+    pub message: String,
+    /// The module as the caller named it; empty where it named none.
+    pub module: String,
+    /// The tool as the caller named it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tool: Option<String>,
+    /// Whether a write may have happened.
+    pub outcome: Outcome,
+    /// When another try may do better, in seconds, rounded up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after_seconds: Option<u64>,
+    /// What the arguments must look like, with `invalid_arguments`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schema: Option<Arc<Map<String, Value>>>,
+}
+
+impl CallError {
+    /// An error that has yet to learn which call it is about.
+    pub(crate) fn new(code: Code, outcome: Outcome, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            module: String::new(),
+            tool: None,
+            outcome,
+            retry_after_seconds: None,
+            schema: None,
+        }
+    }
+
+    /// A failure before anything left for the service.
+    pub(crate) fn not_sent(code: Code, message: impl Into<String>) -> Self {
+        Self::new(code, Outcome::NotSent, message)
+    }
+
+    /// A fault of this program, whose details stand in the operator's log only.
+    pub(crate) fn internal(outcome: Outcome) -> Self {
+        Self::new(
+            Code::Internal,
+            outcome,
+            "Cofferdam itself failed; its log says why. The user has to look there.",
+        )
+    }
+
+    /// The same error with the pause after which another try may do better.
+    #[must_use]
+    pub(crate) fn retry_after(mut self, pause: Option<Duration>) -> Self {
+        self.retry_after_seconds = pause.map(|p| p.as_secs() + u64::from(p.subsec_nanos() > 0));
+        self
+    }
+
+    /// The same error with the schema that the arguments must fit.
+    #[must_use]
+    pub(crate) fn with_schema(mut self, schema: &Arc<Map<String, Value>>) -> Self {
+        self.schema = Some(schema.clone());
+        self
+    }
+
+    /// The same error about this call.
+    #[must_use]
+    pub(crate) fn about(mut self, module: &str, tool: Option<&str>) -> Self {
+        self.module = super::names::bounded(module);
+        self.tool = tool.map(super::names::bounded);
+        self
+    }
+}

@@ -1,0 +1,190 @@
+//! What `serve` says when it has started: where it listens, what is up, what is down and why, and what to paste into
+//! an MCP host.
+
+use std::time::Duration;
+
+use comfy_table::{Attribute, Cell};
+use futures_util::StreamExt as _;
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::super::compose::Composed;
+use super::super::module::state_cell;
+use super::super::output::{Output, bad, fair, good};
+use super::running::Running;
+use crate::access::Caller;
+use crate::broker::{BrokerError, VaultStatus};
+
+/// How many accounts are looked at on start. A profile for a laptop has a handful; one with thousands must not read
+/// all its secrets because a server starts.
+const ACCOUNTS_LOOKED_AT: usize = 50;
+
+/// How many of them at once.
+const AT_ONCE: usize = 8;
+
+/// How long the look may take altogether: it only serves the greeting.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// How the server is, just started.
+#[derive(Debug)]
+pub(super) struct Greeting<'a> {
+    composed: &'a Composed,
+    running: Option<&'a Running>,
+    accounts: Vec<AccountState>,
+    not_looked_at: usize,
+}
+
+/// Whether an account has its credential.
+#[derive(Debug, Serialize)]
+struct AccountState {
+    module: String,
+    account: String,
+    /// Why it has none, for the operator: it may name a variable, a path or a file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    absent: Option<String>,
+}
+
+impl<'a> Greeting<'a> {
+    /// Looks at the first accounts' credentials; `running` is absent on stdio.
+    pub(super) async fn of(composed: &'a Composed, running: Option<&'a Running>) -> Self {
+        let caller = Caller::local();
+        let registry = composed.calls.registry();
+        let all: Vec<(String, String)> = registry
+            .modules(&caller)
+            .flat_map(|module| module.accounts.iter().map(|a| (module.name.clone(), a.name.clone())))
+            .collect();
+        let not_looked_at = all.len().saturating_sub(ACCOUNTS_LOOKED_AT);
+        let deadline = Instant::now() + LOOK;
+        let looks = all.into_iter().take(ACCOUNTS_LOOKED_AT).map(|(module, account)| {
+            let (broker, caller) = (composed.calls.broker(), &caller);
+            async move {
+                let found = broker.credential(caller, &module, &account, deadline).await;
+                // A vault that is down says so in its own line.
+                let absent = match found {
+                    Err(BrokerError::Missing { source, .. }) => Some(source.message().to_owned()),
+                    _ => None,
+                };
+                AccountState { module, account, absent }
+            }
+        });
+        let accounts = futures_util::stream::iter(looks).buffered(AT_ONCE).collect().await;
+        Self { composed, running, accounts, not_looked_at }
+    }
+
+    /// Prints the address, as soon as there is one: the rest waits for the vaults.
+    pub(super) fn print_address(running: &Running, output: Output) {
+        if !output.is_json() {
+            output.line(format_args!("http://{}/mcp", running.address));
+        }
+    }
+
+    /// Prints the rest; with `--json` all of it. On stdio everything goes to standard error, which hosts show to their person.
+    pub(super) fn print(&self, output: Output) {
+        if self.running.is_some() && output.is_json() {
+            output.document(&self.document());
+            return;
+        }
+        let text = self.text(output);
+        match self.running {
+            Some(_) => output.line(text),
+            None => output.remark(text),
+        }
+    }
+
+    fn text(&self, output: Output) -> String {
+        let mut lines = Vec::new();
+        match self.running {
+            Some(running) => {
+                lines.push(format!("health and metrics: http://{}/readyz, /metrics", running.admin_address));
+            }
+            None => lines.push("serving MCP on standard input and output".to_owned()),
+        }
+        let mut table = output.table(&["module", "vault", "state", "accounts"]);
+        let registry = self.composed.calls.registry();
+        for module in registry.modules(&Caller::local()) {
+            let vault = self.composed.calls.broker().module_vault(&module.name);
+            let accounts: Vec<&str> = module.accounts.iter().map(|a| a.name.as_str()).collect();
+            table.add_row([
+                Cell::new(&module.name).add_attribute(Attribute::Bold),
+                Cell::new(vault.as_ref().map_or("", |v| &v.name)),
+                vault.as_ref().map_or_else(|| bad("no vault"), state_cell),
+                self.accounts_cell(&module.name, &accounts),
+            ]);
+        }
+        lines.push(table.to_string());
+        lines.extend(self.remedies());
+        lines.extend(self.composed.warnings.iter().map(|warning| format!("! {warning}")));
+        lines.extend(registry.broken().iter().map(|broken| format!("! {broken}")));
+        if self.running.is_some() {
+            lines.push(format!("\nPaste into your MCP host:\n{:#}", self.http_snippet().unwrap_or_default()));
+            lines.push(format!("or, for a host that starts the process itself:\n{:#}", self.stdio_snippet()));
+        }
+        lines.join("\n")
+    }
+
+    fn accounts_cell(&self, module: &str, accounts: &[&str]) -> Cell {
+        let absent = self.accounts.iter().filter(|a| a.module == module && a.absent.is_some()).count();
+        let text = accounts.join(", ");
+        match absent {
+            0 => good(text),
+            some => fair(format!("{text} ({some} without a credential)")),
+        }
+    }
+
+    /// One line for each account without a credential, with what would give it one.
+    fn remedies(&self) -> Vec<String> {
+        let mut lines: Vec<String> = self
+            .accounts
+            .iter()
+            .filter_map(|a| Some(format!("! {}/{}: {}", a.module, a.account, a.absent.as_ref()?)))
+            .collect();
+        if self.not_looked_at > 0 {
+            lines.push(format!(
+                "  {} more accounts were not looked at; `cofferdam secret list` does",
+                self.not_looked_at
+            ));
+        }
+        lines
+    }
+
+    fn document(&self) -> Value {
+        let vaults: Vec<Value> = self.composed.calls.broker().vaults().iter().map(vault_document).collect();
+        json!({
+            "mcp": self.running.map(|running| format!("http://{}/mcp", running.address)),
+            "admin": self.running.map(|running| format!("http://{}", running.admin_address)),
+            "profile": self.composed.profile,
+            "vaults": vaults,
+            "accounts": self.accounts,
+            "accounts_not_looked_at": self.not_looked_at,
+            "warnings": self.composed.warnings,
+            "manifest_problems": self.composed.calls.registry().broken(),
+            "host": { "http": self.http_snippet(), "stdio": self.stdio_snippet() },
+        })
+    }
+
+    fn http_snippet(&self) -> Option<Value> {
+        let url = format!("http://{}/mcp", self.running?.address);
+        Some(json!({ "mcpServers": { "cofferdam": { "type": "http", "url": url } } }))
+    }
+
+    fn stdio_snippet(&self) -> Value {
+        let command =
+            std::env::current_exe().map_or_else(|_| "cofferdam".into(), |exe| exe.display().to_string());
+        // A host starts us elsewhere: what is a file here must be one there.
+        let profile = std::path::absolute(&self.composed.profile)
+            .ok()
+            .filter(|path| path.is_file())
+            .map_or_else(|| self.composed.profile.clone(), |path| path.display().to_string());
+        json!({ "mcpServers": { "cofferdam": {
+            "command": command, "args": ["serve", "--stdio", "--profile", profile],
+        } } })
+    }
+}
+
+fn vault_document(vault: &VaultStatus) -> Value {
+    json!({
+        "name": vault.name, "backend": vault.backend, "location": vault.location,
+        "state": vault.state, "reason": vault.reason,
+    })
+}

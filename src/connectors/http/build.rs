@@ -1,0 +1,195 @@
+//! From a template and arguments to a request, still without its credential.
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, Method};
+use serde_json::{Map, Value};
+use url::Url;
+
+use super::CallFailure;
+use super::address::{check_base_url, same_origin};
+use super::encode::push_pair;
+use super::headers;
+use super::request::{BodyFormat, RequestTemplate};
+use super::settings::{Arrays, HttpSettings};
+use super::template::{Node, Nulls, invalid, scalar_text};
+use super::units::show_size;
+
+/// A request without its credential.
+pub(super) struct Built {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Option<Bytes>,
+}
+
+impl RequestTemplate {
+    /// The request of one call.
+    ///
+    /// # Errors
+    ///
+    /// [`CallFailure::InvalidArguments`] for an argument that cannot be put where it belongs,
+    /// [`CallFailure::Unreachable`] for a base address that cannot be called.
+    pub(super) fn build(
+        &self,
+        base: &Url,
+        settings: &HttpSettings,
+        arguments: &Map<String, Value>,
+    ) -> Result<Built, CallFailure> {
+        let url = self.url(base, settings.arrays, arguments)?;
+        let mut headers = settings.headers.clone();
+        for (name, node) in &self.headers {
+            let Some(value) = node.fill(arguments, Nulls::LeftOut)? else { continue };
+            let value = scalar_text(&value).and_then(|text| headers::value(&text)).ok_or_else(|| {
+                let argument = first_argument(node).unwrap_or(name.as_str());
+                invalid(argument, "cannot stand in a header: it must be one line of visible ASCII")
+            })?;
+            headers.insert(name.clone(), value);
+        }
+        let body = self.body(settings, arguments)?;
+        if body.is_some() && !headers.contains_key(CONTENT_TYPE) {
+            let kind = match self.body_format {
+                BodyFormat::Json => "application/json",
+                BodyFormat::Form => "application/x-www-form-urlencoded",
+            };
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        }
+        Ok(Built { method: self.method.clone(), url, headers, body })
+    }
+
+    fn url(&self, base: &Url, arrays: Arrays, arguments: &Map<String, Value>) -> Result<Url, CallFailure> {
+        check_base_url(base)
+            .map_err(|why| CallFailure::unreachable(format!("the service's address {why}")))?;
+        let mut path = format!("{}{}", base.path().trim_end_matches('/'), self.path.fill(arguments)?);
+        if path.is_empty() {
+            path.push('/');
+        }
+        let mut query = String::new();
+        for (name, node) in &self.query {
+            push_values(&mut query, name, node, arrays, arguments)?;
+        }
+        let query = Some(query).filter(|query| !query.is_empty());
+        let mut url = base.clone();
+        url.set_path(&path);
+        url.set_query(query.as_deref());
+        // Every part was checked on its own; this is the check of the whole, against what `url` made of it.
+        if same_origin(&url, base) && url.path() == path && url.query() == query.as_deref() {
+            Ok(url)
+        } else {
+            Err(CallFailure::InvalidArguments {
+                message: "the arguments would lead out of the tool's path".into(),
+            })
+        }
+    }
+
+    fn body(
+        &self,
+        settings: &HttpSettings,
+        arguments: &Map<String, Value>,
+    ) -> Result<Option<Bytes>, CallFailure> {
+        let Some(node) = &self.body else { return Ok(None) };
+        let bytes = match self.body_format {
+            BodyFormat::Json => {
+                let value = match (node.fill(arguments, Nulls::Kept)?, node) {
+                    (Some(value), _) => value,
+                    (None, Node::Argument(_)) => return Ok(None),
+                    (None, _) => Value::Object(Map::new()),
+                };
+                value.to_string()
+            }
+            BodyFormat::Form => form(node, settings.arrays, arguments)?,
+        };
+        let limit = settings.limits.request_bytes;
+        if u64::try_from(bytes.len()).is_ok_and(|length| length <= limit) {
+            Ok(Some(bytes.into()))
+        } else {
+            Err(CallFailure::InvalidArguments {
+                message: format!(
+                    "the arguments make a request above the limit of {}; send less",
+                    show_size(limit)
+                ),
+            })
+        }
+    }
+}
+
+fn form(node: &Node, arrays: Arrays, arguments: &Map<String, Value>) -> Result<String, CallFailure> {
+    let mut out = String::new();
+    match node {
+        Node::Object(entries) => {
+            for (name, node) in entries {
+                push_values(&mut out, name, node, arrays, arguments)?;
+            }
+        }
+        _ => {
+            let argument = first_argument(node).unwrap_or("body");
+            match node.fill(arguments, Nulls::LeftOut)? {
+                None => {}
+                Some(Value::Object(entries)) => {
+                    for (name, value) in entries {
+                        push_value(&mut out, &name, &value, arrays, argument)?;
+                    }
+                }
+                Some(_) => return Err(invalid(argument, "must be an object")),
+            }
+        }
+    }
+    Ok(out)
+}
+
+fn push_values(
+    out: &mut String,
+    name: &str,
+    node: &Node,
+    arrays: Arrays,
+    arguments: &Map<String, Value>,
+) -> Result<(), CallFailure> {
+    match node.fill(arguments, Nulls::LeftOut)? {
+        Some(value) => push_value(out, name, &value, arrays, first_argument(node).unwrap_or(name)),
+        None => Ok(()),
+    }
+}
+
+/// Puts `name=value` behind `out`: a list as often as it has elements, or with commas; `null` not at all.
+fn push_value(
+    out: &mut String,
+    name: &str,
+    value: &Value,
+    arrays: Arrays,
+    argument: &str,
+) -> Result<(), CallFailure> {
+    let nested = || invalid(argument, "is nested, which a query or a form cannot carry");
+    let items = match value {
+        Value::Null => return Ok(()),
+        Value::Array(items) => items,
+        scalar => {
+            push_pair(out, name, &scalar_text(scalar).ok_or_else(nested)?);
+            return Ok(());
+        }
+    };
+    let texts: Vec<String> =
+        items.iter().map(|item| scalar_text(item).ok_or_else(nested)).collect::<Result<_, _>>()?;
+    match arrays {
+        Arrays::Repeat => texts.iter().for_each(|text| push_pair(out, name, text)),
+        Arrays::Comma if texts.iter().any(|text| text.contains(',')) => {
+            return Err(invalid(argument, "has an element with a comma, which would become two"));
+        }
+        Arrays::Comma if texts.is_empty() => {}
+        Arrays::Comma => push_pair(out, name, &texts.join(",")),
+    }
+    Ok(())
+}
+
+/// The argument to name when a value is wrong.
+fn first_argument(node: &Node) -> Option<&str> {
+    match node {
+        Node::Constant(_) => None,
+        Node::Argument(name) => Some(name),
+        Node::Text(parts) => parts.iter().find_map(super::template::Part::argument),
+        Node::Object(entries) => entries.iter().find_map(|(_, node)| first_argument(node)),
+        Node::Array(nodes) => nodes.iter().find_map(first_argument),
+    }
+}
+
+#[cfg(test)]
+mod tests;

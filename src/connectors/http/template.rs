@@ -1,0 +1,304 @@
+//! Values with arguments in them: what stands in a `query`, a `body` or a header.
+
+use serde_json::{Map, Value};
+
+use super::CallFailure;
+use super::check::{Checker, Place};
+
+/// A JSON value with placeholders.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Node {
+    /// As it is written.
+    Constant(Value),
+    /// An argument with its JSON type.
+    Argument(String),
+    /// A text with arguments in it.
+    Text(Vec<Part>),
+    /// A table that holds at least one argument.
+    Object(Vec<(String, Node)>),
+    /// A list that holds at least one argument.
+    Array(Vec<Node>),
+}
+
+/// A piece of a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Part {
+    /// As it is written.
+    Literal(String),
+    /// An argument as text.
+    Argument(String),
+}
+
+/// What becomes of an argument that is `null`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Nulls {
+    /// It is sent.
+    Kept,
+    /// It is left out, as if it were absent.
+    LeftOut,
+}
+
+impl Node {
+    /// Reads a value at `key`; what is wrong goes to `checker`, and a wrong text becomes `null`.
+    pub(super) fn parse(value: &Value, key: &str, checker: &mut Checker<'_>) -> Self {
+        match value {
+            Value::String(text) => Self::parse_text(text, key, checker),
+            Value::Array(items) => {
+                let nodes: Vec<Self> = items
+                    .iter()
+                    .enumerate()
+                    .map(|(i, v)| Self::parse(v, &format!("{key}.{i}"), checker))
+                    .collect();
+                if nodes.iter().all(Self::is_constant) {
+                    Self::Constant(nodes.into_iter().filter_map(Self::into_constant).collect())
+                } else {
+                    Self::Array(nodes)
+                }
+            }
+            Value::Object(entries) => {
+                let nodes: Vec<(String, Self)> = entries
+                    .iter()
+                    .map(|(name, v)| (name.clone(), Self::parse(v, &format!("{key}.{name}"), checker)))
+                    .collect();
+                if nodes.iter().all(|(_, node)| node.is_constant()) {
+                    let constants =
+                        nodes.into_iter().filter_map(|(name, node)| Some((name, node.into_constant()?)));
+                    Self::Constant(Value::Object(constants.collect()))
+                } else {
+                    Self::Object(nodes)
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => Self::Constant(value.clone()),
+        }
+    }
+
+    fn parse_text(text: &str, key: &str, checker: &mut Checker<'_>) -> Self {
+        let parts = match parse_parts(text) {
+            Ok(parts) => parts,
+            Err(why) => {
+                checker.finding(key, why, "write `{argument}`, and double a brace that stands for itself");
+                return Self::Constant(Value::Null);
+            }
+        };
+        match parts.as_slice() {
+            [] => Self::Constant(Value::String(String::new())),
+            [Part::Literal(literal)] => Self::Constant(Value::String(literal.clone())),
+            [Part::Argument(name)] => {
+                checker.uses(key, name, Place::Whole);
+                Self::Argument(name.clone())
+            }
+            _ => {
+                for name in parts.iter().filter_map(Part::argument) {
+                    checker.uses(key, name, Place::Inside);
+                }
+                Self::Text(parts)
+            }
+        }
+    }
+
+    fn is_constant(&self) -> bool {
+        matches!(self, Self::Constant(_))
+    }
+
+    fn into_constant(self) -> Option<Value> {
+        match self {
+            Self::Constant(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The value with the arguments in it; `None` where there is nothing to send.
+    ///
+    /// # Errors
+    ///
+    /// An argument inside a text that is no text, number or boolean.
+    pub(super) fn fill(
+        &self,
+        arguments: &Map<String, Value>,
+        nulls: Nulls,
+    ) -> Result<Option<Value>, CallFailure> {
+        Ok(match self {
+            Self::Constant(value) => Some(value.clone()),
+            Self::Argument(name) => {
+                arguments.get(name).filter(|value| nulls == Nulls::Kept || !value.is_null()).cloned()
+            }
+            Self::Text(parts) => Some(Value::String(fill_parts(parts, arguments)?)),
+            Self::Object(entries) => {
+                let mut object = Map::new();
+                for (name, node) in entries {
+                    if let Some(value) = node.fill(arguments, nulls)? {
+                        object.insert(name.clone(), value);
+                    }
+                }
+                Some(object).filter(|object| !object.is_empty()).map(Value::Object)
+            }
+            Self::Array(nodes) => {
+                let mut items = Vec::new();
+                for node in nodes {
+                    items.extend(node.fill(arguments, nulls)?);
+                }
+                Some(items).filter(|items| !items.is_empty()).map(Value::Array)
+            }
+        })
+    }
+}
+
+impl Part {
+    pub(super) fn argument(&self) -> Option<&str> {
+        match self {
+            Self::Argument(name) => Some(name),
+            Self::Literal(_) => None,
+        }
+    }
+}
+
+/// A text's pieces.
+///
+/// # Errors
+///
+/// What is wrong with its braces.
+pub(super) fn parse_parts(text: &str) -> Result<Vec<Part>, String> {
+    let mut parts = Vec::new();
+    let mut literal = String::new();
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        match c {
+            '{' | '}' if rest.peek() == Some(&c) => {
+                rest.next();
+                literal.push(c);
+            }
+            '{' => {
+                let mut name = String::new();
+                loop {
+                    match rest.next() {
+                        Some('}') => break,
+                        Some(c) if c != '{' => name.push(c),
+                        _ => return Err("has a `{` without its `}`".into()),
+                    }
+                }
+                if name.is_empty() {
+                    return Err("has `{}`, which names no argument".into());
+                }
+                if !literal.is_empty() {
+                    parts.push(Part::Literal(std::mem::take(&mut literal)));
+                }
+                parts.push(Part::Argument(name));
+            }
+            '}' => return Err("has a `}` without its `{`".into()),
+            _ => literal.push(c),
+        }
+    }
+    if !literal.is_empty() {
+        parts.push(Part::Literal(literal));
+    }
+    Ok(parts)
+}
+
+/// A text with its arguments in it.
+///
+/// # Errors
+///
+/// An argument that is absent, or is no text, number or boolean.
+pub(super) fn fill_parts(parts: &[Part], arguments: &Map<String, Value>) -> Result<String, CallFailure> {
+    let mut text = String::new();
+    for part in parts {
+        match part {
+            Part::Literal(literal) => text.push_str(literal),
+            Part::Argument(name) => text.push_str(&argument_text(name, arguments)?),
+        }
+    }
+    Ok(text)
+}
+
+/// An argument as text.
+///
+/// # Errors
+///
+/// Where it is absent, or is no text, number or boolean.
+pub(super) fn argument_text(name: &str, arguments: &Map<String, Value>) -> Result<String, CallFailure> {
+    arguments
+        .get(name)
+        .and_then(scalar_text)
+        .ok_or_else(|| invalid(name, "must be a text, a number or a boolean"))
+}
+
+/// A text, number or boolean as text.
+pub(super) fn scalar_text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(truth) => Some(truth.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// The failure of an argument; never shows its value.
+pub(super) fn invalid(name: &str, why: &str) -> CallFailure {
+    CallFailure::InvalidArguments { message: format!("argument `{name}` {why}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::request::DeclaredArgument;
+    use super::*;
+
+    fn parse(value: Value) -> (Node, Vec<String>) {
+        let declared = ["a", "b"].map(|name| DeclaredArgument { name, required: name == "a" });
+        let mut checker = Checker::new(&declared);
+        let node = Node::parse(&value, "body", &mut checker);
+        (node, checker.finish().into_iter().map(|finding| finding.message).collect())
+    }
+
+    fn fill(template: Value, arguments: Value, nulls: Nulls) -> Option<Value> {
+        parse(template).0.fill(arguments.as_object().unwrap(), nulls).unwrap()
+    }
+
+    #[test]
+    fn a_placeholder_that_stands_alone_keeps_its_type() {
+        let filled = fill(json!({ "x": "{a}", "y": "n={b}" }), json!({ "a": [1, {}], "b": 2 }), Nulls::Kept);
+        assert_eq!(filled, Some(json!({ "x": [1, {}], "y": "n=2" })));
+    }
+
+    #[test]
+    fn what_held_only_absent_arguments_is_left_out() {
+        let template = json!({ "deep": { "list": ["{a}"] }, "kept": { "k": 1, "b": "{b}" } });
+        assert_eq!(fill(template, json!({}), Nulls::Kept), Some(json!({ "kept": { "k": 1 } })));
+        assert_eq!(fill(json!({ "x": "{a}" }), json!({}), Nulls::Kept), None);
+    }
+
+    #[test]
+    fn null_is_sent_only_where_it_is_kept() {
+        assert_eq!(fill(json!("{a}"), json!({ "a": null }), Nulls::Kept), Some(Value::Null));
+        assert_eq!(fill(json!("{a}"), json!({ "a": null }), Nulls::LeftOut), None);
+    }
+
+    #[test]
+    fn doubled_braces_are_themselves() {
+        let (node, _) = parse(json!("{{a}} is {a}"));
+        let text = node.fill(json!({ "a": "x" }).as_object().unwrap(), Nulls::Kept).unwrap();
+        assert_eq!(text, Some(json!("{a} is x")));
+    }
+
+    #[test]
+    fn an_argument_is_used_exactly_once() {
+        assert_eq!(parse(json!(["{a}", "{b}"])).1, Vec::<String>::new());
+        assert!(parse(json!(["{a}", "{b}", "{a}"])).1[0].contains("uses already"));
+        assert!(parse(json!("{a}")).1[0].contains("`b` is declared and not used"));
+        assert!(parse(json!(["{a}", "{b}", "{c}"])).1[0].contains("does not declare"));
+    }
+
+    #[test]
+    fn an_optional_argument_does_not_stand_inside_a_text() {
+        assert!(parse(json!(["{a}", "n={b}"])).1[0].contains("may leave out"));
+        assert_eq!(parse(json!(["n={a}", "{b}"])).1, Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_lonely_brace_is_a_finding() {
+        for bad in ["{", "}", "{}", "{a", "a}", "{a{b}"] {
+            assert!(parse_parts(bad).is_err(), "{bad}");
+        }
+    }
+}

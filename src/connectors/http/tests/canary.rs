@@ -1,0 +1,152 @@
+//! A canary in the vault comes back from a service in every form, and is found in nothing that leaves the connector.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::routing::any;
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use http::{HeaderMap, Method, StatusCode, Uri};
+use tracing_subscriber::fmt::MakeWriter;
+
+use super::service::Service;
+use super::*;
+use crate::connectors::scrub::REMOVED;
+
+/// Odd enough to look different in each form.
+const CANARY: &str = "canary/7f3a+Zq9'X=d&2!k";
+const ENCODINGS: [&str; 9] =
+    ["raw", "base64", "url64", "json", "unicode", "percent", "html", "hex", "double"];
+
+fn encode(text: &str, encoding: &str) -> String {
+    let units = || text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
+    let percent = || url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    match encoding {
+        "raw" => text.into(),
+        "base64" => STANDARD.encode(text),
+        "url64" => URL_SAFE_NO_PAD.encode(format!("x{text}")),
+        "json" => serde_json::to_string(text).unwrap().replace('/', "\\/"),
+        "unicode" => units(),
+        "percent" => percent(),
+        "html" => text.replace('&', "&amp;").replace('\'', "&#39;"),
+        "hex" => text.bytes().map(|byte| format!("{byte:02X}")).collect(),
+        "double" => {
+            percent_encoding::utf8_percent_encode(&percent(), percent_encoding::NON_ALPHANUMERIC).to_string()
+        }
+        other => panic!("{other}"),
+    }
+}
+
+/// Answers with its own request, in the status, type and encoding that the path names.
+async fn reflect(method: Method, uri: Uri, headers: HeaderMap) -> (StatusCode, HeaderMap, Vec<u8>) {
+    let parts: Vec<&str> = uri.path().split('/').collect();
+    let [_, status, kind, encoding] = parts[..] else { panic!("{uri}") };
+    let seen: Vec<&str> = headers.values().map(|value| value.to_str().unwrap()).collect();
+    let request = format!("{method} {uri} {}", seen.join(" "));
+    let encoded = encode(&request, encoding);
+    let (kind, body) = match kind {
+        // The service writes the escapes itself: what arrives is one string of JSON.
+        "json" if encoding == "unicode" => ("application/json", format!("{{\"message\":\"{encoded}\"}}")),
+        "json" => ("application/json", json!({ "message": encoded, &encoded: [&encoded] }).to_string()),
+        "text" => ("text/plain", encoded),
+        other => panic!("{other}"),
+    };
+    let mut answer = HeaderMap::new();
+    answer.insert("content-type", kind.parse().unwrap());
+    answer
+        .insert("link", format!("</x?page={}>; rel=\"next\"", encode(&request, "percent")).parse().unwrap());
+    answer.insert("location", format!("http://127.0.0.1:1/{}", encode(&request, "percent")).parse().unwrap());
+    (status.parse().unwrap(), answer, body.into_bytes())
+}
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Log {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
+
+/// Whether `text` holds the canary, or a piece of it, in any form that the service used.
+fn holds_canary(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    let whole = ENCODINGS.iter().any(|encoding| lower.contains(&encode(CANARY, encoding).to_lowercase()));
+    // The middle survives every escape but those of each character.
+    whole || lower.contains("7f3a") || lower.contains(&encode("7f3a", "hex").to_lowercase())
+}
+
+#[tokio::test]
+async fn a_reflected_canary_is_found_nowhere() {
+    let service = Service::start(Router::new().fallback(any(reflect)));
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
+        .with_writer(log.clone())
+        .finish();
+    let _capturing = tracing::subscriber::set_default(subscriber);
+    let credentials = [
+        (json!({ "kind": "bearer" }), json!({ "token": CANARY })),
+        (json!({ "kind": "header", "headers": { "x-key": "k={token}" } }), json!({ "token": CANARY })),
+        (json!({ "kind": "query", "params": { "key": "{token}" } }), json!({ "token": CANARY })),
+        (json!({ "kind": "basic" }), json!({ "username": "someone", "password": CANARY })),
+    ];
+    let mut reflected = 0;
+    for (credential, secret) in &credentials {
+        for status in ["200", "201", "302", "400", "401", "403", "429", "500"] {
+            for kind in ["json", "text"] {
+                for encoding in ENCODINGS {
+                    let fixture = fixture(
+                        &service.url(),
+                        json!({
+                            "http": { "page": { "style": "link-header" }, "errors": { "message": "message" } },
+                            "credential": credential,
+                            "secret": secret,
+                            "request": { "method": "GET", "path": format!("/{status}/{kind}/{encoding}"), "query": ["page"] },
+                            "properties": { "page": { "type": "string" } },
+                        }),
+                    );
+                    let told = match fixture.call().await {
+                        Ok(answer) => format!("{} {answer:?}", answer.body),
+                        Err(failure) => format!("{failure} {failure:?}"),
+                    };
+                    assert!(!holds_canary(&told), "{credential} {status} {kind} {encoding}: {told}");
+                    reflected += usize::from(told.contains(REMOVED));
+                }
+            }
+        }
+    }
+    // The basic credential's base64 hides inside further encodings, but elsewhere each reflection shows its mark.
+    assert!(reflected > 500, "only {reflected} answers held a credential: the test proves little");
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(
+        log.contains("hyper") && log.contains("called"),
+        "the log captured too little: {} bytes",
+        log.len()
+    );
+    assert!(!holds_canary(&log), "the log holds the canary");
+}
+
+#[test]
+fn the_search_finds_a_canary_where_there_is_one() {
+    for encoding in ENCODINGS {
+        let text = format!("before {} behind", encode(&format!("Bearer {CANARY}"), encoding));
+        let found = holds_canary(&text);
+        // Base64 at another offset has other characters: there the marks of the other test are the proof.
+        assert!(found || encoding.ends_with("64"), "{encoding}");
+    }
+}

@@ -1,0 +1,120 @@
+//! The connector against real services on loopback.
+
+mod canary;
+mod exchange;
+mod service;
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use cofferdam_vault::{Secret, SecretString, Stage, Version};
+use serde_json::json;
+
+use super::*;
+use crate::registry::{Effects, SideEffect};
+
+/// A module with one tool, and what a call of it needs.
+struct Fixture {
+    module: Module,
+    credential: Credential,
+    connector: HttpConnector,
+    arguments: Value,
+    timeout: Duration,
+}
+
+/// What a fixture is made of; every key but `request` may be left out.
+fn fixture(base_url: &str, parts: Value) -> Fixture {
+    let part = |key: &str, absent: Value| parts.get(key).cloned().unwrap_or(absent);
+    let mut http = json!({ "base_url": base_url });
+    http.as_object_mut().unwrap().extend(part("http", json!({})).as_object().unwrap().clone());
+    let spec = serde_json::from_value(part("credential", json!({ "kind": "bearer" }))).unwrap();
+    let settings = HttpSettings::from_table(serde_json::from_value(http).unwrap(), &spec).unwrap();
+    let properties = part("properties", json!({}));
+    let declared: Vec<DeclaredArgument<'_>> = properties
+        .as_object()
+        .unwrap()
+        .iter()
+        .map(|(name, schema)| DeclaredArgument { name, required: schema["required"] == true })
+        .collect();
+    let request = RequestTemplate::from_table(
+        serde_json::from_value(part("request", Value::Null)).unwrap(),
+        &declared,
+        &spec,
+    )
+    .unwrap();
+    let tool = Tool {
+        name: "tool".into(),
+        description: "A tool.".into(),
+        effects: Effects {
+            side_effect: serde_json::from_value::<SideEffect>(part("side_effect", json!("none"))).unwrap(),
+            idempotent: false,
+            concurrency_safe: true,
+        },
+        input_schema: Arc::new(json!({ "properties": properties }).as_object().unwrap().clone()),
+        request,
+        select: None,
+        validator: OnceLock::new(),
+    };
+    let account =
+        Account { name: "default".into(), base_url: settings.base_url().clone(), insecure_http: false };
+    let fields = part("secret", json!({ "token": "hunter22hunter22" }));
+    let fields = fields
+        .as_object()
+        .unwrap()
+        .iter()
+        .map(|(name, text)| (name.parse().unwrap(), SecretString::from(text.as_str().unwrap())))
+        .collect();
+    Fixture {
+        module: Module {
+            name: "svc".into(),
+            version: "1.0.0".into(),
+            title: "Svc".into(),
+            description: "A service.".into(),
+            source: None,
+            accounts: vec![account],
+            credential: spec,
+            http: Arc::new(settings),
+            tools: vec![Arc::new(tool)],
+            tool_index: Arc::default(),
+        },
+        credential: Credential {
+            module: "svc".into(),
+            account: "default".into(),
+            stage: Stage::Current,
+            secret: Secret { fields, version: Version::new("1"), valid_for: None, lease: None },
+        },
+        connector: HttpConnector::new(),
+        arguments: part("arguments", json!({})),
+        timeout: Duration::from_secs(20),
+    }
+}
+
+impl Fixture {
+    async fn call(&self) -> Result<Answer, CallFailure> {
+        self.timeout_of(self.timeout).await
+    }
+
+    async fn timeout_of(&self, timeout: Duration) -> Result<Answer, CallFailure> {
+        let call = ToolCall {
+            module: &self.module,
+            tool: &self.module.tools[0],
+            account: &self.module.accounts[0],
+            arguments: self.arguments.as_object().unwrap(),
+            deadline: Instant::now() + timeout,
+        };
+        self.connector.call(&call, &self.credential).await
+    }
+}
+
+/// A fixture of `GET path`.
+fn read(base_url: &str, path: &str) -> Fixture {
+    fixture(base_url, json!({ "request": { "method": "GET", "path": path } }))
+}
+
+/// A fixture of `POST path` that writes.
+fn write(base_url: &str, path: &str) -> Fixture {
+    fixture(
+        base_url,
+        json!({ "request": { "method": "POST", "path": path, "body": { "k": 1 } }, "side_effect": "write" }),
+    )
+}

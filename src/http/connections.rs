@@ -1,0 +1,99 @@
+//! Connections: accepted up to a limit, with a limit on how long a request's head may take, and ended gracefully.
+//!
+//! `axum::serve` has neither limit, and a client that sends one byte a minute would hold its connection for ever.
+//! HTTP/1.1 only: MCP clients gain nothing from HTTP/2 over loopback or behind a proxy, and it brings limits of its own.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+
+/// How long a request's head may take to arrive, and a kept connection may be idle. hyper's own default.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long to wait after a connection could not be taken, for want of file descriptors for example.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Our own address as the client reached it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LocalIp(pub(super) IpAddr);
+
+/// Serves `routes` until `draining` is cancelled and every connection has then finished the request it is in.
+/// Dropping the future drops the connections.
+pub(super) async fn serve(
+    listener: TcpListener,
+    routes: Router,
+    max_connections: usize,
+    draining: CancellationToken,
+) {
+    let places = Arc::new(Semaphore::new(max_connections.min(Semaphore::MAX_PERMITS)));
+    let mut connections = JoinSet::new();
+    loop {
+        // Beyond the limit clients wait in the system's queue.
+        let Ok(place) = (tokio::select! {
+            biased;
+            () = draining.cancelled() => break,
+            place = places.clone().acquire_owned() => place,
+        }) else {
+            break;
+        };
+        let accepted = tokio::select! {
+            biased;
+            () = draining.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                let connection = connection(stream, routes.clone(), draining.clone());
+                connections.spawn(async move {
+                    connection.await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be taken");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+        while connections.try_join_next().is_some() {}
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
+async fn connection(stream: TcpStream, routes: Router, draining: CancellationToken) {
+    // Without it a streamed answer waits 40 ms for the client's acknowledgement.
+    let _ = stream.set_nodelay(true);
+    let Ok(local) = stream.local_addr() else { return };
+    let local = LocalIp(local.ip().to_canonical());
+    let routes = routes.map_request(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(local);
+        request
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
+    tokio::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = draining.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection broke");
+    }
+}

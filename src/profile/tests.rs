@@ -1,0 +1,223 @@
+//! What a profile's reader promises, from the text to the problems it prints.
+
+mod backends;
+mod bad;
+mod hostile;
+mod layers;
+mod schema;
+mod shipped;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use cofferdam_vault::testkit::MemoryVault;
+use cofferdam_vault::{BackendConfig, ConfigProblem, FieldName, SecretPath, Vault, VaultContext};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::*;
+use crate::broker::backends::Compiled;
+
+/// A backend with every kind of key.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)] // some keys are there for their schema only
+struct StoreConfig {
+    /// Where it is.
+    address: String,
+    /// A port.
+    #[serde(default)]
+    port: Option<u16>,
+    /// How we log in.
+    #[serde(default)]
+    auth: Option<Auth>,
+    /// Whether two secrets may share one name.
+    #[serde(default)]
+    cramped: bool,
+}
+
+/// How we log in.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(tag = "method", rename_all = "snake_case", deny_unknown_fields)]
+#[allow(dead_code)] // as above
+enum Auth {
+    /// By role.
+    Approle {
+        /// The role.
+        role_id: String,
+        /// A file with the secret id.
+        secret_id_file: String,
+    },
+    /// By token.
+    Token {
+        /// A file with the token.
+        token_file: String,
+    },
+}
+
+impl BackendConfig for StoreConfig {
+    const BACKEND: &'static str = "store";
+
+    fn problems(&self) -> Vec<ConfigProblem> {
+        let wrong = !self.address.starts_with("https://");
+        let problem = || ConfigProblem::new("address", "this is no https address", "write https://…");
+        wrong.then(problem).into_iter().collect()
+    }
+
+    fn collisions(&self, wanted: &[(SecretPath, Vec<FieldName>)]) -> Vec<ConfigProblem> {
+        let crowd = self.cramped && wanted.iter().filter(|(_, fields)| !fields.is_empty()).count() > 1;
+        let problem = || ConfigProblem::new("cramped", "two secrets share one name", "make room");
+        crowd.then(problem).into_iter().collect()
+    }
+
+    fn refuses_users(&self) -> Option<&'static str> {
+        self.cramped.then_some("it is cramped")
+    }
+
+    fn into_vault(self, _: VaultContext) -> Arc<dyn Vault> {
+        Arc::new(MemoryVault::new("store"))
+    }
+}
+
+const BACKENDS: &[Backend] = &[
+    Backend { name: "safe", compiled: None },
+    Backend { name: "store", compiled: Some(Compiled::of::<StoreConfig>()) },
+];
+
+/// The manifests `github` and `notion`, each with the field `token`, and `broken`.
+struct Manifests;
+
+impl KnownManifests for Manifests {
+    fn names(&self) -> Vec<String> {
+        ["github", "notion", "broken"].map(str::to_owned).to_vec()
+    }
+
+    fn credential_fields(&self, manifest: &str) -> Option<Vec<FieldName>> {
+        match manifest {
+            "github" | "notion" => Some(vec!["token".parse().ok()?]),
+            "broken" => Some(Vec::new()),
+            _ => None,
+        }
+    }
+}
+
+fn manifests(_: Option<&Path>) -> Box<dyn KnownManifests> {
+    Box::new(Manifests)
+}
+
+fn source(text: &str) -> Source {
+    Source::of("p", PathBuf::from("p.toml"), Path::new("/site"), text.to_owned())
+}
+
+fn load_text(text: &str) -> Result<Profile, ProfileError> {
+    load_with(&source(text), &Layers::default(), BACKENDS, &manifests)
+}
+
+/// The problems of a profile, as they are printed.
+fn problems(text: &str) -> Vec<String> {
+    let error = load_text(text).map(|_| ()).expect_err("this profile is wrong");
+    error.report().lines().map(str::to_owned).collect()
+}
+
+/// A profile without a mistake.
+const GOOD: &str = r#"
+[vaults.main]
+backend = "store"
+address = "https://store.example"
+
+[modules.github]
+vault = "main"
+"#;
+
+#[test]
+fn what_is_absent_stands_at_its_default() {
+    let profile = load_text(GOOD).unwrap();
+    assert_eq!(profile.base_dir, Path::new("/site"));
+    assert_eq!(profile.vaults[0].name, "main");
+    assert_eq!(profile.vaults[0].backend, "store");
+    assert_eq!(profile.vaults[0].walls, Walls::default());
+    let module = &profile.modules[0];
+    assert_eq!((module.vault.as_str(), module.manifest.as_str()), ("main", "github"));
+    assert_eq!(module.accounts.iter().map(|account| account.name.as_str()).collect::<Vec<_>>(), ["default"]);
+    assert_eq!((module.path.as_str(), module.insecure_http), ("{module}/{account}", false));
+    assert_eq!(profile.server.listen.to_string(), "127.0.0.1:7080");
+    assert_eq!(profile.server.call_timeout.as_secs(), 60);
+    assert!(profile.warnings.is_empty(), "{:?}", profile.warnings);
+}
+
+#[test]
+fn what_is_set_arrives_in_the_files_order() {
+    let profile = load_text(
+        r#"
+        [server]
+        listen = "[::1]:0"
+        modules_dir = "mine"
+        max_calls = 5
+        [vaults.z]
+        backend = "store"
+        address = "https://z.example"
+        breaker = { failures = 9 }
+        cache_ttl = "0s"
+        auth = { method = "approle", role_id = "r", secret_id_file = "f" }
+        [vaults.a]
+        backend = "store"
+        address = "https://a.example"
+        [modules.zeta]
+        vault = "z"
+        manifest = "github"
+        [[modules.zeta.accounts]]
+        name = "work"
+        base_url = "https://zeta.example/api"
+        [[modules.zeta.accounts]]
+        name = "home"
+        [modules.alpha]
+        vault = "a"
+        manifest = "github"
+        accounts = ["one", { name = "two" }]
+        path = "team/{user}/{module}/{account}"
+        "#,
+    )
+    .unwrap();
+    assert_eq!(profile.vaults.iter().map(|vault| vault.name.as_str()).collect::<Vec<_>>(), ["z", "a"]);
+    assert_eq!(profile.vaults[0].walls.breaker.failures, 9);
+    assert_eq!(profile.vaults[0].walls.breaker.window.as_secs(), 10);
+    assert!(profile.vaults[0].walls.cache_ttl.is_zero());
+    assert_eq!(
+        profile.modules.iter().map(|module| module.name.as_str()).collect::<Vec<_>>(),
+        ["zeta", "alpha"]
+    );
+    assert_eq!(
+        profile.modules[0].accounts[0].base_url.as_ref().unwrap().as_str(),
+        "https://zeta.example/api"
+    );
+    assert_eq!(profile.modules[1].accounts[1].name, "two");
+    assert_eq!(profile.server.modules_dir.as_deref(), Some(Path::new("/site/mine")));
+    assert_eq!((profile.server.listen.port(), profile.server.max_calls), (0, 5));
+}
+
+#[test]
+fn a_vault_that_nobody_uses_is_a_warning() {
+    let spare = "[vaults.spare]\nbackend = \"store\"\naddress = \"https://x.example\"\n";
+    let profile = load_text(&format!("{GOOD}{spare}")).unwrap();
+    let warnings: Vec<_> = profile.warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        warnings,
+        ["p.toml:8:9  warning: vaults.spare: no module uses this vault; take it out, or name it in a module"]
+    );
+    let nothing = load_text("").unwrap();
+    assert!(nothing.warnings[0].message.contains("no modules"));
+}
+
+#[test]
+fn a_problem_is_one_line_for_people_and_an_object_for_machines() {
+    let error = load_text("[server]\nlisten = 1\n").unwrap_err();
+    assert_eq!(error.to_string(), "the profile `p` has 1 problem");
+    let found = serde_json::to_value(&error.problems[0]).unwrap();
+    assert_eq!(
+        found,
+        serde_json::json!({
+            "origin": { "kind": "file", "name": "p.toml" }, "line": 2, "column": 10, "key": "server.listen",
+            "message": "a number stands here", "remedy": "write a text in double quotes", "severity": "error",
+        })
+    );
+}

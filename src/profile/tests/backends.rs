@@ -1,0 +1,54 @@
+//! The real backends behind a profile.
+
+use super::*;
+
+#[allow(dead_code)] // each feature has its own tests
+fn report(text: &str) -> String {
+    load(&source(text), &Layers::default(), &manifests)
+        .map(|_| ())
+        .expect_err("this profile is wrong")
+        .report()
+}
+
+#[cfg(feature = "age")]
+#[test]
+fn a_passphrase_in_a_profile_is_refused_and_never_printed() {
+    for literal in ["\"c4nary\"", "[\"c4nary\"]", "{ c4 = \"c4nary\" }"] {
+        let text =
+            format!("[vaults.notes]\nbackend = \"age\"\nfile = \"notes.age\"\npassphrase = {literal}\n");
+        let found = report(&text);
+        assert!(found.starts_with("p.toml:4:14  vaults.notes.passphrase: "), "{found}");
+        assert_eq!(found.lines().count(), 1, "{found}");
+        assert!(found.contains("`ask`") && !found.contains("c4nary"), "{found}");
+    }
+}
+
+#[cfg(feature = "age")]
+#[test]
+fn an_age_vault_says_all_that_is_wrong_with_it() {
+    let vault = "[vaults.notes]\nbackend = \"age\"\nidentity_file = \"\"\nretries = -1\n";
+    let found = report(&format!("{vault}file = \"x\"\narmour = true\n"));
+    let lines: Vec<_> = found.lines().collect();
+    assert!(lines[0].starts_with("p.toml:3:17  vaults.notes.identity_file: "), "{found}");
+    assert!(lines[1].starts_with("p.toml:4:11  vaults.notes.retries: -1 is out of bounds"), "{found}");
+    assert!(lines[2].ends_with("vaults.notes.armour: unknown key; did you mean `armor`?"), "{found}");
+    assert_eq!(lines.len(), 3, "{found}");
+}
+
+#[cfg(feature = "env")]
+#[test]
+fn two_credentials_on_one_variable_refuse_the_profile() {
+    let text = "[vaults.local]\nbackend = \"env\"\n[modules.github]\nvault = \"local\"\naccounts = [\"a-b\", \"a_b\"]\n";
+    let found = report(text);
+    assert!(found.starts_with("p.toml:2:11  vaults.local.backend: "), "{found}");
+    assert!(found.contains("GITHUB_A_B_TOKEN"), "{found}");
+    let users = text.replace("accounts = [\"a-b\", \"a_b\"]", "path = \"{user}/{account}\"");
+    assert!(report(&users).starts_with("p.toml:5:8  modules.github.path: `{user}` cannot stand here"));
+}
+
+#[cfg(not(feature = "age"))]
+#[test]
+fn a_backend_that_was_left_out_is_told_as_such() {
+    let found = report(shipped::SHIPPED[0].1);
+    assert!(found.contains("this binary was built without the backend `age`"), "{found}");
+}

@@ -1,0 +1,70 @@
+//! The profiles that ship load as they are, and the defaults in their comments are the real ones.
+
+use super::*;
+
+pub(super) const SHIPPED: [(&str, &str); 2] = [
+    ("airgap", include_str!("../../../profiles/airgap.toml")),
+    ("dev", include_str!("../../../profiles/dev.toml")),
+];
+
+#[cfg(feature = "env")]
+#[test]
+fn dev_reads_the_environment() {
+    let here = tempfile::tempdir().unwrap();
+    let profile = load(&Source::find("dev", here.path()).unwrap(), &Layers::default(), &manifests).unwrap();
+    assert_eq!(profile.vaults[0].backend, "env");
+    assert_eq!(profile.modules[0].name, "github");
+    assert!(profile.warnings.is_empty(), "{:?}", profile.warnings);
+}
+
+#[cfg(feature = "age")]
+#[test]
+fn airgap_reads_one_file_and_calls_inside_the_site() {
+    let here = tempfile::tempdir().unwrap();
+    let profile =
+        load(&Source::find("airgap", here.path()).unwrap(), &Layers::default(), &manifests).unwrap();
+    assert_eq!(profile.vaults[0].backend, "age");
+    assert_eq!(profile.modules[0].accounts[0].name, "work");
+    assert_eq!(profile.modules[0].base_url.as_ref().unwrap().host_str(), Some("github.example.internal"));
+    assert_eq!(profile.base_dir, here.path().join("profiles"));
+    assert!(profile.warnings.is_empty(), "{:?}", profile.warnings);
+}
+
+#[test]
+fn each_names_its_schema_in_its_first_line() {
+    for (name, text) in SHIPPED {
+        assert!(text.starts_with("#:schema ./profile.schema.json\n"), "{name}");
+    }
+}
+
+/// Every `# key = value` of a server's or wall's comment, uncommented, changes nothing.
+#[cfg(all(feature = "env", feature = "age"))]
+#[test]
+fn a_commented_key_shows_its_default() {
+    for (name, text) in SHIPPED {
+        let shows_default = |line: &str| {
+            let key = line.strip_prefix("# ").and_then(|line| line.split_once(" = ")).map(|(key, _)| key);
+            let server =
+                ["call_timeout", "max_calls", "shutdown_timeout", "allowed_hosts", "allowed_origins"];
+            let module = ["path", "insecure_http", "manifest"];
+            key.is_some_and(|key| {
+                Walls::KEYS.contains(&key) || server.contains(&key) || module.contains(&key)
+            })
+        };
+        let mut shown = 0;
+        let lines = text.lines().map(|line| {
+            if shows_default(line) {
+                shown += 1;
+                return line.trim_start_matches("# ");
+            }
+            line
+        });
+        let full = lines.collect::<Vec<_>>().join("\n");
+        assert_eq!(shown, 12 + 5 + 3, "{name} shows every key");
+        let load = |text: &str| load(&source(text), &Layers::default(), &manifests).unwrap();
+        let (bare, full) = (load(text), load(&full));
+        assert_eq!(bare.vaults[0].walls, full.vaults[0].walls, "{name}");
+        assert_eq!(format!("{:?}", bare.server), format!("{:?}", full.server), "{name}");
+        assert_eq!(format!("{:?}", bare.modules), format!("{:?}", full.modules), "{name}");
+    }
+}

@@ -1,0 +1,152 @@
+//! One `[[tools]]` table of a manifest.
+
+use std::sync::{Arc, OnceLock};
+
+use serde_json::{Map, Value};
+
+use super::input;
+use super::section::{Found, Section};
+use super::{Shared, described};
+use crate::connectors::http::{DeclaredArgument, RequestTemplate};
+use crate::registry::tool::{Effects, SideEffect, Tool};
+
+/// How long a tool's description may be, in characters: what a model has to read before it can call.
+const DESCRIPTION_MAX: usize = 1024;
+
+/// How long a `select` may be, in bytes.
+const SELECT_MAX: usize = 4096;
+
+/// How many operators a `select` may hold. Each may nest the parser one level deeper, on the stack of a thread.
+const SELECT_OPERATORS_MAX: usize = 200;
+
+const KEYS: [&str; 8] =
+    ["name", "description", "side_effect", "idempotent", "concurrency_safe", "request", "select", "input"];
+
+/// Reads a tool. `None` where it is refused; that has been reported.
+///
+/// `shared` is what the tools have in common; without it (it was refused) everything else is checked.
+pub(super) fn read(tool: &Section<'_>, shared: Option<&Shared>) -> Option<Tool> {
+    tool.only(&KEYS);
+    let name = tool.required_text("name", "`name = \"create_issue\"`");
+    let name = name.filter(|name| {
+        let good = is_tool_name(name.value);
+        if !good {
+            name.refuse(
+                "is no name for a tool",
+                "use up to 64 of `a`–`z`, `0`–`9` and `_`, not beginning with `_`",
+            );
+        }
+        good
+    });
+    let description = described(tool, "description", DESCRIPTION_MAX);
+    let effects = effects(tool);
+    let select = tool.text("select", "`select = \"{number: number}\"`").map(|text| compile_select(&text));
+    let input = input::read(tool);
+    let request = tool.required_table("request", "`request = { method = \"GET\", path = \"/…\" }`");
+    let request = request.and_then(|request| read_request(&request, input.as_ref(), shared));
+    Some(Tool {
+        name: name?.value.to_owned(),
+        description: description?.value.trim().to_owned(),
+        effects: effects?,
+        input_schema: Arc::new(input?),
+        request: request?,
+        select: match select {
+            Some(compiled) => Some(compiled?),
+            None => None,
+        },
+        validator: OnceLock::new(),
+    })
+}
+
+fn is_tool_name(name: &str) -> bool {
+    name.len() <= 64
+        && name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_'))
+        && !name.is_empty()
+        && !name.starts_with('_')
+}
+
+fn effects(tool: &Section<'_>) -> Option<Effects> {
+    let idempotent = tool.flag("idempotent");
+    let concurrency_safe = tool.flag("concurrency_safe");
+    let written =
+        tool.required_text("side_effect", "`side_effect = \"none\"`, `\"write\"` or `\"destructive\"`")?;
+    let side_effect = match written.value {
+        "none" => SideEffect::None,
+        "write" => SideEffect::Write,
+        "destructive" => SideEffect::Destructive,
+        _ => {
+            written.refuse("is not known", "write \"none\", \"write\" or \"destructive\"");
+            return None;
+        }
+    };
+    let reads = side_effect == SideEffect::None;
+    if let Some(idempotent) = idempotent.as_ref().filter(|idempotent| reads && !idempotent.value) {
+        idempotent
+            .refuse("is `false` for a tool that only reads", "leave it out, or say which side effect it has");
+        return None;
+    }
+    Some(Effects {
+        side_effect,
+        idempotent: idempotent.map_or(reads, |flag| flag.value),
+        concurrency_safe: concurrency_safe.is_none_or(|flag| flag.value),
+    })
+}
+
+fn compile_select(text: &Found<'_, &str>) -> Option<jmespath::Expression<'static>> {
+    let operators = text.value.bytes().filter(|b| b"[({*!&|".contains(b)).count();
+    if text.value.len() > SELECT_MAX || operators > SELECT_OPERATORS_MAX {
+        let remedy = format!("keep to {SELECT_MAX} bytes and {SELECT_OPERATORS_MAX} brackets and operators");
+        text.refuse("is too long", remedy);
+        return None;
+    }
+    match jmespath::compile(text.value) {
+        Ok(compiled) => Some(compiled),
+        Err(error) => {
+            // Both count from zero; people count from one.
+            let (line, column) = (error.line + 1, error.column + 1);
+            let message = format!("is no JMESPath: {} in its line {line}, column {column}", reason(&error));
+            text.refuse(message, "see https://jmespath.org/specification.html");
+            None
+        }
+    }
+}
+
+fn reason(error: &jmespath::JmespathError) -> String {
+    match &error.reason {
+        jmespath::ErrorReason::Parse(what) => what.to_string(),
+        jmespath::ErrorReason::Runtime(what) => what.to_string(),
+    }
+}
+
+fn read_request(
+    request: &Section<'_>,
+    input: Option<&Map<String, Value>>,
+    shared: Option<&Shared>,
+) -> Option<RequestTemplate> {
+    let table = request.read()?;
+    let (input, shared) = (input?, shared?);
+    let required: Vec<&str> = input
+        .get("required")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    let properties = input.get("properties").and_then(Value::as_object);
+    let declared: Vec<DeclaredArgument<'_>> = properties
+        .into_iter()
+        .flatten()
+        .map(|(name, _)| DeclaredArgument { name, required: required.contains(&name.as_str()) })
+        .collect();
+    match RequestTemplate::from_table(table, &declared, &shared.credential) {
+        Ok(template) => Some(template),
+        Err(findings) => {
+            for finding in findings {
+                let key =
+                    if finding.key.is_empty() { request.key.clone() } else { request.key_of(&finding.key) };
+                request.report.add(request.place_of(&finding.key), key, finding.message, finding.remedy);
+            }
+            None
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! Which tools fit some words: a small inverted index with BM25 over names, descriptions and arguments.
+//!
+//! A search looks at the tools that hold the rarest words of the query, and at a bounded number of them, so that its
+//! cost does not grow with the number of tools. Words are folded by a few English suffix rules (`issues`, `merged`),
+//! and a word of the query also fits longer words that begin with it (`repo`: `repository`), at half the weight.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Bound::{Included, Unbounded};
+use std::sync::Arc;
+
+use super::tool::{Module, Tool};
+
+/// How much of a query is looked at, in characters.
+const QUERY_CHARS: usize = 1000;
+
+/// How many words of a query are looked at.
+const QUERY_WORDS: usize = 16;
+
+/// How many tools are looked at for one word; a word of more tools only adds to those that other words have found.
+const POSTINGS_MAX: usize = 1000;
+
+/// How many longer words one word of a query may stand for, and from how many letters on.
+const LONGER_WORDS: usize = 4;
+const LONGER_FROM_CHARS: usize = 3;
+const LONGER_WEIGHT: f32 = 0.5;
+
+/// How much a word counts by where it stands.
+const IN_NAME: f32 = 4.0;
+const IN_MODULE: f32 = 3.0;
+const IN_DESCRIPTION: f32 = 1.5;
+const IN_ARGUMENTS: f32 = 1.0;
+
+/// BM25's usual constants: how soon a repeated word stops to count, and how much length is held against a tool.
+const K1: f32 = 1.2;
+const B: f32 = 0.5;
+
+/// Words that say nothing about a tool.
+const EMPTY_WORDS: [&str; 32] = [
+    "a", "all", "an", "and", "are", "as", "at", "be", "by", "can", "do", "for", "from", "how", "i", "in",
+    "is", "it", "me", "my", "of", "on", "one", "or", "that", "the", "this", "to", "want", "what", "which",
+    "with",
+];
+
+/// The index over the tools of all modules.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    words: BTreeMap<Box<str>, Vec<Posting>>,
+    tools: Vec<Indexed>,
+    average_length: f32,
+}
+
+/// A tool that holds a word, and how much the word counts there.
+#[derive(Debug, Clone, Copy)]
+struct Posting {
+    tool: u32,
+    weight: f32,
+}
+
+#[derive(Debug)]
+struct Indexed {
+    found: Found,
+    length: f32,
+}
+
+/// Where a tool stands in the registry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) module: usize,
+    pub(super) tool: usize,
+}
+
+impl Index {
+    /// Indexes every tool of `modules`.
+    pub(super) fn of(modules: &[Arc<Module>]) -> Self {
+        let mut index = Self::default();
+        for (module_at, module) in modules.iter().enumerate() {
+            let mut of_module = words(&module.name);
+            of_module.extend(words(&module.title));
+            for (tool_at, tool) in module.tools.iter().enumerate() {
+                index.add(Found { module: module_at, tool: tool_at }, &of_module, tool);
+            }
+        }
+        let total: f32 = index.tools.iter().map(|tool| tool.length).sum();
+        index.average_length = total / (index.tools.len().max(1) as f32);
+        index
+    }
+
+    fn add(&mut self, found: Found, of_module: &[String], tool: &Tool) {
+        // A process holds far fewer tools than 2^32; one beyond would be called, but not found.
+        let Ok(at) = u32::try_from(self.tools.len()) else { return };
+        let mut weights: HashMap<String, f32> = HashMap::new();
+        let mut count = |word: String, weight: f32| *weights.entry(word).or_default() += weight;
+        words(&tool.name).into_iter().for_each(|word| count(word, IN_NAME));
+        of_module.iter().cloned().collect::<HashSet<_>>().into_iter().for_each(|word| count(word, IN_MODULE));
+        words(&tool.description).into_iter().for_each(|word| count(word, IN_DESCRIPTION));
+        let arguments = tool.input_schema.get("properties").and_then(serde_json::Value::as_object);
+        for (name, _) in arguments.into_iter().flatten() {
+            words(name).into_iter().for_each(|word| count(word, IN_ARGUMENTS));
+        }
+        self.tools.push(Indexed { found, length: weights.values().sum() });
+        for (word, weight) in weights {
+            self.words.entry(word.into()).or_default().push(Posting { tool: at, weight });
+        }
+    }
+
+    /// The tools that fit `query` best, the best first; those that fit alike in the registry's order.
+    pub(super) fn search(&self, query: &str, limit: usize) -> Vec<Found> {
+        let mut wanted = self.wanted(query);
+        wanted.sort_by_key(|(postings, _)| postings.len());
+        let mut scores: HashMap<u32, f32> = HashMap::new();
+        for (postings, factor) in wanted {
+            let rarity = self.rarity(postings.len()) * factor;
+            if postings.len() <= POSTINGS_MAX || scores.is_empty() {
+                for posting in postings.iter().take(POSTINGS_MAX) {
+                    *scores.entry(posting.tool).or_default() += rarity * self.strength(posting);
+                }
+            } else {
+                for (tool, score) in &mut scores {
+                    if let Ok(at) = postings.binary_search_by_key(tool, |posting| posting.tool) {
+                        *score += rarity * self.strength(&postings[at]);
+                    }
+                }
+            }
+        }
+        let mut best: Vec<(u32, f32)> = scores.into_iter().collect();
+        best.sort_unstable_by(|(a, of_a), (b, of_b)| of_b.total_cmp(of_a).then(a.cmp(b)));
+        best.truncate(limit);
+        best.iter()
+            .filter_map(|(tool, _)| Some(self.tools.get(usize::try_from(*tool).ok()?)?.found))
+            .collect()
+    }
+
+    /// The postings of the query's words, and of longer words that begin with one of them.
+    fn wanted(&self, query: &str) -> Vec<(&[Posting], f32)> {
+        let query: String = query.chars().take(QUERY_CHARS).collect();
+        let mut seen: HashSet<&str> = HashSet::new();
+        let mut wanted = Vec::new();
+        let asked = words(&query);
+        for word in asked.iter().take(QUERY_WORDS) {
+            if let Some((held, postings)) = self.words.get_key_value(word.as_str())
+                && seen.insert(held)
+            {
+                wanted.push((postings.as_slice(), 1.0));
+            }
+            if word.chars().count() < LONGER_FROM_CHARS {
+                continue;
+            }
+            let from = self.words.range::<str, _>((Included(word.as_str()), Unbounded));
+            let longer = from.take_while(|(held, _)| held.starts_with(word.as_str()));
+            for (held, postings) in longer.take(LONGER_WORDS + 1) {
+                if seen.insert(held) {
+                    wanted.push((postings.as_slice(), LONGER_WEIGHT));
+                }
+            }
+        }
+        wanted
+    }
+
+    fn rarity(&self, holders: usize) -> f32 {
+        let (all, holders) = (self.tools.len() as f32, holders as f32);
+        (1.0 + (all - holders + 0.5) / (holders + 0.5)).ln()
+    }
+
+    fn strength(&self, posting: &Posting) -> f32 {
+        let tool = usize::try_from(posting.tool).ok().and_then(|at| self.tools.get(at));
+        let length = tool.map_or(self.average_length, |tool| tool.length);
+        let against = K1 * (1.0 - B + B * length / self.average_length.max(1.0));
+        posting.weight * (K1 + 1.0) / (posting.weight + against)
+    }
+}
+
+/// The words of a text, folded, without those that say nothing.
+fn words(text: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word = String::new();
+    let mut after_lower = false;
+    for c in text.chars() {
+        let hump = c.is_uppercase() && after_lower;
+        if (hump || !c.is_alphanumeric()) && !word.is_empty() {
+            words.push(std::mem::take(&mut word));
+        }
+        if c.is_alphanumeric() {
+            word.extend(c.to_lowercase());
+        }
+        after_lower = c.is_lowercase() || c.is_numeric();
+    }
+    if !word.is_empty() {
+        words.push(word);
+    }
+    words.retain(|word| !EMPTY_WORDS.contains(&word.as_str()));
+    words.iter().map(|word| fold(word)).collect()
+}
+
+/// A word without the endings that English puts on one: `issues` and `issue`, `merged` and `merge` become one.
+fn fold(word: &str) -> String {
+    let long_enough = |stem: &str| stem.chars().count() >= 3;
+    let mut stem = word.to_owned();
+    if let Some(short) = word.strip_suffix("ies").filter(|short| long_enough(short)) {
+        stem = format!("{short}y");
+    } else if let Some(short) = word.strip_suffix('s').filter(|short| long_enough(short))
+        && !short.ends_with(['s', 'u', 'i'])
+    {
+        stem = short.to_owned();
+    }
+    for ending in ["ing", "ed"] {
+        if let Some(short) = stem.strip_suffix(ending).filter(|short| long_enough(short)) {
+            stem = short.to_owned();
+            break;
+        }
+    }
+    match stem.strip_suffix('e').filter(|short| long_enough(short)) {
+        Some(short) => short.to_owned(),
+        None => stem,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_forms_of_a_word_fold_into_one() {
+        for forms in [
+            ["issue", "issues", "Issues"],
+            ["merge", "merged", "merging"],
+            ["create", "created", "creates"],
+            ["search", "searches", "searching"],
+            ["repository", "repositories", "REPOSITORY"],
+            ["list", "listing", "lists"],
+        ] {
+            let folded: HashSet<_> = forms.iter().flat_map(|form| words(form)).collect();
+            assert_eq!(folded.len(), 1, "{forms:?} became {folded:?}");
+        }
+        assert_ne!(fold("status"), fold("state"));
+    }
+
+    #[test]
+    fn names_are_split_at_their_joints() {
+        assert_eq!(words("create_pullRequest-v2 of HTTP"), ["creat", "pull", "request", "v2", "http"]);
+        assert_eq!(words("Größe, naïve"), ["größ", "naïv"]);
+        assert!(words(" -- the of ").is_empty());
+    }
+}

@@ -1,0 +1,235 @@
+use std::fmt::Write as _;
+use std::time::Instant;
+
+use serde_json::{Map, Value, json};
+
+use super::*;
+
+fn entry(name: &str, manifest: &str) -> ModuleEntry {
+    let account = |name: &str| AccountEntry { name: name.into(), base_url: None };
+    ModuleEntry {
+        name: name.into(),
+        vault: "local".into(),
+        manifest: manifest.into(),
+        accounts: vec![account("work"), account("personal")],
+        base_url: None,
+        path: "{module}/{account}".into(),
+        insecure_http: false,
+    }
+}
+
+fn manifest(name: &str, tools: &[&str]) -> String {
+    let mut text = format!(
+        "format = 1\nname = \"{name}\"\nversion = \"2.0.0\"\ntitle = \"{name}\"\ndescription = \"About {name}\"\n\
+         [http]\nbase_url = \"https://{name}.test/v1\"\n[credential]\nkind = \"bearer\"\n"
+    );
+    for tool in tools {
+        write!(
+            text,
+            "[[tools]]\nname = \"{tool}\"\ndescription = \"Does {tool} with a widget\"\nside_effect = \"none\"\n\
+             request = {{ method = \"GET\", path = \"/{{id}}\", query = [\"count\", \"tags\"] }}\n\
+             select = \"{{id: id, items: items[].{{name: name, url: html_url}}}}\"\n\
+             input.required = [\"id\"]\n\
+             input.properties.id = {{ type = \"string\", maxLength = 8, description = \"Which one\" }}\n\
+             input.properties.count = {{ type = [\"integer\", \"null\"], minimum = 1, description = \"How many\" }}\n\
+             input.properties.tags = {{ type = \"array\", items = {{ enum = [\"a\", \"b\"] }}, description = \"Tags\" }}\n"
+        )
+        .unwrap();
+    }
+    text
+}
+
+fn github() -> Registry {
+    Registry::load(&[entry("github", "github")], &Manifests::load(None))
+}
+
+fn arguments(value: Value) -> Map<String, Value> {
+    value.as_object().unwrap().clone()
+}
+
+#[test]
+fn a_broken_manifest_takes_down_its_module_and_no_other() {
+    let good = manifest("good", &["one"]);
+    let bad = good.replace("\"good\"", "\"bad\"").replace("side_effect = \"none\"", "");
+    let manifests =
+        Manifests::of_texts([("m/bad.toml", bad.as_str()), ("m/good.toml", &good), ("m/junk.toml", "junk")]);
+    let entries = [entry("first", "bad"), entry("second", "good"), entry("third", "godo")];
+    let registry = Registry::load(&entries, &manifests);
+    let names: Vec<_> = registry.modules(&Caller::local()).map(|module| module.name.as_str()).collect();
+    assert_eq!(names, ["second"]);
+    let broken: Vec<_> = registry.broken().iter().map(|b| (b.module.as_deref(), b.file.as_str())).collect();
+    assert_eq!(broken, [(Some("first"), "m/bad.toml"), (Some("third"), "godo.toml"), (None, "m/junk.toml")]);
+    assert!(
+        registry.broken()[0].to_string().starts_with("m/bad.toml:10  tools.one.side_effect: is missing; ")
+    );
+    assert!(registry.broken()[1].to_string().ends_with("did you mean `good`?"));
+    assert!(registry.module(&Caller::local(), "first").is_none());
+}
+
+#[test]
+fn two_modules_may_share_a_manifest_and_an_address_comes_from_the_nearest() {
+    let mut moved = entry("moved", "github");
+    moved.base_url = Some("https://github.example.test/api/v3".parse().unwrap());
+    moved.accounts[1].base_url = Some("https://other.example.test/".parse().unwrap());
+    let registry = Registry::load(&[entry("github", "github"), moved], &Manifests::load(None));
+    let of = |module: &str, account: &str| {
+        let module = registry.module(&Caller::local(), module).unwrap();
+        module.account(account).unwrap().base_url.to_string()
+    };
+    assert_eq!(of("github", "work"), "https://api.github.com/");
+    assert_eq!(of("moved", "work"), "https://github.example.test/api/v3");
+    assert_eq!(of("moved", "personal"), "https://other.example.test/");
+    let tool = |module: &str| registry.module(&Caller::local(), module).unwrap().tool("get_issue").unwrap();
+    assert!(Arc::ptr_eq(tool("github"), tool("moved")));
+}
+
+#[test]
+fn the_folder_goes_before_the_catalogue_even_when_it_is_broken() {
+    let own = manifest("github", &["only_this"]);
+    let registry =
+        Registry::load(&[entry("github", "github")], &Manifests::of_texts([("m/github.toml", own.as_str())]));
+    let module = registry.module(&Caller::local(), "github").unwrap();
+    assert!(module.tool("only_this").is_some() && module.tool("get_issue").is_none());
+
+    let manifests = Manifests::of_texts([("m/github.toml", "junk")]);
+    let registry = Registry::load(&[entry("github", "github")], &manifests);
+    assert!(registry.module(&Caller::local(), "github").is_none());
+    assert_eq!(registry.broken()[0].file, "m/github.toml");
+    assert!(manifests.names().contains(&"github"), "a bad manifest must not refuse the profile");
+    assert_eq!(manifests.credential_fields("github"), Some(Vec::new()));
+    assert_eq!(manifests.credential_fields("absent"), None);
+}
+
+#[test]
+fn a_second_file_of_one_name_is_refused_and_the_first_stays() {
+    let (a, b) = (manifest("acme", &["first"]), manifest("acme", &["second"]));
+    let manifests = Manifests::of_texts([("m/a.toml", a.as_str()), ("m/b.toml", &b)]);
+    let registry = Registry::load(&[entry("acme", "acme")], &manifests);
+    assert!(registry.module(&Caller::local(), "acme").unwrap().tool("first").is_some());
+    assert_eq!(registry.broken().len(), 1);
+    assert!(registry.broken()[0].problems[0].message.contains("already described by m/a.toml"));
+}
+
+#[test]
+fn only_regular_files_of_bounded_size_are_read_from_the_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let put = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
+    put("acme.toml", manifest("acme", &["one"]).as_bytes());
+    put("notes.txt", b"no manifest");
+    put(".acme.toml", b"an editor's");
+    put("big.toml", &vec![b'#'; 1024 * 1024 + 1]);
+    put("latin.toml", b"title = \"caf\xe9\"");
+    std::fs::create_dir(folder.path().join("folder.toml")).unwrap();
+    let manifests = Manifests::load(Some(folder.path()));
+    let registry = Registry::load(&[entry("acme", "acme")], &manifests);
+    assert_eq!(registry.modules(&Caller::local()).count(), 1);
+    let told: Vec<_> = registry.broken().iter().map(|b| b.problems[0].message.as_str()).collect();
+    assert_eq!(told, ["is larger than 1024 KiB", "is not a regular file", "is not valid UTF-8"]);
+
+    let manifests = Manifests::load(Some(&folder.path().join("absent")));
+    let registry = Registry::load(&[entry("github", "github")], &manifests);
+    assert_eq!(registry.modules(&Caller::local()).count(), 1);
+    assert!(registry.broken()[0].problems[0].message.starts_with("this folder of manifests cannot be read"));
+}
+
+#[test]
+fn arguments_that_do_not_fit_are_told_together_and_without_their_values() {
+    let text = manifest("acme", &["one"]);
+    let registry =
+        Registry::load(&[entry("acme", "acme")], &Manifests::of_texts([("m/acme.toml", text.as_str())]));
+    let module = registry.module(&Caller::local(), "acme").unwrap();
+    let tool = module.tool("one").unwrap();
+    assert_eq!(tool.check(&arguments(json!({"id": "x", "count": null, "tags": ["a"]}))), Ok(()));
+    let secret = "hunter2".repeat(1000);
+    for (sent, told) in [
+        (json!({}), "the argument `id` is missing"),
+        (json!({"id": 7}), "`id` must be string"),
+        (json!({"id": secret}), "`id` does not keep to `maxLength`: it is longer than 8 characters"),
+        (json!({"id": "x", "count": "y"}), "`count` must be null or integer"),
+        (
+            json!({"id": "x", "count": 0}),
+            "`count` does not keep to `minimum`: it is less than the minimum of 1",
+        ),
+        (json!({"id": "x", "tags": ["a", secret]}), "`tags.1` must be one of `a`, `b`"),
+        (json!({"id": "x", "cuont": 1}), "there is no argument `cuont`, did you mean `count`?"),
+    ] {
+        assert_eq!(tool.check(&arguments(sent)), Err(told.to_owned()));
+    }
+    let several = tool.check(&arguments(json!({"count": "y", "more": 1}))).unwrap_err();
+    for part in ["`id` is missing", "`count` must be", "no argument `more`"] {
+        assert!(several.contains(part), "{several}");
+    }
+}
+
+#[test]
+fn however_much_is_wrong_the_answer_stays_short() {
+    let github = github();
+    let tool = github.module(&Caller::local(), "github").unwrap().tool("create_issue").unwrap();
+    let labels: Vec<Value> = (0..10_000).map(Value::from).collect();
+    let mut sent = arguments(json!({"owner": "o", "repo": "r", "title": "t", "labels": labels}));
+    for at in 0..10_000 {
+        sent.insert(format!("{}\u{1b}{at}", "x".repeat(1000)), json!(1));
+    }
+    let told = tool.check(&sent).unwrap_err();
+    assert!(told.len() < 2000, "{} bytes", told.len());
+    assert!(told.ends_with("; and more") && !told.contains('\u{1b}'), "{told}");
+}
+
+#[test]
+fn a_search_finds_the_obvious_first() {
+    let registry = github();
+    for (query, expected) in [
+        ("create issue", "create_issue"),
+        ("open a new issue", "create_issue"),
+        ("merging a PR pull request", "merge_pull_request"),
+        ("search code", "search_code"),
+        ("list repositories", "list_repositories"),
+        ("who am I, authenticated user", "get_authenticated_user"),
+        ("GitHub Actions workflow runs", "list_workflow_runs"),
+        ("comment on an issue", "add_issue_comment"),
+        ("deleteFile", "delete_file"),
+        ("branches", "list_branches"),
+        ("diff of a pull request's changed files", "list_pull_request_files"),
+    ] {
+        let found = registry.search(&Caller::local(), query, 3);
+        let names: Vec<_> = found.iter().map(|(_, tool)| tool.name.as_str()).collect();
+        assert_eq!(names.first(), Some(&expected), "{query:?} found {names:?}");
+        assert!(names.len() <= 3);
+    }
+    let by_prefix = registry.search(&Caller::local(), "repo", 20);
+    assert!(by_prefix.iter().any(|(_, tool)| tool.name == "get_repository"));
+    for nothing in ["", " the of ", "xyzzy", &"\u{1f600}".repeat(100_000)] {
+        assert!(registry.search(&Caller::local(), nothing, 5).is_empty());
+    }
+}
+
+#[test]
+fn a_thousand_modules_of_twenty_tools_load_and_are_found() {
+    let names: Vec<String> =
+        (0..20).map(|at| format!("{}_{at}", ["get", "list", "create", "find"][at % 4])).collect();
+    let tools: Vec<&str> = names.iter().map(String::as_str).collect();
+    let texts: Vec<(String, String)> = (0..1000)
+        .map(|at| (format!("m/service{at}.toml"), manifest(&format!("service{at}"), &tools)))
+        .collect();
+    let entries: Vec<ModuleEntry> =
+        (0..1000).map(|at| entry(&format!("service{at}"), &format!("service{at}"))).collect();
+    let started = Instant::now();
+    let manifests = Manifests::of_texts(texts.iter().map(|(file, text)| (file.as_str(), text.as_str())));
+    let checked = started.elapsed();
+    let registry = Registry::load(&entries, &manifests);
+    let loaded = started.elapsed();
+    assert!(registry.broken().is_empty());
+    let count = registry.modules(&Caller::local()).map(|module| module.tools.len()).sum::<usize>();
+    assert_eq!((registry.modules(&Caller::local()).count(), count), (1000, 20_000));
+    // Nothing was compiled that was not called.
+    let compiled =
+        |module: &Arc<Module>| module.tools.iter().filter(|tool| tool.validator.get().is_some()).count();
+    assert_eq!(registry.modules(&Caller::local()).map(compiled).sum::<usize>(), 0);
+    let asked = Instant::now();
+    let found = registry.search(&Caller::local(), "create a widget in service 777 create_6", 5);
+    println!("checked in {checked:?}, indexed in {:?}, searched in {:?}", loaded - checked, asked.elapsed());
+    assert_eq!(found.len(), 5);
+    let (module, tool) = &registry.search(&Caller::local(), "service777 create", 1)[0];
+    assert_eq!(module.name, "service777");
+    assert!(tool.name.starts_with("create"));
+}

@@ -1,0 +1,59 @@
+//! Help, and what a wrong command line is told.
+
+use crate::site::{Site, TWO_VAULTS};
+
+const COMMANDS: [&[&str]; 11] = [
+    &["serve"],
+    &["demo"],
+    &["call"],
+    &["module", "list"],
+    &["module", "show"],
+    &["secret", "set"],
+    &["secret", "get"],
+    &["secret", "list"],
+    &["secret", "delete"],
+    &["profile", "check"],
+    &["profile", "schema"],
+];
+
+#[test]
+fn every_command_has_help_with_an_example() {
+    let site = Site::new(TWO_VAULTS);
+    for command in COMMANDS {
+        let help = site.run(&[command, &["--help"]].concat()).expect(0);
+        let example = format!("cofferdam {}", command.join(" "));
+        assert!(help.stdout.contains("Examples:"), "{command:?}: {}", help.stdout);
+        assert!(help.stdout.contains("--profile"), "{command:?}: {}", help.stdout);
+        let examples = help.stdout.split("Examples:").nth(1).unwrap_or_default();
+        let named = examples.contains(&example) || examples.contains(command.last().unwrap());
+        assert!(named, "{command:?}: {examples}");
+        assert_eq!(help.stderr, "", "{command:?}");
+    }
+}
+
+#[test]
+fn a_wrong_command_line_ends_with_2_and_says_nothing_on_standard_output() {
+    let site = Site::new(TWO_VAULTS);
+    let wrong: [&[&str]; 6] = [
+        &[],
+        &["sevre"],
+        &["call", "notes"],
+        &["secret", "get", "notes"],
+        &["call", "notes", "list", "[1]"],
+        &["serve", "--stdio", "--listen", "127.0.0.1:0"],
+    ];
+    for args in wrong {
+        let ended = site.run(args).expect(2);
+        assert_eq!(ended.stdout, "", "{args:?}");
+        assert_ne!(ended.stderr, "", "{args:?}");
+    }
+}
+
+#[test]
+fn nothing_is_coloured_where_no_terminal_is() {
+    let site = Site::new(TWO_VAULTS);
+    for args in [&["--help"][..], &["module", "list"], &["call", "nix", "list"]] {
+        let ended = site.run(args);
+        assert!(!ended.stdout.contains('\u{1b}') && !ended.stderr.contains('\u{1b}'), "{ended:#?}");
+    }
+}

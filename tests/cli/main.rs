@@ -1,0 +1,13 @@
+//! The command line, by running the real binary: what people and scripts see of it.
+//!
+//! Needs nothing from the machine: vaults and profiles are made on the spot, services listen on loopback.
+
+#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests: there a panic is the report
+
+mod calls;
+mod demo;
+mod help;
+mod profiles;
+mod secrets;
+mod serving;
+mod site;

@@ -1,0 +1,97 @@
+//! `serve`: what it prints, what it answers, how it ends.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::site::{Running, Site, TWO_VAULTS};
+
+/// The lines that a running command prints.
+fn lines(running: &mut Running) -> impl Iterator<Item = String> + use<> {
+    BufReader::new(running.child().stdout.take().unwrap()).lines().map(Result::unwrap)
+}
+
+/// A request, and the whole answer.
+fn get(url: &str) -> String {
+    let (host, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let mut stream = TcpStream::connect(host).unwrap();
+    write!(stream, "GET /{path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn serve_says_where_it_is_and_what_is_down_and_ends_well_on_a_signal() {
+    let site = Site::new(TWO_VAULTS);
+    // A file that is no age file: that vault is down, and the server is not.
+    site.write("secrets.age", "garbage");
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut running = site.start(&["serve"]);
+        let mut printed = lines(&mut running);
+        let address = printed.next().unwrap();
+        assert!(address.starts_with("http://127.0.0.1:") && address.ends_with("/mcp"), "{address}");
+        // The snippet for the MCP host comes last, and for a process last of all.
+        let mut text = String::new();
+        for line in printed.by_ref() {
+            text.push_str(&line);
+            text.push('\n');
+            if line.contains("--stdio") {
+                break;
+            }
+        }
+        assert!(text.contains("down"), "the broken vault is not shown:\n{text}");
+        assert!(text.contains("TICKETS_TOKEN"), "the absent variable is not named:\n{text}");
+        assert!(text.contains(&format!("\"url\": \"{address}\"")), "{text}");
+        assert!(get(&address.replace("/mcp", "/healthz")).starts_with("HTTP/1.1 200"));
+        assert!(get(&address.replace("/mcp", "/readyz")).contains("\"down\":1"));
+        running.signal(signal);
+        assert_eq!(running.ended().code, Some(0));
+    }
+}
+
+#[test]
+fn a_server_beyond_loopback_is_refused_unless_one_insists() {
+    let site = Site::new(TWO_VAULTS);
+    let ended = site.run(&["serve", "--listen", "0.0.0.0:0"]).expect(2);
+    assert!(ended.stderr.contains("--insecure-no-auth"), "{ended:#?}");
+    let mut running = site.start(&["serve", "--listen", "0.0.0.0:0", "--insecure-no-auth"]);
+    assert!(lines(&mut running).next().unwrap().starts_with("http://0.0.0.0:"));
+    running.signal(Signal::TERM);
+    assert_eq!(running.ended().code, Some(0));
+}
+
+#[test]
+fn on_stdio_standard_output_holds_the_protocol_alone() {
+    let site = Site::new(TWO_VAULTS).with_variable("COFFERDAM_LOG", "trace");
+    let mut running = site.start(&["serve", "--stdio"]);
+    let mut input = running.child().stdin.take().unwrap();
+    let mut printed = lines(&mut running);
+    let hello = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+        "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": { "name": "test", "version": "1" },
+    } });
+    writeln!(input, "{hello}").unwrap();
+    let answer: Value = serde_json::from_str(&printed.next().unwrap()).unwrap();
+    assert_eq!(answer["result"]["serverInfo"]["name"], "cofferdam", "{answer:#}");
+    drop(input);
+    assert_eq!(printed.next(), None, "something else was printed");
+    assert_eq!(running.ended().code, Some(0));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_process_that_holds_secrets_cannot_be_dumped() {
+    let site = Site::new(TWO_VAULTS);
+    let mut running = site.start(&["serve"]);
+    lines(&mut running).next().unwrap();
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", running.child().id()));
+    // Of an undumpable process only a privileged user may read this at all.
+    if let Ok(limits) = limits {
+        let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+        assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
+    }
+    running.signal(Signal::TERM);
+    assert_eq!(running.ended().code, Some(0));
+}

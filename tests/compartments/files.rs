@@ -1,0 +1,181 @@
+//! What happens to files: removed, corrupted, unreadable, replaced by a FIFO, and on a file system that hangs.
+
+use std::fs;
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+use cofferdam::broker::{BrokerError, CompartmentState, Walls};
+use cofferdam_vault::testkit::MemoryVault;
+use cofferdam_vault::{
+    BoxFuture, Expect, FieldName, Page, PageToken, Secret, SecretFields, SecretPath, Stage, Threads, Vault,
+    VaultError, VaultInfo, Version,
+};
+use tokio::time::Instant;
+
+use crate::subjects::file_subjects;
+use crate::world::{SECOND, World, pass};
+
+type Break = fn(&Path);
+
+/// Each way to break a vault's file.
+const BREAKS: [(&str, Break); 6] = [
+    ("removed", |file| fs::remove_file(file).unwrap()),
+    ("corrupted", |file| fs::write(file, b"\xff\xfe garbage \x00\x01").unwrap()),
+    ("truncated", |file| {
+        fs::write(file, &fs::read(file).unwrap()[..fs::read(file).unwrap().len() / 2]).unwrap()
+    }),
+    ("a folder", |file| {
+        fs::remove_file(file).unwrap();
+        fs::create_dir(file).unwrap();
+    }),
+    // The superuser reads whatever its mode says; a link to itself nobody can open.
+    ("unreadable", |file| {
+        fs::remove_file(file).unwrap();
+        std::os::unix::fs::symlink(file, file).unwrap();
+    }),
+    ("a FIFO", |file| {
+        fs::remove_file(file).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(file).status().unwrap();
+        assert!(made.success());
+    }),
+];
+
+#[tokio::test(start_paused = true)]
+async fn whatever_happens_to_a_file_the_others_serve_and_it_comes_back_by_itself() {
+    for subject in file_subjects() {
+        let folder = subject.folder.as_ref().unwrap().path();
+        let (file, kept) = (folder.join("vault"), folder.join("kept"));
+        fs::copy(&file, &kept).unwrap();
+        let walls = Walls { cache_entries: 0, ..Walls::default() };
+        let world = World::new(Arc::clone(&subject.vault), walls);
+        world.broker.start().await;
+        for (fault, break_it) in BREAKS {
+            // Half an environment file is one with a shorter value, and as good as another.
+            if (subject.name, fault) == ("env", "truncated") {
+                continue;
+            }
+            println!("{} × {fault}", subject.name);
+            world.call("github").await.unwrap();
+            break_it(&file);
+            for _ in 0..30 {
+                let start = Instant::now();
+                let failed = world.call("github").await;
+                assert!(matches!(failed, Err(BrokerError::Unavailable { .. })), "{failed:?}");
+                assert!(start.elapsed() <= Walls::default().deadline);
+                world.call("notes").await.unwrap();
+                pass(1).await;
+            }
+            let status = world.status("faulty");
+            assert_eq!(status.state, CompartmentState::Down);
+            assert!(status.reason.unwrap().contains("vault"), "the reason names the file");
+            match fs::symlink_metadata(&file) {
+                Ok(found) if found.is_dir() => fs::remove_dir(&file).unwrap(),
+                Ok(_) => fs::remove_file(&file).unwrap(),
+                Err(_) => {}
+            }
+            fs::copy(&kept, &file).unwrap();
+            pass(8).await;
+            world.call("github").await.unwrap();
+            assert_eq!(world.status("faulty").state, CompartmentState::Ready);
+        }
+        world.broker.close().await;
+    }
+}
+
+/// A vault on a file system that hangs: each call keeps its thread until the file system answers.
+#[derive(Debug)]
+struct Hung {
+    info: VaultInfo,
+    threads: Threads,
+    mended: Arc<(Mutex<bool>, Condvar)>,
+}
+
+impl Hung {
+    fn new() -> Self {
+        let threads = Threads::new("hung", 16);
+        Self { info: MemoryVault::new("hung").info().clone(), threads, mended: Arc::default() }
+    }
+
+    fn mend(&self) {
+        *self.mended.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.mended.1.notify_all();
+    }
+
+    async fn wait(&self) -> Result<(), VaultError> {
+        let mended = Arc::clone(&self.mended);
+        self.threads
+            .run(move || {
+                let hangs = mended.0.lock().unwrap_or_else(PoisonError::into_inner);
+                drop(mended.1.wait_while(hangs, |mended| !*mended));
+                Ok(())
+            })
+            .await
+    }
+}
+
+impl Vault for Hung {
+    fn info(&self) -> &VaultInfo {
+        &self.info
+    }
+
+    fn read<'a>(
+        &'a self,
+        path: &'a SecretPath,
+        fields: &'a [FieldName],
+        stage: Stage,
+    ) -> BoxFuture<'a, Result<Secret, VaultError>> {
+        Box::pin(async move {
+            self.wait().await?;
+            crate::world::memory("hung").read(path, fields, stage).await
+        })
+    }
+
+    fn write<'a>(
+        &'a self,
+        _: &'a SecretPath,
+        _: &'a SecretFields,
+        _: Expect,
+    ) -> BoxFuture<'a, Result<Version, VaultError>> {
+        unreachable!("nothing is written here")
+    }
+
+    fn delete<'a>(&'a self, _: &'a SecretPath, _: Expect) -> BoxFuture<'a, Result<(), VaultError>> {
+        unreachable!("nothing is deleted here")
+    }
+
+    fn list<'a>(
+        &'a self,
+        _: Option<&'a SecretPath>,
+        _: Option<&'a PageToken>,
+    ) -> BoxFuture<'a, Result<Page, VaultError>> {
+        unreachable!("nothing is listed here")
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Result<(), VaultError>> {
+        Box::pin(self.wait())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hung_file_system_delays_neither_another_vault_nor_a_name() {
+    let hung = Arc::new(Hung::new());
+    let walls = Walls { cache_entries: 0, ..Walls::default() };
+    let world = World::new(hung.clone(), walls);
+    for _ in 0..200 {
+        let failed = world.call("github").await;
+        assert!(matches!(failed, Err(BrokerError::Unavailable { .. })), "{failed:?}");
+        let start = Instant::now();
+        world.call("notes").await.unwrap();
+        assert_eq!(start.elapsed(), SECOND * 0, "a neighbour waits");
+        pass(1).await;
+    }
+    assert!(hung.threads.count() <= 16 + 2, "{} threads hang", hung.threads.count());
+    assert!(tokio::net::lookup_host("localhost:80").await.unwrap().next().is_some());
+    hung.mend();
+    // The threads come back in their own time, not in the clock's.
+    while world.call("github").await.is_err() {
+        pass(1).await;
+        std::thread::yield_now();
+    }
+    world.broker.close().await;
+}

@@ -1,0 +1,72 @@
+//! A broker with a vault that fails and one that is well.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cofferdam::access::Caller;
+use cofferdam::broker::{
+    Broker, BrokerError, Credential, CredentialSpec, ModuleBinding, VaultParts, VaultStatus, Walls,
+};
+use cofferdam_vault::Vault;
+use cofferdam_vault::testkit::{Faults, MemoryVault};
+use tokio::time::{Instant, advance};
+
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
+
+pub(crate) fn memory(name: &str) -> MemoryVault {
+    let memory = MemoryVault::new(name);
+    memory.put("github/work", [("token", "one")]);
+    memory.put("notes/work", [("token", "one")]);
+    memory
+}
+
+/// A broker with two vaults: `faulty`, which serves `github`, and `well`, which serves `notes`.
+pub(crate) struct World {
+    pub(crate) broker: Arc<Broker>,
+    pub(crate) faults: Faults,
+}
+
+impl World {
+    pub(crate) fn new(subject: Arc<dyn Vault>, walls: Walls) -> Self {
+        let faults = Faults::default();
+        let vaults = vec![
+            VaultParts { name: "faulty".into(), walls: walls.clone(), vault: faults.wrap(subject) },
+            VaultParts { name: "well".into(), walls, vault: Arc::new(memory("well")) },
+        ];
+        let modules = [("github", "faulty"), ("notes", "well")].map(|(module, vault)| ModuleBinding {
+            module: module.into(),
+            vault: vault.into(),
+            accounts: vec!["work".into()],
+            path: "{module}/{account}".into(),
+            credential: bearer(),
+        });
+        Self { broker: Arc::new(Broker::new(vaults, modules.into())), faults }
+    }
+
+    pub(crate) async fn call(&self, module: &str) -> Result<Arc<Credential>, BrokerError> {
+        let deadline = Instant::now() + DEADLINE;
+        self.broker.credential(&Caller::local(), module, "work", deadline).await
+    }
+
+    pub(crate) fn status(&self, vault: &str) -> VaultStatus {
+        self.broker.vaults().into_iter().find(|status| status.name == vault).unwrap()
+    }
+}
+
+pub(crate) fn bearer() -> CredentialSpec {
+    let mut table = toml::Table::new();
+    table.insert("kind".into(), "bearer".into());
+    table.try_into().unwrap()
+}
+
+/// Lets `seconds` pass one by one, so that what is due comes to run.
+pub(crate) async fn pass(seconds: u32) {
+    for _ in 0..seconds {
+        advance(SECOND).await;
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
+        crate::subjects::real_threads_are_done().await;
+    }
+}

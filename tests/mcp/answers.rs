@@ -1,0 +1,223 @@
+//! What the model gets, code by code.
+
+use std::time::Duration;
+
+use cofferdam_vault::ErrorKind;
+use cofferdam_vault::testkit::{Calls as VaultCalls, Fault};
+use serde_json::{Value, json};
+
+use crate::harness::{Setup, TOKEN, within};
+
+/// The error of a result that must be one, whose text must say the same.
+fn error(result: &Value) -> &Value {
+    assert_eq!(result["isError"], json!(true), "{result}");
+    let error = &result["structuredContent"]["error"];
+    let text = result["content"][0]["text"].as_str().unwrap();
+    assert!(text.starts_with(error["code"].as_str().unwrap()), "{text}");
+    assert!(text.contains(error["message"].as_str().unwrap()), "{text}");
+    error
+}
+
+#[track_caller]
+fn assert_error(result: &Value, code: &str, outcome: &str, says: &str) {
+    let error = error(result);
+    assert_eq!((error["code"].as_str(), error["outcome"].as_str()), (Some(code), Some(outcome)), "{error}");
+    assert!(error["message"].as_str().unwrap().contains(says), "{error}");
+}
+
+#[tokio::test]
+async fn a_call_is_answered_with_what_the_manifest_selects() {
+    let server = Setup::default().http().await;
+    let result = server.desk("get_item", json!({ "id": "a1" })).await;
+    assert_eq!(result["isError"], json!(false));
+    assert_eq!(result["structuredContent"], json!({ "result": { "id": "a1" } }));
+    assert_eq!(result["content"][0]["text"], json!("{\"result\":{\"id\":\"a1\"}}"));
+}
+
+#[tokio::test]
+async fn full_is_the_whole_answer_without_the_credential_that_the_service_repeats() {
+    let server = Setup::default().http().await;
+    let arguments = json!({ "module": "desk", "tool": "get_item", "arguments": { "id": "a1" }, "account": "work", "full": true });
+    let result = server.tool("call_module_tool", arguments).await;
+    assert_eq!(result["structuredContent"]["result"]["title"], json!("A pen"), "{result}");
+    assert!(result["structuredContent"]["result"]["you_sent"].is_string());
+    assert!(!result.to_string().contains(TOKEN), "{result}");
+}
+
+#[tokio::test]
+async fn a_read_uses_the_default_account_and_a_write_asks_which() {
+    let server = Setup::default().http().await;
+    let read = json!({ "module": "desk", "tool": "get_item", "arguments": { "id": "1" } });
+    assert_eq!(server.tool("call_module_tool", read).await["isError"], json!(false));
+    let write = json!({ "module": "desk", "tool": "add_item", "arguments": { "title": "pen" } });
+    let result = server.tool("call_module_tool", write).await;
+    assert_error(&result, "account_required", "not_sent", "`work`, `personal`");
+    assert_eq!(*server.parts.service.served.borrow(), 1, "the write was sent");
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_named_with_what_is_near() {
+    let server = Setup::default().http().await;
+    let call = |module: &str, tool: &str, account: &str| json!({ "module": module, "tool": tool, "account": account, "arguments": { "id": "1" } });
+    let result = server.tool("call_module_tool", call("dsk", "get_item", "work")).await;
+    assert_error(&result, "unknown_module", "not_sent", "Did you mean `desk`?");
+    let result = server.tool("call_module_tool", call("desk", "get_itm", "work")).await;
+    assert_error(&result, "unknown_tool", "not_sent", "Did you mean `get_item`");
+    let result = server.tool("call_module_tool", call("desk", "get_item", "wrk")).await;
+    assert_error(&result, "unknown_account", "not_sent", "It has `work`, `personal`.");
+    let result = server.tool("get_module_schema", json!({ "module": "x\u{1b}[2J" })).await;
+    assert_error(&result, "unknown_module", "not_sent", "x\\u{1b}[2J");
+}
+
+#[tokio::test]
+async fn a_name_that_is_not_there_changes_nothing_of_the_answer_but_itself() {
+    let server = Setup::default().http().await;
+    for (meta_tool, key) in
+        [("call_module_tool", "module"), ("get_module_schema", "module"), ("call_module_tool", "tool")]
+    {
+        let mut answers = Vec::new();
+        for name in ["qqqqq", "zzzzz"] {
+            let mut arguments = json!({ key: name });
+            if meta_tool == "call_module_tool" {
+                for (other, value) in [("module", "desk"), ("tool", "get_item")] {
+                    if other != key {
+                        arguments[other] = value.into();
+                    }
+                }
+            }
+            let text = server.tool(meta_tool, arguments).await.to_string();
+            assert!(text.contains(name), "{text}");
+            answers.push(text.replace(name, "NAME"));
+        }
+        assert_eq!(answers[0], answers[1]);
+    }
+}
+
+#[tokio::test]
+async fn arguments_that_do_not_fit_are_answered_with_the_schema() {
+    let server = Setup::default().http().await;
+    let result = server.desk("get_item", json!({ "idd": 1 })).await;
+    assert_error(&result, "invalid_arguments", "not_sent", "id");
+    assert_eq!(error(&result)["schema"]["required"], json!(["id"]));
+    assert!(result["content"][0]["text"].as_str().unwrap().contains("input_schema: {"), "{result}");
+    let result = server.tool("call_module_tool", json!({ "module": "desk" })).await;
+    assert_error(&result, "invalid_arguments", "not_sent", "`tool` is missing");
+}
+
+#[tokio::test]
+async fn a_missing_credential_is_for_the_user_to_set_and_names_no_vault() {
+    let server = Setup::default().http().await;
+    let read =
+        json!({ "module": "desk", "tool": "get_item", "arguments": { "id": "1" }, "account": "personal" });
+    let result = server.tool("call_module_tool", read).await;
+    assert_error(&result, "credential_missing", "not_sent", "`cofferdam secret set desk/personal token`");
+    assert!(!result.to_string().contains("desk-vault"), "{result}");
+}
+
+#[tokio::test]
+async fn a_vault_out_of_reach_makes_its_module_unavailable_and_is_not_named() {
+    let server = Setup::default().http().await;
+    server.parts.faults.set(VaultCalls::All, Fault::vault(ErrorKind::Misconfigured));
+    let result = server.desk("get_item", json!({ "id": "1" })).await;
+    assert_error(&result, "module_unavailable", "not_sent", "Other modules are not concerned");
+    let text = result.to_string();
+    assert!(!text.contains("desk-vault") && !text.contains("memory:"), "{text}");
+}
+
+#[tokio::test]
+async fn a_rotated_credential_is_read_anew_within_the_same_call() {
+    let server = Setup::default().http().await;
+    assert_eq!(server.desk("get_item", json!({ "id": "1" })).await["isError"], json!(false));
+    server.parts.service.accept_only("the-next-token");
+    server.parts.vault.put("desk/work", [("token", "the-next-token")]);
+    let result = server.desk("add_item", json!({ "title": "pen" })).await;
+    assert_eq!(result["structuredContent"]["result"]["id"], json!(7), "{result}");
+    assert_eq!(*server.parts.service.refused.borrow(), 1);
+}
+
+#[tokio::test]
+async fn a_credential_that_nothing_replaces_is_rejected() {
+    let server = Setup::default().http().await;
+    server.parts.service.accept_only("another");
+    let result = server.desk("get_item", json!({ "id": "1" })).await;
+    assert_error(&result, "credential_rejected", "rejected", "account `work`");
+    assert_eq!(*server.parts.service.refused.borrow(), 1, "the same credential was tried again");
+}
+
+#[tokio::test]
+async fn a_failing_service_is_an_upstream_error() {
+    let server = Setup::default().http().await;
+    let result = server.desk("fail", json!({})).await;
+    assert_eq!(error(&result)["code"], json!("upstream_error"));
+    assert!(error(&result)["message"].as_str().unwrap().contains("on fire"), "{result}");
+    assert!(error(&result)["message"].as_str().unwrap().contains("500"), "{result}");
+}
+
+#[tokio::test]
+async fn an_answer_beyond_the_bound_says_how_to_get_less() {
+    let server = Setup::default().http().await;
+    let result = server.desk("big", json!({})).await;
+    assert_error(&result, "answer_too_large", "rejected", "100 KiB");
+}
+
+#[tokio::test]
+async fn a_call_that_takes_too_long_ends() {
+    let mut setup = Setup::default();
+    setup.settings.call_timeout = Duration::from_millis(300);
+    let server = setup.http().await;
+    let result = server.desk("wait", json!({})).await;
+    assert_eq!(error(&result)["code"], json!("upstream_timeout"));
+    server.parts.service.until_waiting(0).await;
+}
+
+#[tokio::test]
+async fn beyond_the_most_calls_at_once_one_more_is_told_to_come_back() {
+    let mut setup = Setup::default();
+    setup.settings.max_calls = 1;
+    let server = setup.http().await;
+    let first = server.desk("wait", json!({}));
+    let second = async {
+        server.parts.service.until_waiting(1).await;
+        server.desk("get_item", json!({ "id": "1" })).await
+    };
+    let second = tokio::select! {
+        _ = first => panic!("the first call ended"),
+        second = within(second) => second,
+    };
+    assert_error(&second, "rate_limited", "not_sent", "no more at once");
+    assert_eq!(error(&second)["retry_after_seconds"], json!(1));
+}
+
+#[tokio::test]
+async fn get_module_schema_shows_modules_then_tools_then_what_fits_a_query() {
+    let server = Setup::default().http().await;
+    let all = server.tool("get_module_schema", json!({})).await;
+    assert_eq!(
+        all["structuredContent"],
+        json!({ "modules": [{
+            "module": "desk",
+            "description": "Items on a desk",
+            "state": "ready",
+            "accounts": ["work", "personal"],
+        }]})
+    );
+    assert_eq!(all["content"][0]["text"], json!("desk (ready; accounts work, personal): Items on a desk\n"));
+
+    let desk = server.tool("get_module_schema", json!({ "module": "desk" })).await;
+    let tool = &desk["structuredContent"]["tools"][1];
+    assert_eq!(tool["tool"], json!("add_item"));
+    assert_eq!(tool["input_schema"]["required"], json!(["title"]));
+    assert_eq!(tool["capabilities"]["side_effect"], json!("write"));
+
+    let found = server.tool("get_module_schema", json!({ "query": "item" })).await;
+    let first = &found["structuredContent"]["tools"][0];
+    assert_eq!(first["module"], json!("desk"), "{found}");
+    assert!(first["input_schema"].is_object());
+    for result in [all, desk, found] {
+        let text = result.to_string();
+        assert!(
+            !text.contains("desk-vault") && !text.contains("memory:") && !text.contains("127.0.0.1"),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,146 @@
+//! The same over standard input and output.
+
+use std::time::Duration;
+
+use cofferdam::access::Caller;
+use cofferdam::mcp::{Handler, serve_lines};
+use serde_json::{Value, json};
+use tokio::io::{
+    AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStream, Lines, ReadHalf, WriteHalf,
+};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::harness::{Running, Setup, within};
+
+struct Stdio {
+    parts: Running,
+    input: WriteHalf<DuplexStream>,
+    output: Lines<BufReader<ReadHalf<DuplexStream>>>,
+    shutdown: CancellationToken,
+    ended: JoinHandle<std::io::Result<()>>,
+}
+
+impl Stdio {
+    async fn start(drain: Duration) -> Self {
+        let parts = Setup::default().parts().await;
+        let (ours, theirs) = tokio::io::duplex(1 << 20);
+        let (read, write) = tokio::io::split(theirs);
+        let handler = Handler::for_caller(
+            parts.calls.clone(),
+            parts.settings.call_timeout,
+            CancellationToken::new(),
+            Caller::local(),
+        );
+        let shutdown = CancellationToken::new();
+        let ended = tokio::spawn(serve_lines(handler, read, write, shutdown.clone(), drain));
+        let (read, input) = tokio::io::split(ours);
+        Self { parts, input, output: BufReader::new(read).lines(), shutdown, ended }
+    }
+
+    async fn say(&mut self, line: &str) {
+        self.input.write_all(format!("{line}\n").as_bytes()).await.unwrap();
+    }
+
+    async fn hear(&mut self) -> Value {
+        let line = within(self.output.next_line()).await.unwrap().expect("the server has gone");
+        serde_json::from_str(&line).unwrap()
+    }
+
+    async fn initialize(&mut self) {
+        let params = json!({
+            "protocolVersion": "2025-06-18",
+            "capabilities": {},
+            "clientInfo": { "name": "test", "version": "1" },
+        });
+        self.say(&json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params }).to_string())
+            .await;
+        assert_eq!(self.hear().await["result"]["protocolVersion"], json!("2025-06-18"));
+        self.say(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }).to_string()).await;
+    }
+
+    async fn call(&mut self, id: i64, tool: &str, arguments: Value) {
+        let arguments = json!({ "module": "desk", "tool": tool, "account": "work", "arguments": arguments });
+        let params = json!({ "name": "call_module_tool", "arguments": arguments });
+        self.say(
+            &json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params }).to_string(),
+        )
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn nonsense_is_answered_and_nothing_ends() {
+    let mut stdio = Stdio::start(Duration::ZERO).await;
+    stdio.say("{\"jsonrpc\":").await;
+    assert_eq!(stdio.hear().await["error"]["code"], json!(-32700));
+    stdio.say("").await;
+    stdio
+        .say(&json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": {} }).to_string())
+        .await;
+    stdio.say(&"x".repeat(5 * 1024 * 1024)).await;
+    assert_eq!(stdio.hear().await["error"]["code"], json!(-32700));
+    let ping = json!({ "jsonrpc": "2.0", "id": "p", "method": "ping" });
+    stdio.say(&ping.to_string()).await;
+    assert_eq!(stdio.hear().await["id"], json!("p"));
+    stdio
+        .say(&json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": {} }).to_string())
+        .await;
+    stdio.initialize().await;
+    stdio.say("[1]").await;
+    assert_eq!(stdio.hear().await["error"]["code"], json!(-32600));
+    stdio.call(1, "get_item", json!({ "id": "a" })).await;
+    let answer = stdio.hear().await;
+    assert_eq!(answer["result"]["structuredContent"], json!({ "result": { "id": "a" } }), "{answer}");
+}
+
+#[tokio::test]
+async fn a_cancelled_call_ends_at_the_service_and_gets_no_answer() {
+    let mut stdio = Stdio::start(Duration::ZERO).await;
+    stdio.initialize().await;
+    stdio.call(1, "wait", json!({})).await;
+    stdio.parts.service.until_waiting(1).await;
+    let params = json!({ "requestId": 1, "reason": "changed my mind" });
+    stdio
+        .say(&json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": params }).to_string())
+        .await;
+    stdio.parts.service.until_waiting(0).await;
+    stdio.call(2, "get_item", json!({ "id": "b" })).await;
+    assert_eq!(stdio.hear().await["id"], json!(2));
+}
+
+#[tokio::test]
+async fn a_client_that_closes_its_end_still_gets_what_it_asked_for() {
+    let mut stdio = Stdio::start(Duration::from_secs(3600)).await;
+    stdio.initialize().await;
+    stdio.call(1, "get_item", json!({ "id": "a" })).await;
+    stdio.input.shutdown().await.unwrap();
+    assert_eq!(stdio.hear().await["id"], json!(1));
+    within(stdio.ended).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_shutdown_cancels_what_does_not_finish_in_time() {
+    let mut stdio = Stdio::start(Duration::from_millis(100)).await;
+    stdio.initialize().await;
+    stdio.call(1, "wait", json!({})).await;
+    stdio.parts.service.until_waiting(1).await;
+    stdio.shutdown.cancel();
+    let answer = stdio.hear().await;
+    assert_eq!(answer["result"]["structuredContent"]["error"]["code"], json!("cancelled"), "{answer}");
+    within(stdio.ended).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn the_stateless_revision_needs_no_handshake() {
+    let mut stdio = Stdio::start(Duration::ZERO).await;
+    let meta = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {},
+        "io.modelcontextprotocol/clientInfo": { "name": "test", "version": "1" },
+    });
+    let list = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": { "_meta": meta } });
+    stdio.say(&list.to_string()).await;
+    let answer = stdio.hear().await;
+    assert_eq!(answer["result"]["tools"][0]["name"], json!("get_module_schema"), "{answer}");
+}
