@@ -148,11 +148,7 @@ pub(crate) fn of_code(code: &str, status: u16, doing: Doing<'_>, retry_after: Op
         | "RequestThrottledException"
         | "RequestLimitExceeded"
         | "TooManyRequestsException"
-        | "SlowDown" => Failure {
-            reason: Reason::Other,
-            error: VaultError::vault(ErrorKind::Throttled, format!("Secrets Manager throttles us ({code})"))
-                .with_retry_after(retry_after),
-        },
+        | "SlowDown" => throttled(code, retry_after),
         "UnrecognizedClientException"
         | "InvalidClientTokenId"
         | "InvalidAccessKeyId"
@@ -178,6 +174,7 @@ pub(crate) fn of_code(code: &str, status: u16, doing: Doing<'_>, retry_after: Op
         "RequestTimeout" | "RequestTimeoutException" => {
             vault(ErrorKind::Timeout, format!("Secrets Manager gave up on {action} for {about} ({code})"))
         }
+        _ if status == 429 => throttled(printable(code), retry_after),
         _ if status >= 500 => {
             vault(ErrorKind::Unavailable, format!("Secrets Manager cannot answer ({})", printable(code)))
         }
@@ -194,12 +191,16 @@ pub(crate) fn of_code(code: &str, status: u16, doing: Doing<'_>, retry_after: Op
     }
 }
 
+fn throttled(code: &str, retry_after: Option<Duration>) -> Failure {
+    let error = VaultError::vault(ErrorKind::Throttled, format!("Secrets Manager throttles us ({code})"));
+    Failure { reason: Reason::Other, error: error.with_retry_after(retry_after) }
+}
+
 /// What an answer means that has no code: only its status speaks.
 fn of_status(raw: &HttpResponse, doing: Doing<'_>) -> Failure {
     let status = raw.status().as_u16();
     let error = match status {
-        429 => VaultError::vault(ErrorKind::Throttled, "Secrets Manager throttles us (status 429)")
-            .with_retry_after(retry_after(raw)),
+        429 => return throttled("status 429", retry_after(raw)),
         500.. => VaultError::vault(
             ErrorKind::Unavailable,
             format!("Secrets Manager cannot answer (status {status})"),

@@ -19,6 +19,8 @@ use aws_sdk_secretsmanager::config::{
     BehaviorVersion, IdentityCache, Region, SharedCredentialsProvider, SharedHttpClient,
     StalledStreamProtectionConfig,
 };
+use aws_smithy_async::rt::sleep::default_async_sleep;
+use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
 use aws_smithy_http_client::{Builder, tls};
 use cofferdam_vault::{ErrorKind, Threads, VaultError};
 use tokio::sync::Mutex;
@@ -169,13 +171,14 @@ impl Login {
         base: SharedCredentialsProvider,
     ) -> SharedCredentialsProvider {
         let mut config = SdkConfig::builder()
+            .time_source(SharedTimeSource::new(SystemTimeSource::new()))
             .behavior_version(BehaviorVersion::latest())
             .region(region.clone())
             .http_client(self.http.clone())
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts())
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
-        config.set_endpoint_url(role.endpoint.clone());
+        config.set_sleep_impl(default_async_sleep()).set_endpoint_url(role.endpoint.clone());
         let mut provider = AssumeRoleProvider::builder(&role.arn)
             .session_name(&role.session_name)
             .configure(&config.build());

@@ -36,6 +36,8 @@ pub(crate) enum Fault {
     BreaksOff,
     /// moto does what it is asked to, and then the connection ends.
     LostAnswer,
+    /// The request waits here for [`Front::release`], and then goes on to moto.
+    Held,
 }
 
 impl Fault {
@@ -51,8 +53,15 @@ struct Script {
     /// By operation; `*` is every one.
     standing: HashMap<String, Fault>,
     once: VecDeque<(String, Fault)>,
-    /// Each request's operation and body.
-    seen: Vec<(String, String)>,
+    seen: Vec<Seen>,
+}
+
+/// A request that came.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    pub(crate) operation: String,
+    pub(crate) body: String,
+    pub(crate) authorization: String,
 }
 
 /// The front: takes requests, and passes on those that no fault is meant for, one at a time: moto holds no locks, where
@@ -63,6 +72,8 @@ pub(crate) struct Front {
     script: Arc<Mutex<Script>>,
     one_at_a_time: Arc<tokio::sync::Mutex<()>>,
     client: reqwest::Client,
+    released: Arc<tokio::sync::Notify>,
+    arrived: Arc<tokio::sync::Notify>,
 }
 
 impl Front {
@@ -80,21 +91,34 @@ impl Front {
         script.once.clear();
     }
 
+    /// Lets the one request that is held go on.
+    pub(crate) fn release(&self) {
+        self.released.notify_one();
+    }
+
+    /// Waits until `count` requests for `operation` have come.
+    pub(crate) async fn wait_for(&self, operation: &str, count: usize) {
+        while self.count(operation) < count {
+            self.arrived.notified().await;
+        }
+    }
+
     /// How many requests for `operation` have come; `*` counts all.
     pub(crate) fn count(&self, operation: &str) -> usize {
-        let script = self.script.lock().unwrap();
-        script.seen.iter().filter(|(seen, _)| operation == "*" || seen == operation).count()
+        self.seen(operation).len()
     }
 
-    /// The bodies of the requests for `operation`.
-    pub(crate) fn bodies(&self, operation: &str) -> Vec<String> {
+    /// The requests for `operation`; `*` means all.
+    pub(crate) fn seen(&self, operation: &str) -> Vec<Seen> {
         let script = self.script.lock().unwrap();
-        script.seen.iter().filter(|(seen, _)| seen == operation).map(|(_, body)| body.clone()).collect()
+        script.seen.iter().filter(|seen| operation == "*" || seen.operation == operation).cloned().collect()
     }
 
-    fn fault(&self, operation: &str, body: &str) -> Option<Fault> {
+    fn fault(&self, seen: Seen) -> Option<Fault> {
+        let operation = &*seen.operation.clone();
         let mut script = self.script.lock().unwrap();
-        script.seen.push((operation.to_owned(), body.to_owned()));
+        script.seen.push(seen);
+        self.arrived.notify_one();
         if let Some(at) = script.once.iter().position(|(wanted, _)| wanted == operation || wanted == "*") {
             return script.once.remove(at).map(|(_, fault)| fault);
         }
@@ -128,14 +152,18 @@ async fn answer(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response<Body> {
-    let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
+    let header =
+        |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     let text = String::from_utf8_lossy(&body).into_owned();
-    // The token service names its operation in the body: `Action=AssumeRole&…`.
-    let operation = match target.split_once('.') {
+    // The token service names its operation in the body: `Action=AssumeRole&…`. Others have a path alone.
+    let operation = match header("x-amz-target").split_once('.') {
         Some((_, operation)) => operation.to_owned(),
-        None => text.split('&').find_map(|pair| pair.strip_prefix("Action=")).unwrap_or_default().to_owned(),
+        None => {
+            let action = text.split('&').find_map(|pair| pair.strip_prefix("Action="));
+            action.unwrap_or(uri.path()).to_owned()
+        }
     };
-    match front.fault(&operation, &text) {
+    match front.fault(Seen { operation, body: text, authorization: header("authorization") }) {
         None => front.pass_on(method, &uri, headers, body).await,
         Some(Fault::Dead) => hang_up(),
         Some(Fault::Silent) => std::future::pending().await,
@@ -154,6 +182,10 @@ async fn answer(
                 Err(std::io::Error::other("the end")),
             ])))
             .unwrap(),
+        Some(Fault::Held) => {
+            front.released.notified().await;
+            front.pass_on(method, &uri, headers, body).await
+        }
         Some(Fault::LostAnswer) => {
             front.pass_on(method, &uri, headers, body).await;
             hang_up()
@@ -205,6 +237,8 @@ impl Site {
             moto: moto.lock().unwrap().address(),
             script: Arc::default(),
             one_at_a_time: Arc::default(),
+            released: Arc::default(),
+            arrived: Arc::default(),
             client: reqwest::Client::builder().no_proxy().build().unwrap(),
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
