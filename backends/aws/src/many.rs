@@ -113,3 +113,105 @@ fn secret(got: &Got, name: &str, request: &ReadRequest) -> Result<Secret, VaultE
     let fields = content.select(name, &request.fields)?;
     Ok(Secret { fields, version: Version::new(got.version.clone()), valid_for: None, lease: None })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+    use std::time::Duration;
+
+    use aws_smithy_runtime_api::client::http::{
+        HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
+    };
+    use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+    use aws_smithy_types::body::SdkBody;
+    use cofferdam_vault::testkit::{field, path};
+    use cofferdam_vault::{Threads, Vault as _};
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::backend::AwsVault;
+    use crate::login::Settings;
+
+    /// A server in this process, which answers at once and knows when it was asked: sockets and a paused clock do not
+    /// go together.
+    #[derive(Debug, Clone, Default)]
+    struct Server {
+        asked: Arc<Mutex<Vec<Instant>>>,
+        refuses_batches: bool,
+    }
+
+    impl HttpConnector for Server {
+        fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+            self.asked.lock().unwrap().push(Instant::now());
+            let asked: serde_json::Value = serde_json::from_slice(request.body().bytes().unwrap()).unwrap();
+            let value = |name: &serde_json::Value| {
+                serde_json::json!({
+                    "Name": name, "VersionId": "v", "VersionStages": [CURRENT], "SecretString": "text",
+                })
+            };
+            let (status, answer) = match asked["SecretIdList"].as_array() {
+                Some(_) if self.refuses_batches => {
+                    (400, serde_json::json!({ "__type": "AccessDeniedException" }))
+                }
+                Some(names) => {
+                    assert!(names.len() <= BATCH);
+                    (200, serde_json::json!({ "SecretValues": names.iter().map(value).collect::<Vec<_>>() }))
+                }
+                None => (200, value(&asked["SecretId"])),
+            };
+            let answer = HttpResponse::new(status.try_into().unwrap(), SdkBody::from(answer.to_string()));
+            HttpConnectorFuture::ready(Ok(answer))
+        }
+    }
+
+    /// The moments at which reading `count` secrets asked the server.
+    async fn moments(server: Server, count: usize) -> Vec<Instant> {
+        let folder = tempfile::tempdir().unwrap();
+        let credentials_file = folder.path().join("credentials");
+        std::fs::write(&credentials_file, "[default]\naws_access_key_id = A\naws_secret_access_key = B\n")
+            .unwrap();
+        let settings = Settings {
+            region: Some("eu-central-1".to_owned()),
+            profile: None,
+            config_file: None,
+            credentials_file: Some(credentials_file),
+            role: None,
+            endpoint: None,
+        };
+        let connector = SharedHttpConnector::new(server.clone());
+        let http: SharedHttpClient = http_client_fn(move |_, _| connector.clone());
+        let vault = AwsVault::new(settings, None, 30, http, Threads::new("cloud", 1));
+        let wanted: Vec<_> = (0..count)
+            .map(|n| ReadRequest { path: path(&format!("module-{n}/work")), fields: vec![field("token")] })
+            .collect();
+        for answer in vault.read_many(&wanted).await {
+            answer.unwrap();
+        }
+        let asked = server.asked.lock().unwrap();
+        asked.clone()
+    }
+
+    fn most_in_a_second(moments: &[Instant]) -> usize {
+        let in_the_second_from = |begin: &Instant| {
+            moments.iter().filter(|at| *at >= begin && **at - *begin < Duration::from_secs(1)).count()
+        };
+        moments.iter().map(in_the_second_from).max().unwrap_or_default()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_cold_start_is_ten_calls_and_a_colder_one_twenty_a_second() {
+        let moments_of_200 = moments(Server::default(), 200).await;
+        assert_eq!(moments_of_200.len(), 10);
+        let moments_of_1000 = moments(Server::default(), 1000).await;
+        assert_eq!(moments_of_1000.len(), 50);
+        let most = most_in_a_second(&moments_of_1000);
+        assert!((15..=20).contains(&most), "{most} calls in one second");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn single_reads_in_place_of_batches_keep_the_pace_too() {
+        let moments = moments(Server { refuses_batches: true, ..Server::default() }, 60).await;
+        assert_eq!(moments.len(), 61, "one refused batch, and each secret alone");
+        assert!(most_in_a_second(&moments) <= 20);
+    }
+}
