@@ -13,6 +13,7 @@
 mod cache;
 mod clients;
 mod go;
+mod kubernetes;
 mod moto;
 mod ports;
 mod postgres;
@@ -23,6 +24,7 @@ mod vault;
 
 pub use cache::{Unavailable, cache_dir};
 pub use clients::{NodeClients, PythonClients, node_clients, python_clients};
+pub use kubernetes::Kubernetes;
 pub use moto::Moto;
 pub use ports::free;
 pub use postgres::Postgres;
