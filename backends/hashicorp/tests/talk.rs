@@ -223,3 +223,31 @@ async fn a_server_that_is_not_there_or_speaks_no_tls_is_told_apart() {
         refused(vault.probe().await, kind, Scope::Vault);
     }
 }
+
+#[tokio::test]
+async fn a_lease_that_nobody_waited_for_is_ended_and_no_other() {
+    let stand = Stand::start().await;
+    let lease = |id: &str| {
+        let (id, data) = (format!("database/creds/ro/{id}"), json!({"token": "canary"}));
+        let body = json!({"lease_id": id, "lease_duration": 60, "renewable": true, "data": data});
+        stand.answer("GET /v1/database/creds/ro", 200, [], body.to_string());
+    };
+    lease("one");
+    stand.answer("POST /v1/sys/leases/revoke", 204, [], String::new());
+    let (vault, _folder) = stand.open("paths = { 'db/ro' = 'database/creds/ro' }");
+    let seen = |what: &str| stand.requests().iter().filter(|(asked, _)| asked.starts_with(what)).count();
+
+    assert_eq!(token_of(&*vault, "db/ro").await, "canary");
+    lease("two");
+    tokio::select! { biased; _ = read(&*vault, "db/ro") => panic!("too soon"), () = tokio::task::yield_now() => {} }
+    for _ in 0..500 {
+        if seen("POST") > 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!((seen("GET /v1/database"), seen("POST /v1/sys/leases/revoke")), (2, 1));
+    vault.close().await;
+    assert_eq!(seen("POST /v1/sys/leases/revoke"), 2, "the one that was read ends with the vault");
+    assert_eq!(seen("POST /v1/auth/token/revoke-self"), 0, "the token is not our own");
+}
