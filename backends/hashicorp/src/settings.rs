@@ -177,3 +177,57 @@ fn login(auth: AuthTable, context: &VaultContext) -> Login {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cofferdam_vault::{ExposeSecret as _, Threads};
+
+    fn settings(text: &str, variable: Lookup<'_>) -> Settings {
+        let config: Config = toml::from_str(text).map_err(|error| error.message().to_owned()).unwrap();
+        let (name, base_dir) = ("test".to_owned(), PathBuf::from("/profile"));
+        let context = VaultContext { name, base_dir, threads: Threads::new("test", 1), prompt: None };
+        Settings::new(config, &context, variable)
+    }
+
+    fn everything(name: &str) -> Option<String> {
+        let value = match name {
+            "VAULT_ADDR" => "https://ambient.example",
+            "VAULT_TOKEN" => "hvs.ambient",
+            "VAULT_NAMESPACE" => "ambient",
+            "VAULT_CACERT" => "/ambient/ca",
+            _ => return None,
+        };
+        Some(value.to_owned())
+    }
+
+    #[test]
+    fn no_variable_is_looked_at_unless_the_profile_says_so() {
+        let text = "address = 'https://a.example'\nauth = { method = 'token', token_file = 't' }";
+        let settings = settings(text, &|name| panic!("{name} was looked at"));
+        assert_eq!(settings.address.unwrap().base, "https://a.example");
+        assert!(settings.namespace.is_none() && settings.tls.ca.is_none() && !settings.proxies);
+    }
+
+    #[test]
+    fn the_environment_fills_what_the_profile_leaves_out() {
+        let settings = settings("ambient = true\nnamespace = 'mine'", &everything);
+        assert_eq!(settings.address.unwrap().base, "https://ambient.example");
+        assert_eq!(settings.namespace.as_deref(), Some("mine"), "the profile wins");
+        assert_eq!(settings.tls.ca, Some(PathBuf::from("/ambient/ca")));
+        let Login::Token(TokenSource::Variable(token)) = settings.login else { panic!("no token") };
+        assert_eq!(token.expose_secret(), "hvs.ambient");
+    }
+
+    #[test]
+    fn what_the_environment_lacks_or_spoils_is_misconfigured() {
+        for address in [None, Some("http://plain.example"), Some("https://a:canary@b.example")] {
+            let lookup = |name: &str| address.filter(|_| name == "VAULT_ADDR").map(str::to_owned);
+            let settings = settings("ambient = true", &lookup);
+            let error = settings.address.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Misconfigured);
+            assert!(!error.message().contains("canary"));
+            assert!(matches!(settings.login, Login::Missing));
+        }
+    }
+}

@@ -36,13 +36,18 @@ impl Server {
         if let Some(server) = shared.upgrade() {
             return server;
         }
-        let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let server = match (variable("COFFERDAM_TEST_VAULT_ADDR"), variable("COFFERDAM_TEST_VAULT_TOKEN")) {
-            (Some(address), Some(root)) => Arc::new(Self { address, root, own: None }),
-            _ => Arc::new(Self::own()),
-        };
+        let server = Self::named_or_own();
         *shared = Arc::downgrade(&server);
         server
+    }
+
+    /// The server that the environment names, else one of the test's own.
+    pub fn named_or_own() -> Arc<Self> {
+        let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        match (variable("COFFERDAM_TEST_VAULT_ADDR"), variable("COFFERDAM_TEST_VAULT_TOKEN")) {
+            (Some(address), Some(root)) => Arc::new(Self { address, root, own: None }),
+            _ => Arc::new(Self::own()),
+        }
     }
 
     /// A server of the test's own, to be sealed and killed.
