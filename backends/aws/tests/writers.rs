@@ -189,3 +189,16 @@ async fn a_secret_without_a_value_is_absent_and_takes_its_first_one() {
         assert_eq!(site.current(AT).await, version.as_str());
     }
 }
+
+#[tokio::test]
+async fn a_secret_that_another_service_manages_is_no_lost_race() {
+    let site = Site::new().await;
+    let vault = site.open_with(&site.settings());
+    let version = write(&*vault, "one", Expect::Absent).await.unwrap();
+    site.front.set("PutSecretValue", Fault::code(400, "InvalidRequestException"));
+    for expect in [Expect::Any, Expect::Version(version)] {
+        assert_eq!(kind(write(&*vault, "two", expect.clone()).await), Some(ErrorKind::Unsupported));
+        assert_eq!(kind(vault.delete(&path(AT), expect).await), Some(ErrorKind::Unsupported));
+    }
+    assert_eq!(token(&*vault, AT).await.unwrap(), "one");
+}
