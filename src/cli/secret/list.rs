@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::super::compose::Composed;
 use super::super::exit::{Exit, Failure};
-use super::super::output::{Output, bad, fair, good};
+use super::super::output::{Output, bad, fair, good, keep_words};
 use super::target::Place;
 use crate::access::Caller;
 
@@ -83,7 +83,7 @@ pub(super) async fn run(composed: &Composed, args: ListArgs, output: Output) -> 
             };
             table.add_row([(&row.module).into(), (&row.account).into(), (&row.vault).into(), state]);
         }
-        output.line(table);
+        output.line(keep_words(table));
     }
     Ok(exit)
 }

@@ -1,6 +1,7 @@
 //! What `serve` says when it has started: where it listens, what is up, what is down and why, and what to paste into
 //! an MCP host.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use comfy_table::{Attribute, Cell};
@@ -11,7 +12,7 @@ use tokio::time::Instant;
 
 use super::super::compose::Composed;
 use super::super::module::state_cell;
-use super::super::output::{Output, bad, fair, good};
+use super::super::output::{Output, bad, fair, good, keep_words};
 use super::running::Running;
 use crate::access::Caller;
 use crate::broker::{BrokerError, VaultStatus};
@@ -112,10 +113,17 @@ impl<'a> Greeting<'a> {
                 self.accounts_cell(&module.name, &accounts),
             ]);
         }
-        lines.push(table.to_string());
+        lines.push(keep_words(table).to_string());
         lines.extend(self.remedies());
         lines.extend(self.composed.warnings.iter().map(|warning| format!("! {warning}")));
         lines.extend(registry.broken().iter().map(|broken| format!("! {broken}")));
+        if self.running.is_some_and(|running| !running.address.ip().is_loopback()) {
+            lines.push(
+                "! whoever reaches this port uses every account; a host elsewhere calls it by a name or address in \
+                 `server.allowed_hosts`"
+                    .to_owned(),
+            );
+        }
         if self.running.is_some() {
             lines.push(format!("\nPaste into your MCP host:\n{:#}", self.http_snippet().unwrap_or_default()));
             lines.push(format!("or, for a host that starts the process itself:\n{:#}", self.stdio_snippet()));
@@ -164,18 +172,25 @@ impl<'a> Greeting<'a> {
     }
 
     fn http_snippet(&self) -> Option<Value> {
-        let url = format!("http://{}/mcp", self.running?.address);
+        let mut address = self.running?.address;
+        // "Every address" is none that a host can call.
+        if address.ip().is_unspecified() {
+            address.set_ip(if address.is_ipv4() {
+                Ipv4Addr::LOCALHOST.into()
+            } else {
+                Ipv6Addr::LOCALHOST.into()
+            });
+        }
+        let url = format!("http://{address}/mcp");
         Some(json!({ "mcpServers": { "cofferdam": { "type": "http", "url": url } } }))
     }
 
     fn stdio_snippet(&self) -> Value {
         let command =
             std::env::current_exe().map_or_else(|_| "cofferdam".into(), |exe| exe.display().to_string());
-        // A host starts us elsewhere: what is a file here must be one there.
-        let profile = std::path::absolute(&self.composed.profile)
-            .ok()
-            .filter(|path| path.is_file())
-            .map_or_else(|| self.composed.profile.clone(), |path| path.display().to_string());
+        // A host starts us in a folder of its own, where a profile's name may mean another file, or none.
+        let file = self.composed.profile_file.as_ref();
+        let profile = file.map_or_else(|| self.composed.profile.clone(), |path| path.display().to_string());
         json!({ "mcpServers": { "cofferdam": {
             "command": command, "args": ["serve", "--stdio", "--profile", profile],
         } } })
