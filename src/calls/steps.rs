@@ -192,7 +192,7 @@ fn no_credential(call: &ToolCall<'_>, error: BrokerError, outcome: Outcome) -> C
 
 fn credential_rejected(call: &ToolCall<'_>, said: &str) -> CallError {
     let (module, account) = (&call.module.name, &call.account.name);
-    let said = if said.is_empty() { String::new() } else { format!(" It said: {said}") };
+    let said = if said.is_empty() { String::new() } else { format!(" {}.", said.trim_end_matches('.')) };
     CallError::new(
         Code::CredentialRejected,
         Outcome::Rejected,

@@ -9,7 +9,7 @@ use super::compose::{Composed, Person};
 use super::exit::{Exit, Failure};
 use super::output::Output;
 use crate::access::Caller;
-use crate::calls::{CallAnswer, CallError, CallRequest};
+use crate::calls::{CallAnswer, CallError, CallRequest, Code};
 use crate::os::EndSignals;
 
 const EXAMPLES: &str = "\
@@ -93,7 +93,13 @@ fn print_error(output: Output, error: &CallError) -> Exit {
     if output.is_json() {
         output.document(&json!({ "error": error }));
     } else {
-        output.error(format_args!("{}: {}", error.code.as_str(), error.message), "");
+        // The message is the model's, and names the model's tools.
+        let help = match error.code {
+            Code::UnknownModule => "`cofferdam module list` shows the profile's modules",
+            Code::UnknownTool => "`cofferdam module show MODULE` shows a module's tools",
+            _ => "",
+        };
+        output.error(format_args!("{}: {}", error.code.as_str(), error.message), help);
         if let Some(schema) = &error.schema {
             output.remark("the arguments must fit:");
             output.remark(serde_json::to_string_pretty(schema).unwrap_or_default());

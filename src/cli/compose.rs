@@ -1,7 +1,7 @@
 //! Puts the parts together, the same for every command: profile → manifests → vaults → broker → calls.
 
 use std::cell::OnceCell;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,6 +38,8 @@ pub(super) struct Composed {
     pub(super) profile: String,
     /// The profile's modules; the registry has those whose manifest is good.
     pub(super) entries: Vec<ModuleEntry>,
+    /// Its file, from the root on; `None` for a copy inside the binary.
+    pub(super) profile_file: Option<PathBuf>,
     /// How the server listens, and what bounds it.
     pub(super) server: ServerSettings,
     /// The registry, the broker and the connector, ready to be called.
@@ -71,6 +73,7 @@ impl Composed {
         let broker = Arc::new(Broker::new(vaults, bindings));
         let calls = Calls::new(registry, broker, HttpConnector::new(), profile.server.max_calls);
         Ok(Self {
+            profile_file: file_of(&profile.name, base_dir),
             profile: profile.name,
             entries: profile.modules,
             server: profile.server,
@@ -103,6 +106,16 @@ pub(super) fn load(name: &str, layers: &Layers) -> Result<(Profile, Arc<Manifest
     let profile = profile::load(&source, layers, &manifests_of).map_err(Failure::Profile)?;
     let manifests = read.into_inner().unwrap_or_else(|| Arc::new(Manifests::default()));
     Ok((profile, manifests))
+}
+
+/// The file of the profile that was asked for as `name`, where there is one.
+fn file_of(name: &str, base_dir: &Path) -> Option<PathBuf> {
+    let file = base_dir.join(Path::new(name).file_name()?);
+    // A name without `.toml` that is no path is one of a profile's: `dev`.
+    let named = || base_dir.join(format!("{name}.toml"));
+    let found =
+        if name.contains(std::path::is_separator) || name.ends_with(".toml") { file } else { named() };
+    std::path::absolute(found).ok().filter(|path| path.is_file())
 }
 
 /// The manifests as a profile's check sees them.

@@ -46,7 +46,8 @@ pub(crate) fn start(format: LogFormat, default: LevelFilter) {
     // Someone else's subscriber (a test's) stays.
     let _ = tracing_subscriber::registry().with(layer).try_init();
     if let Some(error) = wrong {
-        tracing::warn!(%error, "{VARIABLE} is no filter; write for example `debug` or `cofferdam::broker=trace`");
+        // Most commands log nothing below `error`.
+        tracing::error!(%error, "{VARIABLE} is no filter; write for example `debug` or `cofferdam::broker=trace`");
     }
 }
 

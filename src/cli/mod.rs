@@ -33,7 +33,7 @@ modules go dark; they come back by themselves.";
 
 const EXAMPLES: &str = "\
 Examples:
-  cofferdam demo                               see it work: no account, no network, ten seconds
+  cofferdam demo                               see it work: no account, no network
   GITHUB_TOKEN=… cofferdam serve               serve the profile `dev` on loopback
   cofferdam serve --stdio --profile airgap     serve an MCP host that starts this process
   cofferdam call github get_authenticated_user call one tool and print its answer
@@ -89,6 +89,8 @@ impl Command {
             Self::Demo(_) => (LogFormat::Text, LevelFilter::OFF),
             // The operator's reason stands in the log: the answer is the model's.
             Self::Call(_) => (LogFormat::Text, LevelFilter::WARN),
+            // A key file that others can read is reported there.
+            Self::Secret(_) => (LogFormat::Text, LevelFilter::WARN),
             _ => (LogFormat::Text, LevelFilter::ERROR),
         }
     }

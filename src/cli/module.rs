@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::Common;
 use super::compose::{Composed, Person};
 use super::exit::{Exit, Failure};
-use super::output::{Output, bad, fair, good};
+use super::output::{Output, bad, fair, good, keep_words};
 use super::profile::print_remarks;
 use super::roster::ModuleStatus;
 use crate::registry::{SideEffect, Tool};
@@ -70,7 +70,7 @@ fn list(composed: &Composed, output: Output) -> Result<Exit, Failure> {
                 Cell::new(status.module.map_or("", |module| &module.description)),
             ]);
         }
-        output.line(table);
+        output.line(keep_words(table));
         print_remarks(output, &composed.warnings, broken);
     }
     Ok(if broken.is_empty() { Exit::Good } else { Exit::Bad })
@@ -106,7 +106,7 @@ fn show(composed: &Composed, name: &str, output: Output) -> Result<Exit, Failure
             Cell::new(&tool.description),
         ]);
     }
-    output.line(format_args!("{table}\narguments with * are required"));
+    output.line(format_args!("{}\narguments with * are required", keep_words(table)));
     Ok(Exit::Good)
 }
 

@@ -1,10 +1,10 @@
 //! What a command prints: text for a person, with colour only on a terminal, or one JSON document for a program.
 
 use std::fmt::Display;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
 
 use anstyle::{AnsiColor, Style};
-use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
+use comfy_table::{Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Table, Width, presets};
 use serde::Serialize;
 use serde_json::json;
 
@@ -15,6 +15,12 @@ const HELP: Style = AnsiColor::Cyan.on_default().bold();
 
 /// How wide a table is where no terminal says it, for example in a pager.
 const PAGE_COLUMNS: u16 = 120;
+
+/// The longest word that widens its column, in characters: a tool's name fits, a path is broken.
+const LONGEST_WORD: usize = 24;
+
+/// The blanks around a cell's text.
+const PADDING: u16 = 2;
 
 /// Where a command's answer goes. Logs do not come this way.
 #[derive(Debug, Clone, Copy)]
@@ -33,10 +39,15 @@ impl Output {
         self.json
     }
 
-    /// Prints one line or several on standard output. A reader who has gone away is no error.
+    /// Prints one line or several on standard output. A reader who has gone away is no error; a full disk is reported.
     pub(crate) fn line(self, text: impl Display) {
         let mut out = anstream::stdout().lock();
-        let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+        match writeln!(out, "{text}").and_then(|()| out.flush()) {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                self.error(format_args!("standard output cannot be written: {error}"), "");
+            }
+            _ => {}
+        }
     }
 
     /// Prints a remark for the person on standard error, where no program looks for the answer.
@@ -87,6 +98,23 @@ impl Output {
         }
         table
     }
+}
+
+/// `table` with columns that are, where there is room, as wide as the longest word in them: names stay whole.
+pub(crate) fn keep_words(mut table: Table) -> Table {
+    let mut longest = vec![0; table.column_count()];
+    for row in table.row_iter() {
+        for (cell, longest) in row.cell_iter().zip(&mut longest) {
+            let text = cell.content();
+            *longest = text.split_whitespace().map(|word| word.chars().count()).fold(*longest, usize::max);
+        }
+    }
+    for (index, word) in longest.into_iter().enumerate() {
+        if let (Some(column), Ok(word)) = (table.column_mut(index), u16::try_from(word.min(LONGEST_WORD))) {
+            column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(word + PADDING)));
+        }
+    }
+    table
 }
 
 /// A cell that says something good.

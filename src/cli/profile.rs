@@ -72,8 +72,12 @@ fn check(common: &Common, output: Output) -> Result<Exit, Failure> {
         }));
     } else {
         print_remarks(output, &profile.warnings, broken);
+        let but = match broken.len() {
+            0 => String::new(),
+            refused => format!("; {} refused", counted(refused, "manifest")),
+        };
         output.line(format_args!(
-            "profile `{}` is good: {} and {}",
+            "profile `{}` is good: {} and {}{but}",
             profile.name,
             counted(profile.vaults.len(), "vault"),
             counted(profile.modules.len(), "module"),

@@ -4,6 +4,19 @@ use crate::site::{Site, TWO_VAULTS};
 
 const CANARY: &str = "canary-s3cret-41";
 
+#[cfg(unix)]
+#[test]
+fn a_key_file_that_others_can_read_is_reported() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let site = Site::new(TWO_VAULTS);
+    let set = ["secret", "set", "notes/default", "password"];
+    let ended = site.run_with_input(&set, "some-password").expect(0);
+    assert_eq!(ended.stderr, "", "{ended:#?}");
+    std::fs::set_permissions(site.path().join("key.txt"), std::fs::Permissions::from_mode(0o644)).unwrap();
+    let ended = site.run_with_input(&set, "some-password").expect(0);
+    assert!(ended.stderr.contains("chmod 600"), "{ended:#?}");
+}
+
 #[test]
 fn a_secret_is_set_shown_listed_and_deleted() {
     let site = Site::new(TWO_VAULTS);

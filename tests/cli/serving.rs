@@ -52,6 +52,30 @@ fn serve_says_where_it_is_and_what_is_down_and_ends_well_on_a_signal() {
     }
 }
 
+/// An MCP host starts the process in a folder of its own.
+#[test]
+fn the_snippet_for_a_host_names_the_profiles_file() {
+    let site = Site::new(TWO_VAULTS);
+    std::fs::create_dir(site.path().join("profiles")).unwrap();
+    site.write("profiles/team.toml", &TWO_VAULTS.replace("\"modules\"", "\"../modules\""));
+    for profile in ["team", "profiles/team.toml"] {
+        let mut running = site.start(&["serve", "--json", "--profile", profile]);
+        let mut text = String::new();
+        for line in lines(&mut running) {
+            text.push_str(&line);
+            if line == "}" {
+                break;
+            }
+        }
+        let document: Value = serde_json::from_str(&text).unwrap();
+        let args = &document["host"]["stdio"]["mcpServers"]["cofferdam"]["args"];
+        let file = site.path().canonicalize().unwrap().join("profiles/team.toml");
+        assert_eq!(*args, json!(["serve", "--stdio", "--profile", file]), "{document:#}");
+        running.signal(Signal::TERM);
+        assert_eq!(running.ended().code, Some(0));
+    }
+}
+
 #[test]
 fn serve_says_which_manifest_was_refused() {
     let site = Site::new(TWO_VAULTS);

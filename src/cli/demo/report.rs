@@ -4,7 +4,7 @@ use comfy_table::{Attribute, Cell, CellAlignment};
 use serde_json::json;
 
 use super::super::exit::Exit;
-use super::super::output::{Output, bad, good};
+use super::super::output::{Output, bad, good, keep_words};
 use super::story::{Side, Step};
 
 /// Prints the steps; the exit code says whether all was as promised.
@@ -24,7 +24,7 @@ pub(super) fn print(steps: &[Step], output: Output) -> Exit {
                 Cell::new(format!("{} ms", step.ms)).set_alignment(CellAlignment::Right),
             ]);
         }
-        output.line(&table);
+        output.line(keep_words(table));
         output.line(if kept {
             "\nAll as promised, and nothing is left behind. Next: cofferdam serve --help"
         } else {

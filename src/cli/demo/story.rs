@@ -97,12 +97,7 @@ async fn play(agent: &Agent, world: &World, tokens: &Tokens) -> Result<Vec<Step>
     let broken = world.break_notes().map_err(|error| world_failure(&error))?;
     let both = Both::ask(agent).await?;
     let kept = both.tickets.error.is_none() && both.notes.error.as_deref() == Some("module_unavailable");
-    steps.push(both.step(
-        "break the age vault, call both",
-        "only notes goes dark, and says so",
-        kept,
-        started,
-    ));
+    steps.push(both.step("break the age vault, call both", "only notes goes dark", kept, started));
     seen.push(both);
 
     let started = Instant::now();
@@ -116,7 +111,7 @@ async fn play(agent: &Agent, world: &World, tokens: &Tokens) -> Result<Vec<Step>
         tokio::time::sleep(ASK_AGAIN).await;
     };
     let kept = both.tickets.error.is_none() && both.notes.error.is_none();
-    steps.push(both.step("mend it, call both", "notes is back, nothing was restarted", kept, started));
+    steps.push(both.step("mend it, call both", "notes is back by itself", kept, started));
     seen.push(both);
 
     let started = Instant::now();
@@ -124,10 +119,10 @@ async fn play(agent: &Agent, world: &World, tokens: &Tokens) -> Result<Vec<Step>
         |side: fn(&Both) -> &Seen| seen.iter().filter(|both| tokens.leak_in(&side(both).raw)).count();
     let (in_tickets, in_notes) = (leaks_in(|both| &both.tickets), leaks_in(|both| &both.notes));
     steps.push(Step {
-        done: "search every answer for the tokens",
+        done: "search answers for tokens",
         tickets: Side::Searched { answers: seen.len(), leaks: in_tickets },
         notes: Side::Searched { answers: seen.len(), leaks: in_notes },
-        promised: "none, though the service repeats them",
+        promised: "none, though echoed",
         kept: in_tickets + in_notes == 0 && seen.iter().all(|both| both.tickets.raw.contains(ECHO)),
         ms: started.elapsed().as_millis(),
     });

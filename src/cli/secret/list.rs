@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::super::compose::Composed;
 use super::super::exit::{Exit, Failure};
-use super::super::output::{Output, bad, fair, good};
+use super::super::output::{Output, bad, fair, good, keep_words};
 use super::super::profile::print_remarks;
 use super::target::Place;
 use crate::access::Caller;
@@ -78,7 +78,7 @@ pub(super) async fn run(composed: &Composed, args: ListArgs, output: Output) -> 
             };
             table.add_row([(&row.module).into(), (&row.account).into(), (&row.vault).into(), state]);
         }
-        output.line(table);
+        output.line(keep_words(table));
         if args.module.is_none() {
             print_remarks(output, &[], registry.broken());
         }

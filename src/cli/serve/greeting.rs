@@ -1,6 +1,7 @@
 //! What `serve` says when it has started: where it listens, what is up, what is down and why, and what to paste into
 //! an MCP host.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use comfy_table::{Attribute, Cell};
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::super::compose::Composed;
-use super::super::output::{Output, fair, good};
+use super::super::output::{Output, fair, good, keep_words};
 use super::super::roster::ModuleStatus;
 use super::running::Running;
 use crate::access::Caller;
@@ -109,10 +110,17 @@ impl<'a> Greeting<'a> {
                 self.accounts_cell(&status),
             ]);
         }
-        lines.push(table.to_string());
+        lines.push(keep_words(table).to_string());
         lines.extend(self.remedies());
         lines.extend(self.composed.warnings.iter().map(|warning| format!("! {warning}")));
         lines.extend(self.composed.calls.registry().broken().iter().map(|broken| format!("! {broken}")));
+        if self.running.is_some_and(|running| !running.address.ip().is_loopback()) {
+            lines.push(
+                "! whoever reaches this port uses every account; a host elsewhere calls it by a name or address in \
+                 `server.allowed_hosts`"
+                    .to_owned(),
+            );
+        }
         if self.running.is_some() {
             lines.push(format!("\nPaste into your MCP host:\n{:#}", self.http_snippet().unwrap_or_default()));
             lines.push(format!("or, for a host that starts the process itself:\n{:#}", self.stdio_snippet()));
@@ -163,18 +171,25 @@ impl<'a> Greeting<'a> {
     }
 
     fn http_snippet(&self) -> Option<Value> {
-        let url = format!("http://{}/mcp", self.running?.address);
+        let mut address = self.running?.address;
+        // "Every address" is none that a host can call.
+        if address.ip().is_unspecified() {
+            address.set_ip(if address.is_ipv4() {
+                Ipv4Addr::LOCALHOST.into()
+            } else {
+                Ipv6Addr::LOCALHOST.into()
+            });
+        }
+        let url = format!("http://{address}/mcp");
         Some(json!({ "mcpServers": { "cofferdam": { "type": "http", "url": url } } }))
     }
 
     fn stdio_snippet(&self) -> Value {
         let command =
             std::env::current_exe().map_or_else(|_| "cofferdam".into(), |exe| exe.display().to_string());
-        // A host starts us elsewhere: what is a file here must be one there.
-        let profile = std::path::absolute(&self.composed.profile)
-            .ok()
-            .filter(|path| path.is_file())
-            .map_or_else(|| self.composed.profile.clone(), |path| path.display().to_string());
+        // A host starts us in a folder of its own, where a profile's name may mean another file, or none.
+        let file = self.composed.profile_file.as_ref();
+        let profile = file.map_or_else(|| self.composed.profile.clone(), |path| path.display().to_string());
         json!({ "mcpServers": { "cofferdam": {
             "command": command, "args": ["serve", "--stdio", "--profile", profile],
         } } })

@@ -38,10 +38,10 @@ pub(crate) struct ServeArgs {
     #[arg(long, conflicts_with_all = ["listen", "admin_listen", "insecure_no_auth"])]
     stdio: bool,
     /// Where `/mcp` listens, above the profile's `server.listen`; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = socket_address)]
     listen: Option<SocketAddr>,
     /// Where health in detail and metrics listen, above the profile's `server.admin_listen`
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = socket_address)]
     admin_listen: Option<SocketAddr>,
     /// Listen beyond loopback although callers are not authenticated: whoever reaches the port uses every credential
     #[arg(long)]
@@ -49,6 +49,11 @@ pub(crate) struct ServeArgs {
     /// How log lines on standard error look
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     pub(super) log_format: LogFormat,
+}
+
+fn socket_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| "write an IP address and a port, for example 127.0.0.1:7080 or [::1]:7080".into())
 }
 
 impl ServeArgs {
