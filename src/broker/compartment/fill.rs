@@ -66,6 +66,19 @@ impl Compartment {
         self.start_fill(&mut self.fills.lock(), wanted)
     }
 
+    /// The answer of the fill that runs, else of one that starts now, whatever the cache holds.
+    ///
+    /// # Errors
+    ///
+    /// As [`Compartment::fill`].
+    pub(super) fn refill(self: &Arc<Self>, wanted: &Arc<Wanted>) -> Result<Pending<Answer>, VaultError> {
+        let mut running = self.fills.lock();
+        match running.registered.get(wanted) {
+            Some((_, pending)) => Ok(pending.clone()),
+            None => self.start_fill(&mut running, wanted),
+        }
+    }
+
     fn start_fill(
         self: &Arc<Self>,
         running: &mut Running,
@@ -84,7 +97,6 @@ impl Compartment {
         let registration = Registration { of: Arc::clone(self), wanted: Arc::clone(wanted), number };
         let pending = Pending::spawn(&self.tasks, async move {
             let answer = registration.of.read(&registration.wanted, Stage::Current).await;
-            let answer = answer.map(|secret| registration.wanted.confirmed(secret, Stage::Current));
             registration.commit(&answer);
             answer
         });
@@ -104,8 +116,10 @@ impl Registration {
     /// Hands the answer to the cache, unless a newer fill has taken over.
     fn commit(&self, answer: &Answer) {
         let running = self.of.fills.lock();
-        if running.holds(self) {
-            self.of.cache.store(&self.wanted, answer);
+        if running.holds(self)
+            && let Some(leased) = self.of.cache.store(&self.wanted, answer)
+        {
+            self.of.leases.keep(&leased);
         }
     }
 }
