@@ -61,12 +61,13 @@ mod testing;
 mod tests;
 mod walls;
 mod wanted;
+mod warm;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cofferdam_vault::{ErrorKind, Secret, Stage, Vault, VaultError};
+use cofferdam_vault::{ErrorKind, ReadRequest, Secret, Stage, Vault, VaultError};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
@@ -183,6 +184,35 @@ impl Compartment {
                 self.confirmed(wanted, secret, stage).map_err(Failure::Vault)
             })
             .await
+    }
+
+    /// As [`Compartment::read`], of the current state of many in one request; answers in the order of `wanted`.
+    async fn read_many(self: &Arc<Self>, wanted: &[Arc<Wanted>]) -> Vec<fill::Answer> {
+        let deadline = later(Instant::now(), self.walls.deadline);
+        let request = |one: &Arc<Wanted>| ReadRequest { path: one.path.clone(), fields: one.fields.to_vec() };
+        let requests: Vec<_> = wanted.iter().map(request).collect();
+        let read = async || {
+            let answers = self.vault.read_many(&requests).await;
+            // Where none was answered the vault has failed, and not the secrets.
+            match answers.first() {
+                Some(Err(error))
+                    if answers.iter().all(|one| one.as_ref().is_err_and(VaultError::allows_stale)) =>
+                {
+                    Err(error.clone())
+                }
+                _ => Ok(answers),
+            }
+        };
+        match self.retry.run(deadline, false, || self.ask(read(), deadline)).await {
+            Ok(answers) => answers
+                .into_iter()
+                .zip(wanted)
+                .map(|(answer, wanted)| {
+                    answer.and_then(|secret| self.confirmed(wanted, secret, Stage::Current))
+                })
+                .collect(),
+            Err(error) => vec![Err(error); wanted.len()],
+        }
     }
 
     /// The innermost walls: one request to the vault behind the breaker and the limit.
