@@ -13,10 +13,18 @@
 mod cache;
 mod clients;
 mod go;
+mod moto;
+mod ports;
 mod process;
 mod tools;
+mod toxiproxy;
+mod vault;
 
 pub use cache::{Unavailable, cache_dir};
 pub use clients::{NodeClients, PythonClients, node_clients, python_clients};
+pub use moto::Moto;
+pub use ports::free;
 pub use process::Running;
 pub use tools::age;
+pub use toxiproxy::Toxiproxy;
+pub use vault::{Vault, vault_binary};

@@ -1,0 +1,154 @@
+//! The key `auth`: how this server logs in. Secrets never stand here, only the files that hold them.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+/// The table `auth`.
+pub struct Auth(pub(crate) AuthTable);
+
+/// How to log in. Every method's role or name is the one that the server's operator gave.
+// No `Debug`: a secret may have been pasted where a path belongs.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AuthTable {
+    /// The method. `token`: `token_file`. `approle`: `role_id`, and `secret_id_file` or `secret_id_wrapped_file`.
+    /// `kubernetes`: `role`. `jwt`: `jwt_file`, `role`. `cert`: the client certificate, `name`. `userpass`: `username`,
+    /// `password_file`.
+    pub(crate) method: Method,
+    /// Where the method is mounted below `auth/`. Absent: the method's own name. Not for `token`.
+    pub(crate) mount: Option<String>,
+    /// `token`: a file with the token. Its token is renewed, and the file read anew when it has ended; it is never
+    /// revoked, for it is not this server's own.
+    pub(crate) token_file: Option<PathBuf>,
+    /// `approle`: the role id.
+    pub(crate) role_id: Option<String>,
+    /// `approle`: a file with the secret id, read anew at each login.
+    pub(crate) secret_id_file: Option<PathBuf>,
+    /// `approle`: a file with a response-wrapping token of the secret id. It is unwrapped once, and the secret id kept in
+    /// memory; another token in the file is unwrapped at the next login.
+    pub(crate) secret_id_wrapped_file: Option<PathBuf>,
+    /// `kubernetes`, `jwt`: the role. For `jwt`, absent is the method's default role.
+    pub(crate) role: Option<String>,
+    /// `jwt`, `kubernetes`: a file with the JWT, read anew at each login. For `kubernetes`, absent is the service
+    /// account's token at its usual place.
+    pub(crate) jwt_file: Option<PathBuf>,
+    /// `cert`: the certificate role. Absent: the server tries all.
+    pub(crate) name: Option<String>,
+    /// `userpass`: the user's name.
+    pub(crate) username: Option<String>,
+    /// `userpass`: a file with the password, read anew at each login.
+    pub(crate) password_file: Option<PathBuf>,
+    #[serde(default)]
+    #[schemars(skip)]
+    pub(crate) token: Literal,
+    #[serde(default)]
+    #[schemars(skip)]
+    pub(crate) secret_id: Literal,
+    #[serde(default)]
+    #[schemars(skip)]
+    pub(crate) jwt: Literal,
+    #[serde(default)]
+    #[schemars(skip)]
+    pub(crate) password: Literal,
+}
+
+/// A login method.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Method {
+    /// A token from a file.
+    Token,
+    /// A role id with a secret id.
+    Approle,
+    /// A Kubernetes service account.
+    Kubernetes,
+    /// A JWT.
+    Jwt,
+    /// The client certificate.
+    Cert,
+    /// A user name with a password.
+    Userpass,
+}
+
+impl Method {
+    /// The method's name in a profile, which is also where servers mount it by default.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Approle => "approle",
+            Self::Kubernetes => "kubernetes",
+            Self::Jwt => "jwt",
+            Self::Cert => "cert",
+            Self::Userpass => "userpass",
+        }
+    }
+}
+
+/// Whether a key that no profile may have is there: its value, which may be a secret, is not kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Literal {
+    #[default]
+    Absent,
+    Refused,
+}
+
+impl<'de> Deserialize<'de> for Literal {
+    /// Takes a value of any type, so that no error of a type prints it.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(IgnoredAny).map(|_| Self::Refused)
+    }
+}
+
+impl<'de> Deserialize<'de> for Auth {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TableOnly)
+    }
+}
+
+/// Takes a table; what else may stand there (a pasted token) is refused without being printed.
+struct TableOnly;
+
+const NO_TABLE: &str = "`auth` is a table, for example { method = \"token\", token_file = \"…\" }";
+
+impl<'de> Visitor<'de> for TableOnly {
+    type Value = Auth;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a table")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Auth, A::Error> {
+        AuthTable::deserialize(MapAccessDeserializer::new(map)).map(Auth)
+    }
+
+    fn visit_str<E: Error>(self, _: &str) -> Result<Auth, E> {
+        Err(E::custom(NO_TABLE))
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<Auth, E> {
+        Err(E::custom(NO_TABLE))
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<Auth, E> {
+        Err(E::custom(NO_TABLE))
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<Auth, E> {
+        Err(E::custom(NO_TABLE))
+    }
+}
+
+impl JsonSchema for Auth {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "HashicorpAuth".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        AuthTable::json_schema(generator)
+    }
+}

@@ -1,0 +1,37 @@
+//! Versions for stores that have none.
+//!
+//! A version must change with the content, mean the same to every handle, and not help to guess the content. So it is a
+//! hash of the content under a random key that never leaves the process.
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::LazyLock;
+
+use cofferdam_vault::{ExposeSecret as _, SecretFields, SecretPath, Version};
+
+static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+
+/// The version of the secret at `path` that has these `fields`.
+pub(crate) fn of(path: &SecretPath, fields: &SecretFields) -> Version {
+    let content: Vec<_> = fields.iter().map(|(name, value)| (name, value.expose_secret())).collect();
+    Version::new(format!("{:016x}", KEY.hash_one((path, content))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cofferdam_vault::testkit::{fields, path};
+
+    #[test]
+    fn a_version_is_that_of_the_content_at_its_place() {
+        let at = |place, content: &[(&str, &str)]| of(&path(place), &fields(content.iter().copied()));
+        let first = at("a/b", &[("x", "1"), ("y", "2")]);
+        assert_eq!(at("a/b", &[("y", "2"), ("x", "1")]), first);
+        for (place, other) in [
+            ("a/b", [("x", "12"), ("y", "")]),
+            ("a/b", [("x", "2"), ("y", "1")]),
+            ("a/c", [("x", "1"), ("y", "2")]),
+        ] {
+            assert_ne!(at(place, &other), first);
+        }
+    }
+}

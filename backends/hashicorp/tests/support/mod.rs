@@ -1,0 +1,197 @@
+//! A real Vault, and an operator who works on it past the backend under test.
+//!
+//! With `COFFERDAM_TEST_VAULT_ADDR` and `COFFERDAM_TEST_VAULT_TOKEN` (one that may do everything) the tests run against
+//! that server, HashiCorp Vault or OpenBao; those that seal or kill a server start one of their own all the same.
+#![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)] // shared by several binaries; in a test a panic is the report
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+
+use cofferdam_servers as servers;
+use cofferdam_vault::testkit::{field, path};
+use cofferdam_vault::{BackendConfig as _, Secret, Stage, Threads, Vault, VaultContext, VaultError};
+use cofferdam_vault_hashicorp::Config;
+use serde_json::{Value, json};
+
+/// A server, and the token that may do everything there.
+pub struct Server {
+    pub address: String,
+    pub root: String,
+    own: Option<Mutex<servers::Vault>>,
+}
+
+static SHARED: Mutex<Weak<Server>> = Mutex::new(Weak::new());
+static NAMES: AtomicU32 = AtomicU32::new(0);
+
+/// A name that no other test of any run uses.
+pub fn unique(what: &str) -> String {
+    format!("{what}-{}-{}", std::process::id(), NAMES.fetch_add(1, Ordering::Relaxed))
+}
+
+impl Server {
+    /// The server that all tests of this binary share; it ends with the last of them.
+    pub fn shared() -> Arc<Self> {
+        let mut shared = SHARED.lock().unwrap();
+        if let Some(server) = shared.upgrade() {
+            return server;
+        }
+        let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let server = match (variable("COFFERDAM_TEST_VAULT_ADDR"), variable("COFFERDAM_TEST_VAULT_TOKEN")) {
+            (Some(address), Some(root)) => Arc::new(Self { address, root, own: None }),
+            _ => Arc::new(Self::own()),
+        };
+        *shared = Arc::downgrade(&server);
+        server
+    }
+
+    /// A server of the test's own, to be sealed and killed.
+    pub fn own() -> Self {
+        let vault = servers::Vault::start().unwrap_or_else(|error| panic!("{error}"));
+        Self { address: vault.address(), root: vault.root_token().to_owned(), own: Some(Mutex::new(vault)) }
+    }
+
+    /// Works on the server process; `None` where it is not ours.
+    pub fn process<T>(&self, work: impl FnOnce(&mut servers::Vault) -> T) -> Option<T> {
+        self.own.as_ref().map(|vault| work(&mut vault.lock().unwrap()))
+    }
+
+    /// One request as root; the status and the body.
+    pub async fn ask(&self, method: &str, place: &str, body: Value) -> (u16, Value) {
+        ask(&self.address, &self.root, method, place, body).await
+    }
+
+    /// One request as root, which must succeed; the body.
+    pub async fn root(&self, method: &str, place: &str, body: Value) -> Value {
+        let (status, answer) = self.ask(method, place, body).await;
+        assert!((200..300).contains(&status), "{method} {place}: {status} {answer}");
+        answer
+    }
+
+    /// Enables a fresh key-value engine, and answers its mount.
+    pub async fn mount_kv(&self, version: u8) -> String {
+        let mount = unique("kv");
+        self.root(
+            "POST",
+            &format!("sys/mounts/{mount}"),
+            json!({"type": "kv", "options": {"version": version.to_string()}}),
+        )
+        .await;
+        // Version 2 is not there at once.
+        for _ in 0..500 {
+            let place = if version == 2 { format!("{mount}/metadata/x") } else { format!("{mount}/x") };
+            if self.ask("GET", &place, Value::Null).await.0 == 404 {
+                return mount;
+            }
+            tokio::task::yield_now().await;
+        }
+        panic!("{mount} does not come up");
+    }
+
+    /// A policy for all that the backend asks for below `mount`, by name.
+    pub async fn policy(&self, mount: &str, version: u8) -> String {
+        let name = unique("policy");
+        self.set_policy(&name, &full(mount, version)).await;
+        name
+    }
+
+    pub async fn set_policy(&self, name: &str, text: &str) {
+        self.root("PUT", &format!("sys/policies/acl/{name}"), json!({"policy": text})).await;
+    }
+
+    /// An AppRole role with `policy`; answers (auth mount, role id, secret id).
+    pub async fn approle(&self, policy: &str, more: Value) -> (String, String, String) {
+        let mount = self.auth("approle").await;
+        let mut role = json!({"token_policies": [policy], "token_ttl": "1h"});
+        role.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        self.root("POST", &format!("auth/{mount}/role/r"), role).await;
+        let id = self.root("GET", &format!("auth/{mount}/role/r/role-id"), Value::Null).await;
+        let secret = self.root("POST", &format!("auth/{mount}/role/r/secret-id"), json!({})).await;
+        (mount, text(&id, "/data/role_id"), text(&secret, "/data/secret_id"))
+    }
+
+    /// Enables a fresh login method, and answers its mount.
+    pub async fn auth(&self, method: &str) -> String {
+        let mount = unique(method);
+        self.root("POST", &format!("sys/auth/{mount}"), json!({"type": method})).await;
+        mount
+    }
+
+    /// A token with `policies`.
+    pub async fn token(&self, body: Value) -> String {
+        text(&self.root("POST", "auth/token/create", body).await, "/auth/client_token")
+    }
+
+    /// Puts the one field `token` at `place` of a version 2 mount.
+    pub async fn put(&self, mount: &str, place: &str, value: &str) {
+        self.root("POST", &format!("{mount}/data/{place}"), json!({"data": {"token": value}})).await;
+    }
+}
+
+pub async fn ask(address: &str, token: &str, method: &str, place: &str, body: Value) -> (u16, Value) {
+    let client = reqwest::Client::builder().no_proxy().tls_danger_accept_invalid_certs(true).build().unwrap();
+    let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
+    let mut request = client.request(method, format!("{address}/v1/{place}")).header("x-vault-token", token);
+    if !body.is_null() {
+        request = request.json(&body);
+    }
+    let answer = request.send().await.unwrap();
+    let status = answer.status().as_u16();
+    (status, serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap_or(Value::Null))
+}
+
+/// The policy of this crate's documentation.
+pub fn full(mount: &str, version: u8) -> String {
+    let crud = r#"capabilities = ["create", "read", "update", "delete", "list"]"#;
+    match version {
+        1 => format!("path \"{mount}/*\" {{ {crud} }}"),
+        _ => format!(
+            r#"path "{mount}/data/*" {{ capabilities = ["create", "read", "update", "delete"] }}
+               path "{mount}/metadata/*" {{ capabilities = ["read", "list"] }}
+               path "{mount}/delete/*" {{ capabilities = ["update"] }}
+               path "{mount}/undelete/*" {{ capabilities = ["update"] }}"#
+        ),
+    }
+}
+
+pub fn text(value: &Value, pointer: &str) -> String {
+    value
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .unwrap_or_else(|| panic!("no {pointer} in {value}"))
+        .to_owned()
+}
+
+/// The vault of the settings `text`, whose relative paths are in `folder`.
+pub fn open(folder: &Path, text: &str) -> Arc<dyn Vault> {
+    let config: Config = toml::from_str(text).unwrap();
+    assert_eq!(config.problems(), [], "{text}");
+    let threads = Threads::new("hashicorp-test", 2);
+    config.into_vault(VaultContext {
+        name: "test".to_owned(),
+        base_dir: folder.to_owned(),
+        threads,
+        prompt: None,
+    })
+}
+
+/// Reads the field `token`.
+pub async fn read(vault: &dyn Vault, at: &str) -> Result<Secret, VaultError> {
+    vault.read(&path(at), &[field("token")], Stage::Current).await
+}
+
+/// Reads the field `token`, which must be there, and answers its text.
+pub async fn token_of(vault: &dyn Vault, at: &str) -> String {
+    read(vault, at).await.unwrap().expose(&field("token")).unwrap().to_owned()
+}
+
+/// The answer is an error of that kind and scope.
+#[track_caller]
+pub fn refused<T: std::fmt::Debug>(
+    answer: Result<T, VaultError>,
+    kind: cofferdam_vault::ErrorKind,
+    scope: cofferdam_vault::Scope,
+) {
+    let error = answer.expect_err("it must be refused");
+    assert_eq!((error.kind(), error.scope()), (kind, scope), "{error:?}");
+}
