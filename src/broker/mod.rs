@@ -8,6 +8,8 @@ pub mod compartment;
 mod credential;
 mod error;
 mod template;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::Arc;
