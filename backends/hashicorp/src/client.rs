@@ -106,8 +106,9 @@ impl Client {
         let address = self.address.as_ref().map_err(Clone::clone)?;
         let request = endpoint.request(PLACEHOLDER).map_err(|_| unsendable())?;
         let (parts, body) = request.into_parts();
-        let place = parts.uri.path_and_query().ok_or_else(unsendable)?;
-        let url = format!("{}/v1{place}", address.base);
+        let query = parts.uri.query().filter(|query| !query.is_empty());
+        let query = query.map_or_else(String::new, |query| format!("?{query}"));
+        let url = format!("{}/v1{}{query}", address.base, parts.uri.path());
         let client = self.http.client().await?;
         let mut request = client
             .request(parts.method, url)

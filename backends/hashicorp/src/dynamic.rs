@@ -12,7 +12,7 @@ use crate::answer::{self, Envelope, RawFields};
 use crate::endpoint;
 use crate::error;
 use crate::lease;
-use crate::session::{OWN_TIMEOUT, Sessions};
+use crate::session::{OWN_TIMEOUT, Sessions, closed};
 use crate::version;
 
 /// Numbers the reads that created a lease: each is a credential of its own, and a version of its own.
@@ -31,6 +31,9 @@ pub(crate) async fn read(
     path: &SecretPath,
     target: &str,
 ) -> Result<Secret, VaultError> {
+    if sessions.closing.is_cancelled() {
+        return Err(closed());
+    }
     sessions.leases.room()?;
     let (tell, told) = oneshot::channel();
     let (task, path, target) = (Arc::clone(sessions), path.clone(), target.to_owned());

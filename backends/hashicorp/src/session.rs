@@ -26,6 +26,9 @@ use crate::renewal;
 /// them, so nobody else's time-out ends them. Longer than any attempt, so that a slow login is finished and not repeated.
 pub(crate) const OWN_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long closing waits for logins and reads on their way, before it gives back what it knows of.
+const CLOSE_WAIT: Duration = Duration::from_secs(1);
+
 /// How old a login must be before a refused request is taken for its end, where the token may not look itself up. One
 /// login in this time is what a secret that is denied costs then, and no more.
 const BLIND_LOGIN_AGE: Duration = Duration::from_secs(10);
@@ -248,16 +251,11 @@ impl Sessions {
 
     /// Gives back what the server holds for this vault: leases first, then the tokens that were made for it.
     pub(crate) async fn close(self: &Arc<Self>) {
-        let (entering, current) = {
-            let state = self.lock();
-            (state.entering.clone(), state.current.clone())
-        };
         self.closing.cancel();
-        // A token that is being made must be known to be revoked.
-        let current = match entering {
-            Some(entering) => entering.await.ok().or(current),
-            None => current,
-        };
+        self.tasks.close();
+        // A token or a lease that is being made must be known to be revoked. One that comes later ends by itself.
+        let _ = timeout(CLOSE_WAIT, self.tasks.wait()).await;
+        let current = std::mem::take(&mut *self.lock()).current;
         let mut tokens = self.leases.revoke_all(self).await;
         tokens.extend(current.filter(|current| !tokens.iter().any(|known| Arc::ptr_eq(known, current))));
         for session in tokens.iter().filter(|session| session.own && session.alive()) {
@@ -267,9 +265,6 @@ impl Sessions {
                 tracing::warn!(vault = %self.location, %error, "a token was not revoked and ends by itself");
             }
         }
-        *self.lock() = State::default();
-        self.tasks.close();
-        self.tasks.wait().await;
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -277,7 +272,7 @@ impl Sessions {
     }
 }
 
-fn closed() -> VaultError {
+pub(crate) fn closed() -> VaultError {
     VaultError::vault(ErrorKind::Unavailable, "the vault is closed")
 }
 

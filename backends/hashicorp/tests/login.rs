@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use cofferdam_servers::Kubernetes;
 use cofferdam_vault::ErrorKind::{Denied, Misconfigured, Unauthenticated};
 use cofferdam_vault::Scope;
 use serde_json::{Value, json};
@@ -171,6 +172,56 @@ async fn a_jwt_logs_in_and_is_read_anew_at_each_login() {
             false => refused(read(&*vault, "m/a").await, Unauthenticated, Scope::Vault),
         }
     }
+}
+
+#[tokio::test]
+async fn a_service_account_of_kubernetes_logs_in() {
+    let site = Site::new().await;
+    let kubernetes = Kubernetes::start().unwrap_or_else(|error| panic!("{error}"));
+    let ask = async |method: reqwest::Method, place: &str, body: Value| {
+        let client =
+            reqwest::Client::builder().no_proxy().tls_danger_accept_invalid_certs(true).build().unwrap();
+        let request = client.request(method, format!("{}{place}", kubernetes.address()));
+        let answer = request.bearer_auth(Kubernetes::ADMIN).json(&body).send().await.unwrap();
+        let status = answer.status().as_u16();
+        (status, serde_json::from_slice::<Value>(&answer.bytes().await.unwrap()).unwrap_or(Value::Null))
+    };
+    let accounts = "/api/v1/namespaces/default/serviceaccounts";
+    let account = json!({"metadata": {"name": "cofferdam"}});
+    let mut created = (0, Value::Null);
+    for _ in 0..200 {
+        created = ask(reqwest::Method::POST, accounts, account.clone()).await;
+        if matches!(created.0, 201 | 409) {
+            break;
+        }
+        // The server makes its namespaces by itself, a moment after it listens.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(matches!(created.0, 201 | 409), "{created:?}");
+    let token = async |audience: &str| {
+        let wanted = json!({"spec": {"audiences": [audience], "expirationSeconds": 600}});
+        let (status, answer) =
+            ask(reqwest::Method::POST, &format!("{accounts}/cofferdam/token"), wanted).await;
+        assert_eq!(status, 201, "{answer}");
+        text(&answer, "/status/token")
+    };
+    let auth = site.server.auth("kubernetes").await;
+    let config = json!({
+        "kubernetes_host": kubernetes.address(), "token_reviewer_jwt": Kubernetes::ADMIN,
+        "kubernetes_ca_cert": std::fs::read_to_string(kubernetes.certificate()).unwrap(), "disable_local_ca_jwt": true,
+    });
+    site.server.root("POST", &format!("auth/{auth}/config"), config).await;
+    let role = json!({
+        "bound_service_account_names": ["cofferdam"], "bound_service_account_namespaces": ["default"],
+        "audience": "vault", "token_policies": [site.policy],
+    });
+    site.server.root("POST", &format!("auth/{auth}/role/r"), role).await;
+
+    let vault = site.open(&format!("method = 'kubernetes', mount = '{auth}', role = 'r', jwt_file = 'jwt'"));
+    site.file("jwt", token("somebody-else").await);
+    refused(read(&*vault, "m/a").await, Unauthenticated, Scope::Vault);
+    site.file("jwt", token("vault").await);
+    assert_eq!(token_of(&*vault, "m/a").await, "one");
 }
 
 /// A JWT for `audience`, good for a minute, signed with `key.pem`.

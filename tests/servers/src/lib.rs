@@ -13,8 +13,10 @@
 mod cache;
 mod clients;
 mod go;
+mod kubernetes;
 mod moto;
 mod ports;
+mod postgres;
 mod process;
 mod tools;
 mod toxiproxy;
@@ -22,8 +24,10 @@ mod vault;
 
 pub use cache::{Unavailable, cache_dir};
 pub use clients::{NodeClients, PythonClients, node_clients, python_clients};
+pub use kubernetes::Kubernetes;
 pub use moto::Moto;
 pub use ports::free;
+pub use postgres::Postgres;
 pub use process::Running;
 pub use tools::age;
 pub use toxiproxy::Toxiproxy;

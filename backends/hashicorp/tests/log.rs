@@ -1,0 +1,86 @@
+//! What the log is told, at its most talkative, and what `Debug` shows. A test binary of its own: the log belongs to the
+//! whole process.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // in a test a panic is the report
+
+mod support;
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+
+use cofferdam_vault::testkit::{fields, path};
+use cofferdam_vault::{Expect, Stage};
+use serde_json::json;
+use support::{Server, open, read, token_of};
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn neither_log_nor_debug_holds_a_token_or_a_secret() {
+    let log = Log::default();
+    let writer = log.clone();
+    tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .init();
+    let server = Server::shared();
+    let mount = server.mount_kv(2).await;
+    let policy = server.policy(&mount, 2).await;
+    let (auth, role, secret_id) = server.approle(&policy, json!({})).await;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("secret-id"), &secret_id).unwrap();
+    let user = server.auth("userpass").await;
+    let password = "canary-password";
+    server
+        .root(
+            "POST",
+            &format!("auth/{user}/users/ada"),
+            json!({"password": password, "token_policies": [policy]}),
+        )
+        .await;
+    std::fs::write(folder.path().join("password"), password).unwrap();
+    let token = server.token(json!({"policies": [policy]})).await;
+    std::fs::write(folder.path().join("token"), &token).unwrap();
+    server.put(&mount, "m/a", "canary-value").await;
+
+    // What the operator above sent is none of the vault's.
+    log.0.lock().unwrap().clear();
+    let mut shown = String::new();
+    for auth in [
+        format!("method = 'approle', mount = '{auth}', role_id = '{role}', secret_id_file = 'secret-id'"),
+        format!("method = 'userpass', mount = '{user}', username = 'ada', password_file = 'password'"),
+        "method = 'token', token_file = 'token'".to_owned(),
+    ] {
+        let text = format!("address = '{}'\nmount = '{mount}'\nauth = {{ {auth} }}", server.address);
+        let vault = open(folder.path(), &text);
+        vault.probe().await.unwrap();
+        assert_eq!(token_of(&*vault, "m/a").await, "canary-value");
+        let written = vault.write(&path("m/b"), &fields([("token", "canary-written")]), Expect::Any).await;
+        let refused = vault.write(&path("m/b"), &fields([("token", "canary-written")]), Expect::Absent).await;
+        let listed = vault.list(None, None).await;
+        let absent = read(&*vault, "no/where").await;
+        let all = vault.read(&path("m/b"), &[], Stage::Previous).await;
+        shown += &format!("{vault:#?} {written:?} {refused:?} {listed:?} {absent:?} {all:?}");
+        vault.close().await;
+    }
+    let told = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(told.contains("TRACE") && told.contains("hyper"), "the clients were told to talk");
+    let tokens = told.match_indices("hvs.").count() + shown.match_indices("hvs.").count();
+    assert_eq!(tokens, 0, "a token is in a log or in Debug");
+    for secret in ["canary", secret_id.as_str(), token.as_str()] {
+        assert!(!told.contains(secret), "a secret is in the log");
+        assert!(!shown.contains(secret), "a secret is in Debug");
+    }
+}

@@ -1,0 +1,195 @@
+//! A Vault that is sealed, killed, revoked and starved of permissions: the right kind and scope each time, and no
+//! restart of ours.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // in a test a panic is the report
+
+mod support;
+
+use cofferdam_vault::ErrorKind::{Conflict, Denied, Misconfigured, NotFound, Unauthenticated, Unavailable};
+use cofferdam_vault::testkit::{fields, path};
+use cofferdam_vault::{Expect, Scope, Stage};
+use serde_json::json;
+use support::{Server, full, open, read, refused, token_of};
+
+#[tokio::test]
+async fn the_vault_comes_back_by_itself_whatever_was_done_to_it() {
+    let server = Server::own();
+    let mount = server.mount_kv(2).await;
+    server.put(&mount, "m/a", "one").await;
+    let policy = server.policy(&mount, 2).await;
+    let (auth, role, secret) = server.approle(&policy, json!({})).await;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("secret-id"), secret).unwrap();
+    let settings = format!(
+        "address = '{}'\nmount = '{mount}'\n\
+         auth = {{ method = 'approle', mount = '{auth}', role_id = '{role}', secret_id_file = 'secret-id' }}",
+        server.address
+    );
+    let vault = open(folder.path(), &settings);
+    assert_eq!(token_of(&*vault, "m/a").await, "one");
+
+    // Sealed.
+    server.process(|vault| vault.seal().unwrap());
+    refused(read(&*vault, "m/a").await, Unavailable, Scope::Vault);
+    refused(vault.probe().await, Unavailable, Scope::Vault);
+    server.process(|vault| vault.unseal().unwrap());
+    assert_eq!(vault.probe().await, Ok(()));
+    assert_eq!(token_of(&*vault, "m/a").await, "one");
+
+    // Killed.
+    server.process(cofferdam_servers::Vault::kill);
+    refused(read(&*vault, "m/a").await, Unavailable, Scope::Vault);
+    refused(vault.probe().await, Unavailable, Scope::Vault);
+    server.process(|vault| vault.revive().unwrap());
+    assert_eq!(vault.probe().await, Ok(()));
+    assert_eq!(token_of(&*vault, "m/a").await, "one");
+
+    // Its token revoked: said once, and logged in anew.
+    server.root("POST", &format!("auth/{auth}/role/r"), json!({"token_policies": [policy]})).await;
+    server.root("POST", &format!("sys/leases/revoke-prefix/auth/{auth}"), json!({})).await;
+    refused(read(&*vault, "m/a").await, Unauthenticated, Scope::Vault);
+    assert_eq!(token_of(&*vault, "m/a").await, "one");
+
+    // Its policy removed: this secret's trouble, not the vault's.
+    server.set_policy(&policy, "path \"nowhere\" { capabilities = [\"deny\"] }").await;
+    refused(read(&*vault, "m/a").await, Denied, Scope::Secret);
+    assert_eq!(vault.probe().await, Ok(()));
+    let write = vault.write(&path("m/a"), &fields([("token", "two")]), Expect::Any).await;
+    refused(write, Denied, Scope::Secret);
+    refused(vault.list(None, None).await, Denied, Scope::Secret);
+    server.set_policy(&policy, &full(&mount, 2)).await;
+    assert_eq!(token_of(&*vault, "m/a").await, "one");
+
+    // Its role removed: the token goes on, a new login is refused.
+    server.root("DELETE", &format!("auth/{auth}/role/r"), json!({})).await;
+    server.root("POST", &format!("sys/leases/revoke-prefix/auth/{auth}"), json!({})).await;
+    for _ in 0..2 {
+        refused(read(&*vault, "m/a").await, Unauthenticated, Scope::Vault);
+    }
+    refused(vault.probe().await, Unauthenticated, Scope::Vault);
+}
+
+#[tokio::test]
+async fn a_wrong_mount_or_engine_is_no_absent_secret() {
+    let server = Server::shared();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("token"), &server.root).unwrap();
+    let at = |mount: &str, kv: u8| {
+        let text = format!(
+            "address = '{}'\nmount = '{mount}'\nkv = {kv}\nauth = {{ method = 'token', token_file = 'token' }}",
+            server.address
+        );
+        open(folder.path(), &text)
+    };
+    let (one, two) = (server.mount_kv(1).await, server.mount_kv(2).await);
+    for (mount, kv, kind, scope) in [
+        (one.as_str(), 1, NotFound, Scope::Secret),
+        (two.as_str(), 2, NotFound, Scope::Secret),
+        (one.as_str(), 2, Misconfigured, Scope::Vault),
+        (two.as_str(), 1, Misconfigured, Scope::Vault),
+        ("no-such-mount", 2, Misconfigured, Scope::Vault),
+        ("no-such-mount", 1, Misconfigured, Scope::Vault),
+        ("sys", 2, Misconfigured, Scope::Vault),
+    ] {
+        let vault = at(mount, kv);
+        refused(read(&*vault, "m/a").await, kind, scope);
+        if kind == Misconfigured {
+            refused(vault.list(None, None).await, kind, scope);
+            let write = vault.write(&path("m/a"), &fields([("token", "x")]), Expect::Absent).await;
+            refused(write, kind, scope);
+        }
+    }
+}
+
+#[tokio::test]
+async fn earlier_states_are_found_behind_deleted_and_destroyed_ones() {
+    let server = Server::shared();
+    let mount = server.mount_kv(2).await;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("token"), &server.root).unwrap();
+    let text = format!(
+        "address = '{}'\nmount = '{mount}'\nauth = {{ method = 'token', token_file = 'token' }}",
+        server.address
+    );
+    let vault = open(folder.path(), &text);
+    for value in ["one", "two", "three", "four"] {
+        server.put(&mount, "m/a", value).await;
+    }
+    let previous = || async {
+        let secret = vault.read(&path("m/a"), &[], Stage::Previous).await?;
+        Ok::<_, cofferdam_vault::VaultError>(
+            secret.expose(&cofferdam_vault::testkit::field("token")).unwrap().to_owned(),
+        )
+    };
+    assert_eq!(previous().await.unwrap(), "three");
+    server.root("POST", &format!("{mount}/delete/m/a"), json!({"versions": [3]})).await;
+    assert_eq!(previous().await.unwrap(), "two");
+    server.root("PUT", &format!("{mount}/destroy/m/a"), json!({"versions": [2]})).await;
+    assert_eq!(previous().await.unwrap(), "one");
+    server.root("POST", &format!("{mount}/delete/m/a"), json!({"versions": [1]})).await;
+    refused(previous().await, NotFound, Scope::Secret);
+}
+
+#[tokio::test]
+async fn a_secret_made_anew_after_its_trace_was_removed_has_another_version() {
+    let server = Server::shared();
+    let mount = server.mount_kv(2).await;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("token"), &server.root).unwrap();
+    let text = format!(
+        "address = '{}'\nmount = '{mount}'\nauth = {{ method = 'token', token_file = 'token' }}",
+        server.address
+    );
+    let vault = open(folder.path(), &text);
+    let write = |value: &'static str, expect| {
+        let vault = &vault;
+        async move { vault.write(&path("m/a"), &fields([("token", value)]), expect).await }
+    };
+    let first = write("one", Expect::Absent).await.unwrap();
+    server.root("DELETE", &format!("{mount}/metadata/m/a"), json!({})).await;
+    let second = write("two", Expect::Absent).await.unwrap();
+    assert_ne!(first, second);
+    refused(write("three", Expect::Version(first)).await, Conflict, Scope::Secret);
+
+    // A mount that takes no write without check-and-set takes ours.
+    server.root("POST", &format!("{mount}/config"), json!({"cas_required": true})).await;
+    write("three", Expect::Any).await.unwrap();
+    assert_eq!(token_of(&*vault, "m/a").await, "three");
+}
+
+#[tokio::test]
+async fn a_listing_goes_page_by_page_and_names_no_deleted_secret() {
+    let server = Server::shared();
+    let mount = server.mount_kv(2).await;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("token"), &server.root).unwrap();
+    let text = format!(
+        "address = '{}'\nmount = '{mount}'\nauth = {{ method = 'token', token_file = 'token' }}",
+        server.address
+    );
+    let vault = open(folder.path(), &text);
+    let mut wanted = std::collections::BTreeSet::new();
+    for number in 0..250 {
+        let at = format!("m{}/a/n{number}", number % 3);
+        server.put(&mount, &at, "x").await;
+        wanted.insert(path(&at));
+    }
+    for at in ["m1", "m1/a", "Not-A-Path/x", "m1/a/n1"] {
+        server.put(&mount, at, "x").await;
+    }
+    server.root("DELETE", &format!("{mount}/data/m1/a/n1"), json!({})).await;
+    wanted.extend([path("m1"), path("m1/a")]);
+    wanted.remove(&path("m1/a/n1"));
+    let (mut found, mut after, mut pages) = (Vec::new(), None, 0);
+    loop {
+        let page = vault.list(None, after.as_ref()).await.unwrap();
+        found.extend(page.paths);
+        pages += 1;
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(pages, 3);
+    assert_eq!(found.len(), wanted.len(), "none twice");
+    assert_eq!(found.into_iter().collect::<std::collections::BTreeSet<_>>(), wanted);
+}

@@ -1,0 +1,130 @@
+//! The keys of a profile's table: what is refused, under which key, and that nothing secret is printed.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // in a test a panic is the report
+
+use cofferdam_vault::{BackendConfig as _, ConfigProblem};
+use cofferdam_vault_hashicorp::Config;
+
+const ADDRESS: &str = "address = 'https://vault.example'\n";
+const AUTH: &str = "auth = { method = 'token', token_file = 't' }\n";
+
+fn problems(text: &str) -> Vec<ConfigProblem> {
+    match toml::from_str::<Config>(text) {
+        Ok(config) => config.problems(),
+        Err(error) => panic!("{text}: {}", error.message()),
+    }
+}
+
+#[test]
+fn what_each_method_needs_is_enough() {
+    for auth in [
+        "method = 'token', token_file = 't'",
+        "method = 'approle', role_id = 'r', secret_id_file = 's'",
+        "method = 'approle', mount = 'team/approle', role_id = 'r', secret_id_wrapped_file = 's'",
+        "method = 'kubernetes', role = 'r'",
+        "method = 'kubernetes', role = 'r', jwt_file = 'j', mount = 'k'",
+        "method = 'jwt', jwt_file = 'j'",
+        "method = 'jwt', jwt_file = 'j', role = 'r'",
+        "method = 'userpass', username = 'ada@example', password_file = 'p'",
+    ] {
+        assert_eq!(problems(&format!("{ADDRESS}auth = {{ {auth} }}")), [], "{auth}");
+    }
+    let cert = "client_cert_file = 'c'\nclient_key_file = 'k'\nauth = { method = 'cert', name = 'n' }";
+    assert_eq!(problems(&format!("{ADDRESS}{cert}")), []);
+    assert_eq!(problems("ambient = true"), []);
+    let all = "mount = 'team/kv'\nprefix = 'a/b'\nkv = 1\nnamespace = 'x/y/'\nca_file = 'ca'\n\
+               redirects = ['https://b.example']\npaths = { 'db/ro' = 'database/creds/readonly' }";
+    assert_eq!(problems(&format!("{ADDRESS}{AUTH}{all}")), []);
+}
+
+#[test]
+fn each_problem_names_its_key() {
+    for (text, keys) in [
+        ("", &["address", "auth"][..]),
+        ("address = 'http://vault.example'", &["address", "auth"]),
+        (
+            "address = 'https://ada@vault.example'\nauth = { method = 'cert' }",
+            &["address", "client_cert_file"],
+        ),
+    ] {
+        let found: Vec<_> = problems(text).into_iter().map(|problem| problem.key).collect();
+        assert_eq!(found, keys, "{text}");
+    }
+    for (more, keys) in [
+        ("mount = ''", &["mount"][..]),
+        ("mount = 'a/../sys'", &["mount"]),
+        ("prefix = '/a'", &["prefix"]),
+        ("prefix = 'a%2f..'", &["prefix"]),
+        ("namespace = 'a?b'", &["namespace"]),
+        ("kv = 3", &["kv"]),
+        ("redirects = ['http://10.0.0.1']", &["redirects"]),
+        ("paths = { 'Bad' = 'x' }", &["paths"]),
+        ("paths = { 'db/ro' = '../sys/seal' }", &["paths.\"db/ro\""]),
+        ("client_cert_file = 'c'", &["client_key_file"]),
+        ("client_key_file = 'c'", &["client_cert_file"]),
+        ("ca_file = ''", &["ca_file"]),
+    ] {
+        let found: Vec<_> = problems(&format!("{ADDRESS}{AUTH}{more}")).into_iter().map(|p| p.key).collect();
+        assert_eq!(found, keys, "{more}");
+    }
+    for (auth, keys) in [
+        ("method = 'token'", &["auth.token_file"][..]),
+        ("method = 'token', token_file = 't', role = 'r'", &["auth.role"]),
+        ("method = 'approle', role_id = 'r'", &["auth.secret_id_file"]),
+        (
+            "method = 'approle', role_id = 'r', secret_id_file = 's', secret_id_wrapped_file = 's'",
+            &["auth.secret_id_file"],
+        ),
+        ("method = 'kubernetes'", &["auth.role"]),
+        ("method = 'jwt', role = 'r'", &["auth.jwt_file"]),
+        ("method = 'userpass'", &["auth.username", "auth.password_file"]),
+        ("method = 'userpass', username = '../x', password_file = 'p'", &["auth.username"]),
+        ("method = 'userpass', username = 'a/b', password_file = 'p'", &["auth.username"]),
+        ("method = 'jwt', jwt_file = 'j', mount = '../..'", &["auth.mount"]),
+    ] {
+        let found: Vec<_> =
+            problems(&format!("{ADDRESS}auth = {{ {auth} }}")).into_iter().map(|p| p.key).collect();
+        assert_eq!(found, keys, "{auth}");
+    }
+}
+
+#[test]
+fn a_secret_in_the_profile_is_refused_and_not_printed() {
+    for (auth, key) in [
+        ("method = 'token', token = 'canary'", "auth.token"),
+        ("method = 'token', token = 57737", "auth.token"),
+        ("method = 'approle', role_id = 'r', secret_id = ['canary']", "auth.secret_id"),
+        ("method = 'jwt', jwt = { canary = 'x' }", "auth.jwt"),
+        ("method = 'userpass', username = 'a', password = 'canary'", "auth.password"),
+        ("method = 'token', token_file = 'hvs.CAESIcanaryCANARYcanaryCANARY'", "auth.token_file"),
+        ("method = 'jwt', jwt_file = 'eyJhbGci.canary.canary'", "auth.jwt_file"),
+        (
+            "method = 'approle', role_id = 'r', secret_id_file = 'deadbeef-5773-7000-dead-beefdeadbeef'",
+            "auth.secret_id_file",
+        ),
+    ] {
+        let found = problems(&format!("{ADDRESS}auth = {{ {auth} }}"));
+        assert!(found.iter().any(|problem| problem.key == key), "{auth}: {found:?}");
+        let printed = format!("{found:?}").to_lowercase();
+        assert!(["canary", "57737", "deadbeef"].iter().all(|secret| !printed.contains(secret)), "{printed}");
+    }
+    let found =
+        problems(&format!("address = 'https://ada:canary@vault.example'\ninsecure_http = true\n{AUTH}"));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(!format!("{found:?}").contains("canary"));
+    for auth in ["'canary'", "57737", "5.7737", "true", "['canary']"] {
+        let error = toml::from_str::<Config>(&format!("{ADDRESS}auth = {auth}")).map(drop).unwrap_err();
+        assert!(
+            !error.message().contains("canary") && !error.message().contains("7737"),
+            "{}",
+            error.message()
+        );
+    }
+}
+
+#[test]
+fn unknown_keys_are_refused() {
+    for bad in ["adress = 'x'", "auth = { method = 'token', token_fil = 't' }", "auth = { method = 'ldap' }"]
+    {
+        assert!(toml::from_str::<Config>(bad).is_err(), "{bad}");
+    }
+}

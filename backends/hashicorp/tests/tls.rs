@@ -1,0 +1,114 @@
+//! TLS: whose certificates are taken, and a certificate that logs in.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // in a test a panic is the report
+
+mod support;
+
+use std::process::Command;
+
+use cofferdam_servers::{Running, free, vault_binary};
+use cofferdam_vault::ErrorKind::{Misconfigured, Unauthenticated};
+use cofferdam_vault::Scope;
+use serde_json::{Value, json};
+use support::{ask, open, refused, token_of};
+
+/// A server in development mode, with certificates that it made in `folder`.
+struct Dev {
+    address: String,
+    folder: tempfile::TempDir,
+    _running: Running,
+}
+
+impl Dev {
+    async fn start() -> Self {
+        let binary = vault_binary().unwrap_or_else(|error| panic!("{error}"));
+        let (folder, port) = (tempfile::tempdir().unwrap(), free().unwrap());
+        let mut command = Command::new(binary);
+        command.args(["server", "-dev", "-dev-no-store-token", "-dev-root-token-id=root", "-dev-tls"]);
+        command.arg(format!("-dev-tls-cert-dir={}", folder.path().display()));
+        command.arg(format!("-dev-listen-address=127.0.0.1:{port}")).env("HOME", folder.path());
+        let running = Running::start(&mut command).unwrap();
+        let dev = Self { address: format!("https://127.0.0.1:{port}"), folder, _running: running };
+        let client =
+            reqwest::Client::builder().no_proxy().tls_danger_accept_invalid_certs(true).build().unwrap();
+        for _ in 0..600 {
+            let health = client.get(format!("{}/v1/sys/health", dev.address)).send().await;
+            if health.is_ok_and(|answer| answer.status() == 200) {
+                return dev;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        panic!("the server does not come up");
+    }
+
+    async fn root(&self, method: &str, place: &str, body: Value) {
+        let (status, answer) = ask(&self.address, "root", method, place, body).await;
+        assert!((200..300).contains(&status), "{place}: {status} {answer}");
+    }
+
+    fn openssl(&self, arguments: &[&str]) {
+        let output = Command::new("openssl").args(arguments).current_dir(self.folder.path()).output();
+        let output = output.expect("the tests need `openssl`; install it (Debian: openssl)");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_logs_in_and_an_unknown_authority_is_refused() {
+    let dev = Dev::start().await;
+    dev.root("POST", "secret/data/m/a", json!({"data": {"token": "one"}})).await;
+    dev.root("PUT", "sys/policies/acl/p", json!({"policy": support::full("secret", 2)})).await;
+    dev.root("POST", "sys/auth/cert", json!({"type": "cert"})).await;
+    for name in ["client", "stranger"] {
+        let (key, certificate) = (format!("{name}.key"), format!("{name}.pem"));
+        dev.openssl(&[
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "1",
+            "-subj",
+            "/CN=cofferdam",
+            "-addext",
+            "extendedKeyUsage=clientAuth",
+            "-keyout",
+            &key,
+            "-out",
+            &certificate,
+        ]);
+    }
+    let certificate = std::fs::read_to_string(dev.folder.path().join("client.pem")).unwrap();
+    dev.root("POST", "auth/cert/certs/c", json!({"certificate": certificate, "token_policies": ["p"]})).await;
+
+    let vault = |ca: &str, client: &str, name: &str| {
+        let text = format!(
+            "address = '{}'\n{ca}\nclient_cert_file = '{client}.pem'\nclient_key_file = '{client}.key'\n\
+             auth = {{ method = 'cert'{name} }}",
+            dev.address
+        );
+        open(dev.folder.path(), &text)
+    };
+    let ca = "ca_file = 'vault-ca.pem'";
+    for name in ["", ", name = 'c'"] {
+        assert_eq!(token_of(&*vault(ca, "client", name), "m/a").await, "one");
+        refused(support::read(&*vault(ca, "stranger", name), "m/a").await, Unauthenticated, Scope::Vault);
+    }
+
+    // The system's authorities do not know this one, and neither does another one of ours.
+    for ca in ["", "ca_file = 'stranger.pem'"] {
+        let vault = vault(ca, "client", "");
+        refused(support::read(&*vault, "m/a").await, Misconfigured, Scope::Vault);
+        refused(vault.probe().await, Misconfigured, Scope::Vault);
+    }
+    for broken in ["ca_file = 'no-such-file'", "ca_file = 'client.key'"] {
+        refused(support::read(&*vault(broken, "client", ""), "m/a").await, Misconfigured, Scope::Vault);
+    }
+
+    // Mended files need no restart.
+    std::fs::copy(dev.folder.path().join("stranger.pem"), dev.folder.path().join("changing.pem")).unwrap();
+    let changing = vault("ca_file = 'changing.pem'", "client", "");
+    refused(support::read(&*changing, "m/a").await, Misconfigured, Scope::Vault);
+    std::fs::copy(dev.folder.path().join("vault-ca.pem"), dev.folder.path().join("changing.pem")).unwrap();
+    assert_eq!(token_of(&*changing, "m/a").await, "one");
+}

@@ -1,0 +1,94 @@
+//! A Kubernetes API server on its own: no kubelet, no containers.
+
+use std::fs;
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::cache::{self, Unavailable};
+use crate::process::Running;
+use crate::{go, ports};
+
+const VERSION: &str = "1.34.1";
+const MAIN: &str = include_str!("../kube-apiserver/main.go");
+const GO_MOD: &str = include_str!("../kube-apiserver/go.mod");
+const GO_SUM: &str = include_str!("../kube-apiserver/go.sum");
+const REMEDY: &str = "install etcd 3.4 or newer (Debian: etcd-server), openssl, and Go 1.26 (https://go.dev)";
+
+/// A running API server, with an etcd of its own.
+#[derive(Debug)]
+pub struct Kubernetes {
+    dir: tempfile::TempDir,
+    port: u16,
+    _server: Running,
+    _etcd: Running,
+}
+
+impl Kubernetes {
+    /// Starts etcd and the API server on free loopback ports; `GET /readyz` says when it is ready.
+    ///
+    /// # Errors
+    ///
+    /// Where a program cannot be had, or nothing listens after 60 s.
+    pub fn start() -> Result<Self, Unavailable> {
+        let files = [("main.go", MAIN), ("go.mod", GO_MOD), ("go.sum", GO_SUM)];
+        let binary = go::built("kube-apiserver", VERSION, &files)?;
+        let etcd = cache::on_path("etcd").ok_or_else(|| failed(&"there is no `etcd`"))?;
+        let dir = tempfile::tempdir().map_err(|error| failed(&error))?;
+        let port = || ports::free().map_err(|error| failed(&error));
+        let (client, peer, port) = (port()?, port()?, port()?);
+        let (client, peer) = (format!("http://127.0.0.1:{client}"), format!("http://127.0.0.1:{peer}"));
+        let mut command = Command::new(etcd);
+        command.arg("--data-dir").arg(dir.path().join("etcd")).args(["--unsafe-no-fsync"]);
+        command.args(["--listen-client-urls", &client, "--advertise-client-urls", &client]);
+        command.args(["--listen-peer-urls", &peer]);
+        let etcd = Running::start(&mut command).map_err(|error| failed(&error))?;
+
+        let key = dir.path().join("sa.key");
+        cache::run(
+            Command::new("openssl").args(["genrsa", "-out"]).arg(&key).arg("2048"),
+            "openssl",
+            REMEDY,
+        )?;
+        let tokens = dir.path().join("tokens.csv");
+        fs::write(&tokens, format!("{},admin,1,\"system:masters\"\n", Self::ADMIN))
+            .map_err(|error| failed(&error))?;
+        let mut command = Command::new(binary);
+        command.args(["--etcd-servers", &client, "--bind-address", "127.0.0.1"]);
+        command.args(["--advertise-address", "127.0.0.1", "--secure-port", &port.to_string()]);
+        command.arg("--cert-dir").arg(dir.path().join("certs"));
+        command.args(["--service-account-issuer", &format!("https://127.0.0.1:{port}")]);
+        command.arg("--service-account-signing-key-file").arg(&key);
+        command.arg("--service-account-key-file").arg(&key);
+        command.args(["--service-cluster-ip-range", "10.0.0.0/24", "--authorization-mode", "RBAC"]);
+        command.arg("--token-auth-file").arg(&tokens);
+        command.args(["--disable-admission-plugins", "ServiceAccount"]);
+        let server = Running::start(&mut command).map_err(|error| failed(&error))?;
+        let end = Instant::now() + Duration::from_secs(60);
+        while Instant::now() < end {
+            if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+                return Ok(Self { dir, port, _server: server, _etcd: etcd });
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Err(failed(&format!("nothing listens after 60 s\n{}", server.stderr())))
+    }
+
+    /// The bearer token that may do everything.
+    pub const ADMIN: &str = "admintoken";
+
+    /// Its address.
+    pub fn address(&self) -> String {
+        format!("https://127.0.0.1:{}", self.port)
+    }
+
+    /// The certificate that it made for itself, in PEM.
+    pub fn certificate(&self) -> PathBuf {
+        self.dir.path().join("certs/apiserver.crt")
+    }
+}
+
+fn failed(why: &dyn std::fmt::Display) -> Unavailable {
+    Unavailable::new("a Kubernetes API server", why, REMEDY)
+}
