@@ -252,6 +252,20 @@ mod tests {
     }
 
     #[test]
+    fn the_schema_explains_each_key_and_offers_none_for_a_credential() {
+        let schema = serde_json::to_value(schemars::schema_for!(Config)).unwrap();
+        let keys = schema["properties"].as_object().unwrap();
+        assert!(keys.contains_key("assume_role") && !keys.contains_key("secret_access_key"));
+        for (key, described) in keys {
+            assert!(
+                described["description"].as_str().is_some_and(|words| words.contains("bsent: ")),
+                "{key}"
+            );
+        }
+        assert_eq!(schema["additionalProperties"], false);
+    }
+
+    #[test]
     fn unknown_keys_are_refused() {
         assert!(toml::from_str::<Config>("bucket = 'x'").is_err());
     }

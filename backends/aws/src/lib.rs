@@ -30,6 +30,9 @@
 //!
 //! Buffers of this crate are zeroized on drop. Not wiped are what libraries keep for themselves: the bytes of an HTTP
 //! answer or request, the SDK's own copy of a text that is written, and what `serde_json` unescapes.
+//!
+//! The SDK logs no body and no secret field. At `trace` it does log the service's own error messages, which this crate passes
+//! on nowhere: a log that leaves the machine keeps `aws_smithy_runtime` at `debug`.
 
 mod backend;
 mod checks;

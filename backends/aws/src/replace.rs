@@ -137,7 +137,13 @@ async fn swap(
 ) -> Result<Option<String>, VaultError> {
     let (version, current) = match store.put(name, text).await {
         Ok(put) => put,
-        Err(Failure { reason: Reason::Missing | Reason::WrongState, .. }) => return Ok(None),
+        Err(Failure { reason: Reason::Missing, .. }) => return Ok(None),
+        Err(Failure { reason: Reason::WrongState, .. }) => {
+            return match state(store, name).await? {
+                State::Missing | State::Marked => Ok(None),
+                State::Taken(_) | State::Tombstone(_) => Err(managed(name)),
+            };
+        }
         Err(failure) => return Err(failure.error),
     };
     if current {
@@ -197,6 +203,14 @@ async fn mark(
         store.restore(name).await?;
     }
     Ok(())
+}
+
+/// What is neither gone nor going, and still takes no version.
+fn managed(name: &str) -> VaultError {
+    let message = format!(
+        "the secret {name} takes no version from us: another service of AWS manages it; change it there"
+    );
+    VaultError::secret(ErrorKind::Unsupported, message)
 }
 
 fn conflict(name: &str) -> VaultError {

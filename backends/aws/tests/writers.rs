@@ -53,6 +53,28 @@ async fn a_writer_that_was_overtaken_has_changed_nothing_and_left_nothing() {
 }
 
 #[tokio::test]
+async fn what_lost_has_no_stage_left_even_where_no_other_writer_takes_it() {
+    let site = Site::new().await;
+    let (one, two) = (site.open_with(&site.settings()), site.open_with(&site.settings()));
+    let first = write(&*one, "start", Expect::Absent).await.unwrap();
+    let mut writers = Vec::new();
+    for (number, vault) in [one, two.clone()].into_iter().enumerate() {
+        site.front.once("UpdateSecretVersionStage", Fault::Held);
+        let first = first.clone();
+        writers.push(tokio::spawn(async move {
+            write(&*vault, &number.to_string(), Expect::Version(first)).await
+        }));
+        site.front.wait_for("UpdateSecretVersionStage", number + 1).await;
+    }
+    for (writer, outcome) in writers.into_iter().zip([None, Some(ErrorKind::Conflict)]) {
+        site.front.release();
+        assert_eq!(kind(writer.await.unwrap()), outcome);
+    }
+    assert_eq!(token(&*two, AT).await.unwrap(), "0");
+    assert_eq!(stages(&site).await, ["AWSCURRENT", "AWSPREVIOUS"]);
+}
+
+#[tokio::test]
 async fn a_writer_that_expects_nothing_begins_anew() {
     let site = Site::new().await;
     let (slow, quick) = (site.open_with(&site.settings()), site.open_with(&site.settings()));
@@ -125,10 +147,8 @@ async fn an_interrupted_delete_reads_as_deleted_and_is_finished_by_the_next() {
     vault.delete(&path(AT), Expect::Any).await.unwrap();
     let described = site.raw("DescribeSecret", json!({}), AT).await.unwrap();
     assert!(described["DeletedDate"].is_number(), "{described}");
-    assert_eq!(
-        site.front.seen("DeleteSecret").last().unwrap().body.contains("\"RecoveryWindowInDays\":30"),
-        true
-    );
+    let asked = site.front.seen("DeleteSecret");
+    assert!(asked[1].body.contains("\"RecoveryWindowInDays\":30"), "{asked:?}");
     write(&*vault, "two", Expect::Absent).await.unwrap();
     assert_eq!(token(&*vault, AT).await.unwrap(), "two");
     let names = [cofferdam_vault::testkit::field("token")];
@@ -168,4 +188,17 @@ async fn a_secret_without_a_value_is_absent_and_takes_its_first_one() {
         assert_eq!(token(&*vault, AT).await.unwrap(), "one");
         assert_eq!(site.current(AT).await, version.as_str());
     }
+}
+
+#[tokio::test]
+async fn a_secret_that_another_service_manages_is_no_lost_race() {
+    let site = Site::new().await;
+    let vault = site.open_with(&site.settings());
+    let version = write(&*vault, "one", Expect::Absent).await.unwrap();
+    site.front.set("PutSecretValue", Fault::code(400, "InvalidRequestException"));
+    for expect in [Expect::Any, Expect::Version(version)] {
+        assert_eq!(kind(write(&*vault, "two", expect.clone()).await), Some(ErrorKind::Unsupported));
+        assert_eq!(kind(vault.delete(&path(AT), expect).await), Some(ErrorKind::Unsupported));
+    }
+    assert_eq!(token(&*vault, AT).await.unwrap(), "one");
 }
