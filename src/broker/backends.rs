@@ -10,17 +10,32 @@ use schemars::{Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 
 /// Every backend there is, those that were compiled out included, by name.
-pub const ALL: &[Backend] = &[Backend { name: "age", compiled: AGE }, Backend { name: "env", compiled: ENV }];
+pub const ALL: &[Backend] = &[
+    Backend { name: "age", compiled: AGE },
+    Backend { name: "aws", compiled: AWS },
+    Backend { name: "env", compiled: ENV },
+    Backend { name: "hashicorp", compiled: HASHICORP },
+];
 
 #[cfg(feature = "age")]
 const AGE: Option<Compiled> = Some(Compiled::of::<cofferdam_vault_age::Config>());
 #[cfg(not(feature = "age"))]
 const AGE: Option<Compiled> = None;
 
+#[cfg(feature = "aws")]
+const AWS: Option<Compiled> = Some(Compiled::of::<cofferdam_vault_aws::Config>());
+#[cfg(not(feature = "aws"))]
+const AWS: Option<Compiled> = None;
+
 #[cfg(feature = "env")]
 const ENV: Option<Compiled> = Some(Compiled::of::<cofferdam_vault_env::Config>());
 #[cfg(not(feature = "env"))]
 const ENV: Option<Compiled> = None;
+
+#[cfg(feature = "hashicorp")]
+const HASHICORP: Option<Compiled> = Some(Compiled::of::<cofferdam_vault_hashicorp::Config>());
+#[cfg(not(feature = "hashicorp"))]
+const HASHICORP: Option<Compiled> = None;
 
 /// A backend's settings, read and checked, that have yet to become a vault.
 ///
@@ -194,7 +209,11 @@ mod tests {
         assert!(names.is_sorted_by(|a, b| a < b), "{names:?}");
         #[cfg(feature = "age")]
         assert_eq!(ALL[0].name, cofferdam_vault_age::Config::BACKEND);
+        #[cfg(feature = "aws")]
+        assert_eq!(ALL[1].name, cofferdam_vault_aws::Config::BACKEND);
         #[cfg(feature = "env")]
-        assert_eq!(ALL[1].name, cofferdam_vault_env::Config::BACKEND);
+        assert_eq!(ALL[2].name, cofferdam_vault_env::Config::BACKEND);
+        #[cfg(feature = "hashicorp")]
+        assert_eq!(ALL[3].name, cofferdam_vault_hashicorp::Config::BACKEND);
     }
 }

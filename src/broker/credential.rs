@@ -7,6 +7,7 @@ use cofferdam_vault::{ExposeSecret, FieldName, Secret, SecretString, Stage, Vers
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::compartment::LeaseHold;
 use crate::braces::{Piece, pieces};
 
 /// How a module's credential goes onto a request: the `[credential]` table of a manifest.
@@ -140,6 +141,8 @@ pub struct Credential {
     /// Which state of the secret it is.
     pub stage: Stage,
     pub(crate) secret: Secret,
+    /// Where the secret has a lease: it is not released while this credential is there.
+    pub(crate) hold: Option<LeaseHold>,
 }
 
 impl Credential {

@@ -8,6 +8,8 @@ pub mod compartment;
 mod credential;
 mod error;
 mod template;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -119,6 +121,34 @@ impl Broker {
     /// Starts the recovery of those that are down. Never fails.
     pub async fn start(&self) {
         join_all(self.compartments.iter().map(|compartment| compartment.start())).await;
+    }
+
+    /// Reads the credentials that all users share into memory, those of each vault within its own deadline, in batches
+    /// where it can; answers how each account that was looked at was found. Not looked at are accounts of which
+    /// every user has one, those whose credentials are made when they are read, and those that are too many.
+    ///
+    /// Best after [`Broker::start`]: a vault that is down is then not asked.
+    pub async fn warm_up(&self) -> HashMap<(String, String), Result<(), BrokerError>> {
+        let found = join_all(self.compartments.iter().map(async |compartment| {
+            let shared: Vec<Arc<Wanted>> = self
+                .modules
+                .values()
+                .filter(|binding| Arc::ptr_eq(&binding.compartment, compartment))
+                .flat_map(|binding| binding.accounts.values())
+                .filter_map(|target| match target {
+                    Target::Shared(wanted) => Some(Arc::clone(wanted)),
+                    Target::PerUser { .. } | Target::Nowhere(_) => None,
+                })
+                .collect();
+            let answers = compartment.warm_up(&shared).await;
+            let found = shared.into_iter().zip(answers).filter_map(|(wanted, answer)| {
+                let (module, account) = (wanted.module.to_string(), wanted.account.to_string());
+                let answer = answer?.map_err(|error| failure(compartment, &module, &account, error));
+                Some(((module, account), answer))
+            });
+            found.collect::<Vec<_>>()
+        }));
+        found.await.into_iter().flatten().collect()
     }
 
     /// The credential of `account` of `module` for `caller`.

@@ -7,9 +7,12 @@ use super::problem::{Origin, Place, Problem, ProfileError, Severity};
 use crate::names::{listed, nearest};
 
 /// The profiles inside the binary, by name.
-const EMBEDDED: [(&str, &str); 2] = [
+const EMBEDDED: [(&str, &str); 5] = [
     ("airgap", include_str!("../../profiles/airgap.toml")),
     ("dev", include_str!("../../profiles/dev.toml")),
+    ("onprem", include_str!("../../profiles/onprem.toml")),
+    ("production", include_str!("../../profiles/production.toml")),
+    ("staging", include_str!("../../profiles/staging.toml")),
 ];
 
 /// A profile's text, and where it stands.
@@ -125,7 +128,10 @@ mod tests {
         std::fs::create_dir(here.path().join("profiles")).unwrap();
         std::fs::write(here.path().join("profiles/mine.toml"), "").unwrap();
         let report = Source::find("devv", here.path()).unwrap_err().report();
-        assert!(report.contains("did you mean `dev`? There are: `airgap`, `dev`, `mine`"), "{report}");
+        assert!(
+            report.contains("did you mean `dev`? There are: `airgap`, `dev`, `mine`, `onprem`"),
+            "{report}"
+        );
     }
 
     #[test]

@@ -5,13 +5,12 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cofferdam_vault::{ErrorKind, Secret, Stage, Vault, VaultError, hold};
+use cofferdam_vault::{ErrorKind, VaultError, hold};
 use futures_util::FutureExt;
 use tokio::time::{Instant, timeout};
 
 use super::refusal;
 use super::retry::Failure;
-use super::wanted::Wanted;
 
 /// Makes attempts.
 #[derive(Debug)]
@@ -25,33 +24,30 @@ impl Attempt {
         Self { timeout }
     }
 
-    /// Reads `wanted` once. The clock starts now: whoever calls has the permit already. `permit` comes back when the
-    /// attempt is over and the vault's thread has returned.
+    /// Does `work`, one request to the vault at `location`. The clock starts now: whoever calls has the permit already.
+    /// `permit` comes back when the attempt is over and the vault's thread has returned.
     ///
     /// # Errors
     ///
-    /// The inner one is the vault's. The outer one, `Refused`, is not: the fill's `deadline` cut the attempt short when
+    /// The inner one is the vault's. The outer one, `Refused`, is not: the caller's `deadline` cut the attempt short when
     /// it had had less than half of its time, because our own queue took the rest. With half or more, silence is
     /// the vault's; were it not, a vault that hangs would go unblamed whenever the deadline falls into an attempt.
-    pub(super) async fn run(
+    pub(super) async fn run<T>(
         &self,
-        vault: &dyn Vault,
-        wanted: &Wanted,
-        stage: Stage,
+        work: impl Future<Output = Result<T, VaultError>>,
+        location: &str,
         permit: impl Any + Send + Sync,
         deadline: Instant,
-    ) -> Result<Result<Secret, VaultError>, Failure> {
+    ) -> Result<Result<T, VaultError>, Failure> {
         let allowed = self.timeout.min(deadline.saturating_duration_since(Instant::now()));
-        let read =
-            hold(Arc::new(permit), guarded(async { vault.read(&wanted.path, &wanted.fields, stage).await }));
-        match timeout(allowed, read).await {
-            Ok(answer) => Ok(answer.and_then(|answer| answer).and_then(|secret| complete(secret, wanted))),
+        match timeout(allowed, hold(Arc::new(permit), guarded(work))).await {
+            Ok(answer) => Ok(answer.and_then(|answer| answer)),
             Err(_) if allowed < self.timeout / 2 => Err(Failure::Refused(refusal(
                 "the deadline passed while the read waited for its turn; try again, or raise `max_in_flight`",
             ))),
             Err(_) => Ok(Err(VaultError::vault(
                 ErrorKind::Timeout,
-                format!("no answer from {} within {allowed:?}", vault.info().location),
+                format!("no answer from {location} within {allowed:?}"),
             ))),
         }
     }
@@ -64,20 +60,10 @@ pub(super) async fn guarded<T>(work: impl Future<Output = T>) -> Result<T, Vault
     })
 }
 
-/// A backend answers every field that was asked for; one that does not would send a credential with a hole in it.
-fn complete(secret: Secret, wanted: &Wanted) -> Result<Secret, VaultError> {
-    match wanted.fields.iter().find(|field| !secret.fields.contains_key(field)) {
-        None => Ok(secret),
-        Some(field) => Err(VaultError::secret(
-            ErrorKind::Malformed,
-            format!("the vault answered {} without its field `{field}`; write the secret anew", wanted.path),
-        )),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use cofferdam_vault::testkit::{Calls, Fault, Faults, MemoryVault};
+    use cofferdam_vault::{Secret, Stage, Vault as _};
 
     use super::*;
     use crate::broker::compartment::testing::{Rig, SECOND};
@@ -89,7 +75,8 @@ mod tests {
         faults.set(Calls::All, fault);
         let vault = faults.wrap(Arc::new(memory));
         let wanted = Rig::wanted("github/work");
-        Attempt::new(2 * SECOND).run(&*vault, &wanted, Stage::Current, (), Instant::now() + left).await
+        let read = async { vault.read(&wanted.path, &wanted.fields, Stage::Current).await };
+        Attempt::new(2 * SECOND).run(read, "attempt:", (), Instant::now() + left).await
     }
 
     #[tokio::test(start_paused = true)]

@@ -4,6 +4,9 @@
 //! confirmed it, it is not served any more even if the vault is out of reach. Both count from the vault's last answer,
 //! and the secret's own expiry cuts both. Nothing but an answer of the vault moves them.
 //!
+//! A secret with a lease is served until the lease ends, and neither age counts: reading it again would not confirm it but
+//! make another one, and its lease is the vault's word for how long it is good. See [`lease`](super::lease).
+//!
 //! A secret that is absent is remembered as absent for `missing_ttl`. One that is denied is forgotten, and not
 //! remembered as anything: the grant may be mended at any moment, and the vault is asked again.
 //!
@@ -19,6 +22,7 @@ use moka::policy::EvictionPolicy;
 use tokio::time::Instant;
 
 use super::fill::Answer;
+use super::slot::Slot;
 use super::wanted::{Confirmed, Wanted};
 use super::{Walls, later};
 use crate::broker::Credential;
@@ -38,6 +42,7 @@ pub(super) struct Cache {
 #[derive(Clone)]
 enum Held {
     Found(Confirmed),
+    Leased(Arc<Slot>),
     Missing { error: Arc<VaultError>, until: Instant },
 }
 
@@ -48,6 +53,11 @@ impl Cache {
             moka::sync::Cache::builder()
                 .max_capacity(walls.cache_entries)
                 .eviction_policy(EvictionPolicy::lru())
+                .eviction_listener(|_, held, _| {
+                    if let Held::Leased(slot) = held {
+                        slot.clear();
+                    }
+                })
                 .build()
         });
         Self {
@@ -65,24 +75,29 @@ impl Cache {
             Held::Found(found) => {
                 (now < later(found.at, self.ttl) && !found.expired(now)).then_some(Ok(found))
             }
+            Held::Leased(slot) => slot.fresh(now).map(Ok),
             Held::Missing { error, until } => (now < until).then(|| Err((*error).clone())),
         }
     }
 
     /// The secret that may be served although the vault cannot confirm it.
     pub(super) fn stale(&self, wanted: &Wanted, now: Instant) -> Option<Arc<Credential>> {
-        match self.map.as_ref()?.get(wanted)? {
-            Held::Found(found) => (now < self.end(&found)).then_some(found.credential),
-            Held::Missing { .. } => None,
-        }
+        let found = self.map.as_ref()?.get(wanted)?.found()?;
+        (now < self.end(&found)).then_some(found.credential)
     }
 
     /// Takes in what the vault said. Of failures, only those that say something about the secret change anything.
-    pub(super) fn store(&self, wanted: &Arc<Wanted>, answer: &Answer) {
-        let Some(map) = &self.map else { return };
+    /// Answers the place of a secret with a lease.
+    pub(super) fn store(&self, wanted: &Arc<Wanted>, answer: &Answer) -> Option<Arc<Slot>> {
+        let map = self.map.as_ref()?;
+        let mut leased = None;
         match answer {
             Ok(found) => {
-                map.insert(Arc::clone(wanted), Held::Found(found.clone()));
+                if found.credential.hold.is_some() {
+                    leased = Some(Slot::new(found.clone()));
+                }
+                let held = leased.clone().map_or_else(|| Held::Found(found.clone()), Held::Leased);
+                map.insert(Arc::clone(wanted), held);
                 let mut servable_until = self.lock();
                 *servable_until = (*servable_until).max(Some(self.end(found)));
             }
@@ -93,6 +108,7 @@ impl Cache {
             Err(error) if error.evicts() => map.invalidate(wanted),
             Err(_) => {}
         }
+        leased
     }
 
     /// Until when at least one secret may be served without the vault; `None` where there never was one.
@@ -108,17 +124,18 @@ impl Cache {
             .map
             .iter()
             .flatten()
-            .filter_map(|(_, held)| match held {
-                Held::Found(found) => Some(self.end(&found)),
-                Held::Missing { .. } => None,
-            })
+            .filter_map(|(_, held)| held.found().map(|found| self.end(&found)))
             .max();
     }
 
-    /// When a secret ends for good: the later of both ages, or its own expiry.
+    /// When a secret ends for good: the later of both ages, or its own expiry; a leased one with its lease.
     fn end(&self, found: &Confirmed) -> Instant {
         let end = later(found.at, self.ttl.max(self.stale_for));
-        found.expires_at().map_or(end, |expiry| expiry.min(end))
+        match found.ends {
+            Some(expiry) if found.credential.hold.is_some() => expiry,
+            Some(expiry) => expiry.min(end),
+            None => end,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Instant>> {
@@ -126,8 +143,26 @@ impl Cache {
     }
 }
 
+impl Held {
+    fn found(self) -> Option<Confirmed> {
+        match self {
+            Self::Found(found) => Some(found),
+            Self::Leased(slot) => slot.peek(),
+            Self::Missing { .. } => None,
+        }
+    }
+}
+
 fn absent(error: &VaultError) -> bool {
     error.kind() == ErrorKind::NotFound && error.scope() == Scope::Secret
+}
+
+#[cfg(test)]
+impl Cache {
+    /// Has moka do now what it puts off: evict what is too much.
+    pub(super) fn tidy(&self) {
+        self.map.iter().for_each(moka::sync::Cache::run_pending_tasks);
+    }
 }
 
 #[cfg(test)]

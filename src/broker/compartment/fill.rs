@@ -66,11 +66,79 @@ impl Compartment {
         self.start_fill(&mut self.fills.lock(), wanted)
     }
 
+    /// The answer of the fill that runs, else of one that starts now, whatever the cache holds.
+    ///
+    /// # Errors
+    ///
+    /// As [`Compartment::fill`].
+    pub(super) fn refill(self: &Arc<Self>, wanted: &Arc<Wanted>) -> Result<Pending<Answer>, VaultError> {
+        let mut running = self.fills.lock();
+        match running.registered.get(wanted) {
+            Some((_, pending)) => Ok(pending.clone()),
+            None => self.start_fill(&mut running, wanted),
+        }
+    }
+
+    /// The answers of the fills for `wanted`, in their order: of those that run, else of one read of many that starts now.
+    ///
+    /// # Errors
+    ///
+    /// For each, as [`Compartment::fill`].
+    pub(super) fn fill_many(
+        self: &Arc<Self>,
+        wanted: &[Arc<Wanted>],
+    ) -> Vec<Result<Pending<Answer>, VaultError>> {
+        let mut running = self.fills.lock();
+        let (mut batch, mut promises) = (Vec::new(), Vec::new());
+        let mut join = |wanted: &Arc<Wanted>| {
+            if let Some(answer) = self.cache.fresh(wanted, Instant::now()) {
+                return Ok(Pending::ready(answer));
+            }
+            if let Some((_, pending)) = running.registered.get(wanted) {
+                return Ok(pending.clone());
+            }
+            let (promise, pending) = Pending::promised();
+            batch.push(self.register(&mut running, wanted, pending.clone())?);
+            promises.push(promise);
+            Ok(pending)
+        };
+        let answers = wanted.iter().map(&mut join).collect();
+        if let Some(first) = batch.first() {
+            let of = Arc::clone(&first.of);
+            self.tasks.spawn(async move {
+                let wanted: Vec<_> =
+                    batch.iter().map(|registration| Arc::clone(&registration.wanted)).collect();
+                let answers = of.read_many(&wanted).await;
+                for ((registration, promise), answer) in batch.into_iter().zip(promises).zip(answers) {
+                    registration.commit(&answer);
+                    promise.keep(answer);
+                }
+            });
+        }
+        answers
+    }
+
     fn start_fill(
         self: &Arc<Self>,
         running: &mut Running,
         wanted: &Arc<Wanted>,
     ) -> Result<Pending<Answer>, VaultError> {
+        let (promise, pending) = Pending::promised();
+        let registration = self.register(running, wanted, pending.clone())?;
+        self.tasks.spawn(async move {
+            let answer = registration.of.read(&registration.wanted, Stage::Current).await;
+            registration.commit(&answer);
+            promise.keep(answer);
+        });
+        Ok(pending)
+    }
+
+    fn register(
+        self: &Arc<Self>,
+        running: &mut Running,
+        wanted: &Arc<Wanted>,
+        pending: Pending<Answer>,
+    ) -> Result<Registration, VaultError> {
         if self.closing.is_cancelled() {
             return Err(refusal("the server is shutting down"));
         }
@@ -81,15 +149,8 @@ impl Compartment {
         running.count += 1;
         running.last_number += 1;
         let number = running.last_number;
-        let registration = Registration { of: Arc::clone(self), wanted: Arc::clone(wanted), number };
-        let pending = Pending::spawn(&self.tasks, async move {
-            let answer = registration.of.read(&registration.wanted, Stage::Current).await;
-            let answer = answer.map(|secret| registration.wanted.confirmed(secret, Stage::Current));
-            registration.commit(&answer);
-            answer
-        });
-        running.registered.insert(Arc::clone(wanted), (number, pending.clone()));
-        Ok(pending)
+        running.registered.insert(Arc::clone(wanted), (number, pending));
+        Ok(Registration { of: Arc::clone(self), wanted: Arc::clone(wanted), number })
     }
 }
 
@@ -104,8 +165,10 @@ impl Registration {
     /// Hands the answer to the cache, unless a newer fill has taken over.
     fn commit(&self, answer: &Answer) {
         let running = self.of.fills.lock();
-        if running.holds(self) {
-            self.of.cache.store(&self.wanted, answer);
+        if running.holds(self)
+            && let Some(leased) = self.of.cache.store(&self.wanted, answer)
+        {
+            self.of.leases.keep(&leased);
         }
     }
 }

@@ -6,8 +6,8 @@
 //!
 //! # The order of the walls
 //!
-//! From outside in, and this is the one place where the order is written; [`Compartment::resolve`] and
-//! [`Compartment::read`] are its code:
+//! From outside in, and this is the one place where the order is written; [`Compartment::resolve`],
+//! [`Compartment::read`] and [`Compartment::ask`] are its code:
 //!
 //! ```text
 //! caller's deadline → cache → fill: fill deadline → retry → breaker → limit → attempt timeout → vault
@@ -37,19 +37,23 @@
 //!
 //! # Who owns what
 //!
-//! Fills, re-reads after a rejection and the recovery are tasks of the compartment, not of a caller: a caller that goes
-//! away takes nobody with it. All of them end by themselves within a fill's deadline, or when the compartment closes.
+//! Fills, re-reads after a rejection, the recovery and the keeper of leases are tasks of the compartment, not of a caller:
+//! a caller that goes away takes nobody with it. All of them end by themselves within a fill's deadline, or when the
+//! compartment closes. A lease belongs to whoever holds its credential, and is released when nobody does: see [`lease`].
 
 mod attempt;
 mod breaker;
 mod cache;
 mod deadline;
 mod fill;
+mod keeper;
+mod lease;
 mod limit;
 mod pending;
 mod probe;
 mod reject;
 mod retry;
+mod slot;
 mod state;
 #[cfg(test)]
 mod testing;
@@ -57,14 +61,15 @@ mod testing;
 mod tests;
 mod walls;
 mod wanted;
+mod warm;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cofferdam_vault::{ErrorKind, Secret, Stage, Vault, VaultError};
+use cofferdam_vault::{ErrorKind, ReadRequest, Secret, Stage, Vault, VaultError};
 use tokio::time::{Instant, timeout, timeout_at};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use self::attempt::Attempt;
@@ -72,6 +77,8 @@ use self::breaker::Breaker;
 use self::cache::Cache;
 use self::deadline::WaitingRoom;
 use self::fill::Fills;
+pub(crate) use self::lease::Hold as LeaseHold;
+use self::lease::Leases;
 use self::limit::Limit;
 use self::probe::Probes;
 use self::reject::Rejections;
@@ -79,6 +86,7 @@ use self::retry::{Failure, Jitter, Retry};
 pub use self::state::CompartmentState;
 pub(super) use self::state::Status;
 pub use self::walls::{BreakerSettings, Walls};
+use self::wanted::Confirmed;
 pub(super) use self::wanted::Wanted;
 
 use super::Credential;
@@ -97,10 +105,12 @@ pub(super) struct Compartment {
     attempt: Attempt,
     probes: Probes,
     rejections: Rejections,
+    leases: Arc<Leases>,
     /// Every task of this compartment.
     tasks: TaskTracker,
-    /// Ends the recovery, and keeps new fills from starting.
+    /// Ends the recovery and the keeping of leases, and keeps new fills from starting.
     closing: CancellationToken,
+    _closed_when_dropped: DropGuard,
 }
 
 impl Compartment {
@@ -110,6 +120,7 @@ impl Compartment {
     }
 
     fn with_jitter(name: String, walls: Walls, vault: Arc<dyn Vault>, jitter: Jitter) -> Arc<Self> {
+        let closing = CancellationToken::new();
         Arc::new(Self {
             name,
             room: WaitingRoom::new(walls.max_waiting),
@@ -121,8 +132,10 @@ impl Compartment {
             attempt: Attempt::new(walls.attempt_timeout.min(walls.deadline)),
             probes: Probes::new(walls.attempt_timeout, walls.probe_interval, jitter),
             rejections: Rejections::new(&walls),
+            leases: Arc::new(Leases::new(&walls, jitter)),
             tasks: TaskTracker::new(),
-            closing: CancellationToken::new(),
+            _closed_when_dropped: closing.clone().drop_guard(),
+            closing,
             vault,
             walls,
         })
@@ -161,21 +174,85 @@ impl Compartment {
     }
 
     /// The inner walls: fill deadline, retry, and around each attempt the breaker and the limit.
-    async fn read(self: &Arc<Self>, wanted: &Wanted, stage: Stage) -> Result<Secret, VaultError> {
+    async fn read(self: &Arc<Self>, wanted: &Arc<Wanted>, stage: Stage) -> Result<Confirmed, VaultError> {
         let deadline = later(Instant::now(), self.walls.deadline);
         let leases = self.vault.creates_lease(&wanted.path);
         self.retry
             .run(deadline, leases, || async move {
-                // The breaker is asked before queueing, while queueing, and once more with the permit in hand.
-                let permit = self.limit.enter(deadline, self.breaker.opened()).await?;
-                let pass = self.breaker.admit()?;
-                let answer = self.attempt.run(&*self.vault, wanted, stage, permit, deadline).await?;
-                if self.breaker.record(pass, answer.as_ref().err()) {
-                    self.given_up();
-                }
-                answer.map_err(Failure::Vault)
+                let read = async { self.vault.read(&wanted.path, &wanted.fields, stage).await };
+                let secret = self.ask(read, deadline).await?;
+                self.confirmed(wanted, secret, stage).map_err(Failure::Vault)
             })
             .await
+    }
+
+    /// As [`Compartment::read`], of the current state of many in one request; answers in the order of `wanted`.
+    async fn read_many(self: &Arc<Self>, wanted: &[Arc<Wanted>]) -> Vec<fill::Answer> {
+        let deadline = later(Instant::now(), self.walls.deadline);
+        let request = |one: &Arc<Wanted>| ReadRequest { path: one.path.clone(), fields: one.fields.to_vec() };
+        let requests: Vec<_> = wanted.iter().map(request).collect();
+        let read = async || {
+            let answers = self.vault.read_many(&requests).await;
+            // Where none was answered the vault has failed, and not the secrets.
+            match answers.first() {
+                Some(Err(error))
+                    if answers.iter().all(|one| one.as_ref().is_err_and(VaultError::allows_stale)) =>
+                {
+                    Err(error.clone())
+                }
+                _ => Ok(answers),
+            }
+        };
+        match self.retry.run(deadline, false, || self.ask(read(), deadline)).await {
+            Ok(answers) => answers
+                .into_iter()
+                .zip(wanted)
+                .map(|(answer, wanted)| {
+                    answer.and_then(|secret| self.confirmed(wanted, secret, Stage::Current))
+                })
+                .collect(),
+            Err(error) => vec![Err(error); wanted.len()],
+        }
+    }
+
+    /// The innermost walls: one request to the vault behind the breaker and the limit.
+    async fn ask<T>(
+        self: &Arc<Self>,
+        request: impl Future<Output = Result<T, VaultError>>,
+        deadline: Instant,
+    ) -> Result<T, Failure> {
+        // The breaker is asked before queueing, while queueing, and once more with the permit in hand.
+        let permit = self.limit.enter(deadline, self.breaker.opened()).await?;
+        let pass = self.breaker.admit()?;
+        let answer = self.attempt.run(request, &self.vault.info().location, permit, deadline).await?;
+        if self.breaker.record(pass, answer.as_ref().err()) {
+            self.given_up();
+        }
+        answer.map_err(Failure::Vault)
+    }
+
+    /// The vault's answer of just now, whose lease is taken charge of first: where the answer is of no use, it is released.
+    ///
+    /// # Errors
+    ///
+    /// `Malformed` where a field is missing that was asked for: it would send a credential with a hole in it.
+    fn confirmed(
+        self: &Arc<Self>,
+        wanted: &Arc<Wanted>,
+        secret: Secret,
+        stage: Stage,
+    ) -> Result<Confirmed, VaultError> {
+        let hold = self.take_lease(wanted, &secret);
+        match wanted.fields.iter().find(|field| !secret.fields.contains_key(field)) {
+            None => Ok(Confirmed::new(wanted, secret, stage, hold)),
+            Some(field) => Err(VaultError::secret(
+                ErrorKind::Malformed,
+                format!(
+                    "the vault answered {} without its field `{field}`; write the secret anew",
+                    wanted.path
+                ),
+            )),
+        }
     }
 
     /// How this compartment is.
@@ -198,14 +275,16 @@ impl Compartment {
         self.walls.probe_interval
     }
 
-    /// Ends the recovery, lets running fills finish for half of the deadline, and closes the vault within the rest.
-    pub(super) async fn close(&self) {
+    /// Ends the recovery, lets running fills finish for half of the deadline, releases the leases for half of the rest, and
+    /// closes the vault.
+    pub(super) async fn close(self: &Arc<Self>) {
         let end = later(Instant::now(), self.walls.deadline);
         self.closing.cancel();
         self.tasks.close();
         if timeout(self.walls.deadline / 2, self.tasks.wait()).await.is_err() {
             tracing::warn!(vault = %self.name, "closing with reads still running");
         }
+        self.release_leases(self.walls.deadline / 4).await;
         if timeout_at(end, attempt::guarded(async { self.vault.close().await })).await.is_err() {
             tracing::warn!(vault = %self.name, "the vault did not close in time");
         }

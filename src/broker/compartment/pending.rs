@@ -10,13 +10,15 @@ pub(super) struct Pending<T>(watch::Receiver<Option<T>>);
 impl<T: Clone + Send + Sync + 'static> Pending<T> {
     /// Starts `work` as a task of its own.
     pub(super) fn spawn(tasks: &TaskTracker, work: impl Future<Output = T> + Send + 'static) -> Self {
+        let (promise, pending) = Self::promised();
+        tasks.spawn(async move { promise.keep(work.await) });
+        pending
+    }
+
+    /// An answer that whoever has the promise will give.
+    pub(super) fn promised() -> (Promise<T>, Self) {
         let (answer, answered) = watch::channel(None);
-        tasks.spawn(async move {
-            let value = work.await;
-            // Nobody listens any more: every caller has gone.
-            let _ = answer.send(Some(value));
-        });
-        Self(answered)
+        (Promise(answer), Self(answered))
     }
 
     /// An answer that is there already.
@@ -37,6 +39,18 @@ impl<T: Clone + Send + Sync + 'static> Pending<T> {
     /// Whether the task still works.
     pub(super) fn running(&self) -> bool {
         self.0.borrow().is_none() && self.0.has_changed().is_ok()
+    }
+}
+
+/// What an answer is given with. Dropped without, it leaves those who wait without one.
+#[derive(Debug)]
+pub(super) struct Promise<T>(watch::Sender<Option<T>>);
+
+impl<T> Promise<T> {
+    /// Gives the answer.
+    pub(super) fn keep(self, answer: T) {
+        // An error means that nobody listens any more: every caller has gone.
+        let _ = self.0.send(Some(answer));
     }
 }
 

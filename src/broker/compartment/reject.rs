@@ -5,6 +5,10 @@
 //! thousand calls with a wrong password must not become a thousand reads. So what one re-read found is remembered per
 //! secret version for `reject_interval`, and whoever asks meanwhile is told the same.
 //!
+//! A secret with a lease is another one at each read, so its version bounds nothing: such a secret is read anew once per
+//! `reject_interval`, whatever its version. What was found stays in the cache and only there: remembered here, it would
+//! hold its lease.
+//!
 //! A re-read that the vault failed found nothing, and is not remembered: the breaker bounds what those cost. Its
 //! callers are told that there is nothing else to try, for the service's answer is what they have to act on.
 
@@ -23,8 +27,8 @@ use crate::broker::Credential;
 
 /// What re-reads found lately.
 pub(super) struct Rejections {
-    /// By the secret and its rejected version.
-    table: moka::sync::Cache<(Arc<Wanted>, Version), Arc<Reread>>,
+    /// By the secret and its rejected version, where that says anything.
+    table: moka::sync::Cache<(Arc<Wanted>, Option<Version>), Arc<Reread>>,
     interval: Duration,
 }
 
@@ -74,13 +78,12 @@ impl Compartment {
         if rejected.stage == Stage::Previous {
             return Ok(None);
         }
-        if let Some(Ok(known)) = self.cache.fresh(wanted, Instant::now())
-            && known.credential.version() != rejected.version()
-        {
-            return Ok(Some(known.credential));
+        if let Some(known) = self.another(wanted, rejected) {
+            return Ok(Some(known));
         }
-        match self.reread(wanted, rejected.version(), deadline).await {
-            Ok(found) => Ok(found.map(|confirmed| confirmed.credential)),
+        match self.reread(wanted, rejected, deadline).await {
+            Ok(Some(found)) => Ok(Some(found.credential)),
+            Ok(None) => Ok(self.another(wanted, rejected)),
             Err(error) if error.allows_stale() => {
                 tracing::debug!(vault = %self.name, path = %wanted.path, reason = %error, "no re-read after a rejection");
                 Ok(None)
@@ -89,10 +92,22 @@ impl Compartment {
         }
     }
 
-    async fn reread(self: &Arc<Self>, wanted: &Arc<Wanted>, rejected: &Version, deadline: Instant) -> Found {
+    /// What the cache has in place of `rejected`.
+    fn another(&self, wanted: &Wanted, rejected: &Credential) -> Option<Arc<Credential>> {
+        let known = self.cache.fresh(wanted, Instant::now())?.ok()?.credential;
+        (known.version() != rejected.version()).then_some(known)
+    }
+
+    async fn reread(
+        self: &Arc<Self>,
+        wanted: &Arc<Wanted>,
+        rejected: &Credential,
+        deadline: Instant,
+    ) -> Found {
         let _seat = self.room.enter()?;
         let now = Instant::now();
-        let key = (Arc::clone(wanted), rejected.clone());
+        let leased = rejected.secret.lease.is_some();
+        let key = (Arc::clone(wanted), (!leased).then(|| rejected.version().clone()));
         // One decision per key at a time: of all who ask at once, one starts the re-read.
         let mut found = None;
         self.rejections.table.entry(key).and_compute_with(|known| {
@@ -101,7 +116,7 @@ impl Compartment {
                 found = Some(reread.found.clone());
                 return Op::Nop;
             }
-            let started = self.start_reread(Arc::clone(wanted), rejected.clone());
+            let started = self.start_reread(Arc::clone(wanted), rejected.version().clone());
             found = Some(started.clone());
             Op::Put(Arc::new(Reread { started: now, found: started }))
         });
@@ -115,6 +130,9 @@ impl Compartment {
         let this = Arc::clone(self);
         Pending::spawn(&self.tasks, async move {
             let current = deadline::answered(this.fill_anew(&wanted)?.answer().await)??;
+            if current.credential.hold.is_some() {
+                return Ok(None);
+            }
             if *current.credential.version() != rejected {
                 return Ok(Some(current));
             }
@@ -122,8 +140,8 @@ impl Compartment {
                 return Ok(None);
             }
             match this.read(&wanted, Stage::Previous).await {
-                Ok(secret) if secret.version == rejected => Ok(None),
-                Ok(secret) => Ok(Some(wanted.confirmed(secret, Stage::Previous))),
+                Ok(previous) if *previous.credential.version() == rejected => Ok(None),
+                Ok(previous) => Ok(Some(previous)),
                 Err(error) if error.allows_stale() => Err(error),
                 Err(_) => Ok(None),
             }

@@ -28,6 +28,15 @@ pub(super) enum Failure {
     Vault(VaultError),
 }
 
+impl Failure {
+    /// The error, whoever's it is.
+    pub(super) fn into_error(self) -> VaultError {
+        match self {
+            Self::Refused(error) | Self::Vault(error) => error,
+        }
+    }
+}
+
 /// Makes attempts until one succeeds or another one is not worth it.
 #[derive(Debug)]
 pub(super) struct Retry {

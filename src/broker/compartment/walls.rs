@@ -31,7 +31,8 @@ pub struct Walls {
     #[schemars(with = "String")]
     pub probe_interval: Duration,
     /// How long a secret is served from memory before it is read anew. Default `"5m"`; zero reads the vault on every call
-    /// (calls at the same moment share one read), and leaves `stale_for` as it is.
+    /// (calls at the same moment share one read), and leaves `stale_for` as it is. A secret with a lease is served for as long
+    /// as its lease instead: reading it again would make another one.
     #[serde(deserialize_with = "duration")]
     #[schemars(with = "String")]
     pub cache_ttl: Duration,
@@ -43,7 +44,7 @@ pub struct Walls {
     #[schemars(with = "String")]
     pub missing_ttl: Duration,
     /// How long after it was last confirmed a secret may be served while the vault is out of reach. Default `"1h"`;
-    /// zero serves nothing stale.
+    /// zero serves nothing stale. A secret with a lease is served for as long as its lease instead.
     #[serde(deserialize_with = "duration")]
     #[schemars(with = "String")]
     pub stale_for: Duration,

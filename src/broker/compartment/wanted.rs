@@ -6,6 +6,7 @@ use cofferdam_vault::{FieldName, Secret, SecretPath, Stage};
 use tokio::time::Instant;
 
 use super::later;
+use super::lease::{Hold, life};
 use crate::broker::Credential;
 
 /// The secret of one account, of one user where the path has a `{user}`.
@@ -23,33 +24,30 @@ pub(in crate::broker) struct Wanted {
     pub(in crate::broker) fields: Arc<[FieldName]>,
 }
 
-impl Wanted {
-    /// The vault's answer of just now.
-    pub(super) fn confirmed(&self, secret: Secret, stage: Stage) -> Confirmed {
-        let credential =
-            Credential { module: self.module.to_string(), account: self.account.to_string(), stage, secret };
-        Confirmed { credential: Arc::new(credential), at: Instant::now() }
-    }
-}
-
 /// A credential, and when the vault answered it. Only an answer of the vault makes one: a failed check never makes
 /// a secret younger.
 #[derive(Debug, Clone)]
 pub(super) struct Confirmed {
     /// The credential.
     pub(super) credential: Arc<Credential>,
-    /// When the vault answered it.
+    /// When the vault answered it, or last renewed its lease.
     pub(super) at: Instant,
+    /// When the secret itself ends, where the store sets an end.
+    pub(super) ends: Option<Instant>,
 }
 
 impl Confirmed {
-    /// When the secret itself ends, where the store sets an end.
-    pub(super) fn expires_at(&self) -> Option<Instant> {
-        self.credential.secret.valid_for.map(|life| later(self.at, life))
+    /// The vault's answer of just now; `hold` is the hold on its lease, where one is taken care of.
+    pub(super) fn new(wanted: &Wanted, secret: Secret, stage: Stage, hold: Option<Hold>) -> Self {
+        let at = Instant::now();
+        let ends = life(&secret).map(|life| later(at, life));
+        let (module, account) = (wanted.module.to_string(), wanted.account.to_string());
+        let credential = Arc::new(Credential { module, account, stage, secret, hold });
+        Self { credential, at, ends }
     }
 
     /// Whether the secret itself has ended.
     pub(super) fn expired(&self, now: Instant) -> bool {
-        self.expires_at().is_some_and(|end| end <= now)
+        self.ends.is_some_and(|end| end <= now)
     }
 }

@@ -1,14 +1,12 @@
 //! What `serve` says when it has started: where it listens, what is up, what is down and why, and what to paste into
 //! an MCP host.
 
+use std::collections::HashMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::time::Duration;
 
 use comfy_table::{Attribute, Cell};
-use futures_util::StreamExt as _;
 use serde::Serialize;
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
 use super::super::compose::Composed;
 use super::super::output::{Output, fair, good, keep_words};
@@ -17,15 +15,8 @@ use super::running::Running;
 use crate::access::Caller;
 use crate::broker::{BrokerError, VaultStatus};
 
-/// How many accounts are looked at on start. A profile for a laptop has a handful; one with thousands must not read
-/// all its secrets because a server starts.
-const ACCOUNTS_LOOKED_AT: usize = 50;
-
-/// How many of them at once.
-const AT_ONCE: usize = 8;
-
-/// How long the look may take altogether: it only serves the greeting.
-const LOOK: Duration = Duration::from_secs(5);
+/// How the accounts were found at start, by module and account: see [`Broker::warm_up`](crate::broker::Broker::warm_up).
+pub(super) type Found = HashMap<(String, String), Result<(), BrokerError>>;
 
 /// How the server is, just started.
 #[derive(Debug)]
@@ -47,29 +38,25 @@ struct AccountState {
 }
 
 impl<'a> Greeting<'a> {
-    /// Looks at the first accounts' credentials; `running` is absent on stdio.
-    pub(super) async fn of(composed: &'a Composed, running: Option<&'a Running>) -> Self {
-        let caller = Caller::local();
-        let registry = composed.calls.registry();
-        let all: Vec<(String, String)> = registry
-            .modules(&caller)
-            .flat_map(|module| module.accounts.iter().map(|a| (module.name.clone(), a.name.clone())))
-            .collect();
-        let not_looked_at = all.len().saturating_sub(ACCOUNTS_LOOKED_AT);
-        let deadline = Instant::now() + LOOK;
-        let looks = all.into_iter().take(ACCOUNTS_LOOKED_AT).map(|(module, account)| {
-            let (broker, caller) = (composed.calls.broker(), &caller);
-            async move {
-                let found = broker.credential(caller, &module, &account, deadline).await;
-                // A vault that is down says so in its own line.
-                let absent = match found {
-                    Err(BrokerError::Missing { source, .. }) => Some(source.message().to_owned()),
-                    _ => None,
+    /// What there is to say of `composed`, whose accounts were found like this; `running` is absent on stdio.
+    pub(super) fn of(composed: &'a Composed, running: Option<&'a Running>, found: &Found) -> Self {
+        let (mut accounts, mut not_looked_at) = (Vec::new(), 0);
+        for module in composed.calls.registry().modules(&Caller::local()) {
+            for account in &module.accounts {
+                let (module, account) = (module.name.clone(), account.name.clone());
+                let name = (module, account);
+                let absent = match found.get(&name) {
+                    Some(Err(BrokerError::Missing { source, .. })) => Some(source.message().to_owned()),
+                    // A vault that is down says so in its own line.
+                    Some(_) => None,
+                    None => {
+                        not_looked_at += 1;
+                        continue;
+                    }
                 };
-                AccountState { module, account, absent }
+                accounts.push(AccountState { module: name.0, account: name.1, absent });
             }
-        });
-        let accounts = futures_util::stream::iter(looks).buffered(AT_ONCE).collect().await;
+        }
         Self { composed, running, accounts, not_looked_at }
     }
 
@@ -147,7 +134,7 @@ impl<'a> Greeting<'a> {
             .collect();
         if self.not_looked_at > 0 {
             lines.push(format!(
-                "  {} more accounts were not looked at; `cofferdam secret list` does",
+                "  {} accounts were not looked at: there are many, each user has one, or they are made on demand",
                 self.not_looked_at
             ));
         }

@@ -89,7 +89,8 @@ pub(crate) async fn run(common: &Common, args: ServeArgs, output: &Output) -> Re
     Greeting::print_address(&running, *output);
     let greet = async {
         running.look_at_vaults().await;
-        Greeting::of(&composed, Some(&running)).await.print(*output);
+        let found = composed.calls.broker().warm_up().await;
+        Greeting::of(&composed, Some(&running), &found).print(*output);
         std::future::pending::<()>().await;
     };
     tokio::select! {

@@ -26,7 +26,8 @@ pub(super) async fn serve(
         Handler::for_caller(composed.calls.clone(), composed.server.call_timeout, stop, Caller::local());
     let greet = async {
         composed.calls.broker().start().await;
-        Greeting::of(composed, None).await.print(output);
+        let found = composed.calls.broker().warm_up().await;
+        Greeting::of(composed, None, &found).print(output);
     };
     let served = serve_stdio(handler, shutdown, composed.server.shutdown_timeout);
     tokio::pin!(served);

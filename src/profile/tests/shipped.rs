@@ -2,9 +2,12 @@
 
 use super::*;
 
-pub(super) const SHIPPED: [(&str, &str); 2] = [
+pub(super) const SHIPPED: [(&str, &str); 5] = [
     ("airgap", include_str!("../../../profiles/airgap.toml")),
     ("dev", include_str!("../../../profiles/dev.toml")),
+    ("onprem", include_str!("../../../profiles/onprem.toml")),
+    ("production", include_str!("../../../profiles/production.toml")),
+    ("staging", include_str!("../../../profiles/staging.toml")),
 ];
 
 #[cfg(feature = "env")]
@@ -30,6 +33,30 @@ fn airgap_reads_one_file_and_calls_inside_the_site() {
     assert!(profile.warnings.is_empty(), "{:?}", profile.warnings);
 }
 
+#[cfg(feature = "hashicorp")]
+#[test]
+fn staging_and_onprem_read_a_hashicorp_vault() {
+    let here = tempfile::tempdir().unwrap();
+    for name in ["staging", "onprem"] {
+        let profile =
+            load(&Source::find(name, here.path()).unwrap(), &Layers::default(), &manifests).unwrap();
+        assert_eq!(profile.vaults[0].backend, "hashicorp", "{name}");
+        assert_eq!(profile.modules[0].vault, profile.vaults[0].name, "{name}");
+        assert!(profile.warnings.is_empty(), "{:?}", profile.warnings);
+    }
+}
+
+#[cfg(feature = "aws")]
+#[test]
+fn production_reads_secrets_manager() {
+    let here = tempfile::tempdir().unwrap();
+    let profile =
+        load(&Source::find("production", here.path()).unwrap(), &Layers::default(), &manifests).unwrap();
+    assert_eq!(profile.vaults[0].backend, "aws");
+    assert_eq!(profile.modules[0].accounts[0].name, "work");
+    assert!(profile.warnings.is_empty(), "{:?}", profile.warnings);
+}
+
 #[test]
 fn each_names_its_schema_in_its_first_line() {
     for (name, text) in SHIPPED {
@@ -38,7 +65,7 @@ fn each_names_its_schema_in_its_first_line() {
 }
 
 /// Every `# key = value` of a server's or wall's comment, uncommented, changes nothing.
-#[cfg(all(feature = "env", feature = "age"))]
+#[cfg(all(feature = "age", feature = "aws", feature = "env", feature = "hashicorp"))]
 #[test]
 fn a_commented_key_shows_its_default() {
     for (name, text) in SHIPPED {
@@ -51,16 +78,17 @@ fn a_commented_key_shows_its_default() {
                 Walls::KEYS.contains(&key) || server.contains(&key) || module.contains(&key)
             })
         };
-        let mut shown = 0;
+        let mut shown = std::collections::BTreeSet::new();
         let lines = text.lines().map(|line| {
             if shows_default(line) {
-                shown += 1;
-                return line.trim_start_matches("# ");
+                let line = line.trim_start_matches("# ");
+                shown.extend(line.split_once(" = ").map(|(key, _)| key));
+                return line;
             }
             line
         });
         let full = lines.collect::<Vec<_>>().join("\n");
-        assert_eq!(shown, 12 + 5 + 3, "{name} shows every key");
+        assert_eq!(shown.len(), 12 + 5 + 3, "{name} shows every key");
         let load = |text: &str| load(&source(text), &Layers::default(), &manifests).unwrap();
         let (bare, full) = (load(text), load(&full));
         assert_eq!(bare.vaults[0].walls, full.vaults[0].walls, "{name}");

@@ -46,6 +46,7 @@ struct Store {
     secrets: BTreeMap<SecretPath, Entry>,
     dynamic: HashMap<SecretPath, Duration>,
     leases: HashMap<String, Grant>,
+    longest: Option<Duration>,
     valid_for: Option<Duration>,
     /// Counts up over all paths, so that no version and no lease ever returns.
     last_number: u64,
@@ -66,6 +67,8 @@ struct State {
 struct Grant {
     duration: Duration,
     ends: Instant,
+    /// No renewal goes past it.
+    last: Option<Instant>,
 }
 
 impl MemoryVault {
@@ -114,6 +117,22 @@ impl MemoryVault {
     /// From now on, each read of `path` creates a login of its own, with a lease of `duration` and every field asked for.
     pub fn serve_dynamic(&self, path: &SecretPath, duration: Duration) {
         self.lock().dynamic.insert(path.clone(), duration);
+    }
+
+    /// From now on, no lease lasts longer than `longest`, whatever renews it. One that lasts that long already is not
+    /// renewable.
+    pub fn limit_leases(&self, longest: Duration) {
+        self.lock().longest = Some(longest);
+    }
+
+    /// Ends every lease behind the back of who holds it.
+    pub fn revoke_leases(&self) {
+        self.lock().leases.clear();
+    }
+
+    /// Whether `lease` is running now.
+    pub fn is_running(&self, lease: &Lease) -> bool {
+        self.lock().leases.get(&lease.id).is_some_and(|grant| grant.ends > Instant::now())
     }
 
     /// How many leases are running now.
@@ -166,12 +185,15 @@ impl Store {
     fn grant(&mut self, names: &[FieldName], duration: Duration) -> Secret {
         let number = self.number();
         let id = format!("lease-{number}");
-        self.leases.insert(id.clone(), Grant { duration, ends: Instant::now() + duration });
+        let now = Instant::now();
+        let last = self.longest.map(|longest| now + longest);
+        let renewable = self.longest.is_none_or(|longest| longest > duration);
+        self.leases.insert(id.clone(), Grant { duration, ends: now + duration, last });
         Secret {
             fields: names.iter().map(|n| (n.clone(), SecretString::from(format!("{n}-{number}")))).collect(),
             version: Version::new(number.to_string()),
             valid_for: Some(duration),
-            lease: Some(Lease { id, duration, renewable: true }),
+            lease: Some(Lease { id, duration, renewable }),
         }
     }
 
@@ -214,8 +236,9 @@ impl Store {
         let grant = self.leases.get_mut(&lease.id).filter(|grant| grant.ends > now);
         let grant =
             grant.ok_or_else(|| not_found("the lease has ended; read the secret again".to_owned()))?;
-        grant.ends = now + grant.duration;
-        Ok(Lease { id: lease.id.clone(), duration: grant.duration, renewable: true })
+        let ends = now + grant.duration;
+        grant.ends = grant.last.map_or(ends, |last| last.min(ends));
+        Ok(Lease { id: lease.id.clone(), duration: grant.ends - now, renewable: true })
     }
 }
 
