@@ -98,13 +98,15 @@ impl CredentialTemplate {
 
     /// The text with the credential's fields in it.
     pub fn fill(&self, credential: &Credential) -> SecretString {
-        let mut text = String::new();
-        for part in &self.0 {
-            match part {
-                Part::Text(literal) => text.push_str(literal),
-                Part::Field(name) => text.push_str(credential.secret.expose(name).unwrap_or_default()),
-            }
-        }
+        let pieces = || {
+            self.0.iter().map(|part| match part {
+                Part::Text(literal) => literal,
+                Part::Field(name) => credential.secret.expose(name).unwrap_or_default(),
+            })
+        };
+        // Of its final size at once: growing would leave a copy behind that nobody wipes.
+        let mut text = String::with_capacity(pieces().map(str::len).sum());
+        pieces().for_each(|piece| text.push_str(piece));
         text.into()
     }
 }

@@ -1,14 +1,14 @@
 //! The `.env` file on disk, read in bounded time and space; blocking, so only on the compartment's threads.
 
 use std::fs::Metadata;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use cofferdam_vault::files::{FileError, RegularFile};
+use cofferdam_vault::files::RegularFile;
 use cofferdam_vault::{ErrorKind, VaultError};
 
 use crate::dotenv::{self, Variables};
+use crate::error::vault_error;
 
 /// The largest `.env` file that is read: some thousand secrets, and far from what would hurt.
 const MAX_BYTES: usize = 1024 * 1024;
@@ -37,11 +37,11 @@ impl DotenvFile {
     ///
     /// `Misconfigured`, `Malformed` or `Unavailable`, always of the vault; with path and line, never with content.
     pub(crate) fn load(&self) -> Result<Variables, VaultError> {
-        let mut file = RegularFile::open(&self.path).map_err(|error| self.error(error))?;
+        let mut file = RegularFile::open(&self.path).map_err(|error| vault_error(&self.path, error))?;
         if self.must_warn(file.metadata()) {
             tracing::warn!(path = %self.path.display(), "other users can read this .env file; run chmod 600 on it");
         }
-        let content = file.read(MAX_BYTES).map_err(|error| self.error(error))?;
+        let content = file.read(MAX_BYTES).map_err(|error| vault_error(&self.path, error))?;
         let text = std::str::from_utf8(&content).map_err(|error| {
             let line = content[..error.valid_up_to()].iter().filter(|&&b| b == b'\n').count() + 1;
             self.malformed(line, "is not UTF-8; save the file in that encoding")
@@ -52,34 +52,6 @@ impl DotenvFile {
     /// Whether others can read the file, and nobody has been told yet.
     fn must_warn(&self, metadata: &Metadata) -> bool {
         open_to_others(metadata) && !self.warned.swap(true, Ordering::Relaxed)
-    }
-
-    /// What a failed read means for the vault.
-    fn error(&self, error: FileError) -> VaultError {
-        match error {
-            FileError::NotRegular => self.misconfigured("is no regular file; put a plain text file there"),
-            FileError::TooLarge { max_bytes } => {
-                let message =
-                    format!("{} has more than {max_bytes} bytes; is it a .env file?", self.path.display());
-                VaultError::vault(ErrorKind::Malformed, message)
-            }
-            FileError::Io(error) => match error.kind() {
-                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => self.misconfigured(
-                    "is not there; create it, or take the key `dotenv` out of the vault for variables of the process alone",
-                ),
-                io::ErrorKind::PermissionDenied => {
-                    self.misconfigured("may not be read by the user that the server runs as; change its owner or mode")
-                }
-                _ => {
-                    let message = format!("reading {} failed: {error}", self.path.display());
-                    VaultError::vault(ErrorKind::Unavailable, message)
-                }
-            },
-        }
-    }
-
-    fn misconfigured(&self, why: &str) -> VaultError {
-        VaultError::vault(ErrorKind::Misconfigured, format!("{} {why}", self.path.display()))
     }
 
     fn malformed(&self, line: usize, why: &str) -> VaultError {
@@ -131,22 +103,6 @@ mod tests {
         assert!(file.load().unwrap().is_empty(), "as large as it may be");
         std::fs::write(&path, "A=1").unwrap();
         assert_eq!(file.load().unwrap().len(), 1);
-    }
-
-    #[test]
-    fn the_systems_errors_have_their_kinds() {
-        let file = DotenvFile::new("/x/.env".into());
-        for (error, kind) in [
-            (io::ErrorKind::NotFound, ErrorKind::Misconfigured),
-            (io::ErrorKind::NotADirectory, ErrorKind::Misconfigured),
-            (io::ErrorKind::PermissionDenied, ErrorKind::Misconfigured),
-            (io::ErrorKind::StaleNetworkFileHandle, ErrorKind::Unavailable),
-            (io::ErrorKind::Other, ErrorKind::Unavailable),
-        ] {
-            let error = file.error(FileError::Io(error.into()));
-            assert_eq!(error.kind(), kind);
-            assert!(error.message().contains("/x/.env"), "{error}");
-        }
     }
 
     #[cfg(unix)]

@@ -10,6 +10,7 @@
 mod backend;
 mod config;
 mod dotenv;
+mod error;
 mod file;
 mod names;
 #[cfg(test)]
