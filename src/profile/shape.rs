@@ -317,10 +317,11 @@ fn shown(path: &KeyPath, value: &str) -> String {
     }
 }
 
-/// The schemas that a value may follow, where there are several.
+/// The schemas that a value may follow, where there are several. A choice of texts is not several: see [`constants`].
 pub(super) fn branches(schema: &Schema) -> Option<&[Schema]> {
-    let branches = schema.get("oneOf").or_else(|| schema.get("anyOf"))?;
-    branches.as_array().map(Vec::as_slice)
+    let branches = schema.get("oneOf").or_else(|| schema.get("anyOf"))?.as_array()?;
+    let texts = branches.iter().all(|branch| branch.get("const").is_some());
+    (!texts).then_some(branches)
 }
 
 /// The key whose constant tells the branches apart.
@@ -333,9 +334,12 @@ fn choice_key(branches: &[Schema]) -> Option<&str> {
 }
 
 /// The texts that a schema allows, where it allows only some.
+///
+/// schemars writes a choice whose texts have descriptions as one schema for each text.
 fn constants(schema: &Schema) -> Vec<&str> {
-    let choices = schema.get("enum").and_then(Schema::as_array).into_iter().flatten();
-    schema.get("const").into_iter().chain(choices).filter_map(Schema::as_str).collect()
+    let list = |key| schema.get(key).and_then(Schema::as_array).into_iter().flatten();
+    let described = list("oneOf").filter_map(|branch| branch.get("const"));
+    schema.get("const").into_iter().chain(list("enum")).chain(described).filter_map(Schema::as_str).collect()
 }
 
 fn pattern_of(schema: Option<&Schema>) -> Option<&str> {

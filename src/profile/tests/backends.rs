@@ -46,6 +46,34 @@ fn two_credentials_on_one_variable_refuse_the_profile() {
     assert!(report(&users).starts_with("p.toml:5:8  modules.github.path: `{user}` cannot stand here"));
 }
 
+#[cfg(feature = "hashicorp")]
+#[test]
+fn every_login_of_a_hashicorp_vault_is_taken_and_a_misspelt_one_is_told_all_of_them() {
+    let vault = |auth: &str| {
+        format!(
+            "[vaults.main]\nbackend = \"hashicorp\"\naddress = \"https://v.example\"\nclient_cert_file = \"c\"\n\
+             client_key_file = \"k\"\nauth = {{ method = {auth} }}\n"
+        )
+    };
+    for auth in [
+        "\"token\", token_file = \"f\"",
+        "\"approle\", role_id = \"r\", secret_id_file = \"f\"",
+        "\"kubernetes\", role = \"r\"",
+        "\"jwt\", role = \"r\", jwt_file = \"f\"",
+        "\"cert\"",
+        "\"userpass\", username = \"u\", password_file = \"f\"",
+    ] {
+        let taken = load(&source(&vault(auth)), &Layers::default(), &manifests);
+        assert!(taken.is_ok(), "{auth}: {taken:?}");
+    }
+    let found = report(&vault("\"aprole\", role_id = \"r\""));
+    assert!(
+        found.starts_with("p.toml:6:19  vaults.main.auth.method: there is no such choice: `aprole`"),
+        "{found}"
+    );
+    assert!(found.contains("`token`, `approle`, `kubernetes`, `jwt`, `cert`, `userpass`"), "{found}");
+}
+
 #[cfg(not(feature = "age"))]
 #[test]
 fn a_backend_that_was_left_out_is_told_as_such() {
