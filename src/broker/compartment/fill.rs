@@ -162,10 +162,10 @@ struct Registration {
 }
 
 impl Registration {
-    /// Hands the answer to the cache, unless a newer fill has taken over.
-    fn commit(&self, answer: &Answer) {
+    /// Hands the answer to the cache, unless a newer fill has taken over, and ends the entry.
+    fn commit(self, answer: &Answer) {
         let running = self.of.fills.lock();
-        if running.holds(self)
+        if running.holds(&self)
             && let Some(leased) = self.of.cache.store(&self.wanted, answer)
         {
             self.of.leases.keep(&leased);

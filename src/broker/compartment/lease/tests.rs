@@ -74,6 +74,21 @@ async fn an_unused_lease_is_left_to_run_out() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_that_was_used_and_is_not_any_more_is_kept_for_nobody() {
+    let rig = leased(Walls::default());
+    work(&rig, 45).await;
+    pass(3 * LIFE).await;
+    let requests = rig.memory.requests();
+    assert_eq!((requests.read, requests.renew, rig.memory.leases()), (1, 3, 0), "once more for its last use");
+
+    let rig = leased(Walls::default());
+    rig.memory.limit_leases(LIFE);
+    work(&rig, 10).await;
+    pass(3 * LIFE).await;
+    assert_eq!((rig.memory.requests().read, rig.memory.leases()), (2, 0), "and replaced once, not for ever");
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_asks_in_the_last_third_of_an_unused_lease_gets_a_new_one_and_the_old_one_is_released() {
     let rig = leased(Walls::default());
     let first = lease(&*login(&rig).await).clone();
