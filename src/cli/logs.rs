@@ -13,8 +13,9 @@ use super::output::colour_on_stderr;
 const VARIABLE: &str = "COFFERDAM_LOG";
 
 /// Crates that log headers, arguments or bodies when asked for detail: they never get past `warn`. rmcp logs the
-/// arguments and results of tools.
-const WIRE_CRATES: [&str; 6] = ["rmcp", "h2", "hyper", "hyper_util", "reqwest", "rustls"];
+/// arguments and results of tools, the AWS SDK the texts of a service's errors.
+const WIRE_CRATES: [&str; 7] =
+    ["rmcp", "h2", "hyper", "hyper_util", "reqwest", "rustls", "aws_smithy_runtime"];
 
 /// How a log line looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

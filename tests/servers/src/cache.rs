@@ -94,7 +94,7 @@ pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
 }
 
 /// Says what takes so long, past the capture of the test's output.
-fn announce(message: &str) {
+pub(crate) fn announce(message: &str) {
     // Nothing is lost where standard error is closed.
     let _ = writeln!(io::stderr(), "cofferdam tests: {message}");
 }

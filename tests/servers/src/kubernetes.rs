@@ -7,6 +7,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::cache::{self, Unavailable};
+use crate::debian;
 use crate::process::Running;
 use crate::{go, ports};
 
@@ -34,7 +35,7 @@ impl Kubernetes {
     pub fn start() -> Result<Self, Unavailable> {
         let files = [("main.go", MAIN), ("go.mod", GO_MOD), ("go.sum", GO_SUM)];
         let binary = go::built("kube-apiserver", VERSION, &files)?;
-        let etcd = cache::on_path("etcd").ok_or_else(|| failed(&"there is no `etcd`"))?;
+        let etcd = debian::program("etcd", "etcd-server")?;
         let dir = tempfile::tempdir().map_err(|error| failed(&error))?;
         let port = || ports::free().map_err(|error| failed(&error));
         let (client, peer, port) = (port()?, port()?, port()?);

@@ -12,6 +12,7 @@
 
 mod cache;
 mod clients;
+mod debian;
 mod go;
 mod kubernetes;
 mod moto;

@@ -5,6 +5,7 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use crate::cache::{self, Unavailable};
+use crate::debian::is_root;
 use crate::ports;
 use crate::process::Running;
 
@@ -111,10 +112,6 @@ fn give_to_postgres(dir: &Path) -> Result<(), Unavailable> {
         return Ok(());
     }
     cache::run(Command::new("chown").arg("postgres:postgres").arg(dir), "PostgreSQL", REMEDY)
-}
-
-fn is_root() -> bool {
-    Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }
 
 fn failed(why: &dyn std::fmt::Display) -> Unavailable {
