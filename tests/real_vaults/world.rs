@@ -1,0 +1,97 @@
+//! A broker with a real store, and beside it one in memory that must not notice anything.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cofferdam::access::Caller;
+use cofferdam::broker::{
+    Broker, BrokerError, CompartmentState, Credential, CredentialSpec, CredentialTemplate, ModuleBinding,
+    VaultParts, Walls,
+};
+use cofferdam_vault::testkit::MemoryVault;
+use cofferdam_vault::{ExposeSecret as _, Vault};
+use tokio::time::{Instant, sleep};
+
+/// How long a call may take. Generous: the machines that run this are slow, and nothing here is about speed.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
+
+/// How often what is waited for is looked at.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Walls that keep nothing: each call asks the store.
+pub(crate) fn cache_off() -> Walls {
+    Walls {
+        cache_ttl: Duration::ZERO,
+        stale_for: Duration::ZERO,
+        missing_ttl: Duration::ZERO,
+        deadline: DEADLINE,
+        ..Walls::default()
+    }
+}
+
+/// A broker of `modules`, which live in `real`; the module `notes` lives in a vault in memory.
+pub(crate) struct World {
+    pub(crate) broker: Broker,
+}
+
+impl World {
+    pub(crate) fn new(real: Arc<dyn Vault>, walls: Walls, modules: &[&str], kind: &str) -> Self {
+        let memory = MemoryVault::new("well");
+        memory.put("notes/work", [("token", "well")]);
+        let vaults = vec![
+            VaultParts { name: "real".into(), walls, vault: real },
+            VaultParts { name: "well".into(), walls: cache_off(), vault: Arc::new(memory) },
+        ];
+        let of = |module: &str, vault: &str, kind: &str| ModuleBinding {
+            module: module.into(),
+            vault: vault.into(),
+            accounts: vec!["work".into()],
+            path: "{module}/{account}".into(),
+            credential: spec(kind),
+        };
+        let mut bindings: Vec<_> = modules.iter().map(|module| of(module, "real", kind)).collect();
+        bindings.push(of("notes", "well", "bearer"));
+        Self { broker: Broker::new(vaults, bindings) }
+    }
+
+    pub(crate) async fn call(&self, module: &str) -> Result<Arc<Credential>, BrokerError> {
+        self.broker.credential(&Caller::local(), module, "work", Instant::now() + DEADLINE).await
+    }
+
+    /// The text of the field `token`.
+    pub(crate) async fn token(&self, module: &str) -> Result<String, BrokerError> {
+        self.call(module).await.map(|credential| text(&credential, "token"))
+    }
+
+    pub(crate) fn state(&self) -> CompartmentState {
+        self.broker.vaults().into_iter().find(|status| status.name == "real").unwrap().state
+    }
+
+    /// The other vault serves.
+    pub(crate) async fn others_serve(&self) {
+        assert_eq!(self.token("notes").await.unwrap(), "well");
+    }
+}
+
+fn spec(kind: &str) -> CredentialSpec {
+    let mut table = toml::Table::new();
+    table.insert("kind".into(), kind.into());
+    table.try_into().unwrap()
+}
+
+pub(crate) fn text(credential: &Credential, field: &str) -> String {
+    let template = CredentialTemplate::try_from(format!("{{{field}}}")).unwrap();
+    template.fill(credential).expose_secret().to_owned()
+}
+
+/// Waits until `good`, and answers what it found; `what` has not come about after `within`: the test fails.
+pub(crate) async fn until<T>(what: &str, within: Duration, mut good: impl AsyncFnMut() -> Option<T>) -> T {
+    let end = Instant::now() + within;
+    loop {
+        if let Some(found) = good().await {
+            return found;
+        }
+        assert!(Instant::now() < end, "not {what} after {within:?}");
+        sleep(LOOK).await;
+    }
+}
