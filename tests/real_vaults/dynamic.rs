@@ -22,15 +22,16 @@ const WORKERS: usize = 4;
 const CHILD: (&str, &str) = ("COFFERDAM_TEST_CHILD_FOLDER", "COFFERDAM_TEST_CHILD_SETTINGS");
 
 /// A Vault that makes logins of a PostgreSQL, and what opens it.
-struct Site {
-    server: Server,
-    postgres: Postgres,
+pub(crate) struct Site {
+    pub(crate) server: Server,
+    pub(crate) postgres: Postgres,
     folder: tempfile::TempDir,
     settings: String,
 }
 
 impl Site {
-    async fn new() -> Self {
+    /// Logins that last `ttl`, and `longest` with all renewals.
+    pub(crate) async fn new(ttl: Duration, longest: Duration) -> Self {
         let (server, postgres) = (Server::own(), Postgres::start().unwrap_or_else(|error| panic!("{error}")));
         server.root("POST", "sys/mounts/database", json!({"type": "database"})).await;
         let config = json!({
@@ -43,7 +44,7 @@ impl Site {
         let create = "CREATE ROLE \"{{name}}\" WITH LOGIN PASSWORD '{{password}}';";
         let role = json!({
             "db_name": "pg", "creation_statements": [create],
-            "default_ttl": TTL.as_secs(), "max_ttl": LONGEST.as_secs(),
+            "default_ttl": ttl.as_secs(), "max_ttl": longest.as_secs(),
         });
         server.root("POST", "database/roles/readonly", role).await;
         let rights = r#"path "database/creds/readonly" { capabilities = ["read"] }
@@ -60,8 +61,13 @@ impl Site {
         Self { server, postgres, folder, settings }
     }
 
+    /// What opens the vault.
+    pub(crate) fn vault(&self) -> Arc<dyn Vault> {
+        open(self.folder.path(), &self.settings)
+    }
+
     /// How many leases the server holds for the engine.
-    async fn leases(&self) -> usize {
+    pub(crate) async fn leases(&self) -> usize {
         self.listed().await.len()
     }
 
@@ -73,7 +79,7 @@ impl Site {
     }
 
     /// How many roles the database has that Vault made.
-    fn roles(&self) -> String {
+    pub(crate) fn roles(&self) -> String {
         self.postgres.query("select count(*) from pg_roles where rolname like 'v-%'").unwrap()
     }
 }
@@ -83,7 +89,7 @@ fn world(vault: Arc<dyn Vault>) -> World {
 }
 
 /// Logs in, works for a while, and needs its role to be there still at the end of it.
-fn query(address: &str, user: &str, password: &str) -> Result<(), String> {
+pub(crate) fn query(address: &str, user: &str, password: &str) -> Result<(), String> {
     let (host, port) = address.split_once(':').unwrap();
     let mut psql = Command::new("psql");
     psql.args(["-X", "-q", "-t", "-A", "-w", "-h", host, "-p", port, "-d", "postgres", "-U", user]);
@@ -123,8 +129,8 @@ fn work(
 #[test]
 fn no_query_fails_at_the_end_of_a_lease_and_closing_leaves_none() {
     let runtime = Runtime::new().unwrap();
-    let site = runtime.block_on(Site::new());
-    let world = world(open(site.folder.path(), &site.settings));
+    let site = runtime.block_on(Site::new(TTL, LONGEST));
+    let world = world(site.vault());
     runtime.block_on(world.broker.start());
     let (end, address) = (Instant::now() + LOAD, site.postgres.address());
     let mut most = 0;
@@ -155,7 +161,7 @@ fn no_query_fails_at_the_end_of_a_lease_and_closing_leaves_none() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_process_leaves_no_lease_past_its_time() {
-    let site = Site::new().await;
+    let site = Site::new(TTL, LONGEST).await;
     let mut child = Command::new(std::env::current_exe().unwrap());
     child.args(["--exact", "dynamic::the_process_that_is_killed", "--ignored", "--nocapture"]);
     child.env(CHILD.0, site.folder.path()).env(CHILD.1, &site.settings);

@@ -4,6 +4,7 @@
 #[path = "../../backends/aws/tests/support/mod.rs"]
 mod cloud;
 mod cold;
+mod cycles;
 mod dynamic;
 #[path = "../../backends/hashicorp/tests/support/mod.rs"]
 mod hashi;
