@@ -2,7 +2,10 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)] // helpers of tests: there a panic is the report
 
+mod aws;
 mod balancer;
+#[path = "../../backends/aws/tests/support/mod.rs"]
+mod cloud;
 mod cluster;
 mod kubernetes;
 mod manifests;
