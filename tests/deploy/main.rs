@@ -13,6 +13,7 @@ mod rolling;
 #[allow(dead_code, reason = "it is shared, and this binary uses a part of it")]
 #[path = "../support/site.rs"]
 mod site;
+mod systemd;
 
 use std::path::PathBuf;
 
