@@ -8,8 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use cofferdam_vault::Threads;
 
-/// Up to how many bytes of an answer are worked on at once, where they are: a few milliseconds at the very most, and less than
-/// it costs to hand them over in nearly all cases.
+/// Up to how many bytes of an answer are worked on at once, where they are: 5 ms at the very most.
 const FEW: usize = 16 * 1024;
 
 /// How many large answers of one module are worked on at a time.
@@ -35,11 +34,12 @@ impl Apart {
         bytes: usize,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
+        let work = || catch_unwind(AssertUnwindSafe(work)).ok();
         if bytes <= FEW {
-            return catch_unwind(AssertUnwindSafe(work)).ok();
+            return work();
         }
         let done = self.threads.run(|| Ok(work())).await;
-        done.inspect_err(|error| tracing::error!(%error, "an answer could not be read")).ok()
+        done.inspect_err(|error| tracing::error!(%error, "an answer could not be read")).ok().flatten()
     }
 
     /// How many threads there are.
