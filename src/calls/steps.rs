@@ -1,5 +1,6 @@
 //! The steps of a call, in order.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use tokio::time::Instant;
@@ -49,7 +50,10 @@ impl Calls {
         };
         let call = ToolCall { module, tool, account, arguments: &request.arguments, deadline };
         let answer = self.send(caller, &call, progress).await?;
-        CallAnswer::of(answer, tool, request.full)
+        let (bytes, full, effects) = (answer.bytes, request.full, tool.effects);
+        let tool = Arc::clone(tool);
+        let cut = module.apart.run(bytes, move || CallAnswer::of(answer, &tool, full)).await;
+        cut.unwrap_or_else(|| Err(CallError::internal(Outcome::after_sending(effects))))
     }
 
     /// The request, with one credential after the other while the service rejects them and the broker has another.

@@ -12,10 +12,18 @@ use super::output::colour_on_stderr;
 /// The environment variable with the filter.
 const VARIABLE: &str = "COFFERDAM_LOG";
 
-/// Crates that log headers, arguments or bodies when asked for detail: they never get past `warn`. rmcp logs the
-/// arguments and results of tools, the AWS SDK the texts of a service's errors.
-const WIRE_CRATES: [&str; 7] =
-    ["rmcp", "h2", "hyper", "hyper_util", "reqwest", "rustls", "aws_smithy_runtime"];
+/// Crates that log headers, arguments or bodies when asked for detail, and the most that each may say, whatever the filter. The
+/// AWS SDK logs the texts of a service's errors. rmcp logs arguments and results of tools, a refused message's own text at
+/// `warn`, and at `error` that a client has gone: it says nothing, since each call has a line of ours with its code.
+const WIRE_CRATES: [(&str, LevelFilter); 7] = [
+    ("rmcp", LevelFilter::OFF),
+    ("h2", LevelFilter::WARN),
+    ("hyper", LevelFilter::WARN),
+    ("hyper_util", LevelFilter::WARN),
+    ("reqwest", LevelFilter::WARN),
+    ("rustls", LevelFilter::WARN),
+    ("aws_smithy_runtime", LevelFilter::WARN),
+];
 
 /// How a log line looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -54,7 +62,8 @@ pub(crate) fn start(format: LogFormat, default: LevelFilter) {
 
 fn no_wire_details(event: &Metadata<'_>) -> bool {
     let from = event.target().split("::").next().unwrap_or_default();
-    !WIRE_CRATES.contains(&from) || *event.level() <= LevelFilter::WARN
+    let most = WIRE_CRATES.iter().find(|(name, _)| *name == from).map(|(_, most)| *most);
+    most.is_none_or(|most| *event.level() <= most)
 }
 
 #[cfg(test)]
@@ -77,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn wire_crates_stay_at_warn_whatever_the_filter() {
+    fn wire_crates_say_no_more_than_they_may_whatever_the_filter() {
         let lines = Lines::default();
         let writer = lines.clone();
         let layer = tracing_subscriber::fmt::layer().with_writer(move || writer.clone());
@@ -86,11 +95,13 @@ mod tests {
         tracing::subscriber::with_default(subscriber, || {
             tracing::debug!(target: "rmcp::service", "an argument");
             tracing::info!(target: "h2::codec", "a header");
-            tracing::warn!(target: "rmcp::service", "a warning");
+            tracing::error!(target: "rmcp::service", "a client's text");
+            tracing::warn!(target: "hyper::proto", "a warning");
             tracing::trace!(target: "cofferdam::broker", "a detail");
         });
         let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
-        assert!(!text.contains("an argument") && !text.contains("a header"), "{text}");
+        let never = ["an argument", "a header", "a client's text"];
+        assert!(!never.iter().any(|never| text.contains(never)), "{text}");
         assert!(text.contains("a warning") && text.contains("a detail"), "{text}");
     }
 }

@@ -8,7 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use http::Request;
+use axum::extract::State;
+use axum::middleware::Next;
+use axum::response::Response;
+use http::header::CONNECTION;
+use http::{HeaderValue, Request};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -29,13 +33,13 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LocalIp(pub(super) IpAddr);
 
-/// Serves `routes` until `draining` is cancelled and every connection has then finished the request it is in.
+/// Serves `routes` until `closed` is cancelled and every connection has then finished the request it is in.
 /// Dropping the future drops the connections.
 pub(super) async fn serve(
     listener: TcpListener,
     routes: Router,
     max_connections: usize,
-    draining: CancellationToken,
+    closed: CancellationToken,
 ) {
     let places = Arc::new(Semaphore::new(max_connections.min(Semaphore::MAX_PERMITS)));
     let mut connections = JoinSet::new();
@@ -43,19 +47,19 @@ pub(super) async fn serve(
         // Beyond the limit clients wait in the system's queue.
         let Ok(place) = (tokio::select! {
             biased;
-            () = draining.cancelled() => break,
+            () = closed.cancelled() => break,
             place = places.clone().acquire_owned() => place,
         }) else {
             break;
         };
         let accepted = tokio::select! {
             biased;
-            () = draining.cancelled() => break,
+            () = closed.cancelled() => break,
             accepted = listener.accept() => accepted,
         };
         match accepted {
             Ok((stream, _)) => {
-                let connection = connection(stream, routes.clone(), draining.clone());
+                let connection = connection(stream, routes.clone(), closed.clone());
                 connections.spawn(async move {
                     connection.await;
                     drop(place);
@@ -72,7 +76,21 @@ pub(super) async fn serve(
     while connections.join_next().await.is_some() {}
 }
 
-async fn connection(stream: TcpStream, routes: Router, draining: CancellationToken) {
+/// Asks the client of each answer to take its next request elsewhere, while the server drains: a connection that is kept
+/// open would bring requests until the very end, and its last one would be lost.
+pub(super) async fn leave(
+    State(draining): State<CancellationToken>,
+    request: Request<axum::body::Body>,
+    next: Next,
+) -> Response {
+    let mut response = next.run(request).await;
+    if draining.is_cancelled() {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+async fn connection(stream: TcpStream, routes: Router, closed: CancellationToken) {
     // Without it a streamed answer waits 40 ms for the client's acknowledgement.
     let _ = stream.set_nodelay(true);
     let Ok(local) = stream.local_addr() else { return };
@@ -88,7 +106,7 @@ async fn connection(stream: TcpStream, routes: Router, draining: CancellationTok
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = draining.cancelled() => {
+        () = closed.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

@@ -46,6 +46,7 @@ pub struct Server {
     admin: Bound,
     draining: CancellationToken,
     stop: CancellationToken,
+    drain_delay: Duration,
     shutdown_timeout: Duration,
     max_connections: usize,
 }
@@ -74,7 +75,8 @@ impl Server {
             .route("/mcp", post(endpoint::post).with_state(endpoint::service(handler)))
             .layer(from_fn(caller::identify))
             .route("/healthz", get(health::alive))
-            .route("/readyz", get(health::counts).with_state(health.clone()));
+            .route("/readyz", get(health::counts).with_state(health.clone()))
+            .layer(from_fn_with_state(draining.clone(), connections::leave));
         let admin = Router::new()
             .route("/healthz", get(health::alive))
             .route("/readyz", get(health::details).with_state(health.clone()))
@@ -84,6 +86,7 @@ impl Server {
             admin: Bound::new(settings.admin_listen, "--admin-listen", guarded(admin, &guard)).await?,
             draining,
             stop,
+            drain_delay: settings.drain_delay,
             shutdown_timeout: settings.shutdown_timeout,
             max_connections: settings.max_calls.saturating_add(SPARE_CONNECTIONS),
         })
@@ -99,15 +102,19 @@ impl Server {
         self.admin.address
     }
 
-    /// Serves until `shutdown` is cancelled. Then no connection is taken any more, `/readyz` says `draining`, and what
-    /// is in flight has the profile's `shutdown_timeout` to finish; after that it is answered `cancelled`.
+    /// Serves until `shutdown` is cancelled, and then drains:
+    ///
+    /// 1. For the profile's `drain_delay` everything is still served, but `/readyz` says `draining` and each answer asks
+    ///    its client to leave: who sends us connections learns of the shutdown from `/readyz`, or later than we do.
+    /// 2. No connection is taken any more, and what is in flight has `shutdown_timeout` to finish.
+    /// 3. What has not finished is answered `cancelled`.
     pub async fn run(self, shutdown: CancellationToken) {
-        let ended = CancellationToken::new();
+        let (closed, ended) = (CancellationToken::new(), CancellationToken::new());
         let public = connections::serve(
             self.public.listener,
             self.public.routes,
             self.max_connections,
-            self.draining.clone(),
+            closed.clone(),
         );
         let admin =
             connections::serve(self.admin.listener, self.admin.routes, ADMIN_CONNECTIONS, ended.clone());
@@ -117,6 +124,9 @@ impl Server {
                 () = &mut public => {}
                 () = shutdown.cancelled() => {
                     self.draining.cancel();
+                    // It ends by itself only once it is closed.
+                    let _ = tokio::time::timeout(self.drain_delay, &mut public).await;
+                    closed.cancel();
                     if tokio::time::timeout(self.shutdown_timeout, &mut public).await.is_err() {
                         self.stop.cancel();
                         let _ = tokio::time::timeout(LAST_WORDS, public).await;

@@ -154,6 +154,8 @@ pub struct ServerSettings {
     pub call_timeout: std::time::Duration,
     /// How many calls may run at once. Default 10000.
     pub max_calls: usize,
+    /// How long a shutdown keeps taking connections, unready, until whoever sends them has noticed. Default zero.
+    pub drain_delay: std::time::Duration,
     /// How long a shutdown waits for what is in flight. Default 10 s.
     pub shutdown_timeout: std::time::Duration,
     /// Host names besides loopback's that a request may name in `Host`.

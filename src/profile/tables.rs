@@ -24,6 +24,10 @@ pub(super) struct ServerTable {
     /// How many calls may run at once; one more is turned away. Default 10000; zero is refused.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub(super) max_calls: u32,
+    /// How long a shutdown goes on taking connections, with `/readyz` at 503, before it takes no more: a load balancer needs
+    /// that long to stop sending them. Default `"0s"`: none is taken from the signal on; up to 10 min.
+    #[schemars(extend("pattern" = super::shape::DURATION_PATTERN))]
+    pub(super) drain_delay: String,
     /// How long a shutdown waits for what is in flight. Default `"10s"`; up to 1 h, zero waits for nothing.
     #[schemars(extend("pattern" = super::shape::DURATION_PATTERN))]
     pub(super) shutdown_timeout: String,
@@ -41,6 +45,7 @@ impl Default for ServerTable {
             modules_dir: None,
             call_timeout: "60s".into(),
             max_calls: 10_000,
+            drain_delay: "0s".into(),
             shutdown_timeout: "10s".into(),
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),

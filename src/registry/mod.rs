@@ -16,6 +16,7 @@ pub use manifests::Manifests;
 pub use tool::{Account, Effects, Module, SideEffect, Tool};
 
 use crate::access::Caller;
+use crate::connectors::http::Apart;
 use crate::profile::{AccountEntry, ModuleEntry};
 use manifest::Manifest;
 use search::Index;
@@ -109,6 +110,7 @@ impl Module {
             accounts: entry.accounts.iter().map(account).collect(),
             credential: manifest.credential.clone(),
             http: Arc::clone(&manifest.http),
+            apart: Apart::new(&entry.name),
             tools: manifest.tools.clone(),
             tool_index: Arc::clone(&manifest.tool_index),
         }

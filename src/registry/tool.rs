@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::broker::CredentialSpec;
-use crate::connectors::http::{HttpSettings, RequestTemplate};
+use crate::connectors::http::{Apart, HttpSettings, RequestTemplate};
 
 /// A module as this process runs it: its manifest, and the accounts that the profile gives it.
 #[derive(Debug)]
@@ -28,6 +28,8 @@ pub struct Module {
     pub credential: CredentialSpec,
     /// How its service is reached.
     pub http: Arc<HttpSettings>,
+    /// Where its large answers are worked on.
+    pub apart: Apart,
     /// Its tools in the manifest's order.
     pub tools: Vec<Arc<Tool>>,
     /// Where in `tools` a name stands; shared by the modules of one manifest.

@@ -133,3 +133,52 @@ fn a_process_that_holds_secrets_cannot_be_dumped() {
     running.signal(Signal::TERM);
     assert_eq!(running.ended().code, Some(0));
 }
+
+/// A message to `/mcp`, and the connection that it went over.
+fn post(url: &str, message: &Value) -> TcpStream {
+    let (host, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let body = message.to_string();
+    let mut stream = TcpStream::connect(host).unwrap();
+    write!(
+        stream,
+        "POST /{path} HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\n\
+         accept: application/json, text/event-stream\r\nmcp-protocol-version: 2025-11-25\r\n\
+         content-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    stream
+}
+
+#[test]
+fn what_a_client_says_and_that_it_goes_is_no_fault_in_the_log() {
+    // A service that takes connections, and says nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let site = Site::new(TWO_VAULTS)
+        .with_variable("COFFERDAM_LOG", "info")
+        .with_variable("TICKETS_TOKEN", "a-good-token");
+    site.serve_from(&format!("http://{}", silent.local_addr().unwrap()));
+    let mut running = site.start(&["serve"]);
+    let mut printed = lines(&mut running);
+    let url = printed.next().unwrap();
+    let admin = printed.find_map(|line| Some(line.strip_prefix("admin: ")?.split_once(' ')?.0.to_owned()));
+
+    let unknown = json!({ "jsonrpc": "2.0", "id": 1, "method": "canary/method", "params": {} });
+    let mut answer = String::new();
+    post(&url, &unknown).read_to_string(&mut answer).unwrap();
+    assert!(answer.contains("-32601"), "{answer}");
+
+    let call = json!({ "module": "tickets", "tool": "list", "arguments": {} });
+    let params = json!({ "name": "call_module_tool", "arguments": call });
+    let gone = post(&url, &json!({ "jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": params }));
+    let _held = silent.accept().unwrap();
+    drop(gone);
+    let metrics = format!("{}/metrics", admin.unwrap());
+    while !get(&metrics).contains("cofferdam_calls_total{code=\"cancelled\"} 1") {
+        std::thread::yield_now();
+    }
+    running.signal(Signal::TERM);
+    let ended = running.ended();
+    assert!(ended.stderr.contains("cancelled"), "the call has a line: {}", ended.stderr);
+    assert!(!ended.stderr.contains("canary") && !ended.stderr.contains("ERROR"), "{}", ended.stderr);
+}

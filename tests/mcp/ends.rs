@@ -71,6 +71,36 @@ async fn while_it_drains_the_server_takes_nothing_new_and_is_not_ready() {
 }
 
 #[tokio::test]
+async fn until_its_drain_delay_is_over_the_server_serves_on_unready_and_asks_clients_to_leave() {
+    let mut setup = Setup::default();
+    setup.settings.drain_delay = Duration::from_secs(3600);
+    let server = setup.http().await;
+    let arguments = json!({ "module": "desk", "tool": "get_item", "arguments": { "id": "1" } });
+    let call = || {
+        let params = json!({ "name": "call_module_tool", "arguments": arguments.clone() });
+        within(server.post("tools/call", params).send())
+    };
+    assert_eq!(call().await.unwrap().headers().get("connection"), None);
+    server.shutdown.cancel();
+    for address in [server.address, server.admin] {
+        let ready = format!("http://{address}/readyz");
+        let draining = async {
+            loop {
+                let answer = reqwest::get(&ready).await.unwrap();
+                if answer.status() == 503 {
+                    break answer.text().await.unwrap();
+                }
+            }
+        };
+        assert!(within(draining).await.contains("draining"));
+    }
+    let answer = call().await.unwrap();
+    assert_eq!(answer.headers()["connection"], "close");
+    assert!(answer.text().await.unwrap().contains("\"isError\":false"));
+    assert!(!server.ended.is_finished());
+}
+
+#[tokio::test]
 async fn a_flood_is_answered_to_the_last_call() {
     let mut setup = Setup::default();
     setup.settings.max_calls = 8;

@@ -193,6 +193,7 @@ impl Default for Setup {
                 modules_dir: None,
                 call_timeout: Duration::from_secs(3600),
                 max_calls: 100,
+                drain_delay: Duration::ZERO,
                 shutdown_timeout: Duration::from_secs(10),
                 allowed_hosts: vec!["mcp.example".into()],
                 allowed_origins: vec!["https://app.example".into()],

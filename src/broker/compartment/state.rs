@@ -11,7 +11,8 @@ use super::breaker::Snapshot;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CompartmentState {
-    /// It answers.
+    /// It answers, or has failed less often than its breaker allows (`breaker` in the profile): single failures are told in
+    /// the answers to calls and in the log, and do not make a vault look down.
     Ready,
     /// It is out of reach, and its cache still serves.
     Degraded,

@@ -27,8 +27,8 @@ Examples:
   cofferdam serve --profile production --log-format json
 
 The first line printed is the address. A vault that is down takes down its modules and not the server; \
-they come back by themselves. SIGINT and SIGTERM let calls in flight finish (`server.shutdown_timeout`); \
-a second one ends at once.";
+they come back by themselves. SIGINT and SIGTERM let calls in flight finish (`server.drain_delay`, \
+`server.shutdown_timeout`); a second one ends at once.";
 
 /// Serve MCP over HTTP, or over standard input and output
 #[derive(Debug, Args)]

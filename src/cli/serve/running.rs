@@ -59,8 +59,7 @@ impl Running {
         self.broker.start().await;
     }
 
-    /// Takes no more connections, lets what is in flight finish within the profile's `shutdown_timeout`, and closes
-    /// the vaults.
+    /// Drains as [`Server::run`] says, and closes the vaults.
     pub(in crate::cli) async fn stop(self) {
         drop(self.shutdown);
         // A panic in the server's loop has been logged where it happened; the vaults are closed all the same.

@@ -15,6 +15,8 @@ pub struct Answer {
     pub body: Value,
     /// The arguments that fetch the next page, where there is one: those of this call, with what changes.
     pub next: Option<Map<String, Value>>,
+    /// How large the body was: what is done with it is done [`Apart`](super::Apart) by that.
+    pub bytes: usize,
 }
 
 /// What a body claims to be.

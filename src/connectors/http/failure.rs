@@ -152,6 +152,14 @@ impl CallFailure {
         }
     }
 
+    /// The answer came, and could not be worked on.
+    pub(super) fn unread(title: &str, effects: Effects) -> Self {
+        Self::Unreachable {
+            message: format!("the answer of {title} came, and could not be read"),
+            outcome: Outcome::after_sending(effects),
+        }
+    }
+
     /// The same failure without credentials in its message.
     pub(super) fn scrubbed(mut self, scrubber: &Scrubber) -> Self {
         let message = match &mut self {

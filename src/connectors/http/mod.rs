@@ -3,10 +3,11 @@
 //! In reading order: a manifest's tables become [`HttpSettings`] and [`RequestTemplate`]s (`settings`, `request`,
 //! `path`, `template`); a template and a call's arguments become a request (`build`), which gets its credential just
 //! before it leaves (`credential`); it goes only where it may (`address`, `client`); what comes back is read within
-//! bounds and scrubbed (`answer`, `page`), or says why it failed (`refusal`, `rate`, `failure`).
+//! bounds and scrubbed (`answer`, `page`; large ones `apart`), or says why it failed (`refusal`, `rate`, `failure`).
 
 mod address;
 mod answer;
+mod apart;
 mod build;
 mod check;
 mod client;
@@ -25,6 +26,7 @@ mod template;
 mod units;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde_json::{Map, Value};
@@ -32,6 +34,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 pub use address::check_base_url;
 pub use answer::Answer;
+pub use apart::Apart;
 pub use failure::{CallFailure, Outcome};
 pub use finding::Finding;
 pub use page::PageTable;
@@ -69,7 +72,7 @@ pub struct ToolCall<'a> {
     /// The module.
     pub module: &'a Module,
     /// The tool.
-    pub tool: &'a Tool,
+    pub tool: &'a Arc<Tool>,
     /// The account whose credential and address are used.
     pub account: &'a Account,
     /// The arguments; they have passed the tool's schema.
@@ -124,7 +127,7 @@ impl HttpConnector {
     async fn carry_out(&self, call: &ToolCall<'_>, credential: &Credential) -> Result<Answer, CallFailure> {
         let settings = &call.module.http;
         let filled = Filled::new(&call.module.credential, credential)?;
-        let scrubber = filled.scrubber(credential);
+        let scrubber = Arc::new(filled.scrubber(credential));
         let now = Instant::now();
         let deadline = call.deadline.min(now + settings.limits.timeout);
         if deadline <= now {
@@ -158,37 +161,47 @@ async fn receive(
     call: &ToolCall<'_>,
     response: reqwest::Response,
     url: &url::Url,
-    scrubber: &Scrubber,
+    scrubber: &Arc<Scrubber>,
 ) -> Result<Answer, CallFailure> {
-    let (settings, title, effects) = (&call.module.http, &call.module.title, call.tool.effects);
+    let (title, effects, apart) = (&call.module.title, call.tool.effects, &call.module.apart);
+    let (settings, scrubber) = (Arc::clone(&call.module.http), Arc::clone(scrubber));
     let (status, headers) = (response.status(), response.headers().clone());
     if !status.is_success() {
         // An error is an error, whether or not all of its words arrive.
         let body = timeout(ERROR_TIME, answer::read(response, ERROR_BYTES)).await;
         let body = body.ok().and_then(Result::ok).flatten();
-        let refusal = Refusal { title, status, headers: &headers, body: body.as_deref(), effects };
-        return Err(refusal.failure(settings, scrubber, SystemTime::now()));
+        let (bytes, service) = (body.as_ref().map_or(0, Vec::len), title.clone());
+        let work = move || {
+            let refusal =
+                Refusal { title: &service, status, headers: &headers, body: body.as_deref(), effects };
+            refusal.failure(&settings, &scrubber, SystemTime::now())
+        };
+        return Err(apart.run(bytes, work).await.unwrap_or_else(|| CallFailure::unread(title, effects)));
     }
     let limit = settings.limits.answer_bytes;
     let body = answer::read(response, limit)
         .await
         .map_err(|error| CallFailure::broken(title, &error, effects))?
         .ok_or_else(|| CallFailure::too_large(title, limit, effects))?;
-    let body = answer::value(status, &headers, &body, scrubber);
-    let links = client::links(&headers);
-    let page = Page {
-        url,
-        links: &scrubber.text(&links),
-        body: &body,
-        arguments: call.arguments,
-        schema: &call.tool.input_schema,
-        query: &call.tool.request.query,
+    let (bytes, links) = (body.len(), client::links(&headers));
+    let (tool, url, arguments) = (Arc::clone(call.tool), url.clone(), call.arguments.clone());
+    let work = move || {
+        let body = answer::value(status, &headers, &body, &scrubber);
+        let page = Page {
+            url: &url,
+            links: &scrubber.text(&links),
+            body: &body,
+            arguments: &arguments,
+            schema: &tool.input_schema,
+            query: &tool.request.query,
+        };
+        let next = settings.page.as_ref().and_then(|style| style.next(&page)).map(|mut next| {
+            scrubber.object(&mut next);
+            next
+        });
+        Answer { body, next, bytes }
     };
-    let next = settings.page.as_ref().and_then(|style| style.next(&page)).map(|mut next| {
-        scrubber.object(&mut next);
-        next
-    });
-    Ok(Answer { body, next })
+    apart.run(bytes, work).await.ok_or_else(|| CallFailure::unread(title, effects))
 }
 
 #[cfg(test)]

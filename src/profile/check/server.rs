@@ -14,6 +14,7 @@ use crate::profile::key::KeyPath;
 use crate::profile::shape::{Bounds, in_words};
 use crate::profile::tables::ServerTable;
 
+const TEN_MINUTES: Duration = Duration::from_secs(10 * 60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
 impl Check<'_> {
@@ -38,6 +39,8 @@ impl Check<'_> {
         }
         let least = Bounds { least: Duration::from_millis(1), most: HOUR };
         let call_timeout = self.duration("call_timeout", &table.call_timeout, &least);
+        let delay = Bounds { least: Duration::ZERO, most: TEN_MINUTES };
+        let drain_delay = self.duration("drain_delay", &table.drain_delay, &delay);
         let from_zero = Bounds { least: Duration::ZERO, most: HOUR };
         let shutdown_timeout = self.duration("shutdown_timeout", &table.shutdown_timeout, &from_zero);
         self.each("allowed_hosts", &table.allowed_hosts, address::host);
@@ -48,6 +51,7 @@ impl Check<'_> {
             modules_dir: table.modules_dir.map(|folder| base_dir.join(folder)),
             call_timeout,
             max_calls: usize::try_from(table.max_calls).unwrap_or(usize::MAX),
+            drain_delay,
             shutdown_timeout,
             allowed_hosts: table.allowed_hosts,
             allowed_origins: table.allowed_origins,

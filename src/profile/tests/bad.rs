@@ -163,6 +163,7 @@ fn a_duration_has_a_unit_and_bounds() {
     assert!(in_vault("breaker.window = \"0s\"")[0].contains("vaults.main.breaker.window: `0s` is too short"));
     assert!(in_server("call_timeout = \"0s\"")[0].contains("server.call_timeout: `0s` is too short"));
     assert!(in_server("call_timeout = \"2h\"")[0].contains("is too long"));
+    assert!(in_server("drain_delay = \"11m\"")[0].contains("server.drain_delay: `11m` is too long"));
     assert!(load_text(&format!("{GOOD}[server]\nshutdown_timeout = \"0s\"")).is_ok());
 }
 

@@ -71,8 +71,14 @@ fn a_commented_key_shows_its_default() {
     for (name, text) in SHIPPED {
         let shows_default = |line: &str| {
             let key = line.strip_prefix("# ").and_then(|line| line.split_once(" = ")).map(|(key, _)| key);
-            let server =
-                ["call_timeout", "max_calls", "shutdown_timeout", "allowed_hosts", "allowed_origins"];
+            let server = [
+                "call_timeout",
+                "max_calls",
+                "drain_delay",
+                "shutdown_timeout",
+                "allowed_hosts",
+                "allowed_origins",
+            ];
             let module = ["path", "insecure_http", "manifest"];
             key.is_some_and(|key| {
                 Walls::KEYS.contains(&key) || server.contains(&key) || module.contains(&key)
@@ -88,7 +94,7 @@ fn a_commented_key_shows_its_default() {
             line
         });
         let full = lines.collect::<Vec<_>>().join("\n");
-        assert_eq!(shown.len(), 12 + 5 + 3, "{name} shows every key");
+        assert_eq!(shown.len(), 12 + 6 + 3, "{name} shows every key");
         let load = |text: &str| load(&source(text), &Layers::default(), &manifests).unwrap();
         let (bare, full) = (load(text), load(&full));
         assert_eq!(bare.vaults[0].walls, full.vaults[0].walls, "{name}");

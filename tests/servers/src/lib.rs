@@ -30,6 +30,6 @@ pub use moto::Moto;
 pub use ports::free;
 pub use postgres::Postgres;
 pub use process::Running;
-pub use tools::age;
+pub use tools::{age, cfn_lint, systemd_analyze};
 pub use toxiproxy::Toxiproxy;
 pub use vault::{Vault, vault_binary};

@@ -1,5 +1,6 @@
 //! moto: AWS Secrets Manager, as far as its API goes.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use crate::cache::{self, Unavailable};
@@ -7,6 +8,14 @@ use crate::ports;
 use crate::process::Running;
 
 const VERSION: &str = "5.2.1";
+const REMEDY: &str = "install Python 3.10 or newer with `venv` (Debian: python3-venv), with PyPI in reach";
+
+/// moto's Python environment, which `cfn-lint` is a part of.
+pub(crate) fn environment() -> Result<PathBuf, Unavailable> {
+    cache::filled(&format!("moto-{VERSION}"), |dir| {
+        cache::python_environment(dir, &[&format!("moto[server]=={VERSION}")], REMEDY)
+    })
+}
 
 /// A running moto server.
 #[derive(Debug)]
@@ -22,11 +31,8 @@ impl Moto {
     ///
     /// Where it can neither be found nor installed, or does not come up.
     pub fn start() -> Result<Self, Unavailable> {
-        let remedy = "install Python 3.10 or newer with `venv` (Debian: python3-venv), with PyPI in reach";
-        let failed = |why: &dyn std::fmt::Display| Unavailable::new("moto", why, remedy);
-        let dir = cache::filled(&format!("moto-{VERSION}"), |dir| {
-            cache::python_environment(dir, &[&format!("moto[server]=={VERSION}")], remedy)
-        })?;
+        let failed = |why: &dyn std::fmt::Display| Unavailable::new("moto", why, REMEDY);
+        let dir = environment()?;
         let port = ports::free().map_err(|error| failed(&error))?;
         let mut command = Command::new(dir.join("bin/moto_server"));
         command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);

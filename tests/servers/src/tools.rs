@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::cache::{self, Unavailable};
-use crate::go;
+use crate::{debian, go, moto};
 
 /// The version that is built where `PATH` has no `age`.
 const AGE_VERSION: &str = "v1.2.1";
@@ -18,4 +18,22 @@ pub fn age() -> Result<PathBuf, Unavailable> {
         return Ok(age.parent().map(PathBuf::from).unwrap_or_default());
     }
     go::installed("age", &["filippo.io/age/cmd/age", "filippo.io/age/cmd/age-keygen"], AGE_VERSION)
+}
+
+/// `systemd-analyze`, which reads units without a running systemd.
+///
+/// # Errors
+///
+/// Where it is not there and cannot be installed.
+pub fn systemd_analyze() -> Result<PathBuf, Unavailable> {
+    debian::program("systemd-analyze", "systemd")
+}
+
+/// `cfn-lint`, which knows every property of a CloudFormation template.
+///
+/// # Errors
+///
+/// Where it can neither be found nor installed.
+pub fn cfn_lint() -> Result<PathBuf, Unavailable> {
+    moto::environment().map(|dir| dir.join("bin/cfn-lint"))
 }

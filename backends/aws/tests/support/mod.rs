@@ -258,6 +258,11 @@ impl Site {
         )
     }
 
+    /// moto's address, past the front.
+    pub(crate) fn moto(&self) -> &str {
+        &self.front.moto
+    }
+
     pub(crate) fn open_with(&self, settings: &str) -> Arc<dyn Vault> {
         open(self.dir.path(), settings)
     }

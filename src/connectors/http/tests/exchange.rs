@@ -8,7 +8,7 @@ use axum::response::Redirect;
 use axum::routing::{any, get};
 use axum::{Json, Router};
 use futures_util::{Stream, StreamExt, stream};
-use http::{HeaderMap, Uri};
+use http::{HeaderMap, StatusCode, Uri};
 use std::io::Write;
 use tokio::sync::{Notify, mpsc};
 
@@ -312,16 +312,13 @@ async fn a_next_page_is_offered_as_arguments() {
 async fn errors_keep_their_meaning_when_their_words_do_not_arrive() {
     let hang = || async {
         let body = Body::from_stream(xs());
-        (http::StatusCode::UNAUTHORIZED, body)
+        (StatusCode::UNAUTHORIZED, body)
     };
     let service = Service::start(Router::new().route("/x", any(hang)));
     let failure = write(&service.url(), "/x").call().await.unwrap_err();
     assert_eq!(failure, CallFailure::CredentialRejected { message: "Svc answered 401 Unauthorized".into() });
     let late = || async {
-        (
-            http::StatusCode::UNAUTHORIZED,
-            Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>()),
-        )
+        (StatusCode::UNAUTHORIZED, Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>()))
     };
     let service = Service::start(Router::new().route("/x", any(late)));
     let failure = write(&service.url(), "/x").call().await.unwrap_err();
@@ -335,4 +332,19 @@ async fn errors_keep_their_meaning_when_their_words_do_not_arrive() {
             retry_after: Some(Duration::from_secs(7))
         }
     );
+}
+
+#[tokio::test]
+async fn large_answers_and_errors_are_read_apart() {
+    let large = || "%41".repeat(10 * 1024);
+    let routes = Router::new()
+        .route("/small", get(|| async { "small" }))
+        .route("/large", get(move || async move { large() }))
+        .route("/error", get(move || async move { (StatusCode::BAD_GATEWAY, large()) }));
+    let service = Service::start(routes);
+    for (path, threads) in [("/small", 0), ("/large", 1), ("/error", 1)] {
+        let fixture = read(&service.url(), path);
+        assert_eq!(fixture.call().await.is_ok(), path != "/error");
+        assert_eq!(fixture.module.apart.count(), threads, "{path}");
+    }
 }

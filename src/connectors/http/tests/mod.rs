@@ -74,6 +74,7 @@ fn fixture(base_url: &str, parts: Value) -> Fixture {
             accounts: vec![account],
             credential: spec,
             http: Arc::new(settings),
+            apart: Apart::new("svc"),
             tools: vec![Arc::new(tool)],
             tool_index: Arc::default(),
         },
