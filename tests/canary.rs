@@ -15,7 +15,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use cofferdam_servers::Running;
 use serde_json::{Value, json};
-use support::{Service, Site, cofferdam};
+use support::{Service, Site, call_tool, cofferdam};
 
 const TICKETS: &str = "cnry-7Qe+Zt/9w?x&Y~k2=env";
 const NOTES: &str = "cnry-4Lm+Vb/3s?j&H~p8=age";
@@ -134,7 +134,7 @@ async fn the_canary_is_nowhere() {
     tokio::task::block_in_place(|| commands(&site, &mut look));
 
     let mut command = cofferdam();
-    command.env("COFFERDAM_LOG", "trace").args(["--profile"]).arg(site.profile());
+    command.env("COFFERDAM_LOG", "trace");
     let (mut server, url) =
         tokio::task::block_in_place(|| site.serve(&mut with_core_dumps(&command, site.path("").as_path())));
     let admin = admin_address(&mut server);
@@ -219,29 +219,12 @@ fn commands(site: &Site, look: &mut Look) {
 
 /// Every tool of both modules over MCP, with `select` and in full.
 async fn calls(url: &str, look: &mut Look) {
-    let client = reqwest::Client::new();
     for module in ["tickets", "notes"] {
         for tool in ["whoami", "reflect", "fail", "missing", "absent"] {
             for full in [false, true] {
                 let arguments = if tool == "fail" { json!({ "text": "x" }) } else { json!({}) };
-                let body = json!({
-                    "jsonrpc": "2.0", "id": 1, "method": "tools/call",
-                    "params": {
-                        "name": "call_module_tool",
-                        "arguments": { "module": module, "tool": tool, "arguments": arguments, "full": full },
-                    },
-                });
-                let answer = client
-                    .post(url)
-                    .header("accept", "application/json, text/event-stream")
-                    .header("mcp-protocol-version", "2025-11-25")
-                    .json(&body)
-                    .send()
-                    .await
-                    .unwrap()
-                    .text()
-                    .await
-                    .unwrap();
+                let called = json!({ "module": module, "tool": tool, "arguments": arguments, "full": full });
+                let answer = call_tool(url, called).await;
                 let parsed: Value = serde_json::from_str(&answer).unwrap_or_else(|_| panic!("{answer}"));
                 assert!(parsed.get("result").is_some(), "{answer}");
                 look.at(&format!("answer of {module} {tool}"), answer.as_bytes());

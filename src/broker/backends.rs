@@ -14,6 +14,7 @@ pub const ALL: &[Backend] = &[
     Backend { name: "age", compiled: AGE },
     Backend { name: "aws", compiled: AWS },
     Backend { name: "env", compiled: ENV },
+    Backend { name: "file", compiled: FILE },
     Backend { name: "hashicorp", compiled: HASHICORP },
 ];
 
@@ -31,6 +32,11 @@ const AWS: Option<Compiled> = None;
 const ENV: Option<Compiled> = Some(Compiled::of::<cofferdam_vault_env::Config>());
 #[cfg(not(feature = "env"))]
 const ENV: Option<Compiled> = None;
+
+#[cfg(feature = "file")]
+const FILE: Option<Compiled> = Some(Compiled::of::<cofferdam_vault_file::Config>());
+#[cfg(not(feature = "file"))]
+const FILE: Option<Compiled> = None;
 
 #[cfg(feature = "hashicorp")]
 const HASHICORP: Option<Compiled> = Some(Compiled::of::<cofferdam_vault_hashicorp::Config>());
@@ -213,7 +219,9 @@ mod tests {
         assert_eq!(ALL[1].name, cofferdam_vault_aws::Config::BACKEND);
         #[cfg(feature = "env")]
         assert_eq!(ALL[2].name, cofferdam_vault_env::Config::BACKEND);
+        #[cfg(feature = "file")]
+        assert_eq!(ALL[3].name, cofferdam_vault_file::Config::BACKEND);
         #[cfg(feature = "hashicorp")]
-        assert_eq!(ALL[3].name, cofferdam_vault_hashicorp::Config::BACKEND);
+        assert_eq!(ALL[4].name, cofferdam_vault_hashicorp::Config::BACKEND);
     }
 }

@@ -69,27 +69,12 @@ fn no_wire_details(event: &Metadata<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::{Arc, Mutex};
-
-    #[derive(Clone, Default)]
-    struct Lines(Arc<Mutex<Vec<u8>>>);
-
-    impl std::io::Write for Lines {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
+    use cofferdam_vault::testkit::Log;
 
     #[test]
     fn wire_crates_say_no_more_than_they_may_whatever_the_filter() {
-        let lines = Lines::default();
-        let writer = lines.clone();
-        let layer = tracing_subscriber::fmt::layer().with_writer(move || writer.clone());
+        let log = Log::default();
+        let layer = tracing_subscriber::fmt::layer().with_writer(log.clone());
         let filter = EnvFilter::new("trace,rmcp=trace").and(filter_fn(no_wire_details));
         let subscriber = tracing_subscriber::registry().with(layer.with_filter(filter));
         tracing::subscriber::with_default(subscriber, || {
@@ -99,7 +84,7 @@ mod tests {
             tracing::warn!(target: "hyper::proto", "a warning");
             tracing::trace!(target: "cofferdam::broker", "a detail");
         });
-        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        let text = log.text();
         let never = ["an argument", "a header", "a client's text"];
         assert!(!never.iter().any(|never| text.contains(never)), "{text}");
         assert!(text.contains("a warning") && text.contains("a detail"), "{text}");

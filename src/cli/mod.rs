@@ -113,7 +113,10 @@ pub fn main() -> ExitCode {
         output.failure(&failure);
         failure.exit()
     });
-    exit.into()
+    match exit {
+        Exit::Good if output.is_lost() => Exit::Bad.into(),
+        exit => exit.into(),
+    }
 }
 
 fn run(cli: Cli, output: &Output) -> Result<Exit, Failure> {

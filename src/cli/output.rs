@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::io::{ErrorKind, IsTerminal as _, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstyle::{AnsiColor, Style};
 use comfy_table::{Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Table, Width, presets};
@@ -22,6 +23,9 @@ const LONGEST_WORD: usize = 24;
 /// The blanks around a cell's text.
 const PADDING: u16 = 2;
 
+/// Whether an answer could not be written: standard output is one for the whole process.
+static LOST: AtomicBool = AtomicBool::new(false);
+
 /// Where a command's answer goes. Logs do not come this way.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Output {
@@ -39,11 +43,17 @@ impl Output {
         self.json
     }
 
+    /// Whether a part of the answer is lost: a script that reads it must not go on as if it were whole.
+    pub(crate) fn is_lost(self) -> bool {
+        LOST.load(Ordering::Relaxed)
+    }
+
     /// Prints one line or several on standard output. A reader who has gone away is no error; a full disk is reported.
     pub(crate) fn line(self, text: impl Display) {
         let mut out = anstream::stdout().lock();
         match writeln!(out, "{text}").and_then(|()| out.flush()) {
             Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                LOST.store(true, Ordering::Relaxed);
                 self.error(format_args!("standard output cannot be written: {error}"), "");
             }
             _ => {}

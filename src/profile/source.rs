@@ -7,9 +7,10 @@ use super::problem::{Origin, Place, Problem, ProfileError, Severity};
 use crate::names::{listed, nearest};
 
 /// The profiles inside the binary, by name.
-const EMBEDDED: [(&str, &str); 5] = [
+const EMBEDDED: [(&str, &str); 6] = [
     ("airgap", include_str!("../../profiles/airgap.toml")),
     ("dev", include_str!("../../profiles/dev.toml")),
+    ("mounted", include_str!("../../profiles/mounted.toml")),
     ("onprem", include_str!("../../profiles/onprem.toml")),
     ("production", include_str!("../../profiles/production.toml")),
     ("staging", include_str!("../../profiles/staging.toml")),
@@ -129,7 +130,7 @@ mod tests {
         std::fs::write(here.path().join("profiles/mine.toml"), "").unwrap();
         let report = Source::find("devv", here.path()).unwrap_err().report();
         assert!(
-            report.contains("did you mean `dev`? There are: `airgap`, `dev`, `mine`, `onprem`"),
+            report.contains("did you mean `dev`? There are: `airgap`, `dev`, `mine`, `mounted`, `onprem`"),
             "{report}"
         );
     }

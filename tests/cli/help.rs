@@ -31,6 +31,19 @@ fn every_command_has_help_with_an_example() {
     }
 }
 
+/// A script that keeps the answer in a file must learn that the disk is full.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_answer_that_could_not_be_written_is_no_success() {
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let output = crate::support::cofferdam().args(["profile", "schema"]).stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("standard output cannot be written"),
+        "{output:?}"
+    );
+}
+
 #[test]
 fn a_wrong_command_line_ends_with_2_and_says_nothing_on_standard_output() {
     let site = Site::new(TWO_VAULTS);

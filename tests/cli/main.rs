@@ -11,3 +11,5 @@ mod profiles;
 mod secrets;
 mod serving;
 mod site;
+#[path = "../support/mod.rs"]
+mod support;

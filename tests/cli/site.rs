@@ -1,7 +1,6 @@
 //! A folder with a profile in it, and the binary run beside it: `Site::new(&profile).run(&["module", "list"])`.
 
 use std::fs;
-use std::io::Write as _;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -9,7 +8,7 @@ use age::secrecy::ExposeSecret as _;
 use serde_json::Value;
 use tempfile::TempDir;
 
-const BINARY: &str = env!("CARGO_BIN_EXE_cofferdam");
+use crate::support::{self, PROGRAM, bare, cofferdam, write_private};
 
 /// A profile with an `age` vault for `notes` and an `env` vault for `tickets`.
 pub(crate) const TWO_VAULTS: &str = r#"
@@ -127,25 +126,16 @@ input.properties.limit = {{ type = "integer", description = "How many" }}
     }
 
     pub(crate) fn write_private(&self, name: &str, text: &str) {
-        self.write(name, text);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            let mode = fs::Permissions::from_mode(0o600);
-            fs::set_permissions(self.path().join(name), mode).unwrap();
-        }
+        write_private(&self.path().join(name), text);
     }
 
-    /// `command` with this site's profile, an environment of its own, and pipes.
+    /// `command` in this folder, with this site's profile and variables.
     fn prepared(&self, mut command: Command, args: &[&str]) -> Command {
-        command.args(args).env_clear().current_dir(self.path());
-        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
-        command.env("TMPDIR", self.path().join("tmp"));
+        command.args(args).current_dir(self.path()).env("TMPDIR", self.path().join("tmp"));
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         if !args.contains(&"--profile") && args != ["--help"] && !args.is_empty() {
             command.args(["--profile", "site.toml"]);
         }
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
 
@@ -157,17 +147,16 @@ input.properties.limit = {{ type = "integer", description = "How many" }}
     /// Runs a command with `input` on standard input, and no terminal: in a session of its own, a prompt cannot reach
     /// the terminal of whoever runs the tests.
     pub(crate) fn run_with_input(&self, args: &[&str], input: &str) -> Ended {
-        let mut without_terminal = Command::new("setsid");
-        without_terminal.arg("--wait").arg(BINARY);
-        let mut child = self.prepared(without_terminal, args).spawn().unwrap();
-        // A command that never reads may be gone already.
-        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-        child.wait_with_output().unwrap().into()
+        let mut without_terminal = bare(Command::new("setsid"));
+        without_terminal.arg("--wait").arg(PROGRAM);
+        support::run_with_input(&mut self.prepared(without_terminal, args), input).into()
     }
 
     /// Starts a command and leaves it running; signals reach the binary itself.
     pub(crate) fn start(&self, args: &[&str]) -> Running {
-        Running { child: Some(self.prepared(Command::new(BINARY), args).spawn().unwrap()) }
+        let mut command = self.prepared(cofferdam(), args);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Running { child: Some(command.spawn().unwrap()) }
     }
 }
 

@@ -1,19 +1,21 @@
 //! What happens to files: removed, corrupted, unreadable, replaced by a FIFO, and on a file system that hangs.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::process::Command;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use cofferdam::broker::{BrokerError, CompartmentState, Walls};
+use cofferdam::broker::{BrokerError, CompartmentState, CredentialTemplate, Walls};
 use cofferdam_vault::testkit::MemoryVault;
 use cofferdam_vault::{
-    BoxFuture, Expect, FieldName, Page, PageToken, Secret, SecretFields, SecretPath, Stage, Threads, Vault,
-    VaultError, VaultInfo, Version,
+    BoxFuture, Expect, ExposeSecret as _, FieldName, Page, PageToken, Secret, SecretFields, SecretPath,
+    Stage, Threads, Vault, VaultError, VaultInfo, Version,
 };
 use tokio::time::Instant;
 
-use crate::subjects::file_subjects;
+use crate::subjects::{Subject, file_subjects, mounted, publish};
 use crate::world::{World, pass};
 
 type Break = fn(&Path);
@@ -32,14 +34,17 @@ const BREAKS: [(&str, Break); 6] = [
     // The superuser reads whatever its mode says; a link to itself nobody can open.
     ("unreadable", |file| {
         fs::remove_file(file).unwrap();
-        std::os::unix::fs::symlink(file, file).unwrap();
+        symlink(file, file).unwrap();
     }),
     ("a FIFO", |file| {
         fs::remove_file(file).unwrap();
-        let made = std::process::Command::new("mkfifo").arg(file).status().unwrap();
-        assert!(made.success());
+        make_fifo(file);
     }),
 ];
+
+fn make_fifo(file: &Path) {
+    assert!(Command::new("mkfifo").arg(file).status().unwrap().success());
+}
 
 #[tokio::test(start_paused = true)]
 async fn whatever_happens_to_a_file_the_others_serve_and_it_comes_back_by_itself() {
@@ -69,11 +74,7 @@ async fn whatever_happens_to_a_file_the_others_serve_and_it_comes_back_by_itself
             let status = world.status("faulty");
             assert_eq!(status.state, CompartmentState::Down);
             assert!(status.reason.unwrap().contains("vault"), "the reason names the file");
-            match fs::symlink_metadata(&file) {
-                Ok(found) if found.is_dir() => fs::remove_dir(&file).unwrap(),
-                Ok(_) => fs::remove_file(&file).unwrap(),
-                Err(_) => {}
-            }
+            remove(&file);
             fs::copy(&kept, &file).unwrap();
             pass(8).await;
             world.call("github").await.unwrap();
@@ -81,6 +82,106 @@ async fn whatever_happens_to_a_file_the_others_serve_and_it_comes_back_by_itself
         }
         world.broker.close().await;
     }
+}
+
+/// Each thing that can stand where a vault's folder was.
+const IN_PLACE_OF_A_FOLDER: [(&str, Break); 4] = [
+    ("nothing", |_| {}),
+    ("a file", |folder| fs::write(folder, "garbage").unwrap()),
+    ("a link to itself", |folder| symlink(folder, folder).unwrap()),
+    ("a FIFO", make_fifo),
+];
+
+/// Each thing that can stand where a mounted key's file was.
+const IN_PLACE_OF_A_KEY: [(&str, Break); 6] = [
+    ("nothing", |_| {}),
+    ("an empty file", |key| fs::write(key, "").unwrap()),
+    ("no text", |key| fs::write(key, b"\xff\xfe\x00").unwrap()),
+    ("a link out of the folder", |key| symlink("/etc/hostname", key).unwrap()),
+    ("a folder", |key| fs::create_dir(key).unwrap()),
+    ("a FIFO", make_fifo),
+];
+
+fn mounted_world() -> (World, Subject) {
+    let subject = mounted();
+    let walls = Walls { cache_entries: 0, ..Walls::default() };
+    (World::new(Arc::clone(&subject.vault), walls), subject)
+}
+
+fn remove(path: &Path) {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_dir() => fs::remove_dir(path).unwrap(),
+        Ok(_) => fs::remove_file(path).unwrap(),
+        Err(_) => {}
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mounted_folder_may_go_and_come_back() {
+    let (world, subject) = mounted_world();
+    let outside = subject.folder.as_ref().unwrap().path();
+    let (folder, kept) = (outside.join("vault"), outside.join("kept"));
+    for (what, put) in IN_PLACE_OF_A_FOLDER {
+        println!("{what} in place of the folder");
+        world.call("github").await.unwrap();
+        fs::rename(&folder, &kept).unwrap();
+        put(&folder);
+        for _ in 0..30 {
+            let failed = world.call("github").await;
+            assert!(matches!(failed, Err(BrokerError::Unavailable { .. })), "{what}: {failed:?}");
+            world.call("notes").await.unwrap();
+            pass(1).await;
+        }
+        let status = world.status("faulty");
+        assert_eq!(status.state, CompartmentState::Down, "{what}");
+        assert!(status.reason.unwrap().contains("vault"), "the reason names the folder");
+        remove(&folder);
+        fs::rename(&kept, &folder).unwrap();
+        pass(8).await;
+        world.call("github").await.unwrap();
+        assert_eq!(world.status("faulty").state, CompartmentState::Ready, "{what}");
+    }
+    world.broker.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mounted_key_that_is_spoilt_is_missing_and_its_vault_is_well() {
+    let (world, subject) = mounted_world();
+    let folder = subject.folder.as_ref().unwrap().path().join("vault");
+    let (key, kept) = (folder.join("..1/github.work.token"), folder.join("..1/kept"));
+    for (what, put) in IN_PLACE_OF_A_KEY {
+        println!("{what} in place of a key");
+        world.call("github").await.unwrap();
+        fs::rename(&key, &kept).unwrap();
+        put(&key);
+        for _ in 0..10 {
+            let failed = world.call("github").await;
+            assert!(matches!(failed, Err(BrokerError::Missing { .. })), "{what}: {failed:?}");
+            world.call("notes").await.unwrap();
+            assert_eq!(world.status("faulty").state, CompartmentState::Ready, "{what}");
+            pass(1).await;
+        }
+        remove(&key);
+        fs::rename(&kept, &key).unwrap();
+        world.call("github").await.unwrap();
+    }
+    world.broker.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_swapped_mount_is_seen_by_the_next_read() {
+    let (world, subject) = mounted_world();
+    let folder = subject.folder.as_ref().unwrap().path().join("vault");
+    for number in 2..20 {
+        let token = format!("token {number}");
+        publish(&folder, &format!("..{number}"), &format!("{token}\n"));
+        fs::remove_dir_all(folder.join(format!("..{}", number - 1))).unwrap();
+        let credential = world.call("github").await.unwrap();
+        let field = CredentialTemplate::try_from("{token}".to_owned()).unwrap();
+        assert_eq!(field.fill(&credential).expose_secret(), token);
+        assert_eq!(world.status("faulty").state, CompartmentState::Ready);
+    }
+    world.broker.close().await;
 }
 
 /// A vault on a file system that hangs: each call keeps its thread until the file system answers.

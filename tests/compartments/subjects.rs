@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use cofferdam_vault::{
 };
 use cofferdam_vault_age::Config as AgeConfig;
 use cofferdam_vault_env::Config as EnvConfig;
+use cofferdam_vault_file::Config as FileConfig;
 use tempfile::TempDir;
 
 use crate::world::memory;
@@ -25,7 +27,7 @@ pub(crate) struct Subject {
 
 pub(crate) fn subjects() -> Vec<Subject> {
     let memory = Subject { name: "memory", vault: Arc::new(memory("subject")), folder: None };
-    [memory].into_iter().chain(file_subjects()).collect()
+    [memory, mounted()].into_iter().chain(file_subjects()).collect()
 }
 
 /// The vaults that are files: `vault` in their folder is the file.
@@ -54,6 +56,25 @@ fn age() -> Subject {
     run(Command::new(age.join("age")).args(["-r", recipient.trim(), "-o", "vault", "plain"]));
     let vault = open::<AgeConfig>("file = 'vault'\nidentity_file = 'key'", folder.path());
     Subject { name: "age", vault, folder: Some(folder) }
+}
+
+/// A folder `vault` with the key `github.work.token`, as the kubelet mounts a Secret.
+pub(crate) fn mounted() -> Subject {
+    let folder = tempfile::tempdir().unwrap();
+    let vault = folder.path().join("vault");
+    fs::create_dir(&vault).unwrap();
+    publish(&vault, "..1", "one\n");
+    symlink("..data/github.work.token", vault.join("github.work.token")).unwrap();
+    let vault = open::<FileConfig>("folder = 'vault'", folder.path());
+    Subject { name: "file", vault, folder: Some(folder) }
+}
+
+/// Swaps the link `..data` of a mounted folder for one to a new folder, in which the key has this value.
+pub(crate) fn publish(vault: &Path, generation: &str, token: &str) {
+    fs::create_dir(vault.join(generation)).unwrap();
+    fs::write(vault.join(generation).join("github.work.token"), token).unwrap();
+    symlink(generation, vault.join("..data_tmp")).unwrap();
+    fs::rename(vault.join("..data_tmp"), vault.join("..data")).unwrap();
 }
 
 fn open<C: BackendConfig>(settings: &str, folder: &Path) -> Arc<dyn Vault> {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Bytes;
@@ -21,20 +21,24 @@ pub(crate) struct Service {
 
 struct Inner {
     /// Who each accepted token belongs to.
-    tokens: BTreeMap<String, String>,
+    tokens: Mutex<BTreeMap<String, String>>,
     requests: AtomicUsize,
 }
 
 impl Service {
     /// Starts one that accepts `tokens` (token, login).
     pub(crate) async fn start(tokens: &[(&str, &str)]) -> Self {
-        let tokens = tokens.iter().map(|(token, login)| ((*token).to_owned(), (*login).to_owned())).collect();
-        let inner = Arc::new(Inner { tokens, requests: AtomicUsize::new(0) });
+        let inner = Arc::new(Inner { tokens: Mutex::new(owned(tokens)), requests: AtomicUsize::new(0) });
         let router = Router::new().fallback(answer).with_state(Arc::clone(&inner));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self { address, inner }
+    }
+
+    /// From now on accepts `tokens` and no others.
+    pub(crate) fn accept(&self, tokens: &[(&str, &str)]) {
+        *self.inner.tokens.lock().unwrap() = owned(tokens);
     }
 
     /// Its address, without a slash at the end.
@@ -46,6 +50,10 @@ impl Service {
     pub(crate) fn requests(&self) -> usize {
         self.inner.requests.load(Ordering::SeqCst)
     }
+}
+
+fn owned(tokens: &[(&str, &str)]) -> BTreeMap<String, String> {
+    tokens.iter().map(|(token, login)| ((*token).to_owned(), (*login).to_owned())).collect()
 }
 
 async fn answer(
@@ -62,7 +70,8 @@ async fn answer(
         .and_then(|value| value.strip_prefix("Bearer "));
     let reflected = reflect(&method, &uri, &headers, &body);
     // An error that repeats the credential is what a careless service does.
-    let Some(login) = token.and_then(|token| service.tokens.get(token)) else {
+    let login = token.and_then(|token| service.tokens.lock().unwrap().get(token).cloned());
+    let Some(login) = login else {
         return (
             StatusCode::UNAUTHORIZED,
             Json(json!({ "message": "bad credentials", "you_sent": reflected })),
@@ -70,7 +79,8 @@ async fn answer(
             .into_response();
     };
     match uri.path() {
-        "/whoami" => Json(json!({ "login": login })).into_response(),
+        // The second is GitHub's name for it.
+        "/whoami" | "/user" => Json(json!({ "login": login })).into_response(),
         "/reflect" => Json(reflected).into_response(),
         "/fail" => (
             StatusCode::INTERNAL_SERVER_ERROR,

@@ -1,17 +1,12 @@
 //! A folder with a profile, its vaults and its manifests, made for one test and gone with it.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use cofferdam_servers::Running;
 
-/// The program under test, with no setting of the machine's own in its environment.
-pub(crate) fn cofferdam() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cofferdam"));
-    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
-    command
-}
+use super::program::{cofferdam, make_key, run_with_input, serve, write_private};
 
 /// A site with two modules, each with a vault of its own: `tickets` (env) and `notes` (age).
 pub(crate) struct Site {
@@ -56,9 +51,7 @@ vault = "age-vault"
             ),
         )
         .unwrap();
-        let keygen = cofferdam_servers::age().unwrap().join("age-keygen");
-        let made = Command::new(keygen).arg("-o").arg(site.path("keys/notes.txt")).output().unwrap();
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        make_key(&site.path("keys/notes.txt"));
         site
     }
 
@@ -74,48 +67,22 @@ vault = "age-vault"
 
     /// Puts the token of `tickets` into its vault, as an operator does.
     pub(crate) fn set_tickets(&self, token: &str) {
-        let file = self.path(".env");
-        fs::write(&file, format!("TICKETS_TOKEN={token}\n")).unwrap();
-        keep_to_owner(&file);
+        write_private(&self.path(".env"), &format!("TICKETS_TOKEN={token}\n"));
     }
 
     /// Puts the token of `notes` into its vault with `secret set`.
     pub(crate) fn set_notes(&self, token: &str) {
-        let mut child = cofferdam()
-            .args(["secret", "set", "notes/default", "token", "--profile"])
-            .arg(self.profile())
-            .stdin(std::process::Stdio::piped())
-            .stdout(std::process::Stdio::piped())
-            .stderr(std::process::Stdio::piped())
-            .spawn()
-            .unwrap();
-        std::io::Write::write_all(&mut child.stdin.take().unwrap(), token.as_bytes()).unwrap();
-        let output = child.wait_with_output().unwrap();
+        let mut command = cofferdam();
+        command.args(["secret", "set", "notes/default", "token", "--profile"]).arg(self.profile());
+        let output = run_with_input(&mut command, token);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
     /// Starts `cofferdam serve` on this site; answers it with the URL of `/mcp`.
     pub(crate) fn serve(&self, command: &mut Command) -> (Running, String) {
-        let mut server = Running::start(command.arg("serve").arg("--profile").arg(self.profile())).unwrap();
-        let first = server.line();
-        let url = first.as_deref().and_then(|line| {
-            line.split_whitespace().find(|word| word.starts_with("http://")).map(str::to_owned)
-        });
-        match url {
-            Some(url) => (server, url),
-            None => panic!("no address in {first:?}; standard error:\n{}", server.stderr()),
-        }
+        serve(command.arg("--profile").arg(self.profile()))
     }
 }
-
-#[cfg(unix)]
-fn keep_to_owner(file: &Path) {
-    use std::os::unix::fs::PermissionsExt as _;
-    fs::set_permissions(file, fs::Permissions::from_mode(0o600)).unwrap();
-}
-
-#[cfg(not(unix))]
-fn keep_to_owner(_file: &Path) {}
 
 fn manifest(module: &str, url: &str) -> String {
     format!(

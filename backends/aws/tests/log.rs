@@ -3,36 +3,13 @@
 
 mod support;
 
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
-
-use cofferdam_vault::testkit::{field, fields, path};
+use cofferdam_vault::testkit::{Log, field, fields, path};
 use cofferdam_vault::{Expect, ReadRequest, Stage};
 use support::{Fault, Site, token};
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn no_secret_is_ever_logged() {
-    let log = Log::default();
-    let writer = log.clone();
-    tracing_subscriber::fmt()
-        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .init();
+    let log = Log::of_this_process();
     let site = Site::new().await;
     let settings = format!(
         "{}assume_role = 'arn:aws:iam::123456789012:role/cofferdam'\nsts_endpoint = '{}'\n",
@@ -64,7 +41,7 @@ async fn no_secret_is_ever_logged() {
     site.front.clear();
     vault.delete(&at, Expect::Any).await.unwrap();
 
-    let told = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let told = log.text();
     assert!(told.contains("TRACE") && told.contains("aws_smithy_runtime"), "the clients' logs are in it");
     let line = told.lines().find(|line| line.contains("canary"));
     assert_eq!(line, None, "secret text is in the log");

@@ -14,7 +14,7 @@
 //! - [`BackendConfig`]: from a profile's table to a vault
 //! - [`Threads`]: where blocking work runs
 //! - [`files`]: how a file is read that may be anything
-//! - `testkit` (feature): the suite that every backend passes, a memory vault, scripted faults
+//! - `testkit` (feature): the suite that every backend passes, a memory vault, scripted faults, a log to look into
 
 mod config;
 mod error;

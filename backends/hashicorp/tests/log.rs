@@ -4,37 +4,14 @@
 
 mod support;
 
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
-
-use cofferdam_vault::testkit::{fields, path};
+use cofferdam_vault::testkit::{Log, fields, path};
 use cofferdam_vault::{Expect, Stage};
 use serde_json::json;
 use support::{Server, open, read, token_of};
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn neither_log_nor_debug_holds_a_token_or_a_secret() {
-    let log = Log::default();
-    let writer = log.clone();
-    tracing_subscriber::fmt()
-        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .init();
+    let log = Log::of_this_process();
     let server = Server::shared();
     let mount = server.mount_kv(2).await;
     let policy = server.policy(&mount, 2).await;
@@ -56,7 +33,7 @@ async fn neither_log_nor_debug_holds_a_token_or_a_secret() {
     server.put(&mount, "m/a", "canary-value").await;
 
     // What the operator above sent is none of the vault's.
-    log.0.lock().unwrap().clear();
+    log.clear();
     let mut shown = String::new();
     for auth in [
         format!("method = 'approle', mount = '{auth}', role_id = '{role}', secret_id_file = 'secret-id'"),
@@ -75,7 +52,7 @@ async fn neither_log_nor_debug_holds_a_token_or_a_secret() {
         shown += &format!("{vault:#?} {written:?} {refused:?} {listed:?} {absent:?} {all:?}");
         vault.close().await;
     }
-    let told = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let told = log.text();
     assert!(told.contains("TRACE") && told.contains("hyper"), "the clients were told to talk");
     let tokens = told.match_indices("hvs.").count() + shown.match_indices("hvs.").count();
     assert_eq!(tokens, 0, "a token is in a log or in Debug");

@@ -43,7 +43,7 @@ impl Filled {
             }
             if in_header && text.trim() != text {
                 return Err(unusable(format!(
-                    "the secret's `{field}` starts or ends with a space or a line break"
+                    "the secret's `{field}` starts or ends with a space or a line break; store it anew without"
                 )));
             }
         }
@@ -108,7 +108,8 @@ impl Filled {
         let mut value: HeaderValue = headers::value(text.expose_secret()).ok_or_else(|| {
             let fields: Vec<String> = template.fields().map(|field| format!("`{field}`")).collect();
             unusable(format!(
-                "the secret's {} holds a line break or another character that the header `{name}` cannot carry",
+                "the secret's {} holds a line break or another character that the header `{name}` cannot carry; \
+                 store it anew without, on one line and as plain ASCII",
                 fields.join(" or ")
             ))
         })?;

@@ -2,9 +2,10 @@
 
 use super::*;
 
-pub(super) const SHIPPED: [(&str, &str); 5] = [
+pub(super) const SHIPPED: [(&str, &str); 6] = [
     ("airgap", include_str!("../../../profiles/airgap.toml")),
     ("dev", include_str!("../../../profiles/dev.toml")),
+    ("mounted", include_str!("../../../profiles/mounted.toml")),
     ("onprem", include_str!("../../../profiles/onprem.toml")),
     ("production", include_str!("../../../profiles/production.toml")),
     ("staging", include_str!("../../../profiles/staging.toml")),
@@ -30,6 +31,17 @@ fn airgap_reads_one_file_and_calls_inside_the_site() {
     assert_eq!(profile.modules[0].accounts[0].name, "work");
     assert_eq!(profile.modules[0].base_url.as_ref().unwrap().host_str(), Some("github.example.internal"));
     assert_eq!(profile.base_dir, here.path().join("profiles"));
+    assert!(profile.warnings.is_empty(), "{:?}", profile.warnings);
+}
+
+#[cfg(feature = "file")]
+#[test]
+fn mounted_reads_where_docker_and_kubernetes_put_secrets() {
+    let here = tempfile::tempdir().unwrap();
+    let profile =
+        load(&Source::find("mounted", here.path()).unwrap(), &Layers::default(), &manifests).unwrap();
+    assert_eq!(profile.vaults[0].backend, "file");
+    assert_eq!(profile.modules[0].accounts[0].name, "work");
     assert!(profile.warnings.is_empty(), "{:?}", profile.warnings);
 }
 
@@ -65,7 +77,7 @@ fn each_names_its_schema_in_its_first_line() {
 }
 
 /// Every `# key = value` of a server's or wall's comment, uncommented, changes nothing.
-#[cfg(all(feature = "age", feature = "aws", feature = "env", feature = "hashicorp"))]
+#[cfg(all(feature = "age", feature = "aws", feature = "env", feature = "file", feature = "hashicorp"))]
 #[test]
 fn a_commented_key_shows_its_default() {
     for (name, text) in SHIPPED {

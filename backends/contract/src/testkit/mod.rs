@@ -4,14 +4,17 @@
 //!   gated only by the capabilities that the vault declares.
 //! - [`MemoryVault`] has every capability, and counts what is asked of it.
 //! - [`Faults`] wraps any vault, and makes it slow, silent, wrong or down when a test says so, on tokio's clock.
+//! - [`Log`] keeps what was logged, for a look for secret text in it.
 //!
 //! Nothing here is for production: a secret in [`MemoryVault`] lives as long as the process.
 
 mod faults;
+mod log;
 mod memory;
 mod suite;
 
 pub use faults::{Calls, Fault, Faults, FaultyVault};
+pub use log::Log;
 pub use memory::{MemoryVault, Requests};
 pub use suite::{Dynamic, Subject, exercise};
 

@@ -55,7 +55,8 @@ fn what_a_header_cannot_carry_is_told_without_its_text() {
         };
         assert!(matches!(failure, CallFailure::CredentialUnusable { .. }));
         assert!(!format!("{failure:?}").contains("hunter"), "{failure:?}");
-        assert!(failure.to_string().contains("`token`"), "{failure}");
+        let told = failure.to_string();
+        assert!(told.contains("`token`") && told.contains("store it anew without"), "{told}");
     }
 }
 

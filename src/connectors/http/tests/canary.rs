@@ -1,14 +1,11 @@
 //! A canary in the vault comes back from a service in every form, and is found in nothing that leaves the connector.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
-
 use axum::Router;
 use axum::routing::any;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use cofferdam_vault::testkit::Log;
 use http::{HeaderMap, Method, StatusCode, Uri};
-use tracing_subscriber::fmt::MakeWriter;
 
 use super::service::Service;
 use super::*;
@@ -58,28 +55,6 @@ async fn reflect(method: Method, uri: Uri, headers: HeaderMap) -> (StatusCode, H
         .insert("link", format!("</x?page={}>; rel=\"next\"", encode(&request, "percent")).parse().unwrap());
     answer.insert("location", format!("http://127.0.0.1:1/{}", encode(&request, "percent")).parse().unwrap());
     (status.parse().unwrap(), answer, body.into_bytes())
-}
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Log {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
 }
 
 /// Whether `text` holds the canary, or a piece of it, in any form that the service used.
@@ -132,7 +107,7 @@ async fn a_reflected_canary_is_found_nowhere() {
     }
     // The basic credential's base64 hides inside further encodings, but elsewhere each reflection shows its mark.
     assert!(reflected > 500, "only {reflected} answers held a credential: the test proves little");
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.text();
     assert!(
         log.contains("hyper") && log.contains("called"),
         "the log captured too little: {} bytes",
