@@ -2,10 +2,11 @@
 
 use crate::site::{Site, TWO_VAULTS};
 
-const COMMANDS: [&[&str]; 11] = [
+const COMMANDS: [&[&str]; 12] = [
     &["serve"],
     &["demo"],
     &["call"],
+    &["doctor"],
     &["module", "list"],
     &["module", "show"],
     &["secret", "set"],

@@ -6,6 +6,7 @@
 
 mod calls;
 mod demo;
+mod doctor;
 mod help;
 mod profiles;
 mod secrets;
