@@ -11,6 +11,7 @@ mod logs;
 mod module;
 mod output;
 mod profile;
+mod progress;
 mod prompt;
 mod roster;
 mod secret;

@@ -38,13 +38,12 @@ pub(super) async fn run(common: &Common, output: Output) -> Result<Exit, Failure
         ));
     }
     let address = callable(listen);
-    match get(address, "/healthz").await {
-        Ok((StatusCode::OK, body)) if body == ALIVE => {}
-        Ok((status, _)) => {
-            let message = format!("http://{address}/healthz answers {status}, and not as a Cofferdam does");
-            return Err(Failure::bad(message, ""));
+    match ask(address).await {
+        Answer::Ours => {}
+        Answer::Other(why) => return Err(Failure::bad(format!("http://{address}/healthz {why}"), "")),
+        Answer::None(why) => {
+            return Err(Failure::bad(format!("no server answers at http://{address}: {why}"), ""));
         }
-        Err(why) => return Err(Failure::bad(format!("no server answers at http://{address}: {why}"), "")),
     }
     if output.is_json() {
         output.document(&json!({ "address": address, "alive": true }));
@@ -52,6 +51,25 @@ pub(super) async fn run(common: &Common, output: Output) -> Result<Exit, Failure
         output.line(format_args!("the server answers at http://{address}"));
     }
     Ok(Exit::Good)
+}
+
+/// Who answers at an address.
+pub(super) enum Answer {
+    /// A Cofferdam, whichever its profile is.
+    Ours,
+    /// Something else, and what it said.
+    Other(String),
+    /// Nobody, and why.
+    None(String),
+}
+
+/// Asks whoever listens at `address` for `/healthz`.
+pub(super) async fn ask(address: SocketAddr) -> Answer {
+    match get(address, "/healthz").await {
+        Ok((StatusCode::OK, body)) if body == ALIVE => Answer::Ours,
+        Ok((status, _)) => Answer::Other(format!("answers {status}, and not as a Cofferdam does")),
+        Err(why) => Answer::None(why),
+    }
 }
 
 /// `GET` of `path` at `address`: status and body, or why there is no answer.
