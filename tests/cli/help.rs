@@ -2,7 +2,7 @@
 
 use crate::site::{Site, TWO_VAULTS};
 
-const COMMANDS: [&[&str]; 12] = [
+const COMMANDS: [&[&str]; 13] = [
     &["serve"],
     &["demo"],
     &["call"],
@@ -12,6 +12,7 @@ const COMMANDS: [&[&str]; 12] = [
     &["secret", "set"],
     &["secret", "get"],
     &["secret", "list"],
+    &["secret", "copy"],
     &["secret", "delete"],
     &["profile", "check"],
     &["profile", "schema"],
