@@ -1,4 +1,4 @@
-//! `secret copy` between vaults made on the spot; from store to store and killed, it is in `tests/copies`.
+//! `secret copy` between vaults made on the spot; from store to store and killed, it is in `tests/operator`.
 
 use crate::site::{Site, TWO_VAULTS};
 

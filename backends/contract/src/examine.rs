@@ -105,7 +105,7 @@ mod modes {
         let metadata = fs::metadata(path).ok()?;
         let (mode, shown) = (metadata.mode(), path.display());
         let close = match kept {
-            Kept::Secret => "u=rwX,go=",
+            Kept::Secret => "600",
             Kept::Intact => "go-w",
         };
         let remedy = format!("run `chmod {close} {shown}`");

@@ -35,7 +35,7 @@ With `--server` nothing but the profile's own server is asked, for `/healthz` on
 Exit code 0 where nothing is bad, 1 where something is, 2 for a profile that is refused.";
 
 /// How long one question to a vault may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The same where somebody may be typing a passphrase.
 const TYPING: Duration = Duration::from_secs(60);

@@ -105,6 +105,9 @@ impl Report {
                 }
                 output.remark(format_args!("{left} are left; go on with\n  {}", self.command));
             }
+            (false, left) if left == failed => {
+                output.remark("nothing was changed; mend what failed, and look again");
+            }
             (false, _) => output.remark(format_args!("nothing was changed; do it with\n  {}", self.command)),
         }
     }

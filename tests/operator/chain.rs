@@ -2,14 +2,10 @@
 //!
 //! environment → age → Vault → Secrets Manager (moto) → age, with real servers behind a slow network.
 
-#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests: there a panic is the report
-
-mod world;
-
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use world::{ACCOUNTS, World};
+use crate::world::{self, ACCOUNTS, World};
 
 /// How often each of the four copies is killed.
 const KILLS: usize = 13;

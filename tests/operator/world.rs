@@ -187,7 +187,7 @@ impl World {
     }
 }
 
-fn must<T>(server: Result<T, cofferdam_servers::Unavailable>) -> T {
+pub(crate) fn must<T>(server: Result<T, cofferdam_servers::Unavailable>) -> T {
     server.unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -268,7 +268,7 @@ accounts = [{accounts}]
     )
 }
 
-fn manifest(name: &str, kind: &str) -> String {
+pub(crate) fn manifest(name: &str, kind: &str) -> String {
     format!(
         r#"format = 1
 name = "{name}"
