@@ -65,7 +65,8 @@ pub(crate) fn count(document: &Value, state: &str) -> usize {
 impl World {
     pub(crate) async fn new() -> Self {
         let started = || (must(Vault::start()), must(Moto::start()), must(Toxiproxy::start()));
-        let (vault, moto, toxiproxy) = tokio::task::spawn_blocking(started).await.unwrap();
+        // The multi-threaded runtime of these tests has nothing else to do meanwhile.
+        let (vault, moto, toxiproxy) = tokio::task::block_in_place(started);
         vault.run(&["secrets", "enable", "-path=secret", "kv-v2"]).unwrap();
         let slow_vault = slow(&toxiproxy, "vault", &vault.address()).await;
         let slow_moto = slow(&toxiproxy, "moto", &moto.address()).await;
