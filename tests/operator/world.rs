@@ -42,7 +42,6 @@ pub(crate) struct Killed {
     pub(crate) by_signal: bool,
     /// Whether it had printed its plan, and was at work.
     pub(crate) planned: bool,
-    pub(crate) stdout: String,
 }
 
 impl Ended {
@@ -133,8 +132,9 @@ impl World {
         lines.read_to_string(&mut stdout).unwrap();
         let mut stderr = String::new();
         child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
-        self.printed.extend([stdout.clone(), stderr]);
-        Killed { by_signal, planned: is_planned(&stdout), stdout }
+        let planned = is_planned(&stdout);
+        self.printed.extend([stdout, stderr]);
+        Killed { by_signal, planned }
     }
 
     pub(crate) async fn versions_in_vault(&self, path: &str) -> usize {
