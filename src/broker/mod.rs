@@ -218,6 +218,12 @@ impl Broker {
         Some((Arc::clone(compartment.vault()), wanted.path.clone()))
     }
 
+    /// The vault `name` itself, for commands that look at vaults as such (`doctor`, `secret copy`).
+    pub fn vault(&self, name: &str) -> Option<Arc<dyn Vault>> {
+        let found = self.compartments.iter().find(|compartment| compartment.name() == name)?;
+        Some(Arc::clone(found.vault()))
+    }
+
     /// Ends the recoveries, lets running reads finish and closes every vault, bounded by each one's deadline.
     pub async fn close(&self) {
         join_all(self.compartments.iter().map(|compartment| compartment.close())).await;

@@ -5,11 +5,13 @@ mod call;
 mod compose;
 #[cfg(all(feature = "age", feature = "env"))] // its two vaults
 mod demo;
+mod doctor;
 mod exit;
 mod logs;
 mod module;
 mod output;
 mod profile;
+mod progress;
 mod prompt;
 mod roster;
 mod secret;
@@ -73,6 +75,7 @@ enum Command {
     Call(call::CallArgs),
     #[command(subcommand)]
     Module(module::ModuleCommand),
+    Doctor(doctor::DoctorArgs),
     #[command(subcommand)]
     Secret(secret::SecretCommand),
     #[command(subcommand)]
@@ -137,6 +140,7 @@ fn run(cli: Cli, output: &Output) -> Result<Exit, Failure> {
             Command::Demo(args) => demo::run(args, output).await,
             Command::Call(args) => call::run(&cli.common, args, output).await,
             Command::Module(command) => module::run(&cli.common, command, output).await,
+            Command::Doctor(args) => doctor::run(&cli.common, args, output).await,
             Command::Secret(command) => secret::run(&cli.common, command, output).await,
             Command::Profile(command) => profile::run(&cli.common, command, output),
         }

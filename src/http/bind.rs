@@ -1,7 +1,7 @@
 //! Which addresses may be listened on, and what to do where one cannot be had.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// An address that other machines can reach, while callers are not authenticated.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -26,6 +26,15 @@ pub fn check_bind(address: SocketAddr, insecure_no_auth: bool) -> Result<(), Bin
     }
 }
 
+/// Where what listens on `address` is called from this machine: "every address" is none that can be called.
+pub fn callable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        let v4 = address.is_ipv4();
+        address.set_ip(if v4 { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
+    }
+    address
+}
+
 /// An address that cannot be had.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {wanted}: {source}; choose another address with {flag}, port 0 takes a free one")]
@@ -38,6 +47,17 @@ pub struct BindError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_address_is_called_on_loopback() {
+        for (listen, call) in [
+            ("0.0.0.0:7080", "127.0.0.1:7080"),
+            ("[::]:7080", "[::1]:7080"),
+            ("192.0.2.1:80", "192.0.2.1:80"),
+        ] {
+            assert_eq!(callable(listen.parse().unwrap()), call.parse().unwrap());
+        }
+    }
 
     #[test]
     fn only_loopback_is_listened_on_unless_the_operator_insists() {

@@ -2,15 +2,17 @@
 
 use crate::site::{Site, TWO_VAULTS};
 
-const COMMANDS: [&[&str]; 11] = [
+const COMMANDS: [&[&str]; 13] = [
     &["serve"],
     &["demo"],
     &["call"],
+    &["doctor"],
     &["module", "list"],
     &["module", "show"],
     &["secret", "set"],
     &["secret", "get"],
     &["secret", "list"],
+    &["secret", "copy"],
     &["secret", "delete"],
     &["profile", "check"],
     &["profile", "schema"],

@@ -5,7 +5,9 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests: there a panic is the report
 
 mod calls;
+mod copies;
 mod demo;
+mod doctor;
 mod help;
 mod profiles;
 mod secrets;

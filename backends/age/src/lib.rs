@@ -32,6 +32,7 @@ mod crypt;
 mod document;
 mod edit;
 mod error;
+mod examine;
 mod file;
 mod keys;
 mod lock;

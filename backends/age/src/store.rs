@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cofferdam_vault::{ErrorKind, Expect, Prompt, SecretFields, SecretPath, VaultError, Version};
+use cofferdam_vault::{ErrorKind, Expect, Finding, Prompt, SecretFields, SecretPath, VaultError, Version};
 
 use crate::config::Settings;
 use crate::crypt::{self, Opened};
@@ -14,7 +14,7 @@ use crate::file::{self, Known, Reading, Role, VAULT_MAX_BYTES};
 use crate::keys::Keys;
 use crate::lock::{self, Lock};
 use crate::replace::{Replaced, follow, replace};
-use crate::{os, recipients};
+use crate::{examine, os, recipients};
 
 /// How often a write begins anew because someone without the lock changed the file meanwhile.
 const WRITE_TRIES: usize = 3;
@@ -59,6 +59,11 @@ pub(crate) enum Change<'a> {
 impl Store {
     pub(crate) fn new(settings: Settings, prompt: Option<Arc<dyn Prompt>>) -> Self {
         Self { settings, prompt, state: Mutex::default() }
+    }
+
+    /// See [`crate::examine`].
+    pub(crate) fn exposed(&self) -> Vec<Finding> {
+        examine::exposed(&self.settings)
     }
 
     /// What is in the vault file now.

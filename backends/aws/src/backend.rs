@@ -1,19 +1,20 @@
 //! The vault over Secrets Manager.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use aws_sdk_secretsmanager::config::SharedHttpClient;
 use cofferdam_vault::{
-    BoxFuture, Capabilities, Expect, FieldName, Page, PageToken, ReadRequest, Scope, Secret, SecretFields,
-    SecretPath, Stage, Threads, Vault, VaultError, VaultInfo, Version,
+    BoxFuture, Capabilities, Expect, FieldName, Finding, Page, PageToken, ReadRequest, Scope, Secret,
+    SecretFields, SecretPath, Stage, Threads, Vault, VaultError, VaultInfo, Version,
 };
 
 use crate::content::{self, Content};
 use crate::login::{Login, Settings};
 use crate::many::Many;
 use crate::names::Names;
-use crate::replace;
 use crate::store::{CURRENT, PREVIOUS, Store};
+use crate::{examine, replace};
 
 /// AWS Secrets Manager as a vault.
 pub(crate) struct AwsVault {
@@ -22,6 +23,8 @@ pub(crate) struct AwsVault {
     store: Store,
     many: Many,
     recovery_window_days: u8,
+    files: Vec<(PathBuf, &'static str)>,
+    threads: Threads,
 }
 
 impl AwsVault {
@@ -35,6 +38,11 @@ impl AwsVault {
         let place = settings.endpoint.clone().or_else(|| settings.region.clone());
         let place = place.unwrap_or_else(|| "the region of the AWS profile".to_owned());
         let below = prefix.as_ref().map_or_else(String::new, |prefix| format!(" below {prefix}/"));
+        let files = [
+            (&settings.config_file, "the AWS configuration file"),
+            (&settings.credentials_file, "the AWS credentials file"),
+        ];
+        let files = files.into_iter().filter_map(|(path, what)| Some((path.clone()?, what))).collect();
         Self {
             info: VaultInfo {
                 backend: "aws",
@@ -49,7 +57,9 @@ impl AwsVault {
                 },
             },
             names: Names::new(prefix),
-            store: Store::new(Login::new(settings, http, threads)),
+            store: Store::new(Login::new(settings, http, threads.clone())),
+            files,
+            threads,
             many: Many::default(),
             recovery_window_days,
         }
@@ -124,6 +134,23 @@ impl Vault for AwsVault {
                 Err(failure) if failure.error.scope() == Scope::Vault => Err(failure.error),
                 Ok(_) | Err(_) => Ok(()),
             }
+        })
+    }
+
+    fn place(&self, path: &SecretPath) -> Option<String> {
+        Some(self.names.name(path))
+    }
+
+    /// What is needed is not asked for here: a read of it tells, and only a read.
+    fn examine<'a>(
+        &'a self,
+        _needs: &'a [SecretPath],
+        elsewhere: &'a [String],
+    ) -> BoxFuture<'a, Vec<Finding>> {
+        Box::pin(async move {
+            let mut found = examine::exposed(self.files.clone(), &self.threads).await;
+            found.extend(examine::reach(&self.store, self.names.prefixed(), elsewhere).await);
+            found
         })
     }
 }

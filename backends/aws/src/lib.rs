@@ -16,6 +16,7 @@
 //! - `content`: from a secret's text to fields and back
 //! - `replace`: how a write or a delete meets other writers
 //! - `many`, `pace`: reading many secrets without a burst
+//! - `examine`: whether our role may read more than it needs
 //! - `backend`: the [`Vault`](cofferdam_vault::Vault) trait
 //! - `error`: what the SDK says, turned into kinds
 //!
@@ -39,6 +40,7 @@ mod checks;
 mod config;
 mod content;
 mod error;
+mod examine;
 mod login;
 mod many;
 mod names;

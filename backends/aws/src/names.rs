@@ -38,6 +38,11 @@ impl Names {
         }
     }
 
+    /// Whether anything stands before every name.
+    pub(crate) fn prefixed(&self) -> bool {
+        self.prefix.is_some()
+    }
+
     /// The name that the probe asks about.
     pub(crate) fn probe(&self) -> String {
         self.below(PROBE)

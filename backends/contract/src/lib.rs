@@ -14,10 +14,12 @@
 //! - [`BackendConfig`]: from a profile's table to a vault
 //! - [`Threads`]: where blocking work runs
 //! - [`files`]: how a file is read that may be anything
+//! - [`Finding`]: what a closer look found
 //! - `testkit` (feature): the suite that every backend passes, a memory vault, scripted faults, a log to look into
 
 mod config;
 mod error;
+mod examine;
 pub mod files;
 mod path;
 mod secret;
@@ -29,6 +31,7 @@ pub mod testkit;
 
 pub use config::{BackendConfig, ConfigProblem, Prompt, VaultContext};
 pub use error::{ErrorKind, Retry, Scope, VaultError};
+pub use examine::{Finding, Kept, Level, exposure};
 pub use path::{FieldName, InvalidName, SecretPath};
 pub use secret::{Lease, Secret, SecretFields, Version};
 pub use threads::{Threads, hold};

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::pin::Pin;
 
-use crate::{FieldName, Lease, Secret, SecretFields, SecretPath, VaultError, Version};
+use crate::{FieldName, Finding, Lease, Secret, SecretFields, SecretPath, VaultError, Version};
 
 /// A boxed future that may move between threads.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -186,6 +186,28 @@ pub trait Vault: fmt::Debug + Send + Sync {
     ///
     /// What a read would meet that is not about one secret, always with scope vault.
     fn probe(&self) -> BoxFuture<'_, Result<(), VaultError>>;
+
+    /// Where `path` lies, in the words of the store's own access rules; `None`, as by default, where it has none.
+    fn place(&self, path: &SecretPath) -> Option<String> {
+        let _ = path;
+        None
+    }
+
+    /// Looks closer than [`Vault::probe`], for a person: may this login do what reading `needs` takes, may it do more, who
+    /// else can reach the files of the settings, what ends soon. Nothing by default.
+    ///
+    /// `elsewhere` are [places](Vault::place) of other vaults' secrets, which this one should not reach. Changes nothing, and
+    /// reads no secret: whether each is there is the caller's to look at. Ends where the vault is down too, with
+    /// what could be found; that it is down is [`Vault::probe`]'s to say. A question that the store does not answer is
+    /// a [`Finding::notice`], never taken for a good answer.
+    fn examine<'a>(
+        &'a self,
+        needs: &'a [SecretPath],
+        elsewhere: &'a [String],
+    ) -> BoxFuture<'a, Vec<Finding>> {
+        let _ = (needs, elsewhere);
+        Box::pin(async { Vec::new() })
+    }
 
     /// Gives back what the vault holds (logins, leases, connections). Called once, at shutdown.
     fn close(&self) -> BoxFuture<'_, ()> {

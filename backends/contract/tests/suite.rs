@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use cofferdam_vault::testkit::{Calls, Dynamic, Fault, Faults, MemoryVault, Subject, exercise, field, path};
 use cofferdam_vault::{
-    BoxFuture, Capabilities, ErrorKind, Expect, FieldName, Page, PageToken, Secret, SecretFields, SecretPath,
-    Stage, Vault, VaultError, VaultInfo, Version,
+    BoxFuture, Capabilities, ErrorKind, Expect, FieldName, Finding, Page, PageToken, Secret, SecretFields,
+    SecretPath, Stage, Vault, VaultError, VaultInfo, Version,
 };
 
 struct Memory {
@@ -88,6 +88,9 @@ enum Flaw {
     TakesAnOutageForAbsence,
     ListsAPrefixByText,
     KeepsItsVersion,
+    ExaminesByWriting,
+    ExaminesAndTells,
+    ExaminesWithoutRemedy,
 }
 
 struct Flawed {
@@ -192,6 +195,25 @@ impl Vault for Flawed {
             _ => self.inner.probe(),
         }
     }
+
+    fn examine<'a>(&'a self, needs: &'a [SecretPath], _: &'a [String]) -> BoxFuture<'a, Vec<Finding>> {
+        let token: [FieldName; 1] = ["token".parse().unwrap()];
+        Box::pin(async move {
+            match self.flaw {
+                Flaw::ExaminesByWriting => {
+                    let fields = [(token[0].clone(), "x".into())].into();
+                    let _ = self.inner.write(&needs[1], &fields, Expect::Any).await;
+                    Vec::new()
+                }
+                Flaw::ExaminesAndTells => {
+                    let read = self.inner.read(&needs[0], &token, Stage::Current).await;
+                    read.iter().filter_map(|secret| secret.expose(&token[0])).map(Finding::good).collect()
+                }
+                Flaw::ExaminesWithoutRemedy => vec![Finding::bad("something", "")],
+                _ => Vec::new(),
+            }
+        })
+    }
 }
 
 impl Subject for Broken {
@@ -233,6 +255,9 @@ async fn a_vault_fails_the_suite_exactly_if_it_breaks_the_contract() {
         Flaw::TakesAnOutageForAbsence,
         Flaw::ListsAPrefixByText,
         Flaw::KeepsItsVersion,
+        Flaw::ExaminesByWriting,
+        Flaw::ExaminesAndTells,
+        Flaw::ExaminesWithoutRemedy,
     ] {
         let tasks = tokio::task::LocalSet::new();
         let run = tasks.run_until(async move {

@@ -5,9 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use cofferdam_vault::{
-    BoxFuture, Capabilities, ErrorKind, Expect, ExposeSecret as _, FieldName, Page, PageToken, Secret,
-    SecretFields, SecretPath, SecretString, Stage, Threads, Vault, VaultContext, VaultError, VaultInfo,
-    Version,
+    BoxFuture, Capabilities, ErrorKind, Expect, ExposeSecret as _, FieldName, Finding, Kept, Page, PageToken,
+    Secret, SecretFields, SecretPath, SecretString, Stage, Threads, Vault, VaultContext, VaultError,
+    VaultInfo, Version, exposure,
 };
 use zeroize::Zeroizing;
 
@@ -174,6 +174,16 @@ impl Vault for EnvVault {
 
     fn probe(&self) -> BoxFuture<'_, Result<(), VaultError>> {
         Box::pin(async move { self.file_variables().await.map(drop) })
+    }
+
+    /// Who else can read the `.env` file. A variable of the process is its parent's as well, which nobody can tell from here.
+    fn examine<'a>(&'a self, _: &'a [SecretPath], _: &'a [String]) -> BoxFuture<'a, Vec<Finding>> {
+        Box::pin(async move {
+            let Some(file) = self.dotenv.clone() else { return Vec::new() };
+            let look = move || Ok(exposure(file.path(), "the .env file", Kept::Secret));
+            // A thread that cannot be had is the probe's to tell.
+            self.threads.run(look).await.ok().flatten().into_iter().collect()
+        })
     }
 }
 

@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use cofferdam_vault::{
-    BoxFuture, Capabilities, ErrorKind, Expect, FieldName, Lease, Page, PageToken, Secret, SecretFields,
-    SecretPath, Stage, Vault, VaultContext, VaultError, VaultInfo, Version,
+    BoxFuture, Capabilities, ErrorKind, Expect, FieldName, Finding, Lease, Page, PageToken, Secret,
+    SecretFields, SecretPath, Stage, Threads, Vault, VaultContext, VaultError, VaultInfo, Version,
 };
 use vaultrs::api::sys::requests::ReadHealthRequest;
 
@@ -18,7 +18,7 @@ use crate::mount::Mount;
 use crate::session::Sessions;
 use crate::settings::{Kv, Settings};
 use crate::store::Store;
-use crate::{dynamic, error, lease, list};
+use crate::{dynamic, error, examine, lease, list};
 
 /// A vault in HashiCorp Vault or OpenBao.
 pub(crate) struct HashicorpVault {
@@ -26,6 +26,8 @@ pub(crate) struct HashicorpVault {
     sessions: Arc<Sessions>,
     store: Store,
     paths: BTreeMap<SecretPath, String>,
+    files: Vec<examine::Named>,
+    threads: Threads,
 }
 
 impl HashicorpVault {
@@ -33,6 +35,7 @@ impl HashicorpVault {
         let server = settings.address.as_ref().map_or("no address", |address| &address.base).to_owned();
         let place = [Some(settings.mount.as_str()), settings.prefix.as_deref()];
         let place = place.into_iter().flatten().collect::<Vec<_>>().join("/");
+        let files = examine::files(&settings);
         let client = Client::new(&settings, context.threads.clone());
         let door = Door::new(settings.login, context.threads.clone(), server.clone());
         let sessions = Arc::new(Sessions::new(client, door, server.clone()));
@@ -54,6 +57,8 @@ impl HashicorpVault {
             sessions,
             store: if versioned { Store::V2(Kv2(mount)) } else { Store::V1(Kv1(mount)) },
             paths: settings.paths,
+            files,
+            threads: context.threads.clone(),
         }
     }
 
@@ -190,6 +195,24 @@ impl Vault for HashicorpVault {
             let answer = self.sessions.client.send(&request, None, Namespace::Root).await?;
             error::of_health(&self.sessions.location, &answer)?;
             self.sessions.get().await.map(drop)
+        })
+    }
+
+    fn place(&self, path: &SecretPath) -> Option<String> {
+        Some(self.paths.get(path).cloned().unwrap_or_else(|| self.store.mount().place(path)))
+    }
+
+    fn examine<'a>(
+        &'a self,
+        needs: &'a [SecretPath],
+        elsewhere: &'a [String],
+    ) -> BoxFuture<'a, Vec<Finding>> {
+        Box::pin(async move {
+            let mut found = examine::exposed(self.files.clone(), &self.threads).await;
+            let needs: Vec<_> = needs.iter().filter_map(|path| Some((path, self.place(path)?))).collect();
+            let elsewhere = elsewhere.iter().cloned().chain(self.store.mount().beside()).collect();
+            found.extend(examine::login(&self.sessions, &needs, elsewhere).await);
+            found
         })
     }
 

@@ -90,6 +90,15 @@ pub(crate) fn login_without_body(mount: &str) -> Request {
     post(format!("auth/{mount}/login"), Zeroizing::new(Vec::new()))
 }
 
+/// What our login may do at each of `places`.
+pub(crate) fn capabilities(places: &[&str]) -> Request {
+    #[derive(Serialize)]
+    struct Body<'a> {
+        paths: &'a [&'a str],
+    }
+    post("sys/capabilities-self", json(&Body { paths: places }))
+}
+
 /// What is mounted at `mount`: the question that the `vault` program asks before it reads a secret.
 pub(crate) fn mounted(mount: &str) -> Request {
     read(&format!("sys/internal/ui/mounts/{mount}"))

@@ -53,6 +53,7 @@ mod config;
 mod dynamic;
 mod endpoint;
 mod error;
+mod examine;
 mod files;
 mod http;
 mod kv1;

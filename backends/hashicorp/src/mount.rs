@@ -41,6 +41,18 @@ impl Mount {
         parts.into_iter().flatten().collect::<Vec<_>>().join("/")
     }
 
+    /// Where `path` lies, as policies name it.
+    pub(crate) fn place(&self, path: &SecretPath) -> String {
+        let data = if self.is_v2() { "data/" } else { "" };
+        format!("{}/{data}{}", self.name, self.at(Some(path)))
+    }
+
+    /// A place in this mount that is not in our folder; `None` where the whole mount is ours.
+    pub(crate) fn beside(&self) -> Option<String> {
+        let data = if self.is_v2() { "data/" } else { "" };
+        self.prefix.as_ref().map(|_| format!("{}/{data}cofferdam-doctor-elsewhere/none", self.name))
+    }
+
     /// Remembers that the engine answered as it should.
     pub(crate) fn confirm(&self) {
         self.seen.store(true, Ordering::Relaxed);

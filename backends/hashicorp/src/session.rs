@@ -37,7 +37,7 @@ const BLIND_LOGIN_AGE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) token: Token,
-    own: bool,
+    pub(crate) own: bool,
     knows_itself: bool,
     since: Instant,
     /// Refused by the server.

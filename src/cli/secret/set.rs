@@ -8,7 +8,7 @@ use super::super::compose::Composed;
 use super::super::exit::{Exit, Failure};
 use super::super::output::Output;
 use super::input;
-use super::target::{Place, Target};
+use super::target::{Place, Target, read_only};
 use crate::names::listed;
 
 const EXAMPLES: &str = "\
@@ -44,8 +44,8 @@ pub(super) async fn run(composed: &Composed, args: SetArgs, output: Output) -> R
         ));
     }
     // Before the question is asked: a value for nothing would have been typed.
-    if !place.vault.info().capabilities.write {
-        return Err(read_only(&place, &args.field).await);
+    if let Some(error) = read_only(&*place.vault, &place.path, std::slice::from_ref(&args.field)).await {
+        return Err(place.failure(&error));
     }
     let value = input::value(&format!("{} {}", place.target, args.field))?;
     let version = write(&place, &args.field, &value).await?;
@@ -84,16 +84,4 @@ async fn write(place: &Place, field: &FieldName, value: &SecretString) -> Result
         format!("{} is being changed by others all the time", place.target),
         "try again when they are done",
     ))
-}
-
-/// The failure for a store that cannot be written, in the store's own words: it knows what its person must set.
-async fn read_only(place: &Place, field: &FieldName) -> Failure {
-    let nothing = SecretFields::from([(field.clone(), SecretString::from(""))]);
-    match place.vault.write(&place.path, &nothing, Expect::Any).await {
-        Err(error) => place.failure(&error),
-        Ok(_) => Failure::bad(
-            format!("vault `{}` says that it cannot be written", place.vault_name),
-            "give the module another vault in the profile",
-        ),
-    }
 }

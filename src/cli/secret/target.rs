@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use cofferdam_vault::{ErrorKind, FieldName, Scope, Secret, SecretPath, Stage, Vault, VaultError};
+use cofferdam_vault::{ErrorKind, Expect, FieldName, Scope, Secret, SecretPath, Stage, Vault, VaultError};
 
 use super::super::compose::Composed;
 use super::super::exit::Failure;
@@ -14,7 +14,7 @@ use crate::registry::Module;
 
 /// A module's account, as it was typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Target {
+pub(in crate::cli) struct Target {
     module: String,
     account: String,
 }
@@ -40,17 +40,17 @@ impl fmt::Display for Target {
 
 /// Where the secret of an account lies.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(in crate::cli) struct Place {
     /// The module and account.
-    pub(super) target: Target,
+    pub(in crate::cli) target: Target,
     /// The vault's name in the profile.
-    pub(super) vault_name: String,
+    pub(in crate::cli) vault_name: String,
     /// The vault.
-    pub(super) vault: Arc<dyn Vault>,
+    pub(in crate::cli) vault: Arc<dyn Vault>,
     /// The path in it.
-    pub(super) path: SecretPath,
+    pub(in crate::cli) path: SecretPath,
     /// The fields that the module's credential needs.
-    pub(super) needs: Vec<FieldName>,
+    pub(in crate::cli) needs: Vec<FieldName>,
 }
 
 impl Place {
@@ -59,7 +59,7 @@ impl Place {
     /// # Errors
     ///
     /// As [`Composed::module`]; what is wrong with the module's manifest, where that was refused; a usage failure that lists the module's accounts, where it has none of that name.
-    pub(super) fn of(composed: &Composed, target: Target) -> Result<Self, Failure> {
+    pub(in crate::cli) fn of(composed: &Composed, target: Target) -> Result<Self, Failure> {
         Self::in_module(composed, composed.module(&target.module)?.offer()?, &target.account)
     }
 
@@ -68,7 +68,11 @@ impl Place {
     /// # Errors
     ///
     /// As [`Place::of`].
-    pub(super) fn in_module(composed: &Composed, module: &Module, account: &str) -> Result<Self, Failure> {
+    pub(in crate::cli) fn in_module(
+        composed: &Composed,
+        module: &Module,
+        account: &str,
+    ) -> Result<Self, Failure> {
         let broker = composed.calls.broker();
         let target = Target { module: module.name.clone(), account: account.into() };
         match (broker.store(&Caller::local(), &module.name, account), broker.module_vault(&module.name)) {
@@ -92,25 +96,12 @@ impl Place {
     /// # Errors
     ///
     /// What the vault answers.
-    pub(super) async fn read(&self) -> Result<Option<Secret>, VaultError> {
-        if self.vault.info().capabilities.list {
-            return found(self.vault.read(&self.path, &[], Stage::Current).await);
-        }
-        let mut whole: Option<Secret> = None;
-        for field in &self.needs {
-            let wanted = std::slice::from_ref(field);
-            if let Some(mut part) = found(self.vault.read(&self.path, wanted, Stage::Current).await)? {
-                match &mut whole {
-                    Some(whole) => whole.fields.append(&mut part.fields),
-                    None => whole = Some(part),
-                }
-            }
-        }
-        Ok(whole)
+    pub(in crate::cli) async fn read(&self) -> Result<Option<Secret>, VaultError> {
+        whole(&*self.vault, &self.path, &self.needs).await
     }
 
     /// The failure for a credential that is absent or lacks a field: what the vault says, and what would give it one.
-    pub(super) async fn absent(&self) -> Failure {
+    pub(in crate::cli) async fn absent(&self) -> Failure {
         let help = if self.vault.info().capabilities.write {
             let command = |field| format!("`cofferdam secret set {} {field}`", self.target);
             format!("set it with {}", self.needs.iter().map(command).collect::<Vec<_>>().join(" and "))
@@ -126,7 +117,7 @@ impl Place {
     }
 
     /// The failure that a vault's error means here.
-    pub(super) fn failure(&self, error: &VaultError) -> Failure {
+    pub(in crate::cli) fn failure(&self, error: &VaultError) -> Failure {
         let help = match error.kind() {
             ErrorKind::Conflict => "somebody else changed it at the same moment; look at it, and try again",
             ErrorKind::ReadOnly => {
@@ -137,6 +128,46 @@ impl Place {
         };
         Failure::bad(format!("vault `{}`: {}", self.vault_name, error.message()), help)
     }
+}
+
+/// The secret at `path` with every field that it has; of a store that cannot tell a secret's fields, those of `needs` that
+/// are there. `None` where there is no secret.
+///
+/// # Errors
+///
+/// What the vault answers.
+pub(super) async fn whole(
+    vault: &dyn Vault,
+    path: &SecretPath,
+    needs: &[FieldName],
+) -> Result<Option<Secret>, VaultError> {
+    if vault.info().capabilities.list {
+        return found(vault.read(path, &[], Stage::Current).await);
+    }
+    let mut whole: Option<Secret> = None;
+    for field in needs {
+        let wanted = std::slice::from_ref(field);
+        if let Some(mut part) = found(vault.read(path, wanted, Stage::Current).await)? {
+            match &mut whole {
+                Some(whole) => whole.fields.append(&mut part.fields),
+                None => whole = Some(part),
+            }
+        }
+    }
+    Ok(whole)
+}
+
+/// Why a store that cannot be written cannot, in its own words: it knows what its person must do. `None` where it can be.
+pub(super) async fn read_only(
+    vault: &dyn Vault,
+    path: &SecretPath,
+    fields: &[FieldName],
+) -> Option<VaultError> {
+    if vault.info().capabilities.write {
+        return None;
+    }
+    let nothing = fields.iter().map(|field| (field.clone(), "".into())).collect();
+    vault.write(path, &nothing, Expect::Any).await.err()
 }
 
 fn found(answer: Result<Secret, VaultError>) -> Result<Option<Secret>, VaultError> {

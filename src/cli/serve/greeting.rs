@@ -2,7 +2,6 @@
 //! an MCP host.
 
 use std::collections::HashMap;
-use std::net::{Ipv4Addr, Ipv6Addr};
 
 use comfy_table::{Attribute, Cell};
 use serde::Serialize;
@@ -14,6 +13,7 @@ use super::super::roster::ModuleStatus;
 use super::running::Running;
 use crate::access::Caller;
 use crate::broker::{BrokerError, VaultStatus};
+use crate::http::callable;
 
 /// How the accounts were found at start, by module and account: see [`Broker::warm_up`](crate::broker::Broker::warm_up).
 pub(super) type Found = HashMap<(String, String), Result<(), BrokerError>>;
@@ -158,16 +158,7 @@ impl<'a> Greeting<'a> {
     }
 
     fn http_snippet(&self) -> Option<Value> {
-        let mut address = self.running?.address;
-        // "Every address" is none that a host can call.
-        if address.ip().is_unspecified() {
-            address.set_ip(if address.is_ipv4() {
-                Ipv4Addr::LOCALHOST.into()
-            } else {
-                Ipv6Addr::LOCALHOST.into()
-            });
-        }
-        let url = format!("http://{address}/mcp");
+        let url = format!("http://{}/mcp", callable(self.running?.address));
         Some(json!({ "mcpServers": { "cofferdam": { "type": "http", "url": url } } }))
     }
 

@@ -8,8 +8,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::{
-    BoxFuture, ErrorKind, Expect, FieldName, Lease, Page, PageToken, ReadRequest, Secret, SecretFields,
-    SecretPath, Stage, Vault, VaultError, VaultInfo, Version,
+    BoxFuture, ErrorKind, Expect, FieldName, Finding, Lease, Page, PageToken, ReadRequest, Secret,
+    SecretFields, SecretPath, Stage, Vault, VaultError, VaultInfo, Version,
 };
 
 /// Which calls a fault is for.
@@ -284,6 +284,18 @@ impl Vault for FaultyVault {
 
     fn creates_lease(&self, path: &SecretPath) -> bool {
         self.inner.creates_lease(path)
+    }
+
+    fn place(&self, path: &SecretPath) -> Option<String> {
+        self.inner.place(path)
+    }
+
+    fn examine<'a>(
+        &'a self,
+        needs: &'a [SecretPath],
+        elsewhere: &'a [String],
+    ) -> BoxFuture<'a, Vec<Finding>> {
+        self.inner.examine(needs, elsewhere)
     }
 
     fn read_many<'a>(&'a self, wanted: &'a [ReadRequest]) -> BoxFuture<'a, Vec<Result<Secret, VaultError>>> {
