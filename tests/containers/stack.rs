@@ -192,7 +192,9 @@ impl Stack {
 impl Drop for Stack {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let logs = self.compose_command(&["logs", "--tail", "40"]).output();
+            let logs = self
+                .compose_command(&["logs", "--tail", "40", "bootstrap", "unseal", "cofferdam", "service"])
+                .output();
             eprintln!("{}", logs.as_ref().map(text).unwrap_or_default());
         }
         self.remove();
