@@ -75,10 +75,22 @@ async fn docker_compose_up_is_a_staging_that_outlives_its_vault() {
     keys::leave_no_root_token(&stack);
     report.step("bootstrap run twice");
 
+    // Vault without its storage: it begins anew, and so do the logins.
+    stack.compose(&["rm", "--force", "--stop", "vault", "unseal", "bootstrap"]);
+    stack.remove_volume("storage");
+    stack.compose(&["up", "--detach"]);
+    stack.set_github(&stack.tokens.first);
+    until("read from the new Vault", async || match stack.whoami("github").await {
+        Ok(login) if login == "ada" => Ok(()),
+        other => Err(format!("{other:?}")),
+    })
+    .await;
+    report.step("Vault's storage lost: begun anew");
+
     // Cofferdam restarted: it logs in anew.
     stack.compose(&["restart", "cofferdam"]);
     until("back", async || match stack.whoami("github").await {
-        Ok(login) if login == "grace" => Ok(()),
+        Ok(login) if login == "ada" => Ok(()),
         other => Err(format!("{other:?}")),
     })
     .await;

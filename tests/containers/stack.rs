@@ -94,6 +94,11 @@ impl Stack {
         assert!(text.contains("created_time") && !text.contains(token), "{text}");
     }
 
+    /// Removes the volume `name`, which no container uses any more.
+    pub(crate) fn remove_volume(&self, name: &str) {
+        self.docker(&["volume", "rm", &format!("{}_{name}", self.project)]);
+    }
+
     /// The container of `service`.
     pub(crate) fn container(&self, service: &str) -> String {
         let id = self.compose(&["ps", "--all", "--quiet", service]);

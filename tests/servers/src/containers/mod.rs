@@ -18,7 +18,7 @@ pub struct Engine(Kind);
 #[derive(Debug)]
 enum Kind {
     Docker,
-    Own(Podman),
+    Own(Box<Podman>),
 }
 
 impl Engine {
@@ -38,7 +38,7 @@ impl Engine {
                 "install the plugin (https://docs.docker.com/compose/install)",
             ));
         }
-        Podman::start().map(Kind::Own).map(Self)
+        Ok(Self(Kind::Own(Box::new(Podman::start()?))))
     }
 
     /// What it is, for a report.
