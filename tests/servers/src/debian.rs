@@ -8,32 +8,60 @@ use crate::cache::{self, Unavailable};
 
 /// The path of `program`; where there is none, its Debian `package` is installed first.
 ///
-/// Only the superuser's machine is changed so, which is a container or a CI machine: a developer is told what to install.
-///
 /// # Errors
 ///
 /// Where the program is not there and cannot be installed.
 pub(crate) fn program(program: &str, package: &str) -> Result<PathBuf, Unavailable> {
-    if let Some(path) = cache::on_path(program) {
-        return Ok(path);
+    install(program, &[package], || cache::on_path(program).is_some())?;
+    let remedy = remedy(&[package]);
+    cache::on_path(program)
+        .ok_or_else(|| Unavailable::new(program, "its package brings no such program", &remedy))
+}
+
+/// Installs Debian's `packages`, which `what` is made of, unless they are there.
+///
+/// # Errors
+///
+/// Where they are not there and cannot be installed.
+pub(crate) fn packages(what: &str, packages: &[&str]) -> Result<(), Unavailable> {
+    install(what, packages, || {
+        let mut dpkg = Command::new("dpkg");
+        dpkg.arg("--status").args(packages).output().is_ok_and(|output| output.status.success())
+    })
+}
+
+/// Only the superuser's machine is changed, which is a container or a CI machine: a developer is told what to install.
+fn install(what: &str, packages: &[&str], is_there: impl Fn() -> bool) -> Result<(), Unavailable> {
+    if is_there() {
+        return Ok(());
     }
-    let remedy = format!("install Debian's package `{package}` (apt-get install {package})");
-    let missing = |why: &dyn std::fmt::Display| Unavailable::new(program, why, &remedy);
+    let remedy = remedy(packages);
+    let missing = |why: &dyn std::fmt::Display| Unavailable::new(what, why, &remedy);
     if !is_root() || cache::on_path("apt-get").is_none() {
-        return Err(missing(&"it is not on PATH"));
+        return Err(missing(&"it is not there"));
     }
     let dir = cache::cache_dir()?;
     std::fs::create_dir_all(&dir).map_err(|error| missing(&error))?;
     let lock = File::create(dir.join("apt.lock")).map_err(|error| missing(&error))?;
     lock.lock().map_err(|error| missing(&error))?;
-    if cache::on_path(program).is_none() {
-        cache::announce(&format!("installing Debian's package {package}"));
-        cache::run(Command::new("apt-get").args(["update", "-qq"]), program, &remedy)?;
-        let mut install = Command::new("apt-get");
-        install.args(["install", "-y", "-qq", "--no-install-recommends", package]);
-        cache::run(install.env("DEBIAN_FRONTEND", "noninteractive"), program, &remedy)?;
+    if is_there() {
+        return Ok(());
     }
-    cache::on_path(program).ok_or_else(|| missing(&"its package brings no such program"))
+    cache::announce(&format!("installing from Debian: {}", packages.join(", ")));
+    // Another program may be at it, too: wait for it.
+    let apt = || {
+        let mut apt = Command::new("apt-get");
+        apt.env("DEBIAN_FRONTEND", "noninteractive").args(["-o", "DPkg::Lock::Timeout=600", "-qq"]);
+        apt
+    };
+    cache::run(apt().arg("update"), what, &remedy)?;
+    let mut install = apt();
+    cache::run(install.args(["install", "-y", "--no-install-recommends"]).args(packages), what, &remedy)
+}
+
+fn remedy(packages: &[&str]) -> String {
+    let packages = packages.join(" ");
+    format!("install from Debian: apt-get install {packages}")
 }
 
 /// Whether this process may change the machine.

@@ -12,6 +12,7 @@
 
 mod cache;
 mod clients;
+mod containers;
 mod debian;
 mod go;
 mod kubernetes;
@@ -25,6 +26,7 @@ mod vault;
 
 pub use cache::{Unavailable, cache_dir};
 pub use clients::{NodeClients, PythonClients, node_clients, python_clients};
+pub use containers::Engine;
 pub use kubernetes::Kubernetes;
 pub use moto::Moto;
 pub use ports::free;
