@@ -10,9 +10,8 @@ mod cluster;
 mod kubernetes;
 mod manifests;
 mod rolling;
-#[allow(dead_code, reason = "it is shared, and this binary uses a part of it")]
-#[path = "../support/site.rs"]
-mod site;
+#[path = "../support/mod.rs"]
+mod support;
 mod systemd;
 
 use std::path::PathBuf;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::site::cofferdam;
+use crate::support::cofferdam;
 use crate::text_of;
 
 /// The files that are applied, as `kustomization.yaml` names them; the namespace comes first.

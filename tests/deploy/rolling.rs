@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::balancer::Balancer;
-use crate::site::{Site, cofferdam};
+use crate::support::{Site, cofferdam};
 
 /// How long a call stays at the service, so that some are always in flight.
 const SERVICE_TIME: Duration = Duration::from_millis(60);

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use crate::site::cofferdam;
+use crate::support::cofferdam;
 use crate::{deploy, text_of};
 
 const UNIT: &str = "systemd/cofferdam.service";
