@@ -1,0 +1,113 @@
+//! The age vault: one encrypted file and its key, and the ways to break them.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use cofferdam::os::write_private_file;
+use cofferdam_vault::ExposeSecret as _;
+
+use super::{Failed, Fault};
+
+/// The file and its key, in a folder of their own, with good copies beside them.
+pub(crate) struct AgeFile {
+    file: PathBuf,
+    key: PathBuf,
+    sealed: Vec<u8>,
+    good_key: String,
+    #[cfg(target_os = "linux")]
+    hung: Option<super::hung::Hung>,
+}
+
+impl AgeFile {
+    /// Makes both in `folder`.
+    pub(crate) fn make(folder: &Path, token: &str) -> Result<Self, Failed> {
+        let identity = age::x25519::Identity::generate();
+        let text = format!("[\"age/default\"]\ntoken = \"{token}\"\n");
+        let sealed = age::encrypt(&identity.to_public(), text.as_bytes())?;
+        let made = Self {
+            file: folder.join("vault.age"),
+            key: folder.join("key.txt"),
+            sealed,
+            good_key: identity.to_string().expose_secret().to_owned(),
+            #[cfg(target_os = "linux")]
+            hung: None,
+        };
+        made.write()?;
+        Ok(made)
+    }
+
+    fn write(&self) -> io::Result<()> {
+        write_private_file(&self.key, self.good_key.as_bytes())?;
+        write_private_file(&self.file, &self.sealed)
+    }
+
+    /// Readies what `fault` needs before the server starts: for a file that hangs, a file system of its own.
+    pub(crate) fn prepare(&mut self, fault: Fault) -> Result<(), Failed> {
+        if fault == Fault::Hung {
+            #[cfg(target_os = "linux")]
+            {
+                self.hung = Some(super::hung::Hung::mount(self.sealed.clone())?);
+            }
+            #[cfg(not(target_os = "linux"))]
+            return Err("a file system that hangs is made with FUSE, on Linux only".into());
+        }
+        Ok(())
+    }
+
+    /// The vault's file, and its key's.
+    pub(crate) fn paths(&self) -> (PathBuf, PathBuf) {
+        #[cfg(target_os = "linux")]
+        if let Some(hung) = &self.hung {
+            return (hung.file(), self.key.clone());
+        }
+        (self.file.clone(), self.key.clone())
+    }
+
+    pub(crate) fn break_by(&mut self, fault: Fault) -> Result<(), Failed> {
+        match fault {
+            Fault::Removed => fs::remove_file(&self.file)?,
+            Fault::Corrupted => fs::write(&self.file, b"\xff\xfe garbage \x00\x01")?,
+            Fault::WrongKey => {
+                let other = age::x25519::Identity::generate();
+                write_private_file(&self.key, other.to_string().expose_secret().as_bytes())?;
+            }
+            // The superuser reads whatever a file's mode says; a link to itself nobody can open.
+            Fault::Unreadable => {
+                fs::remove_file(&self.file)?;
+                #[cfg(unix)]
+                std::os::unix::fs::symlink(&self.file, &self.file)?;
+            }
+            #[cfg(target_os = "linux")]
+            Fault::Hung => {
+                if let Some(hung) = &self.hung {
+                    hung.hang();
+                }
+            }
+            _ => return Err(format!("a file cannot be made `{fault}`").into()),
+        }
+        Ok(())
+    }
+
+    pub(crate) fn mend(&mut self) -> Result<(), Failed> {
+        #[cfg(target_os = "linux")]
+        if let Some(hung) = &self.hung {
+            hung.mend();
+            return Ok(());
+        }
+        if fs::symlink_metadata(&self.file).is_ok_and(|found| found.is_symlink()) {
+            fs::remove_file(&self.file)?;
+        }
+        Ok(self.write()?)
+    }
+
+    /// Takes back what was readied.
+    pub(crate) fn restore(&mut self) -> Result<(), Failed> {
+        self.mend()?;
+        #[cfg(target_os = "linux")]
+        {
+            self.hung = None;
+        }
+        Ok(())
+    }
+}

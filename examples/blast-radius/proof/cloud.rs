@@ -1,0 +1,68 @@
+//! AWS Secrets Manager, as moto is one: stopped and started it has forgotten everything, and is seeded anew.
+
+use std::net::SocketAddr;
+
+use cofferdam_servers::Moto;
+use serde_json::json;
+use tokio::task::block_in_place;
+
+use super::Failed;
+use super::front::Scripted;
+use super::hashi::socket;
+
+/// What signs the requests; moto takes anything.
+pub(crate) const CREDENTIALS: &str =
+    "[default]\naws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = example\n";
+
+/// A running moto, or one that was stopped.
+pub(crate) struct Cloud {
+    moto: Option<Moto>,
+    client: reqwest::Client,
+    token: String,
+}
+
+impl Cloud {
+    /// Starts it with `token` in the secret `aws/default`.
+    pub(crate) async fn start(client: reqwest::Client, token: &str) -> Result<Self, Failed> {
+        let mut cloud = Self { moto: None, client, token: token.to_owned() };
+        cloud.revive().await?;
+        Ok(cloud)
+    }
+
+    /// Where it listens; another port each time it is started.
+    pub(crate) fn address(&self) -> Result<SocketAddr, Failed> {
+        socket(&self.moto.as_ref().map(Moto::address).unwrap_or_default())
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.moto = None;
+    }
+
+    pub(crate) async fn revive(&mut self) -> Result<(), Failed> {
+        let moto = block_in_place(Moto::start)?;
+        let secret =
+            json!({ "Name": "aws/default", "SecretString": json!({ "token": self.token }).to_string() });
+        let scope = "Credential=AKIDEXAMPLE/20260101/eu-central-1/secretsmanager/aws4_request";
+        let request = self
+            .client
+            .post(moto.address())
+            .header("x-amz-target", "secretsmanager.CreateSecret")
+            .header("content-type", "application/x-amz-json-1.1")
+            .header("authorization", format!("AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=0"));
+        let answer = request.body(secret.to_string()).send().await?;
+        if !answer.status().is_success() {
+            return Err(format!("moto takes no secret: {}", answer.text().await?).into());
+        }
+        self.moto = Some(moto);
+        Ok(())
+    }
+}
+
+/// An error as the API words it: HTTP 400, with its name in the body.
+pub(crate) fn refusal(code: &str, message: &str) -> Scripted {
+    Scripted {
+        status: "400 Bad Request",
+        content_type: "application/x-amz-json-1.1",
+        body: json!({ "__type": code, "Message": message }).to_string().into_bytes(),
+    }
+}

@@ -1,0 +1,65 @@
+//! What the server under test is given: a profile, and a manifest for each module.
+
+use std::fmt::Write as _;
+
+/// The modules of the four vaults, called as the backends are.
+pub(crate) const MODULES: [&str; 4] = ["env", "age", "hashicorp", "aws"];
+
+/// A profile that begins, with free ports.
+pub(crate) const SERVER: &str = r#"[server]
+listen = "127.0.0.1:0"
+admin_listen = "127.0.0.1:0"
+modules_dir = "modules"
+"#;
+
+/// The token of `module`, as the service knows it.
+pub(crate) fn token(module: &str) -> String {
+    format!("token-of-{module}-3f9a1c77")
+}
+
+/// What the service answers to that token.
+pub(crate) fn login(module: &str) -> String {
+    format!("login-of-{module}")
+}
+
+/// A vault and the module of the same name on it.
+pub(crate) fn vault_and_module(profile: &mut String, module: &str, settings: &str, walls: &str) {
+    // Writing to a String cannot fail.
+    let _ = write!(
+        profile,
+        "\n[vaults.{module}-vault]\n{settings}\n{walls}\n[modules.{module}]\nvault = \"{module}-vault\"\n"
+    );
+}
+
+/// The settings of a Vault behind `address`.
+pub(crate) fn hashicorp(address: &str, role_id: &str) -> String {
+    format!(
+        "backend = \"hashicorp\"\naddress = \"http://{address}\"\nmount = \"secret\"\n\
+         auth = {{ method = \"approle\", role_id = \"{role_id}\", secret_id_file = \"secret-id\" }}"
+    )
+}
+
+/// A manifest of one tool, which asks the service who its credential belongs to.
+pub(crate) fn manifest(module: &str, service: &str) -> String {
+    format!(
+        r#"format = 1
+name = "{module}"
+version = "1.0.0"
+title = "{module}"
+description = "A service on loopback"
+source = "https://example.invalid/blast-radius"
+
+[http]
+base_url = "{service}"
+
+[credential]
+kind = "bearer"
+
+[[tools]]
+name = "whoami"
+description = "Who the credential belongs to"
+side_effect = "none"
+request = {{ method = "GET", path = "/whoami" }}
+"#
+    )
+}
