@@ -61,7 +61,8 @@ impl Source {
 
     /// A profile whose text is at hand, as if it stood in `file`, seen from the folder `here`.
     pub fn of(name: &str, file: PathBuf, here: &Path, text: String) -> Self {
-        let base_dir = here.join(file.parent().unwrap_or(Path::new("")));
+        // Without the `.` of `./team.toml`: it would stand in every path that is told.
+        let base_dir = here.join(file.parent().unwrap_or(Path::new(""))).components().collect();
         Self { name: name.to_owned(), file, base_dir, text }
     }
 

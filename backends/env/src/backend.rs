@@ -154,7 +154,9 @@ impl Vault for EnvVault {
         _expect: Expect,
     ) -> BoxFuture<'a, Result<Version, VaultError>> {
         let names = fields.keys().map(|field| names::variable(self.prefix.as_deref(), path, field));
-        let what = format!("set {}", names.collect::<Vec<_>>().join(", "));
+        let names = names.collect::<Vec<_>>().join(", ");
+        // Whoever writes no field asks whether any could be written.
+        let what = if names.is_empty() { "set them".to_owned() } else { format!("set {names}") };
         Box::pin(async move { Err(read_only(&what)) })
     }
 

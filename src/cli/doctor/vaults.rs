@@ -145,8 +145,7 @@ impl Subject {
                 found.into_iter().for_each(|found| report.add(format!("account {}", account.name), found));
             }
         } else if !self.accounts.is_empty() {
-            let what =
-                format!("{} accounts were not looked at, since the vault is down", self.accounts.len());
+            let what = format!("its accounts ({}) were not looked at, since it is down", self.accounts.len());
             report.add(&subject, Finding::notice(what, "mend the vault, and look again"));
         }
         report

@@ -51,6 +51,15 @@ pub(super) struct Skipped {
     pub(super) why: &'static str,
 }
 
+/// What has been found so far.
+#[derive(Default)]
+struct Sorted {
+    items: Vec<Item>,
+    skipped: Vec<Skipped>,
+    /// From which path to which vault and path: two accounts may share one secret.
+    seen: HashSet<(SecretPath, String, SecretPath)>,
+}
+
 /// From where, to where.
 pub(super) struct Route<'a> {
     from_profile: &'a Composed,
@@ -96,12 +105,11 @@ impl<'a> Route<'a> {
     ///
     /// Where the source cannot be listed, where a destination cannot be written, and where two secrets would become one.
     pub(super) async fn items(&self) -> Result<(Vec<Item>, Vec<Skipped>), Failure> {
-        let (mut items, mut skipped) = (Vec::new(), Vec::new());
-        let mut seen = HashSet::new();
+        let mut sorted = Sorted::default();
         for status in self.from_profile.modules().filter(|status| status.entry.vault == self.from_name) {
             let Some(module) = status.module else {
                 let why = "the manifest of its module was refused";
-                skipped.push(Skipped { name: status.entry.name.clone(), why });
+                sorted.skipped.push(Skipped { name: status.entry.name.clone(), why });
                 continue;
             };
             for account in &module.accounts {
@@ -109,42 +117,38 @@ impl<'a> Route<'a> {
                 // Two accounts may share one secret: it is copied once for each place that it goes to.
                 let goes = self.goes(Some((&module.name, &account.name)), &place.path);
                 let name = place.target.to_string();
-                self.sort(name, place.path, place.needs, goes, &mut seen, &mut items, &mut skipped);
+                self.sort(&mut sorted, name, place.path, place.needs, goes);
             }
         }
         if self.from.info().capabilities.list {
-            let known: HashSet<SecretPath> = items.iter().map(|item: &Item| item.path.clone()).collect();
+            let known: HashSet<SecretPath> = sorted.items.iter().map(|item| item.path.clone()).collect();
             for path in self.everything().await?.into_iter().filter(|path| !known.contains(path)) {
                 let goes = self.goes(None, &path);
-                self.sort(path.to_string(), path, Vec::new(), goes, &mut seen, &mut items, &mut skipped);
+                self.sort(&mut sorted, path.to_string(), path, Vec::new(), goes);
             }
         }
-        self.check(&items).await?;
-        Ok((items, skipped))
+        self.check(&sorted.items).await?;
+        Ok((sorted.items, sorted.skipped))
     }
 
-    #[allow(clippy::too_many_arguments, reason = "three lists that one pass fills")]
     fn sort(
         &self,
+        sorted: &mut Sorted,
         name: String,
         path: SecretPath,
         needs: Vec<FieldName>,
         goes: Option<Goes>,
-        seen: &mut HashSet<(SecretPath, String, SecretPath)>,
-        items: &mut Vec<Item>,
-        skipped: &mut Vec<Skipped>,
     ) {
+        let mut skip = |name, why| sorted.skipped.push(Skipped { name, why });
         let Some(goes) = goes else {
-            let why = "no module of the other profile uses it; --to names a vault for all";
-            skipped.push(Skipped { name, why });
-            return;
+            return skip(name, "no module of the other profile uses it; --to names a vault for all");
         };
         if self.from.creates_lease(&path) {
-            skipped.push(Skipped { name, why: "it is made anew for each read" });
+            skip(name, "it is made anew for each read");
         } else if self.is_source(&*goes.vault) {
-            skipped.push(Skipped { name, why: "its module has the same store in both profiles" });
-        } else if seen.insert((path.clone(), goes.vault_name.clone(), goes.path.clone())) {
-            items.push(Item { name, source: Arc::clone(&self.from), path, needs, goes });
+            skip(name, "its module has the same store in both profiles");
+        } else if sorted.seen.insert((path.clone(), goes.vault_name.clone(), goes.path.clone())) {
+            sorted.items.push(Item { name, source: Arc::clone(&self.from), path, needs, goes });
         }
     }
 

@@ -97,7 +97,7 @@ fn judge(
         },
         // Perhaps a file that the first write creates. The write itself knows.
         Err(error) if error.kind() == ErrorKind::Misconfigured => {
-            (State::Copy, Some(format!("now: {}", error.message())), None)
+            (State::Copy, Some(format!("if the first write mends this: {}", error.message())), None)
         }
         Err(error) => (State::Failed, Some(format!("destination: {}", error.message())), None),
     }

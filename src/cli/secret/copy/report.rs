@@ -103,7 +103,9 @@ impl Report {
                     let reason = row.reason.as_deref().unwrap_or_default();
                     output.remark(format_args!("left: {}: {}: {reason}", row.item.name, row.state.word()));
                 }
-                output.remark(format_args!("{left} are left; go on with\n  {}", self.command));
+                if left > conflicts {
+                    output.remark(format_args!("not all is done; go on with\n  {}", self.command));
+                }
             }
             (false, left) if left == failed => {
                 output.remark("nothing was changed; mend what failed, and look again");
