@@ -54,6 +54,26 @@ input.required = ["id"]
 input.properties.id = { type = "string", description = "The item's id" }
 
 [[tools]]
+name = "get_secret_item"
+description = "Read an item whose answer holds secrets"
+side_effect = "none"
+request = { method = "GET", path = "/items/{id}" }
+select = "{id: id}"
+full = false
+input.required = ["id"]
+input.properties.id = { type = "string", description = "The item's id" }
+
+[[tools]]
+name = "get_changed_item"
+description = "Read an item whose answer is no longer what it was"
+side_effect = "none"
+request = { method = "GET", path = "/items/{id}" }
+select = "keys(id)"
+full = false
+input.required = ["id"]
+input.properties.id = { type = "string", description = "The item's id" }
+
+[[tools]]
 name = "add_item"
 description = "Put an item on the desk"
 side_effect = "write"

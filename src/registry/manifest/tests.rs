@@ -122,6 +122,11 @@ const ONE_MISTAKE: &[(&str, &str, &str)] = &[
         "17 tools.get_anvil.idempotent: is a text, and must be `true` or `false`",
     ),
     ("side_effect = \"none\"", "side_effect = \"none\"\nsafe = true", "17 tools.get_anvil.safe: unknown key"),
+    (
+        "select = \"{weight: weight}\"",
+        "full = false",
+        "18 tools.get_anvil.full: is `false` for a tool that gives its whole answer; say what is kept",
+    ),
     ("\"{weight: weight}\"", "\"{weight: \"", "18 tools.get_anvil.select: is no JMESPath"),
     (
         "\"{weight: weight}\"",

@@ -53,6 +53,7 @@ fn fixture(base_url: &str, parts: Value) -> Fixture {
         input_schema: Arc::new(json!({ "properties": properties }).as_object().unwrap().clone()),
         request,
         select: None,
+        full: true,
         validator: OnceLock::new(),
     };
     let account =
