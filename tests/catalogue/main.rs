@@ -7,3 +7,4 @@ mod description;
 mod proof;
 mod recorder;
 mod request;
+mod search;
