@@ -18,7 +18,8 @@ fn every_module() -> Registry {
             vault: "local".into(),
             manifest: (*name).to_owned(),
             accounts: vec![AccountEntry { name: "default".into(), base_url: None }],
-            base_url: None,
+            // One of them leaves its address to the profile.
+            base_url: Some("https://service.test".parse().unwrap()),
             path: "{module}/{account}".into(),
             insecure_http: false,
         })

@@ -32,7 +32,8 @@ fn entry(name: &str) -> ModuleEntry {
         vault: "vault".into(),
         manifest: name.to_owned(),
         accounts: vec![AccountEntry { name: "default".into(), base_url: None }],
-        base_url: None,
+        // One of the catalogue leaves its address to the profile.
+        base_url: Some("https://service.test".parse().unwrap()),
         path: "{module}/{account}".into(),
         insecure_http: false,
     }

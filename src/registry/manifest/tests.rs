@@ -47,7 +47,7 @@ fn problems(text: &str) -> Vec<String> {
 fn a_good_manifest_becomes_a_module_with_its_defaults() {
     let manifest = Manifest::parse(&good()).map_err(|refused| refused.problems).unwrap();
     assert_eq!((manifest.name.as_str(), manifest.version.as_str()), ("acme", "1.0.0"));
-    assert_eq!(manifest.http.base_url().as_str(), "https://api.acme.test/");
+    assert_eq!(manifest.http.base_url().unwrap().as_str(), "https://api.acme.test/");
     let tool = &manifest.tools[manifest.tool_index["get_anvil"]];
     assert_eq!(tool.effects.side_effect, SideEffect::None);
     assert!(tool.effects.idempotent && tool.effects.concurrency_safe);

@@ -56,8 +56,11 @@ fn fixture(base_url: &str, parts: Value) -> Fixture {
         full: true,
         validator: OnceLock::new(),
     };
-    let account =
-        Account { name: "default".into(), base_url: settings.base_url().clone(), insecure_http: false };
+    let account = Account {
+        name: "default".into(),
+        base_url: settings.base_url().unwrap().clone(),
+        insecure_http: false,
+    };
     let fields = part("secret", json!({ "token": "hunter22hunter22" }));
     let fields = fields
         .as_object()
