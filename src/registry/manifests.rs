@@ -17,7 +17,7 @@ use crate::catalogue;
 use crate::names::{listed, nearest};
 use crate::profile::ModuleEntry;
 
-/// How large a manifest may be, in bytes. GitHub's is 26 KiB.
+/// How large a manifest may be, in bytes. GitHub's is 43 KiB.
 const FILE_MAX: usize = 1024 * 1024;
 
 /// How many files the folder may hold that are read.
