@@ -30,12 +30,11 @@ const SHORTER_FROM_CHARS: usize = 4;
 const SHORTER_WEIGHT: f32 = 0.5;
 
 /// Words that people use for one another, a line for each meaning.
-const ALIKE: [&str; 17] = [
+const ALIKE: [&str; 16] = [
     "delete remove trash erase drop",
     "create make new add insert write",
     "update edit change modify replace overwrite set",
     "get read show view fetch see",
-    "list all every",
     "search find query look",
     "rerun retry again",
     "comment discussion reply answer",
