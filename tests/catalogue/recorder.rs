@@ -15,9 +15,9 @@ use serde_json::{Value, json};
 use crate::description::Description;
 use crate::request::Request;
 
-/// A service: its descriptions, each with a Prism that serves it.
+/// A service: its descriptions, each with the address of a Prism that serves it.
 pub(crate) struct Service {
-    pub(crate) described: Vec<(Description, Prism)>,
+    pub(crate) described: Vec<(Description, String)>,
     client: reqwest::Client,
     kept: Mutex<Vec<Request>>,
 }
@@ -26,18 +26,21 @@ pub(crate) struct Service {
 pub(crate) struct Recorder {
     address: SocketAddr,
     pub(crate) service: Arc<Service>,
+    _prisms: Vec<Prism>,
 }
 
 impl Recorder {
     /// Starts it.
-    pub(crate) async fn start(described: Vec<(Description, Prism)>) -> Self {
+    pub(crate) async fn start(descriptions: Vec<(Description, Prism)>) -> Self {
+        let described = |(description, prism): (Description, Prism)| ((description, prism.url()), prism);
+        let (described, prisms) = descriptions.into_iter().map(described).unzip();
         let client = reqwest::Client::new();
         let service = Arc::new(Service { described, client, kept: Mutex::default() });
         let router = Router::new().fallback(pass_on).with_state(Arc::clone(&service));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { address, service }
+        Self { address, service, _prisms: prisms }
     }
 
     /// Its address, without a slash at the end.
@@ -77,9 +80,9 @@ impl Service {
         Err(refusal)
     }
 
-    async fn ask_one(&self, prism: &Prism, request: &Request) -> Result<(StatusCode, Bytes), String> {
+    async fn ask_one(&self, prism: &str, request: &Request) -> Result<(StatusCode, Bytes), String> {
         let method: Method = request.method.parse().unwrap();
-        let mut sent = self.client.request(method, format!("{}{}", prism.url(), request.uri()));
+        let mut sent = self.client.request(method, format!("{prism}{}", request.uri()));
         for (name, value) in &request.headers {
             if !["host", "content-length", "accept", "accept-encoding"].contains(&name.as_str()) {
                 sent = sent.header(name, value);
