@@ -240,6 +240,7 @@ fn rows_are_filtered_by_listed_operators_alone_and_never_changed_without_a_filte
         "id.eq.7",
         "(id.eq.)",
         "(id.foo.7)",
+        "(id.foo.(1,2))",
         "(or(a.eq.1,b.eq.2))",
         "(id.eq.7)(x.eq.1)",
         "(id.eq.7),(x.eq.1)",
