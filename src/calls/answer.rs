@@ -30,9 +30,10 @@ impl CallAnswer {
     ///
     /// # Errors
     ///
-    /// `answer_too_large`. The call itself has succeeded then: a write may have happened, as the outcome says.
+    /// `answer_too_large`, and `upstream_error` where an answer that may hold secrets has another shape than the manifest
+    /// foresaw. The call itself has succeeded then: a write may have happened, as the outcome says.
     pub(super) fn of(answer: Answer, tool: &Tool, full: bool) -> Result<Self, CallError> {
-        let select = if full { None } else { tool.select.as_ref() };
+        let select = if full && tool.full { None } else { tool.select.as_ref() };
         let result = match select {
             None => answer.body,
             Some(select) => match select
@@ -40,6 +41,14 @@ impl CallAnswer {
                 .and_then(|kept| serde_json::to_value(&*kept).map_err(|_| select_error(select)))
             {
                 Ok(kept) => kept,
+                Err(error) if !tool.full => {
+                    tracing::warn!(tool = tool.name, reason = %error.reason, "select does not fit a withheld answer");
+                    return Err(CallError::new(
+                        Code::UpstreamError,
+                        Outcome::after_sending(tool.effects),
+                        "The call succeeded, but its answer has an unknown shape and may hold secrets: it is withheld.",
+                    ));
+                }
                 Err(error) => {
                     // An answer of another shape than the manifest foresaw still is an answer.
                     tracing::warn!(tool = tool.name, reason = %error.reason, "select does not fit the answer");

@@ -35,6 +35,10 @@ impl Calls {
             let message = format!("The arguments do not fit: {problem}");
             CallError::not_sent(Code::InvalidArguments, message).with_schema(&tool.input_schema)
         })?;
+        if request.full && !tool.full {
+            let message = "This tool never gives its whole answer, which holds secrets; leave out `full`.";
+            return Err(CallError::not_sent(Code::InvalidArguments, message));
+        }
         let _turn = match tool.effects.concurrency_safe {
             true => None,
             false => Some(

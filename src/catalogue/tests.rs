@@ -1,9 +1,12 @@
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
 
 use super::ENTRIES;
 use crate::access::Caller;
 use crate::profile::{AccountEntry, ModuleEntry};
-use crate::registry::{Manifests, Module, Registry, SideEffect};
+use crate::registry::{Manifests, Module, Registry, SideEffect, Tool};
 
 fn every_module() -> Registry {
     let manifests = Manifests::load(None);
@@ -15,7 +18,8 @@ fn every_module() -> Registry {
             vault: "local".into(),
             manifest: (*name).to_owned(),
             accounts: vec![AccountEntry { name: "default".into(), base_url: None }],
-            base_url: None,
+            // One of them leaves its address to the profile.
+            base_url: Some("https://service.test".parse().unwrap()),
             path: "{module}/{account}".into(),
             insecure_http: false,
         })
@@ -23,18 +27,46 @@ fn every_module() -> Registry {
     Registry::load(&entries, &manifests)
 }
 
-fn fixture(module: &Module, tool: &str) -> Option<serde_json::Value> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(&module.name);
-    let text = std::fs::read_to_string(folder.join(format!("{tool}.json"))).ok()?;
-    Some(serde_json::from_str(&text).unwrap())
+/// The example answers of `module`, by tool.
+fn fixtures(module: &Module) -> BTreeMap<String, Value> {
+    let mut found = BTreeMap::new();
+    for file in std::fs::read_dir(folder(module)).unwrap() {
+        let path = file.unwrap().path();
+        let stem = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        if path.extension().is_some_and(|kind| kind == "json") && stem != "openapi" {
+            let text = std::fs::read_to_string(&path).unwrap();
+            found.insert(stem, serde_json::from_str(&text).unwrap());
+        }
+    }
+    found
 }
 
-fn first_null(value: &serde_json::Value, at: &str) -> Option<String> {
+fn folder(module: &Module) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(&module.name)
+}
+
+fn kept(tool: &Tool, answer: &Value) -> Value {
+    serde_json::to_value(tool.select.as_ref().unwrap().search(answer).unwrap()).unwrap()
+}
+
+/// Every object of an answer. One that a `select` passes on as it is may hold the vendor's own nulls.
+fn objects(value: &Value, found: &mut Vec<Value>) {
+    if value.is_object() {
+        found.push(value.clone());
+    }
     match value {
-        serde_json::Value::Null => Some(at.to_owned()),
-        serde_json::Value::Array(list) => list.iter().find_map(|entry| first_null(entry, at)),
-        serde_json::Value::Object(map) => {
-            map.iter().find_map(|(name, entry)| first_null(entry, &format!("{at}.{name}")))
+        Value::Array(list) => list.iter().for_each(|entry| objects(entry, found)),
+        Value::Object(map) => map.values().for_each(|entry| objects(entry, found)),
+        _ => {}
+    }
+}
+
+fn first_null(value: &Value, at: &str, passed_on: &[Value]) -> Option<String> {
+    match value {
+        Value::Null => Some(at.to_owned()),
+        Value::Array(list) => list.iter().find_map(|entry| first_null(entry, at, passed_on)),
+        Value::Object(map) if !passed_on.contains(value) => {
+            map.iter().find_map(|(name, entry)| first_null(entry, &format!("{at}.{name}"), passed_on))
         }
         _ => None,
     }
@@ -49,6 +81,11 @@ fn every_shipped_manifest_has_no_problem() {
     for (module, entry) in registry.modules(&Caller::local()).zip(&ENTRIES) {
         assert_eq!(entry.file, format!("{}.toml", module.name));
         assert!(module.source.is_some(), "{} does not say where its facts come from", module.name);
+        assert!(
+            folder(module).join("README.md").exists(),
+            "{} does not say where its answers are from",
+            module.name
+        );
     }
 }
 
@@ -68,30 +105,163 @@ fn every_shipped_argument_is_described() {
 fn what_is_kept_of_a_vendors_example_answer_holds_no_null_and_is_shorter() {
     let registry = every_module();
     for module in registry.modules(&Caller::local()) {
-        for tool in &module.tools {
-            let Some(select) = &tool.select else { continue };
-            let answer = fixture(module, &tool.name)
-                .unwrap_or_else(|| panic!("{}.{} selects and has no example answer", module.name, tool.name));
-            let kept = serde_json::to_value(select.search(&answer).unwrap()).unwrap();
-            let null = first_null(&kept, "");
-            assert!(null.is_none(), "{}.{}: null at {null:?} of {kept}", module.name, tool.name);
-            assert!(kept.to_string().len() <= answer.to_string().len(), "{}.{}", module.name, tool.name);
+        let answers = fixtures(module);
+        for tool in module.tools.iter().filter(|tool| tool.select.is_some()) {
+            let name = format!("{}.{}", module.name, tool.name);
+            let answer =
+                answers.get(&tool.name).unwrap_or_else(|| panic!("{name} selects and has no example answer"));
+            let kept = kept(tool, answer);
+            let mut passed_on = Vec::new();
+            objects(answer, &mut passed_on);
+            let null = first_null(&kept, "", &passed_on);
+            assert!(null.is_none(), "{name}: null at {null:?} of {kept}");
+            assert!(kept != json!([]) && kept != json!({}), "{name} keeps nothing");
+            assert!(kept.to_string().len() <= answer.to_string().len(), "{name} keeps more than there is");
+        }
+        for tool in answers.keys() {
+            let selects = module.tool(tool).is_some_and(|tool| tool.select.is_some());
+            assert!(selects, "{}: an example answer for `{tool}`, which does not select", module.name);
         }
     }
 }
 
 #[test]
-fn github_has_the_tools_of_a_days_work_and_says_which_destroy() {
+fn each_service_has_the_tools_of_a_days_work_and_says_which_destroy() {
     let registry = every_module();
-    let github = registry.module(&Caller::local(), "github").unwrap();
-    assert!(github.tools.len() >= 12);
-    let destructive = github.tools.iter().filter(|tool| tool.effects.side_effect == SideEffect::Destructive);
+    let destructive = |module: &str, at_least: usize| -> Vec<String> {
+        let module = registry.module(&Caller::local(), module).unwrap();
+        assert!(module.tools.len() >= at_least, "{} has {} tools", module.name, module.tools.len());
+        let destroys = |tool: &&std::sync::Arc<Tool>| tool.effects.side_effect == SideEffect::Destructive;
+        module.tools.iter().filter(destroys).map(|tool| tool.name.clone()).collect()
+    };
     assert_eq!(
-        destructive.map(|tool| tool.name.as_str()).collect::<Vec<_>>(),
-        ["delete_file", "merge_pull_request"]
+        destructive("github", 27),
+        ["delete_file", "merge_pull_request", "run_workflow", "rerun_workflow", "rerun_failed_jobs"]
     );
-    for tool in &github.tools {
-        let reads = ["get_", "list_", "search_"].iter().any(|start| tool.name.starts_with(start));
-        assert_eq!(reads, tool.effects.side_effect == SideEffect::None, "{}", tool.name);
+    assert_eq!(
+        destructive("notion", 15),
+        [
+            "replace_page_markdown",
+            "edit_page_markdown",
+            "trash_page",
+            "update_block",
+            "delete_block",
+            "update_data_source"
+        ]
+    );
+    assert_eq!(
+        destructive("supabase", 15),
+        [
+            "pause_project",
+            "execute_sql",
+            "apply_migration",
+            "merge_branch",
+            "reset_branch",
+            "delete_branch",
+            "delete_function"
+        ]
+    );
+    assert_eq!(
+        destructive("supabase_data", 6),
+        ["upsert_rows", "update_rows", "delete_rows", "call_function"]
+    );
+}
+
+#[test]
+fn the_name_of_a_tool_says_whether_it_only_reads() {
+    let registry = every_module();
+    for module in registry.modules(&Caller::local()) {
+        for tool in &module.tools {
+            let verb = tool.name.split('_').next().unwrap();
+            let reads = ["get", "list", "search", "query", "select", "generate"].contains(&verb);
+            assert_eq!(reads, tool.effects.side_effect == SideEffect::None, "{}.{}", module.name, tool.name);
+        }
+    }
+}
+
+#[test]
+fn answers_that_hold_secrets_give_nothing_else_and_not_these() {
+    let registry = every_module();
+    let supabase = registry.module(&Caller::local(), "supabase").unwrap();
+    let withheld: Vec<&str> =
+        supabase.tools.iter().filter(|tool| !tool.full).map(|tool| tool.name.as_str()).collect();
+    assert_eq!(withheld, ["list_secret_names", "list_api_key_names", "get_data_api_settings"]);
+    let answers = fixtures(supabase);
+    for (tool, secrets) in [
+        ("list_secret_names", &["value"][..]),
+        ("list_api_key_names", &["api_key", "hash", "prefix"]),
+        ("get_data_api_settings", &["jwt_secret"]),
+    ] {
+        let answer = &answers[tool];
+        let kept = kept(supabase.tool(tool).unwrap(), answer).to_string();
+        for secret in secrets {
+            let text = answer.get(0).unwrap_or(answer)[secret].as_str().unwrap();
+            assert!(!kept.contains(text) && !kept.contains(secret), "{tool} shows `{secret}`: {kept}");
+        }
+    }
+}
+
+#[test]
+fn rows_are_filtered_by_listed_operators_alone_and_never_changed_without_a_filter() {
+    let registry = every_module();
+    let data = registry.module(&Caller::local(), "supabase_data").unwrap();
+    let takes =
+        |tool: &str, arguments: Value| data.tool(tool).unwrap().check(arguments.as_object().unwrap()).is_ok();
+    let filtered = |filter: &str| {
+        let read = takes("select_rows", json!({ "table": "orders", "limit": 1, "filter": filter }));
+        for name in ["filter", "any"] {
+            let either = takes("select_rows", json!({ "table": "orders", "limit": 1, name: filter }));
+            assert_eq!(either, read, "{name} {filter}");
+        }
+        let delete = takes("delete_rows", json!({ "table": "orders", "filter": filter }));
+        let update =
+            takes("update_rows", json!({ "table": "orders", "filter": filter, "values": { "a": 1 } }));
+        assert_eq!((delete, update), (read, read), "{filter}");
+        read
+    };
+    for good in [
+        "(id.eq.7)",
+        "(status.eq.open,price.gte.10)",
+        "(name.ilike.*ada*)",
+        "(id.in.(1,2,3))",
+        "(id.not.in.(1,\"a,b\"))",
+        "(deleted_at.is.null)",
+        "(name.not.eq.\"a,b (c)\")",
+        "(data->>kind.eq.x)",
+        "(at.gte.2026-01-31T00:00:00Z)",
+        "(tags.cs.\"{a,b}\")",
+        "(note.eq.\"say \\\"hi\\\"\")",
+    ] {
+        assert!(filtered(good), "{good} was refused");
+    }
+    for bad in [
+        "",
+        "()",
+        "id.eq.7",
+        "(id.eq.)",
+        "(id.foo.7)",
+        "(id.foo.(1,2))",
+        "(or(a.eq.1,b.eq.2))",
+        "(id.eq.7)(x.eq.1)",
+        "(id.eq.7),(x.eq.1)",
+        "(id.eq.7",
+        "(id=eq.7)",
+        "(id.eq.7)&select=*",
+        "(id.eq.a\"b)",
+        "(id.is.7)",
+        "(id.eq.a\nb)",
+        "(id.in.())",
+        "(id.not.not.eq.1)",
+        "(1d.eq.2)",
+        "(id.eq.\"a\"b)",
+        "(id.eq.7)\n",
+    ] {
+        assert!(!filtered(bad), "{bad} was taken");
+    }
+    assert!(!takes("delete_rows", json!({ "table": "orders" })));
+    assert!(!takes("update_rows", json!({ "table": "orders", "values": { "a": 1 } })));
+    assert!(!takes("select_rows", json!({ "table": "orders", "limit": 1, "status": "eq.open" })));
+    for table in ["rpc/x", "a b", "../x", "a?b", ""] {
+        assert!(!takes("select_rows", json!({ "table": table, "limit": 1 })), "{table} was taken");
     }
 }

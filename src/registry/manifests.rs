@@ -15,8 +15,9 @@ use cofferdam_vault::files::{FileError, RegularFile};
 use super::manifest::{BrokenManifest, Manifest, ManifestProblem, Refused};
 use crate::catalogue;
 use crate::names::{listed, nearest};
+use crate::profile::ModuleEntry;
 
-/// How large a manifest may be, in bytes. GitHub's is 26 KiB.
+/// How large a manifest may be, in bytes. GitHub's is 43 KiB.
 const FILE_MAX: usize = 1024 * 1024;
 
 /// How many files the folder may hold that are read.
@@ -92,6 +93,12 @@ impl Manifests {
                 ))
             }
         }
+    }
+
+    /// A good manifest that cannot serve the module `entry`.
+    pub(super) fn refused(&self, entry: &ModuleEntry, problem: ManifestProblem) -> BrokenManifest {
+        let file = self.by_name.get(&entry.manifest).map(|known| known.file.clone()).unwrap_or_default();
+        BrokenManifest { module: Some(entry.name.clone()), file, problems: vec![problem] }
     }
 
     /// The broken manifests that no module of `used` names.

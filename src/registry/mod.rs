@@ -36,13 +36,17 @@ pub struct Registry {
 impl Registry {
     /// Gives each module of the profile its manifest.
     ///
-    /// Never fails: a module whose manifest is broken is left out, and [`Registry::broken`] says why.
+    /// Never fails: a module whose manifest is broken, or that has no address, is left out, and [`Registry::broken`] says
+    /// why.
     pub fn load(entries: &[ModuleEntry], manifests: &Manifests) -> Self {
         let mut modules = Vec::with_capacity(entries.len());
         let mut broken = Vec::new();
         for entry in entries {
-            match manifests.get(&entry.manifest, &entry.name) {
-                Ok(manifest) => modules.push(Arc::new(Module::new(entry, manifest))),
+            let module = manifests.get(&entry.manifest, &entry.name).and_then(|manifest| {
+                Module::new(entry, manifest).map_err(|problem| manifests.refused(entry, problem))
+            });
+            match module {
+                Ok(module) => modules.push(Arc::new(module)),
                 Err(reason) => broken.push(reason),
             }
         }
@@ -90,29 +94,34 @@ impl Registry {
 }
 
 impl Module {
-    fn new(entry: &ModuleEntry, manifest: &Manifest) -> Self {
-        let account = |account: &AccountEntry| Account {
-            name: account.name.clone(),
-            base_url: account
-                .base_url
-                .as_ref()
-                .or(entry.base_url.as_ref())
-                .unwrap_or_else(|| manifest.http.base_url())
-                .clone(),
-            insecure_http: entry.insecure_http,
+    fn new(entry: &ModuleEntry, manifest: &Manifest) -> Result<Self, ManifestProblem> {
+        let account = |account: &AccountEntry| {
+            let of_profile = account.base_url.as_ref().or(entry.base_url.as_ref());
+            let Some(base_url) = of_profile.or_else(|| manifest.http.base_url()) else {
+                let message =
+                    format!("has no address of its own, and the account `{}` none either", account.name);
+                let remedy =
+                    "write `base_url = \"https://…\"` in the profile, for the module or for each account";
+                return Err(ManifestProblem::whole(message, remedy));
+            };
+            Ok(Account {
+                name: account.name.clone(),
+                base_url: base_url.clone(),
+                insecure_http: entry.insecure_http,
+            })
         };
-        Self {
+        Ok(Self {
             name: entry.name.clone(),
             version: manifest.version.clone(),
             title: manifest.title.clone(),
             description: manifest.description.clone(),
             source: manifest.source.clone(),
-            accounts: entry.accounts.iter().map(account).collect(),
+            accounts: entry.accounts.iter().map(account).collect::<Result<_, _>>()?,
             credential: manifest.credential.clone(),
             http: Arc::clone(&manifest.http),
             apart: Apart::new(&entry.name),
             tools: manifest.tools.clone(),
             tool_index: Arc::clone(&manifest.tool_index),
-        }
+        })
     }
 }

@@ -1,12 +1,13 @@
 //! Which tools fit some words: a small inverted index with BM25 over names, descriptions and arguments.
 //!
 //! A search looks at the tools that hold the rarest words of the query, and at a bounded number of them, so that its
-//! cost does not grow with the number of tools. Words are folded by a few English suffix rules (`issues`, `merged`),
-//! and a word of the query also fits longer words that begin with it (`repo`: `repository`), at half the weight.
+//! cost does not grow with the number of tools. Words are folded by a few English suffix rules (`issues`, `merged`).
+//! For less weight a word of the query also fits longer words that begin with it (`repo`: `repository`), the longest
+//! that it begins with (`healthy`: `health`), and words that mean the same (`remove`: `delete`).
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Bound::{Included, Unbounded};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use super::tool::{Module, Tool};
 
@@ -24,6 +25,31 @@ const LONGER_WORDS: usize = 4;
 const LONGER_FROM_CHARS: usize = 3;
 const LONGER_WEIGHT: f32 = 0.5;
 
+/// From how many letters on a shorter word may stand for one of the query; it must also be three fifths of it.
+const SHORTER_FROM_CHARS: usize = 4;
+const SHORTER_WEIGHT: f32 = 0.5;
+
+/// Words that people use for one another, a line for each meaning.
+const ALIKE: [&str; 16] = [
+    "delete remove trash erase drop",
+    "create make new add insert write",
+    "update edit change modify replace overwrite set",
+    "get read show view fetch see",
+    "search find query look",
+    "rerun retry again",
+    "comment discussion reply answer",
+    "run start trigger execute call invoke",
+    "restore resume unpause",
+    "pr pull",
+    "bug issue",
+    "text content body",
+    "row record entry",
+    "column property field",
+    "folder directory",
+    "approve review",
+];
+const ALIKE_WEIGHT: f32 = 0.3;
+
 /// How much a word counts by where it stands.
 const IN_NAME: f32 = 4.0;
 const IN_MODULE: f32 = 3.0;
@@ -40,6 +66,21 @@ const EMPTY_WORDS: [&str; 32] = [
     "is", "it", "me", "my", "of", "on", "one", "or", "that", "the", "this", "to", "want", "what", "which",
     "with",
 ];
+
+/// For each word of [`ALIKE`], folded, the others of its lines.
+static OTHERS: LazyLock<HashMap<String, Vec<String>>> = LazyLock::new(|| {
+    let mut others: HashMap<String, Vec<String>> = HashMap::new();
+    for line in ALIKE {
+        let line: Vec<String> = line.split(' ').map(fold).collect();
+        for word in &line {
+            others
+                .entry(word.clone())
+                .or_default()
+                .extend(line.iter().filter(|other| *other != word).cloned());
+        }
+    }
+    others
+});
 
 /// The index over the tools of all modules.
 #[derive(Debug, Default)]
@@ -130,30 +171,35 @@ impl Index {
             .collect()
     }
 
-    /// The postings of the query's words, and of longer words that begin with one of them.
+    /// The postings of the query's words, and of those that stand for one of them, each with its weight.
     fn wanted(&self, query: &str) -> Vec<(&[Posting], f32)> {
         let query: String = query.chars().take(QUERY_CHARS).collect();
-        let mut seen: HashSet<&str> = HashSet::new();
-        let mut wanted = Vec::new();
-        let asked = words(&query);
-        for word in asked.iter().take(QUERY_WORDS) {
-            if let Some((held, postings)) = self.words.get_key_value(word.as_str())
-                && seen.insert(held)
-            {
-                wanted.push((postings.as_slice(), 1.0));
+        let mut asked = words(&query);
+        asked.truncate(QUERY_WORDS);
+        let mut wanted = Wanted { index: self, seen: HashSet::new(), postings: Vec::new() };
+        asked.iter().for_each(|word| wanted.add(word, 1.0));
+        for word in &asked {
+            OTHERS.get(word).into_iter().flatten().for_each(|other| wanted.add(other, ALIKE_WEIGHT));
+            if let Some(shorter) = self.shorter(word) {
+                wanted.add(shorter, SHORTER_WEIGHT);
             }
             if word.chars().count() < LONGER_FROM_CHARS {
                 continue;
             }
             let from = self.words.range::<str, _>((Included(word.as_str()), Unbounded));
             let longer = from.take_while(|(held, _)| held.starts_with(word.as_str()));
-            for (held, postings) in longer.take(LONGER_WORDS + 1) {
-                if seen.insert(held) {
-                    wanted.push((postings.as_slice(), LONGER_WEIGHT));
-                }
-            }
+            longer.take(LONGER_WORDS + 1).for_each(|(held, _)| wanted.add(held, LONGER_WEIGHT));
         }
-        wanted
+        wanted.postings
+    }
+
+    /// The longest word that is held, and that `word` begins with.
+    fn shorter<'w>(&self, word: &'w str) -> Option<&'w str> {
+        let ends: Vec<usize> = word.char_indices().map(|(end, _)| end).collect();
+        let least = SHORTER_FROM_CHARS.max((ends.len() * 3).div_ceil(5));
+        // Where the character behind a beginning starts, the beginning ends.
+        let mut beginnings = ends.iter().skip(least).rev().filter_map(|end| word.get(..*end));
+        beginnings.find(|beginning| self.words.contains_key(*beginning))
     }
 
     fn rarity(&self, holders: usize) -> f32 {
@@ -166,6 +212,23 @@ impl Index {
         let length = tool.map_or(self.average_length, |tool| tool.length);
         let against = K1 * (1.0 - B + B * length / self.average_length.max(1.0));
         posting.weight * (K1 + 1.0) / (posting.weight + against)
+    }
+}
+
+/// Postings with their weights, each word's once.
+struct Wanted<'a> {
+    index: &'a Index,
+    seen: HashSet<&'a str>,
+    postings: Vec<(&'a [Posting], f32)>,
+}
+
+impl Wanted<'_> {
+    fn add(&mut self, word: &str, weight: f32) {
+        if let Some((held, postings)) = self.index.words.get_key_value(word)
+            && self.seen.insert(held)
+        {
+            self.postings.push((postings.as_slice(), weight));
+        }
     }
 }
 
@@ -232,6 +295,24 @@ mod tests {
             assert_eq!(folded.len(), 1, "{forms:?} became {folded:?}");
         }
         assert_ne!(fold("status"), fold("state"));
+    }
+
+    #[test]
+    fn a_word_stands_for_those_that_mean_the_same_and_for_its_own_beginning() {
+        let of = |word: &str| OTHERS[&fold(word)].clone();
+        assert!(of("removed").contains(&fold("delete")) && of("deletes").contains(&fold("trash")));
+        assert!(!of("delete").contains(&fold("delete")));
+        let mut index = Index::default();
+        for held in ["health", "data", "größ"] {
+            index.words.insert(held.into(), Vec::new());
+        }
+        let shorter = |word: &str| index.shorter(word).map(str::to_owned);
+        assert_eq!(shorter("healthy").as_deref(), Some("health"));
+        assert_eq!(shorter("größer").as_deref(), Some("größ"));
+        assert_eq!(
+            (shorter("databases"), shorter("health"), shorter("dat"), shorter("")),
+            (None, None, None, None)
+        );
     }
 
     #[test]

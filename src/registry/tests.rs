@@ -176,6 +176,29 @@ fn however_much_is_wrong_the_answer_stays_short() {
 }
 
 #[test]
+fn a_module_without_an_address_is_left_out_and_told_what_it_lacks() {
+    let text = manifest("homeless", &["one"]).replace("base_url = \"https://homeless.test/v1\"\n", "");
+    let manifests = Manifests::of_texts([("m/homeless.toml", text.as_str())]);
+    let mut half = entry("half", "homeless");
+    half.accounts[0].base_url = Some("https://work.example.test/".parse().unwrap());
+    let mut housed = entry("housed", "homeless");
+    housed.base_url = Some("https://all.example.test/".parse().unwrap());
+    housed.accounts[0].base_url = half.accounts[0].base_url.clone();
+    let registry = Registry::load(&[entry("none", "homeless"), half, housed], &manifests);
+    let told: Vec<String> = registry.broken().iter().map(ToString::to_string).collect();
+    let says = |account: &str| {
+        format!(
+            "m/homeless.toml  has no address of its own, and the account `{account}` none either; \
+             write `base_url = \"https://…\"` in the profile, for the module or for each account"
+        )
+    };
+    assert_eq!(told, [says("work"), says("personal")]);
+    let module = registry.module(&Caller::local(), "housed").unwrap();
+    let addresses: Vec<&str> = module.accounts.iter().map(|account| account.base_url.as_str()).collect();
+    assert_eq!(addresses, ["https://work.example.test/", "https://all.example.test/"]);
+}
+
+#[test]
 fn a_search_finds_the_obvious_first() {
     let registry = github();
     for (query, expected) in [

@@ -74,6 +74,8 @@ pub struct Tool {
     pub request: RequestTemplate,
     /// What is kept of an answer.
     pub select: Option<jmespath::Expression<'static>>,
+    /// Whether a caller may ask for the whole answer; where not, nothing but what is selected ever leaves.
+    pub full: bool,
     /// Compiled on first use; an error where the schema cannot be, which the manifest's check should have found.
     pub(crate) validator: OnceLock<Result<jsonschema::Validator, String>>,
 }

@@ -45,6 +45,24 @@ async fn full_is_the_whole_answer_without_the_credential_that_the_service_repeat
 }
 
 #[tokio::test]
+async fn an_answer_with_secrets_is_never_given_whole() {
+    let server = Setup::default().http().await;
+    let call = |tool: &str, full: bool| {
+        let arguments = json!({ "id": "a1" });
+        json!({ "module": "desk", "tool": tool, "arguments": arguments, "account": "work", "full": full })
+    };
+    let result = server.tool("call_module_tool", call("get_secret_item", false)).await;
+    assert_eq!(result["structuredContent"], json!({ "result": { "id": "a1" } }));
+    let served = *server.parts.service.served.borrow();
+    let result = server.tool("call_module_tool", call("get_secret_item", true)).await;
+    assert_error(&result, "invalid_arguments", "not_sent", "leave out `full`");
+    assert_eq!(*server.parts.service.served.borrow(), served, "it was sent");
+    let result = server.tool("call_module_tool", call("get_changed_item", false)).await;
+    assert_error(&result, "upstream_error", "rejected", "withheld");
+    assert!(!result.to_string().contains("A pen"), "{result}");
+}
+
+#[tokio::test]
 async fn a_read_uses_the_default_account_and_a_write_asks_which() {
     let server = Setup::default().http().await;
     let read = json!({ "module": "desk", "tool": "get_item", "arguments": { "id": "1" } });

@@ -86,6 +86,26 @@ side_effect = "none"
 idempotent = true
 concurrency_safe = true
 request = { method = "GET", path = "/fail" }
+
+[[tools]]
+name = "get_secret_item"
+description = "Read an item whose answer holds secrets"
+side_effect = "none"
+request = { method = "GET", path = "/items/{id}" }
+select = "{id: id}"
+full = false
+input.required = ["id"]
+input.properties.id = { type = "string", description = "The item's id" }
+
+[[tools]]
+name = "get_changed_item"
+description = "Read an item whose answer is no longer what it was"
+side_effect = "none"
+request = { method = "GET", path = "/items/{id}" }
+select = "keys(id)"
+full = false
+input.required = ["id"]
+input.properties.id = { type = "string", description = "The item's id" }
 "#;
 
 /// The service: it knows its tokens, and says what reaches it.

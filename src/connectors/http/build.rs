@@ -184,7 +184,7 @@ fn push_value(
 fn first_argument(node: &Node) -> Option<&str> {
     match node {
         Node::Constant(_) => None,
-        Node::Argument(name) => Some(name),
+        Node::Argument(name) | Node::Base64(name) => Some(name),
         Node::Text(parts) => parts.iter().find_map(super::template::Part::argument),
         Node::Object(entries) => entries.iter().find_map(|(_, node)| first_argument(node)),
         Node::Array(nodes) => nodes.iter().find_map(first_argument),

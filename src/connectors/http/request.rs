@@ -25,8 +25,8 @@ use crate::broker::CredentialSpec;
 /// body = "{payload}"                                           # one argument is the whole body
 /// ```
 ///
-/// A text that is one placeholder takes the argument with its JSON type; a placeholder inside a longer text
-/// (`"repo:{repo} {terms}"`) takes it as text, and its argument must be required. A brace that stands for itself is
+/// A text that is one placeholder takes the argument with its JSON type, and `"{text|base64}"` takes a text in Base64; a
+/// placeholder inside a longer text (`"repo:{repo} {terms}"`) takes it as text, and its argument must be required. A brace that stands for itself is
 /// doubled. An absent argument is left out, and so is a table or list that held nothing but absent arguments.
 /// `null` is sent in a JSON body, and left out elsewhere.
 #[derive(Debug, Clone, Deserialize)]
@@ -186,7 +186,7 @@ fn check_flat(key: &str, node: &Node, checker: &mut Checker<'_>) {
         Node::Constant(Value::Array(items)) => items.iter().all(|item| !item.is_array() && !item.is_object()),
         Node::Constant(value) => !value.is_object(),
         Node::Array(nodes) => nodes.iter().all(|node| !matches!(node, Node::Object(_) | Node::Array(_))),
-        Node::Argument(_) | Node::Text(_) => true,
+        Node::Argument(_) | Node::Base64(_) | Node::Text(_) => true,
         Node::Object(_) => false,
     };
     if !flat {

@@ -21,8 +21,9 @@ use crate::broker::CredentialSpec;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HttpTable {
-    /// Where the service is, with the part of the path that all its tools share: `https://api.github.com`.
-    pub base_url: String,
+    /// Where the service is, with the part of the path that all its tools share: `https://api.github.com`. Where absent,
+    /// the profile must say so for the module or for each of its accounts.
+    pub base_url: Option<String>,
     /// Headers that every request carries. None where absent.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
@@ -93,7 +94,7 @@ pub struct LimitsTable {
 /// The `[http]` table of a manifest, checked.
 #[derive(Debug)]
 pub struct HttpSettings {
-    base_url: Url,
+    base_url: Option<Url>,
     pub(super) headers: HeaderMap,
     pub(super) page: Option<PageStyle>,
     pub(super) error_message: Option<Expression<'static>>,
@@ -137,7 +138,7 @@ impl HttpSettings {
     /// Everything that is wrong at once; keys are those inside the `[http]` table, or start with `credential.`.
     pub fn from_table(table: HttpTable, credential: &CredentialSpec) -> Result<Self, Vec<Finding>> {
         let mut findings = check_credential(credential);
-        let base_url = base_url(&table.base_url, &mut findings);
+        let base_url = table.base_url.as_deref().and_then(|text| base_url(text, &mut findings));
         let headers = headers(&table.headers, credential, &mut findings);
         let page = table.page.and_then(|page| PageStyle::from_table(page, &mut findings));
         let error_message =
@@ -153,25 +154,25 @@ impl HttpSettings {
         }
         let limits = limits(&table.limits, &mut findings);
         let arrays = table.arrays;
-        match base_url {
-            Some(base_url) if findings.is_empty() => Ok(Self {
-                base_url,
-                headers,
-                page,
-                error_message,
-                rate_limit,
-                rejected_status,
-                arrays,
-                permits: Semaphore::new(usize::try_from(limits.in_flight).unwrap_or(Semaphore::MAX_PERMITS)),
-                limits,
-            }),
-            _ => Err(findings),
+        if !findings.is_empty() {
+            return Err(findings);
         }
+        Ok(Self {
+            base_url,
+            headers,
+            page,
+            error_message,
+            rate_limit,
+            rejected_status,
+            arrays,
+            permits: Semaphore::new(usize::try_from(limits.in_flight).unwrap_or(Semaphore::MAX_PERMITS)),
+            limits,
+        })
     }
 
-    /// Where the service is, for accounts that say nothing else.
-    pub fn base_url(&self) -> &Url {
-        &self.base_url
+    /// Where the service is, for accounts that say nothing else; `None` where each account must.
+    pub fn base_url(&self) -> Option<&Url> {
+        self.base_url.as_ref()
     }
 }
 

@@ -1,5 +1,7 @@
 //! Values with arguments in them: what stands in a `query`, a `body` or a header.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
 use super::CallFailure;
@@ -13,6 +15,8 @@ pub(super) enum Node {
     Constant(Value),
     /// An argument with its JSON type.
     Argument(String),
+    /// `{argument|base64}`: an argument's text, encoded.
+    Base64(String),
     /// A text with arguments in it.
     Text(Vec<Part>),
     /// A table that holds at least one argument.
@@ -29,6 +33,9 @@ pub(super) enum Part {
     /// An argument as text.
     Argument(String),
 }
+
+/// The one encoding that a placeholder may ask for.
+const BASE64: &str = "base64";
 
 /// What becomes of an argument that is `null`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,10 +91,7 @@ impl Node {
         match parts.as_slice() {
             [] => Self::Constant(Value::String(String::new())),
             [Part::Literal(literal)] => Self::Constant(Value::String(literal.clone())),
-            [Part::Argument(name)] => {
-                checker.uses(key, name, Place::Whole);
-                Self::Argument(name.clone())
-            }
+            [Part::Argument(name)] => Self::parse_argument(name, key, checker),
             _ => {
                 for name in parts.iter().filter_map(Part::argument) {
                     checker.uses(key, name, Place::Inside);
@@ -95,6 +99,17 @@ impl Node {
                 Self::Text(parts)
             }
         }
+    }
+
+    /// A placeholder that stands alone: `{name}` or `{name|base64}`.
+    fn parse_argument(text: &str, key: &str, checker: &mut Checker<'_>) -> Self {
+        let (name, encoding) = text.split_once('|').map_or((text, None), |(name, how)| (name, Some(how)));
+        if let Some(unknown) = encoding.filter(|how| *how != BASE64) {
+            let why = format!("encodes `{name}` as `{unknown}`, which is not known");
+            checker.finding(key, why, format!("write `{{{name}}}` or `{{{name}|{BASE64}}}`"));
+        }
+        checker.uses(key, name, Place::Whole);
+        if encoding.is_some() { Self::Base64(name.to_owned()) } else { Self::Argument(name.to_owned()) }
     }
 
     fn is_constant(&self) -> bool {
@@ -112,7 +127,7 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// An argument inside a text that is no text, number or boolean.
+    /// An argument inside a text that is no text, number or boolean, or one to encode that is no text.
     pub(super) fn fill(
         &self,
         arguments: &Map<String, Value>,
@@ -123,6 +138,12 @@ impl Node {
             Self::Argument(name) => {
                 arguments.get(name).filter(|value| nulls == Nulls::Kept || !value.is_null()).cloned()
             }
+            Self::Base64(name) => match arguments.get(name) {
+                Some(Value::String(text)) => Some(Value::String(STANDARD.encode(text))),
+                Some(Value::Null) if nulls == Nulls::Kept => Some(Value::Null),
+                None | Some(Value::Null) => None,
+                Some(_) => return Err(invalid(name, "must be a text")),
+            },
             Self::Text(parts) => Some(Value::String(fill_parts(parts, arguments)?)),
             Self::Object(entries) => {
                 let mut object = Map::new();
@@ -265,6 +286,19 @@ mod tests {
     fn an_optional_argument_does_not_stand_inside_a_text() {
         assert!(parse(json!(["{a}", "n={b}"])).1[0].contains("may leave out"));
         assert_eq!(parse(json!(["n={a}", "{b}"])).1, Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_text_is_encoded_where_the_service_wants_it_so() {
+        let filled = fill(json!(["{a|base64}", "{b|base64}"]), json!({ "a": "Größe\n" }), Nulls::Kept);
+        assert_eq!(filled, Some(json!(["R3LDtsOfZQo="])));
+        assert_eq!(fill(json!("{a|base64}"), json!({ "a": null }), Nulls::Kept), Some(Value::Null));
+        assert_eq!(fill(json!("{a|base64}"), json!({ "a": null }), Nulls::LeftOut), None);
+        let (node, _) = parse(json!("{a|base64}"));
+        assert!(node.fill(json!({ "a": 7 }).as_object().unwrap(), Nulls::Kept).is_err());
+        let findings = parse(json!(["{a|rot13}", "{b}"])).1;
+        assert_eq!(findings, ["encodes `a` as `rot13`, which is not known"]);
+        assert!(parse(json!(["{b}", "a {a|base64}"])).1[0].contains("does not declare"));
     }
 
     #[test]

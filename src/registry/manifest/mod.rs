@@ -11,6 +11,8 @@
 //! - `input`: the JSON Schema 2020-12 of its arguments, an object. Where absent it takes none. Further arguments are
 //!   always refused.
 //! - `select`: a JMESPath over the answer. Where absent the whole answer is given.
+//! - `full`: whether a caller may ask for the whole answer. `true` where absent; `false` where an answer holds secrets
+//!   beside what is selected.
 //! - `idempotent`: whether a second identical call changes nothing more. Where absent, `true` for `none` and `false`
 //!   for the others.
 //! - `concurrency_safe`: whether two calls may run at once. `true` where absent.

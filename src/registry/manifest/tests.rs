@@ -47,7 +47,7 @@ fn problems(text: &str) -> Vec<String> {
 fn a_good_manifest_becomes_a_module_with_its_defaults() {
     let manifest = Manifest::parse(&good()).map_err(|refused| refused.problems).unwrap();
     assert_eq!((manifest.name.as_str(), manifest.version.as_str()), ("acme", "1.0.0"));
-    assert_eq!(manifest.http.base_url().as_str(), "https://api.acme.test/");
+    assert_eq!(manifest.http.base_url().unwrap().as_str(), "https://api.acme.test/");
     let tool = &manifest.tools[manifest.tool_index["get_anvil"]];
     assert_eq!(tool.effects.side_effect, SideEffect::None);
     assert!(tool.effects.idempotent && tool.effects.concurrency_safe);
@@ -122,6 +122,11 @@ const ONE_MISTAKE: &[(&str, &str, &str)] = &[
         "17 tools.get_anvil.idempotent: is a text, and must be `true` or `false`",
     ),
     ("side_effect = \"none\"", "side_effect = \"none\"\nsafe = true", "17 tools.get_anvil.safe: unknown key"),
+    (
+        "select = \"{weight: weight}\"",
+        "full = false",
+        "18 tools.get_anvil.full: is `false` for a tool that gives its whole answer; say what is kept",
+    ),
     ("\"{weight: weight}\"", "\"{weight: \"", "18 tools.get_anvil.select: is no JMESPath"),
     (
         "\"{weight: weight}\"",

@@ -19,8 +19,17 @@ const SELECT_MAX: usize = 4096;
 /// How many operators a `select` may hold. Each may nest the parser one level deeper, on the stack of a thread.
 const SELECT_OPERATORS_MAX: usize = 200;
 
-const KEYS: [&str; 8] =
-    ["name", "description", "side_effect", "idempotent", "concurrency_safe", "request", "select", "input"];
+const KEYS: [&str; 9] = [
+    "name",
+    "description",
+    "side_effect",
+    "idempotent",
+    "concurrency_safe",
+    "request",
+    "select",
+    "full",
+    "input",
+];
 
 /// Reads a tool. `None` where it is refused; that has been reported.
 ///
@@ -41,6 +50,13 @@ pub(super) fn read(tool: &Section<'_>, shared: Option<&Shared>) -> Option<Tool> 
     let description = described(tool, "description", DESCRIPTION_MAX);
     let effects = effects(tool);
     let select = tool.text("select", "`select = \"{number: number}\"`").map(|text| compile_select(&text));
+    let full = tool.flag("full");
+    if let Some(full) = full.as_ref().filter(|full| !full.value && select.is_none()) {
+        full.refuse(
+            "is `false` for a tool that gives its whole answer",
+            "say what is kept: `select = \"…\"`",
+        );
+    }
     let input = input::read(tool);
     let request = tool.required_table("request", "`request = { method = \"GET\", path = \"/…\" }`");
     let request = request.and_then(|request| read_request(&request, input.as_ref(), shared));
@@ -54,6 +70,7 @@ pub(super) fn read(tool: &Section<'_>, shared: Option<&Shared>) -> Option<Tool> 
             Some(compiled) => Some(compiled?),
             None => None,
         },
+        full: full.is_none_or(|full| full.value),
         validator: OnceLock::new(),
     })
 }

@@ -53,10 +53,14 @@ fn fixture(base_url: &str, parts: Value) -> Fixture {
         input_schema: Arc::new(json!({ "properties": properties }).as_object().unwrap().clone()),
         request,
         select: None,
+        full: true,
         validator: OnceLock::new(),
     };
-    let account =
-        Account { name: "default".into(), base_url: settings.base_url().clone(), insecure_http: false };
+    let account = Account {
+        name: "default".into(),
+        base_url: settings.base_url().unwrap().clone(),
+        insecure_http: false,
+    };
     let fields = part("secret", json!({ "token": "hunter22hunter22" }));
     let fields = fields
         .as_object()
