@@ -206,13 +206,13 @@ impl Vault for HashicorpVault {
         &'a self,
         needs: &'a [SecretPath],
         elsewhere: &'a [String],
-    ) -> BoxFuture<'a, Vec<Finding>> {
+        found: &'a mut Vec<Finding>,
+    ) -> BoxFuture<'a, ()> {
         Box::pin(async move {
-            let mut found = examine::exposed(self.files.clone(), &self.threads).await;
+            found.extend(examine::exposed(self.files.clone(), &self.threads).await);
             let needs: Vec<_> = needs.iter().filter_map(|path| Some((path, self.place(path)?))).collect();
             let elsewhere = elsewhere.iter().cloned().chain(self.store.mount().beside()).collect();
             found.extend(examine::login(&self.sessions, &needs, elsewhere).await);
-            found
         })
     }
 
