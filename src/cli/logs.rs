@@ -14,8 +14,9 @@ const VARIABLE: &str = "COFFERDAM_LOG";
 
 /// Crates that log headers, arguments or bodies when asked for detail, and the most that each may say, whatever the filter. The
 /// AWS SDK logs the texts of a service's errors. rmcp logs arguments and results of tools, a refused message's own text at
-/// `warn`, and at `error` that a client has gone: it says nothing, since each call has a line of ours with its code.
-const WIRE_CRATES: [(&str, LevelFilter); 7] = [
+/// `warn`, and at `error` that a client has gone: it says nothing, since each call has a line of ours with its code. aws-config
+/// logs at `warn` what a source of credentials answered, body and all.
+const WIRE_CRATES: [(&str, LevelFilter); 8] = [
     ("rmcp", LevelFilter::OFF),
     ("h2", LevelFilter::WARN),
     ("hyper", LevelFilter::WARN),
@@ -23,6 +24,7 @@ const WIRE_CRATES: [(&str, LevelFilter); 7] = [
     ("reqwest", LevelFilter::WARN),
     ("rustls", LevelFilter::WARN),
     ("aws_smithy_runtime", LevelFilter::WARN),
+    ("aws_config", LevelFilter::ERROR),
 ];
 
 /// How a log line looks.
@@ -81,12 +83,16 @@ mod tests {
             tracing::debug!(target: "rmcp::service", "an argument");
             tracing::info!(target: "h2::codec", "a header");
             tracing::error!(target: "rmcp::service", "a client's text");
+            tracing::warn!(target: "aws_config::meta::credentials::chain", "a credential's answer");
+            tracing::error!(target: "aws_config::profile", "a failure");
             tracing::warn!(target: "hyper::proto", "a warning");
             tracing::trace!(target: "cofferdam::broker", "a detail");
         });
         let text = log.text();
-        let never = ["an argument", "a header", "a client's text"];
+        let never = ["an argument", "a header", "a client's text", "a credential's answer"];
         assert!(!never.iter().any(|never| text.contains(never)), "{text}");
-        assert!(text.contains("a warning") && text.contains("a detail"), "{text}");
+        for said in ["a warning", "a failure", "a detail"] {
+            assert!(text.contains(said), "{said}: {text}");
+        }
     }
 }

@@ -146,11 +146,11 @@ impl Vault for AwsVault {
         &'a self,
         _needs: &'a [SecretPath],
         elsewhere: &'a [String],
-    ) -> BoxFuture<'a, Vec<Finding>> {
+        found: &'a mut Vec<Finding>,
+    ) -> BoxFuture<'a, ()> {
         Box::pin(async move {
-            let mut found = examine::exposed(self.files.clone(), &self.threads).await;
+            found.extend(examine::exposed(self.files.clone(), &self.threads).await);
             found.extend(examine::reach(&self.store, self.names.prefixed(), elsewhere).await);
-            found
         })
     }
 }

@@ -11,7 +11,8 @@ use support::{Fault, Site};
 const ELSEWHERE: &str = "other/notes/work";
 
 async fn look(vault: &dyn Vault) -> Vec<Finding> {
-    let found = vault.examine(&[path("github/work")], &[ELSEWHERE.to_owned()]).await;
+    let mut found = Vec::new();
+    vault.examine(&[path("github/work")], &[ELSEWHERE.to_owned()], &mut found).await;
     assert!(!format!("{found:?}").contains("canary"), "{found:?}");
     found
 }

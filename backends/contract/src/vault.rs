@@ -200,13 +200,17 @@ pub trait Vault: fmt::Debug + Send + Sync {
     /// reads no secret: whether each is there is the caller's to look at. Ends where the vault is down too, with
     /// what could be found; that it is down is [`Vault::probe`]'s to say. A question that the store does not answer is
     /// a [`Finding::notice`], never taken for a good answer.
+    ///
+    /// Each finding is added to `found` when it is made, and those that need no network come first: whoever cuts the look
+    /// off, because the store hangs, keeps what was found until then.
     fn examine<'a>(
         &'a self,
         needs: &'a [SecretPath],
         elsewhere: &'a [String],
-    ) -> BoxFuture<'a, Vec<Finding>> {
-        let _ = (needs, elsewhere);
-        Box::pin(async { Vec::new() })
+        found: &'a mut Vec<Finding>,
+    ) -> BoxFuture<'a, ()> {
+        let _ = (needs, elsewhere, found);
+        Box::pin(async {})
     }
 
     /// Gives back what the vault holds (logins, leases, connections). Called once, at shutdown.

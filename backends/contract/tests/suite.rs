@@ -196,21 +196,26 @@ impl Vault for Flawed {
         }
     }
 
-    fn examine<'a>(&'a self, needs: &'a [SecretPath], _: &'a [String]) -> BoxFuture<'a, Vec<Finding>> {
+    fn examine<'a>(
+        &'a self,
+        needs: &'a [SecretPath],
+        _: &'a [String],
+        found: &'a mut Vec<Finding>,
+    ) -> BoxFuture<'a, ()> {
         let token: [FieldName; 1] = ["token".parse().unwrap()];
         Box::pin(async move {
             match self.flaw {
                 Flaw::ExaminesByWriting => {
                     let fields = [(token[0].clone(), "x".into())].into();
                     let _ = self.inner.write(&needs[1], &fields, Expect::Any).await;
-                    Vec::new()
                 }
                 Flaw::ExaminesAndTells => {
                     let read = self.inner.read(&needs[0], &token, Stage::Current).await;
-                    read.iter().filter_map(|secret| secret.expose(&token[0])).map(Finding::good).collect()
+                    found
+                        .extend(read.iter().filter_map(|secret| secret.expose(&token[0])).map(Finding::good));
                 }
-                Flaw::ExaminesWithoutRemedy => vec![Finding::bad("something", "")],
-                _ => Vec::new(),
+                Flaw::ExaminesWithoutRemedy => found.push(Finding::bad("something", "")),
+                _ => {}
             }
         })
     }

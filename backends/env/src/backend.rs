@@ -179,12 +179,17 @@ impl Vault for EnvVault {
     }
 
     /// Who else can read the `.env` file. A variable of the process is its parent's as well, which nobody can tell from here.
-    fn examine<'a>(&'a self, _: &'a [SecretPath], _: &'a [String]) -> BoxFuture<'a, Vec<Finding>> {
+    fn examine<'a>(
+        &'a self,
+        _: &'a [SecretPath],
+        _: &'a [String],
+        found: &'a mut Vec<Finding>,
+    ) -> BoxFuture<'a, ()> {
         Box::pin(async move {
-            let Some(file) = self.dotenv.clone() else { return Vec::new() };
+            let Some(file) = self.dotenv.clone() else { return };
             let look = move || Ok(exposure(file.path(), "the .env file", Kept::Secret));
             // A thread that cannot be had is the probe's to tell.
-            self.threads.run(look).await.ok().flatten().into_iter().collect()
+            found.extend(self.threads.run(look).await.ok().flatten());
         })
     }
 }

@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use cofferdam_vault::{
-    BoxFuture, Capabilities, ErrorKind, Expect, ExposeSecret as _, FieldName, Page, PageToken, Secret,
-    SecretFields, SecretPath, Stage, Threads, Vault, VaultError, VaultInfo, Version,
+    BoxFuture, Capabilities, ErrorKind, Expect, ExposeSecret as _, FieldName, Finding, Page, PageToken,
+    Secret, SecretFields, SecretPath, Stage, Threads, Vault, VaultError, VaultInfo, Version,
 };
 
+use crate::examine;
 use crate::folder::{Entries, Folder};
 
 /// A folder of files as a vault.
@@ -109,6 +110,20 @@ impl Vault for FileVault {
 
     fn probe(&self) -> BoxFuture<'_, Result<(), VaultError>> {
         Box::pin(self.run(|folder| folder.root().map(drop)))
+    }
+
+    fn examine<'a>(
+        &'a self,
+        needs: &'a [SecretPath],
+        _: &'a [String],
+        found: &'a mut Vec<Finding>,
+    ) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            let needs = needs.to_vec();
+            let look = move |folder: &Folder| Ok(examine::exposed(folder, &needs));
+            // A thread that cannot be had is the probe's to tell.
+            found.extend(self.run(look).await.unwrap_or_default());
+        })
     }
 }
 

@@ -77,6 +77,22 @@ impl Folder {
         })
     }
 
+    /// The folder, as it is named.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The files of the secret at `path`, as they are named; none where there is nothing to see, which a read of it tells.
+    pub(crate) fn files(&self, path: &SecretPath) -> Vec<PathBuf> {
+        let Ok(root) = self.root() else { return Vec::new() };
+        let fields = listing::fields(&root, path).unwrap_or_default();
+        let places = fields.iter().flat_map(|field| {
+            let flat = names::flat(path, field).map(PathBuf::from);
+            std::iter::once(names::nested(path, field)).chain(flat)
+        });
+        places.map(|place| self.path.join(place)).filter(|file| file.is_file()).collect()
+    }
+
     /// The paths of all secrets.
     ///
     /// # Errors

@@ -13,11 +13,12 @@
 //! those of one moment, and a change is seen by the next read.
 //!
 //! In reading order: `names` (which file), `folder` (how it is read), `look` (what may not change meanwhile), `listing`
-//! (which secrets there are), `backend` (the vault).
+//! (which secrets there are), `examine` (who else can read them), `backend` (the vault).
 
 mod backend;
 mod config;
 mod error;
+mod examine;
 mod folder;
 mod listing;
 mod look;

@@ -16,9 +16,9 @@ use crate::kv2::Kv2;
 use crate::login::Door;
 use crate::mount::Mount;
 use crate::session::Sessions;
-use crate::settings::{Kv, Settings};
+use crate::settings::{Kv, Settings, TlsFiles};
 use crate::store::Store;
-use crate::{dynamic, error, examine, lease, list};
+use crate::{certificates, dynamic, error, examine, lease, list};
 
 /// A vault in HashiCorp Vault or OpenBao.
 pub(crate) struct HashicorpVault {
@@ -27,6 +27,7 @@ pub(crate) struct HashicorpVault {
     store: Store,
     paths: BTreeMap<SecretPath, String>,
     files: Vec<examine::Named>,
+    tls: TlsFiles,
     threads: Threads,
 }
 
@@ -36,6 +37,7 @@ impl HashicorpVault {
         let place = [Some(settings.mount.as_str()), settings.prefix.as_deref()];
         let place = place.into_iter().flatten().collect::<Vec<_>>().join("/");
         let files = examine::files(&settings);
+        let tls = settings.tls.clone();
         let client = Client::new(&settings, context.threads.clone());
         let door = Door::new(settings.login, context.threads.clone(), server.clone());
         let sessions = Arc::new(Sessions::new(client, door, server.clone()));
@@ -58,6 +60,7 @@ impl HashicorpVault {
             store: if versioned { Store::V2(Kv2(mount)) } else { Store::V1(Kv1(mount)) },
             paths: settings.paths,
             files,
+            tls,
             threads: context.threads.clone(),
         }
     }
@@ -206,13 +209,15 @@ impl Vault for HashicorpVault {
         &'a self,
         needs: &'a [SecretPath],
         elsewhere: &'a [String],
-    ) -> BoxFuture<'a, Vec<Finding>> {
+        found: &'a mut Vec<Finding>,
+    ) -> BoxFuture<'a, ()> {
         Box::pin(async move {
-            let mut found = examine::exposed(self.files.clone(), &self.threads).await;
+            found.extend(examine::exposed(self.files.clone(), &self.threads).await);
+            found.extend(certificates::of_files(self.tls.clone(), &self.threads).await);
+            found.extend(certificates::of_server(&self.sessions.client).await);
             let needs: Vec<_> = needs.iter().filter_map(|path| Some((path, self.place(path)?))).collect();
             let elsewhere = elsewhere.iter().cloned().chain(self.store.mount().beside()).collect();
             found.extend(examine::login(&self.sessions, &needs, elsewhere).await);
-            found
         })
     }
 

@@ -10,9 +10,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use cofferdam_vault::{ErrorKind, ExposeSecret as _, SecretString, VaultError};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use reqwest::Response;
+use reqwest::tls::TlsInfo;
+use reqwest::{RequestBuilder, Response};
 use rustify::Endpoint;
 use url::Origin;
+use vaultrs::api::sys::requests::ReadHealthRequest;
 use zeroize::Zeroizing;
 
 use crate::address::Address;
@@ -104,19 +106,7 @@ impl Client {
         namespace: Namespace,
     ) -> Result<Answer, VaultError> {
         let address = self.address.as_ref().map_err(Clone::clone)?;
-        let request = endpoint.request(PLACEHOLDER).map_err(|_| unsendable())?;
-        let (parts, body) = request.into_parts();
-        let query = parts.uri.query().filter(|query| !query.is_empty());
-        let query = query.map_or_else(String::new, |query| format!("?{query}"));
-        let url = format!("{}/v1{}{query}", address.base, parts.uri.path());
-        let client = self.http.client().await?;
-        let mut request = client
-            .request(parts.method, url)
-            .headers(self.headers(token, namespace)?)
-            .body(Bytes::from_owner(Zeroizing::new(body)));
-        if let Some(user) = &address.user {
-            request = request.basic_auth(user, None::<&str>);
-        }
+        let request = self.request(address, endpoint, token, namespace).await?;
         let answer = async {
             let response = request.send().await?;
             let (status, retry_after) = (response.status(), retry_after(response.headers()));
@@ -133,6 +123,38 @@ impl Client {
                 Err(error::unanswered(&address.base, &failure))
             }
         }
+    }
+
+    /// The certificate that the server shows, in DER; `None` without TLS, and where there is no answer, which others tell.
+    pub(crate) async fn certificate(&self) -> Option<Vec<u8>> {
+        let address = self.address.as_ref().ok().filter(|address| address.tls)?;
+        let health = ReadHealthRequest::default();
+        let request = self.request(address, &health, None, Namespace::Root).await.ok()?;
+        let response = request.send().await.ok()?;
+        response.extensions().get::<TlsInfo>()?.peer_certificate().map(<[u8]>::to_vec)
+    }
+
+    async fn request(
+        &self,
+        address: &Address,
+        endpoint: &impl Endpoint,
+        token: Option<&Token>,
+        namespace: Namespace,
+    ) -> Result<RequestBuilder, VaultError> {
+        let request = endpoint.request(PLACEHOLDER).map_err(|_| unsendable())?;
+        let (parts, body) = request.into_parts();
+        let query = parts.uri.query().filter(|query| !query.is_empty());
+        let query = query.map_or_else(String::new, |query| format!("?{query}"));
+        let url = format!("{}/v1{}{query}", address.base, parts.uri.path());
+        let client = self.http.client().await?;
+        let request = client
+            .request(parts.method, url)
+            .headers(self.headers(token, namespace)?)
+            .body(Bytes::from_owner(Zeroizing::new(body)));
+        Ok(match &address.user {
+            Some(user) => request.basic_auth(user, None::<&str>),
+            None => request,
+        })
     }
 
     fn headers(&self, token: Option<&Token>, namespace: Namespace) -> Result<HeaderMap, VaultError> {

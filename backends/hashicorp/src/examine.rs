@@ -158,7 +158,7 @@ impl About {
 }
 
 /// A span as people say it: its two largest units.
-struct Span(Duration);
+pub(crate) struct Span(pub(crate) Duration);
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

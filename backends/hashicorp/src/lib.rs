@@ -47,6 +47,7 @@ mod address;
 mod answer;
 mod auth;
 mod backend;
+mod certificates;
 mod check;
 mod client;
 mod config;

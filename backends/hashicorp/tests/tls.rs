@@ -3,17 +3,20 @@
 
 mod support;
 
+use std::path::Path;
 use std::process::Command;
 
 use cofferdam_servers::{Running, free, vault_binary};
 use cofferdam_vault::ErrorKind::{Misconfigured, Unauthenticated};
-use cofferdam_vault::Scope;
+use cofferdam_vault::{Level, Scope};
 use serde_json::{Value, json};
 use support::{ask, open, refused, token_of};
 
 /// A server in development mode, with certificates that it made in `folder`.
 struct Dev {
     address: String,
+    /// The same server with a certificate of ours, `server.pem`, which ends within a day.
+    short: String,
     folder: tempfile::TempDir,
     _running: Running,
 }
@@ -21,13 +24,35 @@ struct Dev {
 impl Dev {
     async fn start() -> Self {
         let binary = vault_binary().unwrap_or_else(|error| panic!("{error}"));
-        let (folder, port) = (tempfile::tempdir().unwrap(), free().unwrap());
+        let (folder, port, short) = (tempfile::tempdir().unwrap(), free().unwrap(), free().unwrap());
+        let write = |name: &str, text: String| std::fs::write(folder.path().join(name), text).unwrap();
+        // For a server and no authority.
+        write(
+            "server.cnf",
+            "[req]\nprompt = no\ndistinguished_name = name\nx509_extensions = more\n[name]\nCN = cofferdam\n\
+             [more]\nbasicConstraints = critical,CA:FALSE\nsubjectAltName = IP:127.0.0.1\n"
+                .to_owned(),
+        );
+        let made = ["req", "-x509", "-config", "server.cnf", "-newkey", "rsa:2048", "-nodes", "-days", "1"];
+        let files = ["-keyout", "server.key", "-out", "server.pem"];
+        openssl(folder.path(), &[&made[..], &files].concat());
+        let file = |name: &str| folder.path().join(name).display().to_string();
+        write(
+            "short.hcl",
+            format!(
+                "listener \"tcp\" {{\n address = \"127.0.0.1:{short}\"\n tls_cert_file = {:?}\n tls_key_file = {:?}\n}}\n",
+                file("server.pem"),
+                file("server.key")
+            ),
+        );
         let mut command = Command::new(binary);
         command.args(["server", "-dev", "-dev-no-store-token", "-dev-root-token-id=root", "-dev-tls"]);
         command.arg(format!("-dev-tls-cert-dir={}", folder.path().display()));
+        command.arg(format!("-config={}", file("short.hcl")));
         command.arg(format!("-dev-listen-address=127.0.0.1:{port}")).env("HOME", folder.path());
         let running = Running::start(&mut command).unwrap();
-        let dev = Self { address: format!("https://127.0.0.1:{port}"), folder, _running: running };
+        let [address, short] = [port, short].map(|port| format!("https://127.0.0.1:{port}"));
+        let dev = Self { address, short, folder, _running: running };
         let client =
             reqwest::Client::builder().no_proxy().tls_danger_accept_invalid_certs(true).build().unwrap();
         for _ in 0..600 {
@@ -45,11 +70,20 @@ impl Dev {
         assert!((200..300).contains(&status), "{place}: {status} {answer}");
     }
 
-    fn openssl(&self, arguments: &[&str]) {
-        let output = Command::new("openssl").args(arguments).current_dir(self.folder.path()).output();
-        let output = output.expect("the tests need `openssl`; install it (Debian: openssl)");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    /// A certificate to log in with, which ends within a day, and its key.
+    fn client(&self, name: &str) {
+        let made = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=cofferdam"];
+        let usage = ["-addext", "extendedKeyUsage=clientAuth"];
+        let (key, certificate) = (format!("{name}.key"), format!("{name}.pem"));
+        let files = ["-keyout", &key, "-out", &certificate];
+        openssl(self.folder.path(), &[&made[..], &usage, &files].concat());
     }
+}
+
+fn openssl(folder: &Path, arguments: &[&str]) {
+    let output = Command::new("openssl").args(arguments).current_dir(folder).output();
+    let output = output.expect("the tests need `openssl`; install it (Debian: openssl)");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[tokio::test]
@@ -59,24 +93,7 @@ async fn a_certificate_logs_in_and_an_unknown_authority_is_refused() {
     dev.root("PUT", "sys/policies/acl/p", json!({"policy": support::full("secret", 2)})).await;
     dev.root("POST", "sys/auth/cert", json!({"type": "cert"})).await;
     for name in ["client", "stranger"] {
-        let (key, certificate) = (format!("{name}.key"), format!("{name}.pem"));
-        dev.openssl(&[
-            "req",
-            "-x509",
-            "-newkey",
-            "rsa:2048",
-            "-nodes",
-            "-days",
-            "1",
-            "-subj",
-            "/CN=cofferdam",
-            "-addext",
-            "extendedKeyUsage=clientAuth",
-            "-keyout",
-            &key,
-            "-out",
-            &certificate,
-        ]);
+        dev.client(name);
     }
     let certificate = std::fs::read_to_string(dev.folder.path().join("client.pem")).unwrap();
     dev.root("POST", "auth/cert/certs/c", json!({"certificate": certificate, "token_policies": ["p"]})).await;
@@ -111,4 +128,28 @@ async fn a_certificate_logs_in_and_an_unknown_authority_is_refused() {
     refused(support::read(&*changing, "m/a").await, Misconfigured, Scope::Vault);
     std::fs::copy(dev.folder.path().join("vault-ca.pem"), dev.folder.path().join("changing.pem")).unwrap();
     assert_eq!(token_of(&*changing, "m/a").await, "one");
+}
+
+#[tokio::test]
+async fn certificates_are_told_before_they_end() {
+    let dev = Dev::start().await;
+    dev.client("client");
+    for (address, ca, server) in
+        [(&dev.address, "vault-ca.pem", Level::Good), (&dev.short, "server.pem", Level::Notice)]
+    {
+        let text = format!(
+            "address = '{address}'\nca_file = '{ca}'\nclient_cert_file = 'client.pem'\n\
+             client_key_file = 'client.key'\nauth = {{ method = 'cert' }}"
+        );
+        let mut found = Vec::new();
+        open(dev.folder.path(), &text).examine(&[], &[], &mut found).await;
+        for (what, level) in [
+            ("the server's certificate", server),
+            ("the certificate authority in", server),
+            ("the client certificate", Level::Notice),
+        ] {
+            let levels = found.iter().filter(|found| found.what.starts_with(what)).map(|found| found.level);
+            assert_eq!(levels.collect::<Vec<_>>(), [level], "{what}: {found:#?}");
+        }
+    }
 }

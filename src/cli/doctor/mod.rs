@@ -29,8 +29,9 @@ Examples:
   cofferdam doctor --profile production --json   for a program
   cofferdam doctor --server --profile staging    for a container's health check
 
-Looks at the profile, ports, file modes, each vault (in reach, logged in, allowed what it needs and no more) and each account \
-(present, well-formed, ending soon). Changes nothing; of a dynamic secret a lease is made and given back.
+Looks at the profile, ports, file modes, each vault (in reach, logged in, allowed what it needs and no more, \
+its certificates not about to end) and each account (present, well-formed, ending soon). Changes nothing; of a dynamic secret a \
+lease is made and given back.
 With `--server` nothing but the profile's own server is asked, for `/healthz` on `server.listen`; no vault is touched.
 Exit code 0 where nothing is bad, 1 where something is, 2 for a profile that is refused.";
 

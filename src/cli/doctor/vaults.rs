@@ -116,12 +116,14 @@ impl Subject {
             },
         );
         let needs: Vec<SecretPath> = self.accounts.iter().map(|account| account.path.clone()).collect();
-        let found = timeout(patience, self.vault.examine(&needs, &self.elsewhere)).await;
+        let mut found = Vec::new();
+        let ended = timeout(patience, self.vault.examine(&needs, &self.elsewhere, &mut found)).await;
         bar.inc(1);
-        let found = found.unwrap_or_else(|_| {
+        if ended.is_err() {
+            // What was found until then, the files before all, stays.
             let what = format!("a closer look did not end within {patience:?}");
-            vec![Finding::notice(what, "mend what is bad, and look again")]
-        });
+            found.push(Finding::notice(what, "mend what is bad, and look again"));
+        }
         found.into_iter().for_each(|finding| report.add(&subject, finding));
         if self.modules.len() > 1 {
             let what = format!(

@@ -294,8 +294,9 @@ impl Vault for FaultyVault {
         &'a self,
         needs: &'a [SecretPath],
         elsewhere: &'a [String],
-    ) -> BoxFuture<'a, Vec<Finding>> {
-        self.inner.examine(needs, elsewhere)
+        found: &'a mut Vec<Finding>,
+    ) -> BoxFuture<'a, ()> {
+        self.inner.examine(needs, elsewhere, found)
     }
 
     fn read_many<'a>(&'a self, wanted: &'a [ReadRequest]) -> BoxFuture<'a, Vec<Result<Secret, VaultError>>> {

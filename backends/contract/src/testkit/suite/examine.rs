@@ -14,7 +14,8 @@ pub(super) async fn cases<S: Subject>(fresh: &impl AsyncFn() -> S) {
 async fn look(vault: &dyn Vault) -> Vec<Finding> {
     let needs = [path("github/work"), path("github/absent")];
     let elsewhere: Vec<String> = vault.place(&path("notes/work")).into_iter().collect();
-    let found = vault.examine(&needs, &elsewhere).await;
+    let mut found = Vec::new();
+    vault.examine(&needs, &elsewhere, &mut found).await;
     for finding in &found {
         assert!(!finding.what.trim().is_empty(), "{finding:?}");
         assert_eq!(finding.remedy.trim().is_empty(), finding.level == Level::Good, "{finding:?}");
