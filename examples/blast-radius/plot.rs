@@ -82,7 +82,7 @@ fn draw(outcomes: &[Outcome]) -> Document {
     for at in [0.25, 0.5, 1.0, 2.0, 4.0] {
         plot = plot
             .add(vertical("grid", at, bottom))
-            .add(text(x(at), bottom + 16.0, "small", &format!("×{at}")).set("text-anchor", "middle"));
+            .add(text(x(at), bottom + 16.0, "small", &tick(at)).set("text-anchor", "middle"));
     }
     plot = plot.add(vertical("limit", MAX_RATIO, bottom)).add(text(
         x(MAX_RATIO) + 4.0,
@@ -105,6 +105,11 @@ fn draw(outcomes: &[Outcome]) -> Document {
 
 fn row(outcome: &Outcome) -> String {
     format!("{} × {}", outcome.target, outcome.fault)
+}
+
+/// What stands below a line; the last one stands for whatever is over it too.
+fn tick(at: f64) -> String {
+    if at < TO { format!("×{at}") } else { format!("≥ ×{at}") }
 }
 
 /// Between which two values nine in ten of the controls lie.
