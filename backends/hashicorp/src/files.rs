@@ -1,41 +1,29 @@
 //! Files with secrets and certificates, read in bounded time and space; blocking, so only on the compartment's threads.
 
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::Path;
 
+use cofferdam_vault::files::{FileError, RegularFile};
 use cofferdam_vault::{ErrorKind, SecretString, VaultError};
 use zeroize::Zeroizing;
 
 /// The largest file that is read: far more than any token, JWT or bundle of certificates that is in use.
-const MAX_BYTES: u64 = 1024 * 1024;
+const MAX_BYTES: usize = 1024 * 1024;
 
-/// All of a regular file, in one buffer that never grows, for growing would leave a copy behind that nobody wipes.
+/// All of a regular file.
 ///
 /// # Errors
 ///
 /// `Misconfigured` or `Unavailable`, always of the vault; with `what` and the path, never with content.
 pub(crate) fn read(path: &Path, what: &str) -> Result<Zeroizing<Vec<u8>>, VaultError> {
-    let failed = |error: io::Error| unreadable(path, what, &error);
     let misconfigured = |why: &str| {
         VaultError::vault(ErrorKind::Misconfigured, format!("the {what} {} {why}", path.display()))
     };
-    let file = open_without_waiting(path).map_err(failed)?;
-    let metadata = file.metadata().map_err(failed)?;
-    if !metadata.is_file() {
-        return Err(misconfigured("is no regular file; put a plain file there"));
-    }
-    if metadata.len() > MAX_BYTES {
-        return Err(misconfigured("has more than 1 MiB; is it the right file?"));
-    }
-    let capacity = usize::try_from(metadata.len() + 1).unwrap_or(usize::MAX);
-    let mut content = Zeroizing::new(Vec::with_capacity(capacity));
-    file.take(metadata.len() + 1).read_to_end(&mut content).map_err(failed)?;
-    if content.len() == capacity {
-        let message = format!("the {what} {} grew while it was read; read it again", path.display());
-        return Err(VaultError::vault(ErrorKind::Unavailable, message));
-    }
-    Ok(content)
+    RegularFile::open(path).and_then(|mut file| file.read(MAX_BYTES)).map_err(|error| match error {
+        FileError::Io(error) => unreadable(path, what, &error),
+        FileError::NotRegular => misconfigured("is no regular file; put a plain file there"),
+        FileError::TooLarge { .. } => misconfigured("has more than 1 MiB; is it the right file?"),
+    })
 }
 
 /// The text of a file with one secret in it; white space around a token or JWT and one line break behind a password
@@ -89,20 +77,6 @@ fn unreadable(path: &Path, what: &str, error: &io::Error) -> VaultError {
     }
 }
 
-/// Opens without waiting for whoever writes into a FIFO; on a regular file the flag does nothing.
-#[cfg(unix)]
-fn open_without_waiting(path: &Path) -> io::Result<File> {
-    use rustix::fs::{Mode, OFlags};
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    Ok(File::from(rustix::fs::open(path, flags, Mode::empty())?))
-}
-
-/// The nearest equal where files have no such flag; not verified.
-#[cfg(not(unix))]
-fn open_without_waiting(path: &Path) -> io::Result<File> {
-    File::open(path)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,7 +107,7 @@ mod tests {
         let fifo = folder.path().join("fifo");
         assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
         assert_eq!(kind("fifo"), Err(ErrorKind::Misconfigured));
-        std::fs::write(folder.path().join("large"), vec![b'x'; MAX_BYTES as usize + 1]).unwrap();
+        std::fs::write(folder.path().join("large"), vec![b'x'; MAX_BYTES + 1]).unwrap();
         assert_eq!(kind("large"), Err(ErrorKind::Misconfigured));
     }
 }
