@@ -10,6 +10,8 @@
 //!   first read succeeds, one failure opens the breaker again: a flapping vault costs one failed call an interval.
 //! - **Late answers do not count.** An attempt carries a [`Pass`] of the period in which it was let through. When it
 //!   ends in another period, it says nothing about this one.
+//! - **The first failure is a doubt already.** It takes `failures` of them to give the vault up, and a caller who could be
+//!   served from the cache has no reason to wait until then: see [`Standing`].
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -20,7 +22,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::retry::Failure;
-use super::{BreakerSettings, Walls, refusal};
+use super::{BreakerSettings, Walls, later, refusal};
 
 /// Decides whether the vault is asked at all.
 #[derive(Debug)]
@@ -28,7 +30,23 @@ pub(super) struct Breaker {
     failures: u32,
     window: Duration,
     period: Mutex<Period>,
-    open: watch::Sender<bool>,
+    /// Told of everything that may change the standing for the worse.
+    worsened: watch::Sender<()>,
+}
+
+/// How long a vault that is too busy is left alone where it does not say how long: what a caller may be served from the
+/// cache is not asked of it meanwhile.
+const BUSY: Duration = Duration::from_secs(1);
+
+/// What the last attempts say to a caller who could be served from the cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// The vault answers: its answer is worth waiting for.
+    Good,
+    /// Nothing is known to work since the last failure: worth another attempt, and not worth waiting for.
+    Doubtful,
+    /// Given up, or too busy: not to be asked now.
+    Shut,
 }
 
 /// The time between two changes.
@@ -46,6 +64,8 @@ enum Phase {
         /// When the failures since the last success came, oldest first; never more than it takes to open.
         failures: VecDeque<Instant>,
         on_trial: bool,
+        /// When a vault that is too busy may be asked again for what the cache has.
+        busy_until: Option<Instant>,
     },
     Open {
         reason: VaultError,
@@ -88,9 +108,9 @@ impl Breaker {
     pub(super) fn new(walls: &Walls) -> Self {
         let BreakerSettings { failures, window } = walls.breaker;
         let window = window.max(walls.deadline.saturating_mul(failures));
-        let phase = Phase::Closed { failures: VecDeque::new(), on_trial: false };
+        let phase = Phase::closed(false);
         let period = Period { number: 0, since: Moment::now(), phase };
-        Self { failures, window, period: Mutex::new(period), open: watch::Sender::new(false) }
+        Self { failures, window, period: Mutex::new(period), worsened: watch::Sender::new(()) }
     }
 
     /// Leave to ask the vault, or why there is none.
@@ -104,13 +124,38 @@ impl Breaker {
 
     /// Why there is no leave any more; answers when the breaker opens, and not before.
     pub(super) async fn opened(&self) -> Failure {
-        let mut open = self.open.subscribe();
+        let mut worsened = self.worsened.subscribe();
         loop {
             if let Err(refused) = self.admit() {
                 return refused;
             }
             // The sender lives as long as `self`.
-            let _ = open.changed().await;
+            let _ = worsened.changed().await;
+        }
+    }
+
+    /// What the last attempts say.
+    ///
+    /// A doubt lasts for the breaker's window: an older failure says nothing about now.
+    pub(super) fn standing(&self) -> Standing {
+        let now = Instant::now();
+        match &self.lock().phase {
+            Phase::Open { .. } => Standing::Shut,
+            Phase::Closed { busy_until: Some(until), .. } if now < *until => Standing::Shut,
+            Phase::Closed { on_trial: true, .. } => Standing::Doubtful,
+            Phase::Closed { failures, .. } => match failures.back() {
+                Some(&last) if now.duration_since(last) < self.window => Standing::Doubtful,
+                _ => Standing::Good,
+            },
+        }
+    }
+
+    /// Answers as soon as the standing is not good.
+    pub(super) async fn doubted(&self) {
+        let mut worsened = self.worsened.subscribe();
+        while self.standing() == Standing::Good {
+            // The sender lives as long as `self`.
+            let _ = worsened.changed().await;
         }
     }
 
@@ -121,7 +166,7 @@ impl Breaker {
         if period.number != pass.0 {
             return false;
         }
-        let Phase::Closed { failures, on_trial } = &mut period.phase else { return false };
+        let Phase::Closed { failures, on_trial, busy_until } = &mut period.phase else { return false };
         match error {
             Some(error) if error.counts_for_breaker() => {
                 let now = Instant::now();
@@ -133,12 +178,18 @@ impl Breaker {
                 if enough {
                     self.enter(&mut period, Phase::Open { reason: error.clone() });
                 }
+                self.worsened.send_replace(());
                 enough
             }
-            Some(error) if error.kind() == ErrorKind::Throttled => false,
+            Some(error) if error.kind() == ErrorKind::Throttled => {
+                *busy_until = Some(later(Instant::now(), error.retry_after().unwrap_or(BUSY)));
+                self.worsened.send_replace(());
+                false
+            }
             Some(_) | None => {
                 failures.clear();
                 *on_trial = false;
+                *busy_until = None;
                 false
             }
         }
@@ -151,6 +202,7 @@ impl Breaker {
         let closed = matches!(period.phase, Phase::Closed { .. });
         if closed {
             self.enter(&mut period, Phase::Open { reason });
+            self.worsened.send_replace(());
         }
         closed
     }
@@ -166,7 +218,7 @@ impl Breaker {
     pub(super) fn close(&self) {
         let mut period = self.lock();
         if matches!(period.phase, Phase::Open { .. }) {
-            self.enter(&mut period, Phase::Closed { failures: VecDeque::new(), on_trial: true });
+            self.enter(&mut period, Phase::closed(true));
         }
     }
 
@@ -181,13 +233,17 @@ impl Breaker {
     }
 
     fn enter(&self, period: &mut Period, phase: Phase) {
-        let open = matches!(phase, Phase::Open { .. });
         *period = Period { number: period.number + 1, since: Moment::now(), phase };
-        self.open.send_replace(open);
     }
 
     fn lock(&self) -> MutexGuard<'_, Period> {
         self.period.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Phase {
+    fn closed(on_trial: bool) -> Self {
+        Self::Closed { failures: VecDeque::new(), on_trial, busy_until: None }
     }
 }
 
@@ -289,6 +345,24 @@ mod tests {
         assert!(!end(&breaker, Some(&fault())));
         assert!(!end(&breaker, Some(&fault())));
         assert!(end(&breaker, Some(&fault())));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failure_is_a_doubt_until_a_success_or_until_it_is_old() {
+        let breaker = breaker();
+        assert_eq!(breaker.standing(), Standing::Good);
+        assert!(!end(&breaker, Some(&fault())));
+        assert_eq!(breaker.standing(), Standing::Doubtful);
+        assert!(!end(&breaker, None));
+        assert_eq!(breaker.standing(), Standing::Good);
+        assert!(!end(&breaker, Some(&fault())));
+        advance(Duration::from_secs(10)).await;
+        assert_eq!(breaker.standing(), Standing::Good);
+        assert!(breaker.open(fault()));
+        assert_eq!(breaker.standing(), Standing::Shut);
+        breaker.close();
+        advance(Duration::from_secs(3600)).await;
+        assert_eq!(breaker.standing(), Standing::Doubtful, "on trial, however long");
     }
 
     #[tokio::test(start_paused = true)]

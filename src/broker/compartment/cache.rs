@@ -4,11 +4,15 @@
 //! confirmed it, it is not served any more even if the vault is out of reach. Both count from the vault's last answer,
 //! and the secret's own expiry cuts both. Nothing but an answer of the vault moves them.
 //!
+//! A caller who comes when a secret's time is nearly over is served, and has it read anew for those who come after: nobody
+//! waits for a secret that is in use, and a vault that is out of reach is found out before anybody could.
+//!
 //! A secret with a lease is served until the lease ends, and neither age counts: reading it again would not confirm it but
 //! make another one, and its lease is the vault's word for how long it is good. See [`lease`](super::lease).
 //!
-//! A secret that is absent is remembered as absent for `missing_ttl`. One that is denied is forgotten, and not
-//! remembered as anything: the grant may be mended at any moment, and the vault is asked again.
+//! A secret that is absent or denied is remembered as such for `missing_ttl`, and not longer: it may be written, or the
+//! grant mended, at any moment. Asked at every call, the vault would have more to do, and to write into its audit log, for
+//! a module that may not read than for all that may.
 //!
 //! moka serves as a bounded map alone. Its clock cannot be replaced and its loads run inside a caller, so expiry stands
 //! in the value, and loads are [fills](super::fill). Eviction is by last use: with the default policy a full cache turns
@@ -17,7 +21,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use cofferdam_vault::{ErrorKind, Scope, VaultError};
+use cofferdam_vault::VaultError;
 use moka::policy::EvictionPolicy;
 use tokio::time::Instant;
 
@@ -34,6 +38,8 @@ pub(super) struct Cache {
     ttl: Duration,
     stale_for: Duration,
     missing_ttl: Duration,
+    /// How long before its time is over a secret is read anew, where it is asked for.
+    ahead: Duration,
     /// Until when at least one secret may be served without the vault. An upper bound between two
     /// [counts](Cache::recount): what was evicted since may have been the last.
     servable_until: Mutex<Option<Instant>>,
@@ -43,7 +49,7 @@ pub(super) struct Cache {
 enum Held {
     Found(Confirmed),
     Leased(Arc<Slot>),
-    Missing { error: Arc<VaultError>, until: Instant },
+    Refused { error: Arc<VaultError>, until: Instant },
 }
 
 impl Cache {
@@ -65,19 +71,29 @@ impl Cache {
             ttl: walls.cache_ttl,
             stale_for: walls.stale_for,
             missing_ttl: walls.missing_ttl,
+            ahead: walls.attempt_timeout,
             servable_until: Mutex::new(None),
         }
     }
 
-    /// The answer that needs no vault now: a secret within its `cache_ttl`, or an absence within its `missing_ttl`.
+    /// The answer that needs no vault now: a secret within its `cache_ttl`, or a refusal within its `missing_ttl`.
     pub(super) fn fresh(&self, wanted: &Wanted, now: Instant) -> Option<Answer> {
         match self.map.as_ref()?.get(wanted)? {
             Held::Found(found) => {
                 (now < later(found.at, self.ttl) && !found.expired(now)).then_some(Ok(found))
             }
             Held::Leased(slot) => slot.fresh(now).map(Ok),
-            Held::Missing { error, until } => (now < until).then(|| Err((*error).clone())),
+            Held::Refused { error, until } => (now < until).then(|| Err((*error).clone())),
         }
+    }
+
+    /// Whether the time of `found`, which is fresh, is nearly over: one attempt from its end, and in the second half of its
+    /// life. A lease's end is the keeper's to look after.
+    pub(super) fn ageing(&self, found: &Confirmed, now: Instant) -> bool {
+        let end = later(found.at, self.ttl);
+        let end = found.ends.map_or(end, |own| own.min(end));
+        let ahead = self.ahead.min(end.saturating_duration_since(found.at) / 2);
+        found.credential.hold.is_none() && later(now, ahead) >= end
     }
 
     /// The secret that may be served although the vault cannot confirm it.
@@ -101,9 +117,9 @@ impl Cache {
                 let mut servable_until = self.lock();
                 *servable_until = (*servable_until).max(Some(self.end(found)));
             }
-            Err(error) if absent(error) && !self.missing_ttl.is_zero() => {
+            Err(error) if error.evicts() && !self.missing_ttl.is_zero() => {
                 let until = later(Instant::now(), self.missing_ttl);
-                map.insert(Arc::clone(wanted), Held::Missing { error: Arc::new(error.clone()), until });
+                map.insert(Arc::clone(wanted), Held::Refused { error: Arc::new(error.clone()), until });
             }
             Err(error) if error.evicts() => map.invalidate(wanted),
             Err(_) => {}
@@ -148,13 +164,9 @@ impl Held {
         match self {
             Self::Found(found) => Some(found),
             Self::Leased(slot) => slot.peek(),
-            Self::Missing { .. } => None,
+            Self::Refused { .. } => None,
         }
     }
-}
-
-fn absent(error: &VaultError) -> bool {
-    error.kind() == ErrorKind::NotFound && error.scope() == Scope::Secret
 }
 
 #[cfg(test)]
@@ -167,11 +179,13 @@ impl Cache {
 
 #[cfg(test)]
 mod tests {
+    use cofferdam_vault::ErrorKind;
+    use cofferdam_vault::testkit::{Calls, Fault};
     use tokio::time::advance;
 
     use super::*;
     use crate::broker::compartment::CompartmentState;
-    use crate::broker::compartment::testing::{Rig, SECOND};
+    use crate::broker::compartment::testing::{Rig, SECOND, settle};
 
     #[tokio::test(start_paused = true)]
     async fn a_secret_is_read_again_when_its_time_is_over_and_not_before() {
@@ -182,6 +196,59 @@ mod tests {
         assert_eq!(rig.token().await.unwrap(), "one");
         advance(Duration::from_millis(1)).await;
         assert_eq!(rig.token().await.unwrap(), "two");
+        assert_eq!(rig.reads(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_secret_in_use_is_read_anew_before_its_time_is_over_and_once() {
+        let rig = Rig::new(Walls::default());
+        rig.token().await.unwrap();
+        rig.memory.put("github/work", [("token", "two")]);
+        rig.faults.set(Calls::Reads, Fault::Delay(SECOND));
+        advance(Duration::from_secs(5 * 60) - 2 * SECOND - Duration::from_millis(1)).await;
+        rig.token().await.unwrap();
+        settle().await;
+        assert_eq!(rig.reads(), 1, "not yet");
+        advance(Duration::from_millis(1)).await;
+        for _ in 0..100 {
+            assert_eq!(rig.token().await.unwrap(), "one", "and nobody waits");
+        }
+        settle().await;
+        advance(SECOND).await;
+        settle().await;
+        assert_eq!((rig.token().await.unwrap().as_str(), rig.reads()), ("two", 2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_vault_that_hangs_while_its_secret_is_in_use_delays_nobody() {
+        let rig = Rig::new(Walls::default());
+        rig.token().await.unwrap();
+        rig.faults.set(Calls::All, Fault::Hang);
+        advance(Duration::from_secs(4 * 60 + 55)).await;
+        for _ in 0..300 {
+            let start = Instant::now();
+            assert_eq!(rig.token().await.unwrap(), "one");
+            assert_eq!(start.elapsed(), Duration::ZERO);
+            // What the call has started begins now, and what time ends is over before the next call.
+            settle().await;
+            advance(Duration::from_millis(100)).await;
+            settle().await;
+        }
+        assert_eq!(rig.status().state, CompartmentState::Degraded);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_secret_of_a_short_life_is_not_read_at_every_call() {
+        let rig = Rig::new(Walls::default());
+        rig.memory.set_valid_for(Some(SECOND));
+        for _ in 0..100 {
+            rig.token().await.unwrap();
+            settle().await;
+        }
+        assert_eq!(rig.reads(), 1, "it is in the first half of its life");
+        advance(SECOND / 2).await;
+        rig.token().await.unwrap();
+        settle().await;
         assert_eq!(rig.reads(), 2);
     }
 
@@ -223,28 +290,20 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_absence_is_remembered_for_a_moment_and_a_refusal_is_not() {
-        let rig = Rig::new(Walls::default());
-        for _ in 0..3 {
-            assert_eq!(rig.token_of("github/absent").await.unwrap_err().kind(), ErrorKind::NotFound);
+    async fn an_absence_and_a_denial_are_remembered_for_a_moment() {
+        for kind in [ErrorKind::NotFound, ErrorKind::Denied] {
+            for (missing_ttl, asked) in [(5 * SECOND, 1), (Duration::ZERO, 3)] {
+                let rig = Rig::new(Walls { missing_ttl, ..Walls::default() });
+                rig.faults.set(Calls::Reads, Fault::secret(kind));
+                for _ in 0..3 {
+                    assert_eq!(rig.kind().await, Some(kind));
+                }
+                assert_eq!(rig.reads(), asked);
+                rig.faults.clear();
+                advance(missing_ttl).await;
+                assert_eq!(rig.token().await.unwrap(), "one", "{kind} for {missing_ttl:?} and no longer");
+            }
         }
-        assert_eq!(rig.reads(), 1);
-        rig.memory.put("github/absent", [("token", "there")]);
-        advance(5 * SECOND).await;
-        assert_eq!(rig.token_of("github/absent").await.unwrap(), "there");
-
-        let rig = Rig::new(Walls { missing_ttl: Duration::ZERO, ..Walls::default() });
-        rig.token_of("github/absent").await.unwrap_err();
-        rig.memory.put("github/absent", [("token", "there")]);
-        assert_eq!(rig.token_of("github/absent").await.unwrap(), "there");
-
-        let rig = Rig::new(Walls::default());
-        rig.faults.once(
-            cofferdam_vault::testkit::Calls::Reads,
-            cofferdam_vault::testkit::Fault::secret(ErrorKind::Denied),
-        );
-        assert_eq!(rig.kind().await, Some(ErrorKind::Denied));
-        assert_eq!(rig.token().await.unwrap(), "one");
     }
 
     #[tokio::test(start_paused = true)]
@@ -253,8 +312,7 @@ mod tests {
             let rig = Rig::new(Walls::default());
             rig.token().await.unwrap();
             advance(Duration::from_secs(5 * 60)).await;
-            rig.faults
-                .once(cofferdam_vault::testkit::Calls::Reads, cofferdam_vault::testkit::Fault::secret(kind));
+            rig.faults.once(Calls::Reads, Fault::secret(kind));
             assert_eq!(rig.kind().await, Some(kind));
             rig.give_up(ErrorKind::Unavailable).await;
             advance(5 * SECOND).await;

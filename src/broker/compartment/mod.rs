@@ -73,7 +73,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use self::attempt::Attempt;
-use self::breaker::Breaker;
+use self::breaker::{Breaker, Standing};
 use self::cache::Cache;
 use self::deadline::WaitingRoom;
 use self::fill::Fills;
@@ -143,24 +143,58 @@ impl Compartment {
 
     /// The outer walls: the caller's deadline, the cache, the fill.
     ///
-    /// With the vault at fault, or too slow for this caller, a cached secret that may still be served is the answer.
+    /// With the vault at fault, or too slow for this caller, a cached secret that may still be served is the answer; and it is
+    /// so at once where the last attempt found the vault at fault, while a fill looks whether it still is. Callers who
+    /// waited it out would be answered all in one moment, at the cost of everybody else's.
     pub(super) async fn resolve(
         self: &Arc<Self>,
         wanted: &Arc<Wanted>,
         deadline: Instant,
     ) -> Result<Arc<Credential>, VaultError> {
-        if let Some(answer) = self.cache.fresh(wanted, Instant::now()) {
+        let now = Instant::now();
+        if let Some(answer) = self.cache.fresh(wanted, now) {
+            if answer.as_ref().is_ok_and(|found| self.cache.ageing(found, now)) {
+                self.renew(wanted);
+            }
             return answer.map(|confirmed| confirmed.credential);
         }
-        match self.filled(wanted, deadline).await {
-            Ok(credential) => Ok(credential),
-            Err(error) if error.allows_stale() => {
-                self.cache.stale(wanted, Instant::now()).ok_or(error).inspect(|_| {
-                    tracing::debug!(vault = %self.name, path = %wanted.path, "served from the cache: the vault cannot answer");
-                })
-            }
-            Err(error) => Err(error),
+        if self.breaker.standing() == Standing::Shut
+            && let Some(stale) = self.stale(wanted)
+        {
+            return Ok(stale);
         }
+        let answer = tokio::select! {
+            // The fill first: it is what finds out whether the vault is back.
+            biased;
+            answer = self.filled(wanted, deadline) => answer,
+            stale = self.spared(wanted) => return Ok(stale),
+        };
+        match answer {
+            Err(error) if error.allows_stale() => self.stale(wanted).ok_or(error),
+            answer => answer,
+        }
+    }
+
+    /// Has `wanted` read anew, for those who come later. Where that fails they find out themselves.
+    fn renew(self: &Arc<Self>, wanted: &Arc<Wanted>) {
+        if self.breaker.standing() != Standing::Shut {
+            let _ = self.refill(wanted);
+        }
+    }
+
+    /// The cached secret, as soon as the vault is in doubt; without one, nothing ever.
+    async fn spared(&self, wanted: &Wanted) -> Arc<Credential> {
+        self.breaker.doubted().await;
+        match self.stale(wanted) {
+            Some(stale) => stale,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn stale(&self, wanted: &Wanted) -> Option<Arc<Credential>> {
+        let stale = self.cache.stale(wanted, Instant::now())?;
+        tracing::debug!(vault = %self.name, path = %wanted.path, "served from the cache: the vault cannot answer");
+        Some(stale)
     }
 
     async fn filled(

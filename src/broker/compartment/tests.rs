@@ -166,6 +166,79 @@ async fn a_caller_in_a_hurry_gets_the_stale_secret_of_a_slow_vault() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nobody_who_can_be_served_waits_for_a_second_attempt() {
+    let rig = Rig::new(Walls::default());
+    rig.token().await.unwrap();
+    advance(Duration::from_secs(5 * 60)).await;
+    rig.faults.set(Calls::All, Fault::Hang);
+    let start = Instant::now();
+    assert!(rig.crowd(100).await.iter().all(|answer| answer.as_deref() == Ok("one")));
+    assert_eq!(start.elapsed(), 2 * SECOND, "one attempt, and not the whole deadline");
+    while rig.status().state == CompartmentState::Ready {
+        let start = Instant::now();
+        assert_eq!(rig.token().await.unwrap(), "one");
+        assert_eq!(start.elapsed(), Duration::ZERO, "the vault is in doubt: its silence delays nobody");
+        assert!(rig.reads() < 10, "it is never given up");
+        advance(SECOND).await;
+        settle().await;
+    }
+    assert_eq!(
+        rig.reads(),
+        6,
+        "the first, and the five failures that it takes: nobody waited, and all were counted"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_vault_that_is_back_is_believed_again() {
+    let rig = Rig::new(Walls { retries: 0, ..Walls::default() });
+    rig.token().await.unwrap();
+    advance(Duration::from_secs(5 * 60)).await;
+    rig.faults.once(Calls::Reads, Fault::vault(ErrorKind::Unavailable));
+    assert_eq!(rig.token().await.unwrap(), "one");
+    rig.memory.put("github/work", [("token", "two")]);
+    assert_eq!(rig.token().await.unwrap(), "one", "served while the fill looks");
+    settle().await;
+    assert_eq!(rig.token().await.unwrap(), "two");
+    advance(Duration::from_secs(5 * 60)).await;
+    rig.memory.put("github/work", [("token", "three")]);
+    assert_eq!(rig.token().await.unwrap(), "three", "no doubt, so the vault's answer is waited for");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_vault_takes_back_while_it_is_in_doubt_is_gone() {
+    let rig = Rig::new(Walls { retries: 0, ..Walls::default() });
+    rig.token().await.unwrap();
+    advance(Duration::from_secs(5 * 60)).await;
+    rig.faults.once(Calls::Reads, Fault::vault(ErrorKind::Unavailable));
+    rig.token().await.unwrap();
+    rig.faults.set(Calls::Reads, Fault::secret(ErrorKind::Denied));
+    rig.token().await.unwrap();
+    settle().await;
+    assert_eq!(rig.kind().await, Some(ErrorKind::Denied));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_busy_vault_is_left_alone_as_long_as_it_asks_by_those_who_can_be_served() {
+    for (asked, pause) in [(Some(30 * SECOND), 30 * SECOND), (None, SECOND)] {
+        let rig = Rig::new(Walls { retries: 0, ..Walls::default() });
+        rig.token().await.unwrap();
+        advance(Duration::from_secs(5 * 60)).await;
+        rig.faults.set(Calls::Reads, Fault::throttled(asked));
+        for _ in 0..100 {
+            assert_eq!(rig.token().await.unwrap(), "one");
+            settle().await;
+        }
+        assert_eq!(rig.reads(), 2, "one call found out for all");
+        assert_eq!(rig.token_of("github/home").await.unwrap_err().kind(), ErrorKind::Throttled, "which asks");
+        advance(pause).await;
+        rig.faults.clear();
+        rig.memory.put("github/work", [("token", "two")]);
+        assert_eq!(rig.token().await.unwrap(), "two");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_error_of_the_secret_is_never_covered_by_a_stale_one() {
     for kind in [ErrorKind::NotFound, ErrorKind::Denied, ErrorKind::Malformed] {
         let rig = Rig::new(Walls::default());

@@ -39,7 +39,7 @@ pub struct Walls {
     /// How many secrets are kept in memory; the one not used for longest goes first. Default 10000; zero keeps none,
     /// so that nothing is served while the vault is out of reach.
     pub cache_entries: u64,
-    /// How long an absent secret is remembered as absent. Default `"5s"`; zero asks the vault each time.
+    /// How long an absent or denied secret is remembered as that. Default `"5s"`; zero asks the vault each time.
     #[serde(deserialize_with = "duration")]
     #[schemars(with = "String")]
     pub missing_ttl: Duration,
