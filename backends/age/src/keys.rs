@@ -4,6 +4,7 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use age::Identity;
+use cofferdam_vault::files::without_last_line_break;
 use cofferdam_vault::{ErrorKind, ExposeSecret, Prompt, SecretString, VaultError};
 
 use crate::error::{Cause, vault_error};
@@ -105,8 +106,7 @@ fn ask(prompt: Option<&dyn Prompt>, path: &Path, question: &str) -> Result<Secre
 
 /// A passphrase file is one passphrase; the line break that editors put at its end is not part of it.
 fn parse_passphrase(path: &Path, text: &str) -> Result<Keys, VaultError> {
-    let passphrase = text.strip_suffix('\n').unwrap_or(text);
-    let passphrase = passphrase.strip_suffix('\r').unwrap_or(passphrase);
+    let passphrase = without_last_line_break(text);
     if passphrase.is_empty() {
         return Err(unusable(Role::Passphrase, path, "is empty; write the passphrase into it"));
     }

@@ -20,6 +20,21 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
+/// `text` without the one line break at its end, LF or CRLF, that editors and `echo` put there: it does not belong to a
+/// value that is alone in a file.
+///
+/// ```
+/// use cofferdam_vault::files::without_last_line_break;
+///
+/// assert_eq!(without_last_line_break("t0ken\r\n"), "t0ken");
+/// assert_eq!(without_last_line_break("t0ken\n\n"), "t0ken\n");
+/// assert_eq!(without_last_line_break("t0ken\r"), "t0ken\r");
+/// ```
+#[must_use]
+pub fn without_last_line_break(text: &str) -> &str {
+    text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line))
+}
+
 /// Why a file could not be read. Says nothing of its content; the path is the caller's to tell.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {

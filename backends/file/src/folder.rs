@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use cofferdam_vault::files::{FileError, RegularFile};
+use cofferdam_vault::files::{FileError, RegularFile, without_last_line_break};
 use cofferdam_vault::{ErrorKind, FieldName, SecretPath, SecretString, VaultError};
 
 use crate::error::{Cause, vault_error};
@@ -202,6 +202,5 @@ fn read_file(named: PathBuf, real: PathBuf) -> Result<Option<Entry>, VaultError>
         return Ok(None);
     }
     let text = std::str::from_utf8(&content).map_err(|_| vault_error(&named, Cause::NotText))?;
-    let value = text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
-    Ok(Some(Entry { named, real, stamp, value: value.into() }))
+    Ok(Some(Entry { named, real, stamp, value: without_last_line_break(text).into() }))
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use cofferdam_vault::files::{FileError, RegularFile};
+use cofferdam_vault::files::{FileError, RegularFile, without_last_line_break};
 use cofferdam_vault::{ErrorKind, SecretString, VaultError};
 use zeroize::Zeroizing;
 
@@ -40,7 +40,7 @@ pub(crate) fn secret(path: &Path, what: &str, kind: Text) -> Result<SecretString
     let text = std::str::from_utf8(&content).map_err(|_| misconfigured("is not UTF-8; write it anew"))?;
     let text = match kind {
         Text::Word => text.trim(),
-        Text::Line => text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line)),
+        Text::Line => without_last_line_break(text),
     };
     if text.is_empty() {
         return Err(misconfigured("is empty; put the secret into it"));

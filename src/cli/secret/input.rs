@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal as _, Read};
 
+use cofferdam_vault::files::without_last_line_break;
 use cofferdam_vault::{Prompt as _, SecretString};
 use zeroize::Zeroizing;
 
@@ -42,8 +43,7 @@ fn from_reader(reader: impl Read) -> Result<SecretString, Failure> {
     }
     let text = std::str::from_utf8(&bytes)
         .map_err(|_| Failure::usage("standard input is not UTF-8", "give text; encode what is binary"))?;
-    let text = text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
-    checked(text.into())
+    checked(without_last_line_break(text).into())
 }
 
 fn checked(value: SecretString) -> Result<SecretString, Failure> {
