@@ -115,3 +115,42 @@ async fn connection(stream: TcpStream, routes: Router, closed: CancellationToken
         tracing::debug!(%error, "a connection broke");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::time::Instant;
+
+    use super::*;
+
+    /// What a client that has sent `sent`, and sends no more, is answered until its connection ends, and when that is.
+    async fn ended(sent: &str) -> (String, Duration) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let routes = Router::new().route("/", get(|| async { "here" }));
+        let closed = CancellationToken::new();
+        let serving = tokio::spawn(serve(listener, routes, 1, closed.clone()));
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client.write_all(sent.as_bytes()).await.unwrap();
+        let (start, mut answer) = (Instant::now(), String::new());
+        client.read_to_string(&mut answer).await.unwrap();
+        closed.cancel();
+        serving.await.unwrap();
+        (answer, start.elapsed())
+    }
+
+    // The clock jumps to the next timer whenever nothing is left to do.
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_dawdles_loses_its_connection() {
+        let (answer, after) = ended("GET / HTTP/1.1\r\nhost: localhost\r\nx-slow: ").await;
+        assert!(!answer.contains("200") && after >= HEAD_TIMEOUT, "{after:?}: {answer}");
+        let (answer, after) = ended("").await;
+        assert!(answer.is_empty() && after >= HEAD_TIMEOUT, "{after:?}: {answer}");
+        let (answer, after) = ended("GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
+        assert!(
+            answer.ends_with("here") && after >= HEAD_TIMEOUT,
+            "kept, but not for ever: {after:?}: {answer}"
+        );
+    }
+}

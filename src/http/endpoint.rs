@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use http::header::CONTENT_TYPE;
@@ -38,10 +38,9 @@ pub(super) fn service(handler: Handler) -> Service {
 /// Answers one JSON-RPC message.
 pub(super) async fn post(State(service): State<Service>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let sent = match tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, MAX_REQUEST_BYTES)).await {
-        Ok(Ok(sent)) => sent,
-        Ok(Err(error)) => return unreadable(&error),
-        Err(_) => return (StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time").into_response(),
+    let sent = match whole(body).await {
+        Ok(sent) => sent,
+        Err(refusal) => return refusal,
     };
     if let Some(refusal) = unserved_revision(&parts.headers, &sent) {
         return json(StatusCode::BAD_REQUEST, &refusal);
@@ -57,6 +56,15 @@ pub(super) async fn post(State(service): State<Service>, request: Request) -> Re
         };
     }
     answer.map(Body::new)
+}
+
+/// The body, or the answer to a client whose body is too large or too slow.
+async fn whole(body: Body) -> Result<Bytes, Response> {
+    match tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, MAX_REQUEST_BYTES)).await {
+        Ok(Ok(sent)) => Ok(sent),
+        Ok(Err(error)) => Err(unreadable(&error)),
+        Err(_) => Err((StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time").into_response()),
+    }
 }
 
 fn unreadable(error: &axum::Error) -> Response {
@@ -94,4 +102,25 @@ fn json(status: StatusCode, message: &ServerJsonRpcMessage) -> Response {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     (status, [(CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use futures_util::stream::{self, StreamExt as _};
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_dawdles_is_refused() {
+        let start = Instant::now();
+        let byte_a_second = stream::unfold((), |()| async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Some((Ok::<_, Infallible>("x"), ()))
+        });
+        let refusal = whole(Body::from_stream(byte_a_second.boxed())).await.unwrap_err();
+        assert_eq!((refusal.status(), start.elapsed()), (StatusCode::REQUEST_TIMEOUT, BODY_TIMEOUT));
+    }
 }

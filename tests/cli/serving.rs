@@ -1,7 +1,7 @@
 //! `serve`: what it prints, what it answers, how it ends.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -150,14 +150,41 @@ fn post(url: &str, message: &Value) -> TcpStream {
     stream
 }
 
-#[test]
-fn what_a_client_says_and_that_it_goes_is_no_fault_in_the_log() {
-    // A service that takes connections, and says nothing.
-    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+/// A site with a credential for `tickets`, and the service, which takes connections and says nothing.
+fn silent_service() -> (Site, TcpListener) {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let site = Site::new(TWO_VAULTS)
         .with_variable("COFFERDAM_LOG", "info")
         .with_variable("TICKETS_TOKEN", "a-good-token");
     site.serve_from(&format!("http://{}", silent.local_addr().unwrap()));
+    (site, silent)
+}
+
+/// Calls `tickets`.
+fn call_tickets(url: &str) -> TcpStream {
+    let call = json!({ "module": "tickets", "tool": "list", "arguments": {} });
+    let params = json!({ "name": "call_module_tool", "arguments": call });
+    post(url, &json!({ "jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": params }))
+}
+
+#[test]
+fn the_first_signal_lets_a_call_finish_and_the_second_does_not() {
+    let (site, silent) = silent_service();
+    let mut running = site.start(&["serve"]);
+    let url = lines(&mut running).next().unwrap();
+    let _call = call_tickets(&url);
+    let _held = silent.accept().unwrap();
+    let mut remarks = BufReader::new(running.child().stderr.take().unwrap()).lines().map(Result::unwrap);
+    running.signal(Signal::TERM);
+    assert!(remarks.any(|line| line.contains("a second signal ends at once")));
+    assert!(running.child().try_wait().unwrap().is_none(), "the call is still in flight");
+    running.signal(Signal::TERM);
+    assert_eq!(running.ended().code, Some(1));
+}
+
+#[test]
+fn what_a_client_says_and_that_it_goes_is_no_fault_in_the_log() {
+    let (site, silent) = silent_service();
     let mut running = site.start(&["serve"]);
     let mut printed = lines(&mut running);
     let url = printed.next().unwrap();
@@ -168,9 +195,7 @@ fn what_a_client_says_and_that_it_goes_is_no_fault_in_the_log() {
     post(&url, &unknown).read_to_string(&mut answer).unwrap();
     assert!(answer.contains("-32601"), "{answer}");
 
-    let call = json!({ "module": "tickets", "tool": "list", "arguments": {} });
-    let params = json!({ "name": "call_module_tool", "arguments": call });
-    let gone = post(&url, &json!({ "jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": params }));
+    let gone = call_tickets(&url);
     let _held = silent.accept().unwrap();
     drop(gone);
     let metrics = format!("{}/metrics", admin.unwrap());
