@@ -13,10 +13,10 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::judge::{Figures, Promise, Window};
 use super::load::{Load, Sample};
-use super::plan::{CACHE_OFF, INTERVAL, MAX_INTERVALS};
+use super::plan::{CACHE_OFF, CACHE_ON, INTERVAL, MAX_INTERVALS, MAX_RATIO};
 use super::profile;
 use super::server::Server;
-use super::{Failed, Program, World};
+use super::{Failed, Program, World, median};
 
 /// How many vaults there are on each side.
 const SIDE: usize = 100;
@@ -56,13 +56,13 @@ pub(crate) struct Size {
 /// What came of it.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Many {
-    /// The hundred that are well: without the fault, again without it, with it.
+    pub(crate) cache: bool,
+    /// The hundred that are well: without the fault, again without it, and each time that the others hang.
     pub(crate) baseline: Figures,
     pub(crate) control: Figures,
-    pub(crate) fault_window: Figures,
-    /// The hundred that hang, in the fault's window.
+    pub(crate) fault_windows: Vec<Figures>,
+    /// The hundred that hang, the first time.
     pub(crate) hung: Figures,
-    pub(crate) ratio: f64,
     pub(crate) noise: f64,
     pub(crate) before: Size,
     pub(crate) after: Size,
@@ -78,6 +78,22 @@ impl Many {
     pub(crate) fn kept(&self) -> bool {
         self.promises.iter().all(|promise| promise.kept)
     }
+
+    /// Whether the one about time was kept.
+    pub(crate) fn quick(&self) -> bool {
+        self.ratio() <= MAX_RATIO
+    }
+
+    /// How much slower the p99 of those that are well was while the others hung: the median of all times.
+    pub(crate) fn ratio(&self) -> f64 {
+        self.p99_ms() / self.baseline.p99_ms
+    }
+
+    /// Their p99 while the others hung: the median of all times.
+    pub(crate) fn p99_ms(&self) -> f64 {
+        let p99s: Vec<f64> = self.fault_windows.iter().map(|figures| figures.p99_ms).collect();
+        median(&p99s)
+    }
 }
 
 /// The module at `index`; names of one length, so that none begins another.
@@ -90,8 +106,8 @@ fn hangs(vault: &str) -> bool {
     vault.get(1..4).and_then(|number| number.parse().ok()).is_some_and(|index: usize| index < SIDE)
 }
 
-/// Runs it.
-pub(crate) async fn run(world: &mut World, program: &Program) -> Result<Many, Failed> {
+/// Runs it, with the caches on or off.
+pub(crate) async fn run(world: &mut World, program: &Program, cache: bool) -> Result<Many, Failed> {
     let hung = world.toxics.proxy("hung", world.hashi.address()?).await?;
     let well = world.toxics.proxy("well", world.hashi.address()?).await?;
     let modules: Vec<String> = (0..2 * SIDE).map(name).collect();
@@ -102,7 +118,8 @@ pub(crate) async fn run(world: &mut World, program: &Program) -> Result<Many, Fa
         world.hashi.put(name, &profile::token(name)).await?;
     }
     let address = |index| if index < SIDE { hung.listen } else { well.listen };
-    let profile = write(world, &modules, |index| address(index).to_string(), &service.url())?;
+    let walls = format!("{WALLS}{}", if cache { CACHE_ON } else { CACHE_OFF });
+    let profile = write(world, &modules, |index| address(index).to_string(), &service.url(), &walls)?;
 
     let server = Server::start(program, &profile, world.client.clone())?;
     let mut load = Load::start(&server.mcp, &modules, RATE)?;
@@ -120,7 +137,7 @@ pub(crate) async fn run(world: &mut World, program: &Program) -> Result<Many, Fa
     let began = Instant::now();
     hung.swallow().await?;
     let (faulty, during) = window(&server).await;
-    let faulty = Window { start: began, ..faulty };
+    let mut windows = vec![Window { start: began, ..faulty }];
     world.toxics.heal().await?;
     let ready_after = recover(&server).await?;
     // The first call after the recovery is each module's own, half a second later at most.
@@ -130,7 +147,9 @@ pub(crate) async fn run(world: &mut World, program: &Program) -> Result<Many, Fa
     let mut hangs = vec![during];
     while hangs.len() < HANGS {
         hung.swallow().await?;
-        hangs.push(window(&server).await.1);
+        let (window, size) = window(&server).await;
+        windows.push(window);
+        hangs.push(size);
         world.toxics.heal().await?;
         recover(&server).await?;
     }
@@ -146,15 +165,14 @@ pub(crate) async fn run(world: &mut World, program: &Program) -> Result<Many, Fa
     };
     let whole = of(&good, Window { start: all_from, end });
     let (baseline, control) = (of(&good, baseline), of(&good, control));
-    let fault_window = of(&good, faulty);
     let recovered = of(&bad, Window { start: settled, end: last.end });
     let mut many = Many {
-        ratio: fault_window.p99_ms / baseline.p99_ms,
+        cache,
         noise: control.p99_ms / baseline.p99_ms,
         baseline,
         control,
-        fault_window,
-        hung: of(&bad, faulty),
+        hung: of(&bad, windows[0]),
+        fault_windows: windows.into_iter().map(|window| of(&good, window)).collect(),
         before,
         after,
         hangs,
@@ -228,16 +246,17 @@ fn write(
     modules: &[String],
     address: impl Fn(usize) -> String,
     service: &str,
+    walls: &str,
 ) -> Result<PathBuf, Failed> {
     let folder = world.folder.path().join("many");
     fs::create_dir_all(folder.join("modules"))?;
     fs::copy(world.folder.path().join("secret-id"), folder.join("secret-id"))?;
-    let (mut text, walls) = (profile::SERVER.to_owned(), format!("{WALLS}{CACHE_OFF}"));
+    let mut text = profile::SERVER.to_owned();
     for (index, module) in modules.iter().enumerate() {
         let manifest = profile::manifest(module, service);
         fs::write(folder.join(format!("modules/{module}.toml")), manifest)?;
         let settings = profile::hashicorp(&address(index), &world.hashi.role_id);
-        profile::vault_and_module(&mut text, module, &settings, &walls);
+        profile::vault_and_module(&mut text, module, &settings, walls);
     }
     let path = folder.join("many.toml");
     fs::write(&path, text)?;

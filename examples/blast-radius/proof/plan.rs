@@ -65,7 +65,7 @@ impl Plan {
             window: Duration::from_millis(4500),
             calm: Duration::from_millis(4500),
             rate: 120,
-            repeats: 3,
+            repeats: 5,
             further: 24,
             walls: FIFTHS,
             deadline: Duration::from_secs(1),
