@@ -126,7 +126,9 @@ pub(crate) fn run(program: &str, arguments: &[&str], input: &[u8]) -> Vec<u8> {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap_or_else(|error| panic!("this test needs `{program}` ({error}): apt-get install openssh-client"));
+        .unwrap_or_else(|error| {
+            panic!("this test needs `{program}` ({error}): apt-get install openssh-client")
+        });
     child.stdin.take().unwrap().write_all(input).unwrap();
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
