@@ -46,9 +46,12 @@ pub(super) async fn bounded<T>(
                 Code::UpstreamTimeout,
                 progress.outcome(),
                 "No answer within the time a call may take.",
-            )),
+            )
+            .or_done()),
         },
-        () = stop => Err(CallError::new(Code::Cancelled, progress.outcome(), "The call was cancelled.")),
+        () = stop => {
+            Err(CallError::new(Code::Cancelled, progress.outcome(), "The call was cancelled.").or_done())
+        }
     }
 }
 

@@ -100,6 +100,11 @@ pub struct CallError {
     pub schema: Option<Arc<Map<String, Value>>>,
 }
 
+/// A pause as it is told: in whole seconds, rounded up.
+pub(super) fn seconds(pause: Duration) -> u64 {
+    pause.as_secs() + u64::from(pause.subsec_nanos() > 0)
+}
+
 impl CallError {
     /// An error that has yet to learn which call it is about.
     pub(crate) fn new(code: Code, outcome: Outcome, message: impl Into<String>) -> Self {
@@ -131,7 +136,18 @@ impl CallError {
     /// The same error with the pause after which another try may do better.
     #[must_use]
     pub(crate) fn retry_after(mut self, pause: Option<Duration>) -> Self {
-        self.retry_after_seconds = pause.map(|p| p.as_secs() + u64::from(p.subsec_nanos() > 0));
+        self.retry_after_seconds = pause.map(seconds);
+        self
+    }
+
+    /// The same error, with a word to the model where a write may have happened.
+    #[must_use]
+    pub(crate) fn or_done(mut self) -> Self {
+        if self.outcome == Outcome::Unknown {
+            let end = if self.message.ends_with('.') { "" } else { "." };
+            self.message.push_str(end);
+            self.message.push_str(" It may have been done all the same: look before you try again.");
+        }
         self
     }
 

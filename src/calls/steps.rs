@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use tokio::time::Instant;
 
 use super::bounds::Progress;
+use super::error::seconds;
 use super::turns::Key;
 use super::{CallAnswer, CallError, CallRequest, Calls, Code, Outcome};
 use crate::access::Caller;
@@ -70,7 +71,11 @@ impl Calls {
         progress: &Progress,
     ) -> Result<Answer, CallError> {
         let (module, account) = (&call.module.name, &call.account.name);
-        let no_credential = |error| no_credential(call, error, progress.outcome());
+        let no_credential = |error| {
+            let store = self.broker.store(caller, module, account);
+            let writable = store.is_some_and(|(vault, _)| vault.info().capabilities.write);
+            no_credential(call, error, progress.outcome(), writable)
+        };
         let mut credential =
             self.broker.credential(caller, module, account, call.deadline).await.map_err(no_credential)?;
         let mut more = MORE_CREDENTIALS;
@@ -152,7 +157,7 @@ fn account_for<'m>(module: &'m Module, tool: &Tool, named: Option<&str>) -> Resu
 }
 
 /// What the model learns of a broker's error; the operator's log gets all of it.
-fn no_credential(call: &ToolCall<'_>, error: BrokerError, outcome: Outcome) -> CallError {
+fn no_credential(call: &ToolCall<'_>, error: BrokerError, outcome: Outcome, writable: bool) -> CallError {
     let (module, account) = (&call.module.name, &call.account.name);
     match &error {
         BrokerError::UnknownAccount { .. } => {
@@ -161,20 +166,19 @@ fn no_credential(call: &ToolCall<'_>, error: BrokerError, outcome: Outcome) -> C
         }
         BrokerError::Missing { .. } => {
             tracing::warn!(module, account, %error, "no credential");
-            let commands = call
-                .module
-                .credential
-                .fields()
-                .iter()
-                .map(|field| format!("`cofferdam secret set {module}/{account} {}`", field.as_str()))
-                .collect::<Vec<_>>()
-                .join(" and ");
+            let fields = call.module.credential.fields();
+            let commands =
+                fields.iter().map(|field| format!("`cofferdam secret set {module}/{account} {field}`"));
+            let how = match writable {
+                true => format!("with {}", commands.collect::<Vec<_>>().join(" and ")),
+                false => "where this server's secrets are kept; its log says where".to_owned(),
+            };
             CallError::new(
                 Code::CredentialMissing,
                 outcome,
                 format!(
                     "There is no usable credential for account `{account}` of module `{module}`. Tell the user to \
-                     set it, with {commands} or where this server's secrets are kept. Other accounts and modules work."
+                     set it {how}. Other accounts and modules work."
                 ),
             )
         }
@@ -213,7 +217,7 @@ fn credential_rejected(call: &ToolCall<'_>, said: &str) -> CallError {
 }
 
 fn failed(tool: &Tool, failure: CallFailure) -> CallError {
-    match failure {
+    let error = match failure {
         CallFailure::CredentialRejected { message } => {
             CallError::new(Code::CredentialRejected, Outcome::Rejected, message)
         }
@@ -225,6 +229,8 @@ fn failed(tool: &Tool, failure: CallFailure) -> CallError {
             CallError::new(Code::UpstreamError, outcome, message)
         }
         CallFailure::RateLimited { message, retry_after } => {
+            let again = retry_after.map(|pause| format!(". Try again in {} s.", seconds(pause)));
+            let message = message + &again.unwrap_or_default();
             CallError::new(Code::RateLimited, Outcome::Rejected, message).retry_after(retry_after)
         }
         CallFailure::Unreachable { message, outcome } => {
@@ -232,7 +238,8 @@ fn failed(tool: &Tool, failure: CallFailure) -> CallError {
         }
         CallFailure::Timeout { message, outcome } => CallError::new(Code::UpstreamTimeout, outcome, message),
         CallFailure::TooLarge { message, outcome } => CallError::new(Code::AnswerTooLarge, outcome, message),
-    }
+    };
+    error.or_done()
 }
 
 fn rfc3339(at: SystemTime) -> String {

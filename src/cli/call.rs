@@ -18,7 +18,7 @@ Examples:
   cofferdam call github create_issue '{\"owner\": \"me\", \"repo\": \"x\", \"title\": \"t\"}' --account work
   cofferdam call github get_repository '{\"owner\": \"me\", \"repo\": \"x\"}' --full --json
 
-Exit code 1 where the tool answers with an error.";
+Exit code 1 where the tool answers with an error; docs/troubleshooting.md has each code.";
 
 /// Call one tool and print its answer
 #[derive(Debug, Args)]

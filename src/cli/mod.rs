@@ -42,7 +42,8 @@ Examples:
 
 Exit codes: 0 good, 1 the thing asked about is bad, 2 usage or profile.
 Logs go to standard error; COFFERDAM_LOG filters them (`debug`, `cofferdam::broker=trace`).
-Without it `serve` logs from `info`.";
+Without it `serve` logs from `info`.
+Something fails: `cofferdam doctor`, and docs/troubleshooting.md has each error code.";
 
 /// What stands on the command line.
 #[derive(Debug, Parser)]

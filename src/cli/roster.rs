@@ -46,8 +46,11 @@ impl Composed {
     pub(super) fn module(&self, name: &str) -> Result<ModuleStatus<'_>, Failure> {
         self.modules().find(|status| status.entry.name == name).ok_or_else(|| {
             Failure::usage(
-                format!("the profile has no module `{}`", name.escape_debug()),
-                format!("its modules are: {}", listed(self.entries.iter().map(|entry| entry.name.as_str()))),
+                format!("the profile `{}` has no module `{}`", self.profile, name.escape_debug()),
+                format!(
+                    "its modules are: {}; `--profile` names another profile",
+                    listed(self.entries.iter().map(|entry| entry.name.as_str()))
+                ),
             )
         })
     }

@@ -37,7 +37,10 @@ pub fn callable(mut address: SocketAddr) -> SocketAddr {
 
 /// An address that cannot be had.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {wanted}: {source}; choose another address with {flag}, port 0 takes a free one")]
+#[error(
+    "cannot listen on {wanted}: {source}; `cofferdam doctor` says who has it, {flag} takes another address, \
+     with port 0 a free one"
+)]
 pub struct BindError {
     pub(super) wanted: SocketAddr,
     pub(super) flag: &'static str,

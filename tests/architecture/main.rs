@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used)] // helpers of tests: there a panic is the report
 
+mod guides;
 mod paths;
 
 use std::fs;

@@ -8,6 +8,7 @@ mod calls;
 mod copies;
 mod demo;
 mod doctor;
+mod documents;
 mod help;
 mod profiles;
 mod secrets;

@@ -47,6 +47,9 @@ pub(crate) fn vault_error(path: &Path, cause: Cause) -> VaultError {
             io::ErrorKind::NotFound if role == Role::Vault => misconfigured(format!(
                 "there is no vault file {path}; `cofferdam secret set MODULE/ACCOUNT FIELD` creates it"
             )),
+            io::ErrorKind::NotFound if role == Role::Identity => misconfigured(format!(
+                "there is no {role} {path}; make one with `age-keygen -o {path}`, or correct its path in the profile"
+            )),
             io::ErrorKind::NotFound => misconfigured(format!(
                 "there is no {role} {path}; create it, or correct its path in the profile"
             )),

@@ -155,8 +155,9 @@ async fn a_passphrase_file_works_both_ways() {
     set(&*vault, "github/home", "from cofferdam").await.unwrap();
 
     // `age` takes a passphrase from a terminal only, and `script` (bsdutils) is one.
+    let age = cofferdam_servers::age().unwrap().join("age");
     let mut terminal = Command::new("script")
-        .args(["-qec", "age -d v.age", "/dev/null"])
+        .args(["-qec", &format!("{} -d v.age", age.display()), "/dev/null"])
         .current_dir(site.folder())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -9,6 +9,8 @@ pub(super) fn malformed(secret: &Secret) -> Vec<Finding> {
 
 fn judge(name: &FieldName, text: &str) -> Option<Finding> {
     let again = format!("set `{name}` again, with the value alone");
+    let trimmed =
+        format!("{again}; `tr -d '\\n' < FILE` leaves out the line break that editors put at the end");
     // A key in PEM is lines by nature.
     let pem = text.starts_with("-----BEGIN");
     let quoted = |quote: char| text.len() > 1 && text.starts_with(quote) && text.ends_with(quote);
@@ -17,7 +19,7 @@ fn judge(name: &FieldName, text: &str) -> Option<Finding> {
     } else if !pem && text.trim() != text {
         Some(Finding::bad(
             format!("the field `{name}` begins or ends with white space, which no service expects"),
-            again,
+            trimmed,
         ))
     } else if !pem && text.contains(char::is_control) {
         Some(Finding::bad(

@@ -82,8 +82,13 @@ impl Place {
             _ => {
                 let known = module.accounts.iter().map(|a| a.name.as_str());
                 Err(Failure::usage(
-                    format!("module `{}` has no account `{}`", module.name, account.escape_debug()),
-                    format!("its accounts are: {}", listed(known)),
+                    format!(
+                        "module `{}` has no account `{}` in the profile `{}`",
+                        module.name,
+                        account.escape_debug(),
+                        composed.profile
+                    ),
+                    format!("its accounts are: {}; `--profile` names another profile", listed(known)),
                 ))
             }
         }

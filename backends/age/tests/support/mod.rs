@@ -116,14 +116,19 @@ pub(crate) fn decrypt(file: &Path, identity: &Path) -> String {
 
 /// Runs a program of the package `age` (or `openssh-client`), and fails loudly where it is missing or unhappy.
 pub(crate) fn run(program: &str, arguments: &[&str], input: &[u8]) -> Vec<u8> {
-    let package = if program.starts_with("ssh") { "openssh-client" } else { "age" };
-    let mut child = Command::new(program)
+    let path = match program.starts_with("age") {
+        true => cofferdam_servers::age().unwrap().join(program),
+        false => program.into(),
+    };
+    let mut child = Command::new(path)
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap_or_else(|error| panic!("this test needs `{program}` ({error}): apt-get install {package}"));
+        .unwrap_or_else(|error| {
+            panic!("this test needs `{program}` ({error}): apt-get install openssh-client")
+        });
     child.stdin.take().unwrap().write_all(input).unwrap();
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
