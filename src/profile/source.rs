@@ -16,6 +16,9 @@ const EMBEDDED: [(&str, &str); 6] = [
     ("staging", include_str!("../../profiles/staging.toml")),
 ];
 
+/// Before a profile's name: its copy inside the binary, whatever stands below the working directory.
+const EMBEDDED_ALONE: &str = "embedded:";
+
 /// A profile's text, and where it stands.
 #[derive(Debug)]
 pub struct Source {
@@ -33,7 +36,7 @@ impl Source {
     /// Finds what `--profile` names, seen from the folder `here`.
     ///
     /// With a slash or `.toml` it is a file. Else it is `profiles/NAME.toml` below `here`, and where that is not there, the
-    /// copy inside the binary, which counts as standing at that same path.
+    /// copy inside the binary, which counts as standing at that same path. `embedded:NAME` is that copy in every folder.
     ///
     /// # Errors
     ///
@@ -42,11 +45,13 @@ impl Source {
         if name.contains(is_separator) || name.ends_with(".toml") {
             return Self::from_file(name, PathBuf::from(name), here);
         }
-        let file = Path::new("profiles").join(format!("{name}.toml"));
-        if here.join(&file).exists() {
+        let alone = name.strip_prefix(EMBEDDED_ALONE);
+        let stem = alone.unwrap_or(name);
+        let file = Path::new("profiles").join(format!("{stem}.toml"));
+        if alone.is_none() && here.join(&file).exists() {
             return Self::from_file(name, file, here);
         }
-        match EMBEDDED.iter().find(|(embedded, _)| *embedded == name) {
+        match EMBEDDED.iter().find(|(embedded, _)| *embedded == stem) {
             Some((_, text)) => Ok(Self::of(name, file, here, (*text).to_owned())),
             None => {
                 let known = names(here);
@@ -57,6 +62,14 @@ impl Source {
                 Err(ProfileError::alone(name, Origin::File(file), "there is no such profile", remedy))
             }
         }
+    }
+
+    /// What to ask for to find the copy of `name` inside the binary in whatever folder.
+    ///
+    /// Where somebody else chooses the working directory, as an MCP host does that opens a stranger's project, a bare name
+    /// would let that folder say where credentials are sent.
+    pub fn embedded(name: &str) -> String {
+        if name.starts_with(EMBEDDED_ALONE) { name.to_owned() } else { format!("{EMBEDDED_ALONE}{name}") }
     }
 
     /// A profile whose text is at hand, as if it stood in `file`, seen from the folder `here`.
@@ -111,6 +124,18 @@ mod tests {
         let found = Source::find("dev", here.path()).unwrap();
         assert_eq!(found.text, "# mine");
         assert_eq!(found.base_dir, here.path().join("profiles"));
+    }
+
+    #[test]
+    fn the_copy_inside_can_be_asked_for_past_a_file() {
+        let here = tempfile::tempdir().unwrap();
+        std::fs::create_dir(here.path().join("profiles")).unwrap();
+        std::fs::write(here.path().join("profiles/dev.toml"), "# a stranger's").unwrap();
+        let name = Source::embedded("dev");
+        assert_eq!(Source::embedded(&name), name);
+        assert!(Source::find(&name, here.path()).unwrap().text.contains("[modules.github]"));
+        let report = Source::find("embedded:devv", here.path()).unwrap_err().report();
+        assert!(report.contains("there is no such profile"), "{report}");
     }
 
     #[test]
