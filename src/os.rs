@@ -3,7 +3,7 @@
 //! Linux is what this is verified on. What stands in for it on other systems is marked *not verified*.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Keeps this process's memory out of core dumps, and away from debuggers of the same user.
 ///
@@ -45,6 +45,22 @@ pub fn write_private_file(path: &Path, content: &[u8]) -> io::Result<()> {
         options.mode(0o600);
     }
     options.open(path)?.write_all(content)
+}
+
+/// The folder in which this user's desktop programs keep their settings; nothing where there is no home folder.
+///
+/// `%APPDATA%` on Windows and `~/Library/Application Support` on macOS (*not verified*), `$XDG_CONFIG_HOME` or `~/.config`
+/// elsewhere.
+pub fn settings_dir() -> Option<PathBuf> {
+    let home = std::env::home_dir();
+    if cfg!(windows) {
+        return std::env::var_os("APPDATA").map(PathBuf::from);
+    }
+    if cfg!(target_os = "macos") {
+        return home.map(|home| home.join("Library").join("Application Support"));
+    }
+    let named = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from);
+    named.filter(|path| path.is_absolute()).or_else(|| home.map(|home| home.join(".config")))
 }
 
 /// The signals that ask the process to end.

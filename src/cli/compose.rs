@@ -40,6 +40,8 @@ pub(super) struct Composed {
     pub(super) entries: Vec<ModuleEntry>,
     /// Its file, from the root on; `None` for a copy inside the binary.
     pub(super) profile_file: Option<PathBuf>,
+    /// What `--profile` takes to mean it in every folder.
+    pub(super) profile_anywhere: PathBuf,
     /// How the server listens, and what bounds it.
     pub(super) server: ServerSettings,
     /// The registry, the broker and the connector, ready to be called.
@@ -65,6 +67,7 @@ impl Composed {
     /// As [`Composed::of`].
     pub(super) fn with_layers(name: &str, layers: &Layers, person: Person) -> Result<Self, Failure> {
         let (profile, manifests) = load(name, layers)?;
+        let profile_anywhere = nameable_anywhere(&profile);
         let registry = Arc::new(Registry::load(&profile.modules, &manifests));
         let bindings = profile.modules.iter().filter_map(|entry| binding(entry, &registry)).collect();
         let prompt = (person == Person::AtTheTerminal).then(|| Arc::new(Terminal) as Arc<dyn Prompt>);
@@ -74,6 +77,7 @@ impl Composed {
         let calls = Calls::new(registry, broker, HttpConnector::new(), profile.server.max_calls);
         Ok(Self {
             profile_file: file_of(&profile.name, base_dir),
+            profile_anywhere,
             profile: profile.name,
             entries: profile.modules,
             server: profile.server,
@@ -116,6 +120,11 @@ fn file_of(name: &str, base_dir: &Path) -> Option<PathBuf> {
     let found =
         if name.contains(std::path::is_separator) || name.ends_with(".toml") { file } else { named() };
     std::path::absolute(found).ok().filter(|path| path.is_file())
+}
+
+/// What `--profile` takes to mean `profile` in every folder: its file from the root on, or the copy inside the binary.
+pub(super) fn nameable_anywhere(profile: &Profile) -> PathBuf {
+    file_of(&profile.name, &profile.base_dir).unwrap_or_else(|| Source::embedded(&profile.name).into())
 }
 
 /// The manifests as a profile's check sees them.

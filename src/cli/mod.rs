@@ -2,6 +2,7 @@
 //! parts of the program together for all of them.
 
 mod call;
+mod client_config;
 mod compose;
 #[cfg(all(feature = "age", feature = "env"))] // its two vaults
 mod demo;
@@ -19,7 +20,7 @@ mod serve;
 
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueHint};
 
 use tracing::level_filters::LevelFilter;
 
@@ -39,6 +40,7 @@ Examples:
   GITHUB_TOKEN=… cofferdam serve               serve the profile `dev` on loopback
   cofferdam serve --stdio --profile airgap     serve an MCP host that starts this process
   cofferdam call github get_authenticated_user call one tool and print its answer
+  cofferdam client-config cursor --write       connect an MCP host
 
 Exit codes: 0 good, 1 the thing asked about is bad, 2 usage or profile.
 Logs go to standard error; COFFERDAM_LOG filters them (`debug`, `cofferdam::broker=trace`).
@@ -59,9 +61,9 @@ struct Cli {
 /// The options that every command takes.
 #[derive(Debug, Clone, Args)]
 struct Common {
-    /// The profile: a name (`profiles/NAME.toml` below the working directory, else the copy inside the binary), or
-    /// a file (anything with a slash or `.toml`)
-    #[arg(long, global = true, value_name = "NAME|FILE", default_value = "dev")]
+    /// The profile: a name (`profiles/NAME.toml` below the working directory, else the copy inside the binary, which
+    /// `embedded:NAME` names in any case), or a file (anything with a slash or `.toml`)
+    #[arg(long, global = true, value_name = "NAME|FILE", default_value = "dev", value_hint = ValueHint::FilePath)]
     profile: String,
     /// Print one JSON document for a program instead of text for a person
     #[arg(long, global = true)]
@@ -81,6 +83,7 @@ enum Command {
     Secret(secret::SecretCommand),
     #[command(subcommand)]
     Profile(profile::ProfileCommand),
+    ClientConfig(client_config::ClientConfigArgs),
 }
 
 impl Command {
@@ -144,6 +147,7 @@ fn run(cli: Cli, output: &Output) -> Result<Exit, Failure> {
             Command::Doctor(args) => doctor::run(&cli.common, args, output).await,
             Command::Secret(command) => secret::run(&cli.common, command, output).await,
             Command::Profile(command) => profile::run(&cli.common, command, output),
+            Command::ClientConfig(args) => client_config::run(&cli.common, &args, *output),
         }
     });
     // A thread that hangs in a dead file system must not keep the process alive.

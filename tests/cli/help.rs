@@ -2,7 +2,8 @@
 
 use crate::site::{Site, TWO_VAULTS};
 
-const COMMANDS: [&[&str]; 13] = [
+/// All commands.
+pub(crate) const COMMANDS: [&[&str]; 14] = [
     &["serve"],
     &["demo"],
     &["call"],
@@ -16,6 +17,7 @@ const COMMANDS: [&[&str]; 13] = [
     &["secret", "delete"],
     &["profile", "check"],
     &["profile", "schema"],
+    &["client-config"],
 ];
 
 #[test]

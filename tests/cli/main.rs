@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests: there a panic is the report
 
 mod calls;
+mod connecting;
 mod copies;
 mod demo;
 mod doctor;

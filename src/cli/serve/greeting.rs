@@ -7,13 +7,13 @@ use comfy_table::{Attribute, Cell};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::super::client_config::{Host, Transport};
 use super::super::compose::Composed;
 use super::super::output::{Output, fair, good, keep_words};
 use super::super::roster::ModuleStatus;
 use super::running::Running;
 use crate::access::Caller;
 use crate::broker::{BrokerError, VaultStatus};
-use crate::http::callable;
 
 /// How the accounts were found at start, by module and account: see [`Broker::warm_up`](crate::broker::Broker::warm_up).
 pub(super) type Found = HashMap<(String, String), Result<(), BrokerError>>;
@@ -108,9 +108,11 @@ impl<'a> Greeting<'a> {
                     .to_owned(),
             );
         }
-        if self.running.is_some() {
-            lines.push(format!("\nPaste into your MCP host:\n{:#}", self.http_snippet().unwrap_or_default()));
-            lines.push(format!("or, for a host that starts the process itself:\n{:#}", self.stdio_snippet()));
+        if let (Some(http), Some(stdio)) = (self.http_snippet(), self.stdio_snippet()) {
+            lines.push(
+                "\nPaste into your MCP host, or let `cofferdam client-config HOST --write` do it:".to_owned(),
+            );
+            lines.push(format!("{http:#}\nor, for a host that starts the process itself:\n{stdio:#}"));
         }
         lines.join("\n")
     }
@@ -157,20 +159,15 @@ impl<'a> Greeting<'a> {
         })
     }
 
+    /// What Claude Code takes, and every host that goes by the same keys.
     fn http_snippet(&self) -> Option<Value> {
-        let url = format!("http://{}/mcp", callable(self.running?.address));
-        Some(json!({ "mcpServers": { "cofferdam": { "type": "http", "url": url } } }))
+        Some(Host::ClaudeCode.snippet(&Transport::http(self.running?.address)))
     }
 
-    fn stdio_snippet(&self) -> Value {
-        let command =
-            std::env::current_exe().map_or_else(|_| "cofferdam".into(), |exe| exe.display().to_string());
-        // A host starts us in a folder of its own, where a profile's name may mean another file, or none.
-        let file = self.composed.profile_file.as_ref();
-        let profile = file.map_or_else(|| self.composed.profile.clone(), |path| path.display().to_string());
-        json!({ "mcpServers": { "cofferdam": {
-            "command": command, "args": ["serve", "--stdio", "--profile", profile],
-        } } })
+    /// What every host takes that has `mcpServers`; nothing where the program's own path cannot be said.
+    fn stdio_snippet(&self) -> Option<Value> {
+        let transport = Transport::stdio(&self.composed.profile_anywhere).ok()?;
+        Some(Host::ClaudeDesktop.snippet(&transport))
     }
 }
 

@@ -1,0 +1,295 @@
+//! `client-config`: the files of MCP hosts, as `tests/fixtures/hosts` has them.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::site::{Ended, Site, TWO_VAULTS};
+use crate::support::PROGRAM;
+
+/// Each host, and where its own file is below the home folder.
+const HOSTS: [(&str, &str); 5] = [
+    ("claude-code", ".claude.json"),
+    ("claude-desktop", ".config/Claude/claude_desktop_config.json"),
+    ("cursor", ".cursor/mcp.json"),
+    ("vscode", ".config/Code/User/mcp.json"),
+    ("inspector", ".mcp-inspector/mcp.json"),
+];
+
+/// What a file of the fixtures holds in place of tokens: nothing of it is ever printed.
+const TOKENS: &str = "made-up";
+
+/// A site with a home folder, whose profile listens on the default port.
+struct Home(Site);
+
+impl Home {
+    fn new() -> Self {
+        let site = Site::new(TWO_VAULTS);
+        let home = site.path().join("home");
+        fs::create_dir(&home).unwrap();
+        let home = home.to_str().unwrap().to_owned();
+        Self(site.with_variable("HOME", &home).with_variable("COFFERDAM__SERVER__LISTEN", "127.0.0.1:7080"))
+    }
+
+    /// A file below the home folder, its folder made.
+    fn path(&self, name: &str) -> PathBuf {
+        let path = self.0.path().join("home").join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        path
+    }
+
+    /// A file below the home folder that holds `text`, with a mode of its own.
+    fn put(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        path
+    }
+
+    /// `client-config` with these arguments; no token of a host's file is in what it prints.
+    fn connect(&self, args: &[&str]) -> Ended {
+        let ended = self.0.run(&[&["client-config"], args].concat());
+        assert!(!ended.stdout.contains(TOKENS) && !ended.stderr.contains(TOKENS), "{ended:#?}");
+        ended
+    }
+
+    /// The same text with the paths of this site for the placeholders.
+    fn filled(&self, text: &str) -> String {
+        let profile = self.0.path().canonicalize().unwrap().join("site.toml");
+        text.replace("@PROGRAM@", PROGRAM).replace("@PROFILE@", profile.to_str().unwrap())
+    }
+}
+
+fn fixture(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/hosts").join(name);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap()
+}
+
+/// The names beside `path`, itself left out.
+fn beside(path: &Path) -> Vec<String> {
+    let name = path.file_name().unwrap();
+    let entries = fs::read_dir(path.parent().unwrap()).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut names: Vec<String> =
+        entries.filter(|found| found != name).map(|name| name.into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+fn backup_of(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".cofferdam.bak");
+    name.into()
+}
+
+#[test]
+fn each_hosts_own_file_gets_the_server_and_keeps_all_else() {
+    for (host, place) in HOSTS {
+        let before = fixture(&format!("{host}.json"));
+        for (form, flags) in [("http", &[][..]), ("stdio", &["--stdio"])] {
+            if (host, form) == ("claude-desktop", "http") {
+                continue; // its file knows no such form
+            }
+            let home = Home::new();
+            let file = home.put(place, &before);
+            let (owner, mode) = (fs::metadata(&file).unwrap(), 0o640);
+            let write = [&[host, "--write"], flags].concat();
+
+            let ended = home.connect(&write).expect(0);
+            assert!(ended.stdout.contains(file.to_str().unwrap()), "{ended:#?}");
+            let after = home.filled(&fixture(&format!("{host}.{form}.json")));
+            assert_eq!(read(&file), after, "{host} {form}");
+            let backup = backup_of(&file);
+            assert_eq!(read(&backup), before, "{host} {form}");
+            for path in [&file, &backup] {
+                let found = fs::metadata(path).unwrap();
+                assert_eq!(found.permissions().mode() & 0o777, mode, "{}", path.display());
+                assert_eq!((found.uid(), found.gid()), (owner.uid(), owner.gid()), "{}", path.display());
+            }
+
+            let inode = fs::metadata(&file).unwrap().ino();
+            let again = home.connect(&write).expect(0);
+            assert!(again.stdout.contains("has it already"), "{again:#?}");
+            assert_eq!(read(&file), after, "{host} {form}");
+            assert_eq!(fs::metadata(&file).unwrap().ino(), inode, "written although nothing was to change");
+            assert_eq!(beside(&file).len(), 1, "the backup alone: {:?}", beside(&file));
+        }
+    }
+}
+
+/// The golden files are compared as text above; this says what the difference may be.
+#[test]
+fn the_golden_files_differ_from_the_hosts_by_our_entry_alone() {
+    let plain = |text: &str| {
+        let parsed = jsonc_parser::cst::CstRootNode::parse(text, &jsonc_parser::ParseOptions::default());
+        parsed.unwrap().to_serde_value().unwrap()
+    };
+    for (host, _) in HOSTS {
+        let key = if host == "vscode" { "servers" } else { "mcpServers" };
+        let without = |text: &str| {
+            let mut value = plain(text);
+            let ours = value[key].as_object_mut().unwrap().shift_remove("cofferdam");
+            (value, ours)
+        };
+        let (before, _) = without(&fixture(&format!("{host}.json")));
+        for form in ["http", "stdio"].into_iter().filter(|form| (host, *form) != ("claude-desktop", "http")) {
+            let (after, ours) = without(&fixture(&format!("{host}.{form}.json")));
+            assert_eq!(after, before, "{host} {form}");
+            assert!(ours.is_some(), "{host} {form}");
+        }
+    }
+}
+
+#[test]
+fn what_is_printed_is_what_is_written_into_a_new_file() {
+    for (host, place) in HOSTS {
+        for flags in [&[][..], &["--stdio"]] {
+            let home = Home::new();
+            let printed = home.connect(&[&[host], flags].concat()).expect(0);
+            let snippet: Value = serde_json::from_str(&printed.stdout).unwrap();
+            let file = home.0.path().join("home").join(place);
+            assert!(printed.stderr.contains(file.to_str().unwrap()), "{printed:#?}");
+            assert!(!file.exists(), "printing writes nothing");
+            let written = home.connect(&[&[host, "--write", "--json"], flags].concat()).expect(0).json();
+            assert_eq!(written, json!({ "file": file, "changed": true, "backup": null }));
+            assert_eq!(serde_json::from_str::<Value>(&read(&file)).unwrap(), snippet, "{host}");
+            assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+            assert_eq!(beside(&file), Vec::<String>::new());
+        }
+    }
+}
+
+#[test]
+fn another_form_replaces_the_first_and_every_backup_stays() {
+    let home = Home::new();
+    let file = home.put("mcp.json", &fixture("cursor.json"));
+    let path = file.to_str().unwrap();
+    let write =
+        |flags: &[&str]| home.connect(&[&["cursor", "--write", "--file", path], flags].concat()).expect(0);
+    write(&[]);
+    let over_http = read(&file);
+    write(&["--stdio"]);
+    assert_eq!(read(&file), home.filled(&fixture("cursor.stdio.json")));
+    write(&[]);
+    assert_eq!(read(&file), over_http);
+    let backups = ["mcp.json.cofferdam.2.bak", "mcp.json.cofferdam.3.bak", "mcp.json.cofferdam.bak"];
+    assert_eq!(beside(&file), backups);
+    assert_eq!(read(&backup_of(&file)), fixture("cursor.json"), "the first backup stays the first");
+}
+
+#[test]
+fn a_file_that_is_wrong_is_refused_with_the_place_and_left_as_it_was() {
+    let wrong = [
+        ("cursor", "{\"mcpServers\": {\"a\": {\"token\": \"made-up\"}}", "mcp.json:1:"),
+        ("cursor", "{\n  \"mcpServers\": {},\n}", "mcp.json:2:"),
+        ("cursor", "{\n  // made-up comment\n  \"mcpServers\": {}\n}", "mcp.json:2:3  "),
+        ("vscode", "{\n  \"servers\": {\"a\" 1}\n}", "mcp.json:2:"),
+        ("vscode", "{\n  \"servers\": {} /* made-up", "mcp.json:2:"),
+        ("cursor", "made-up: yaml\n", "mcp.json:1:1  "),
+        ("cursor", "{\n  \"a\": \"made-up\ttab\"}", "mcp.json:2:"),
+        ("cursor", "[]", "mcp.json:1:1  the file must hold an object"),
+        ("cursor", "{\n  \"mcpServers\": []\n}", "mcp.json:2:17  `mcpServers` must hold an object"),
+        ("vscode", "{\n  \"servers\": null\n}", "mcp.json:2:14  `servers` must hold an object"),
+        ("cursor", "{\"mcpServers\": {\"cofferdam\": \"made-up\"}}", "mcp.json:1:30  `cofferdam` must"),
+        (
+            "cursor",
+            "{\"mcpServers\": {},\n \"mcpServers\": {}}",
+            "mcp.json:2:2  `mcpServers` stands here a second",
+        ),
+        (
+            "vscode",
+            "{\"servers\": {\"cofferdam\": {},\n\"cofferdam\": {}}}",
+            "mcp.json:2:1  `cofferdam` stands",
+        ),
+    ];
+    for (host, text, place) in wrong {
+        let home = Home::new();
+        let file = home.put("mcp.json", text);
+        let ended = home.connect(&[host, "--write", "--file", file.to_str().unwrap()]).expect(1);
+        assert!(ended.stderr.contains(place), "{text}: {ended:#?}");
+        assert!(ended.stderr.contains("help:"), "{ended:#?}");
+        assert_eq!(read(&file), text);
+        assert_eq!(beside(&file), Vec::<String>::new());
+    }
+    let home = Home::new();
+    let file = home.path("mcp.json");
+    fs::write(&file, b"{\n\"made-up\": \"\xff\"}").unwrap();
+    let ended = home.connect(&["cursor", "--write", "--file", file.to_str().unwrap()]).expect(1);
+    assert!(ended.stderr.contains("mcp.json:2 is no UTF-8 text"), "{ended:#?}");
+}
+
+#[test]
+fn an_empty_file_and_a_marked_one_are_taken() {
+    for (before, mark) in [("", ""), (" \n", ""), ("\u{feff}{}\r\n", "\u{feff}"), ("\u{feff}", "\u{feff}")] {
+        let home = Home::new();
+        let file = home.put("mcp.json", before);
+        home.connect(&["cursor", "--write", "--file", file.to_str().unwrap()]).expect(0);
+        let after = read(&file);
+        let body = after.strip_prefix(mark).unwrap();
+        let value: Value = serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {after:?}"));
+        assert_eq!(value["mcpServers"]["cofferdam"]["url"], "http://127.0.0.1:7080/mcp");
+        assert_eq!(read(&backup_of(&file)), before);
+    }
+}
+
+#[test]
+fn behind_a_link_the_file_is_replaced_and_the_link_stays() {
+    let home = Home::new();
+    let real = home.put("dotfiles/cursor.json", &fixture("cursor.json"));
+    let link = home.path(".cursor/mcp.json");
+    std::os::unix::fs::symlink("../dotfiles/cursor.json", &link).unwrap();
+    home.connect(&["cursor", "--write"]).expect(0);
+    assert_eq!(fs::read_link(&link).unwrap(), Path::new("../dotfiles/cursor.json"));
+    assert_eq!(read(&real), fixture("cursor.http.json"));
+    assert_eq!(beside(&real), Vec::<String>::new());
+    assert_eq!(read(&backup_of(&link)), fixture("cursor.json"));
+
+    fs::remove_file(&real).unwrap();
+    let ended = home.connect(&["cursor", "--write"]).expect(1);
+    assert!(ended.stderr.contains("is a link to a file that is not there"), "{ended:#?}");
+    assert!(!real.exists());
+}
+
+#[test]
+fn what_may_not_be_written_or_is_no_file_is_refused() {
+    let home = Home::new();
+    let file = home.put("mcp.json", "{}");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o444)).unwrap();
+    let ended = home.connect(&["cursor", "--write", "--file", file.to_str().unwrap()]).expect(1);
+    assert!(ended.stderr.contains("read-only"), "{ended:#?}");
+    assert_eq!(read(&file), "{}");
+    let folder = home.0.path().to_str().unwrap();
+    let ended = home.connect(&["cursor", "--write", "--file", folder]).expect(1);
+    assert!(ended.stderr.contains("is no file"), "{ended:#?}");
+    home.connect(&["cursor", "--file", "mcp.json"]).expect(2);
+    home.connect(&["emacs"]).expect(2);
+}
+
+#[test]
+fn a_port_that_nobody_can_know_is_told_and_stdio_needs_none() {
+    let site = Site::new(TWO_VAULTS);
+    let ended = site.run(&["client-config", "cursor"]).expect(2);
+    assert!(ended.stderr.contains("--stdio"), "{ended:#?}");
+    for args in [&["cursor", "--stdio"][..], &["claude-desktop"]] {
+        site.run(&[&["client-config"], args].concat()).expect(0);
+    }
+}
+
+/// An MCP host starts its servers in the folder of a project, which may be a stranger's.
+#[test]
+fn a_profile_inside_the_binary_is_named_so_that_no_folder_replaces_it() {
+    let site = Site::new(TWO_VAULTS);
+    let printed = site.run(&["client-config", "cursor", "--stdio", "--profile", "dev"]).expect(0);
+    let snippet: Value = serde_json::from_str(&printed.stdout).unwrap();
+    let args = &snippet["mcpServers"]["cofferdam"]["args"];
+    assert_eq!(*args, json!(["serve", "--stdio", "--profile", "embedded:dev"]));
+    fs::create_dir(site.path().join("profiles")).unwrap();
+    site.write("profiles/dev.toml", "nonsense = true");
+    site.run(&["profile", "check", "--profile", "dev"]).expect(2);
+    site.run(&["profile", "check", "--profile", "embedded:dev"]).expect(0);
+}
