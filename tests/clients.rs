@@ -1,13 +1,16 @@
-//! Real MCP clients, as their makers publish them: list, schema and call, over HTTP and over stdio.
+//! Real MCP clients, as their makers publish them, each connected by nothing but what `client-config` makes: list, schema
+//! and call, over HTTP and over stdio.
 
 #![allow(clippy::panic, clippy::unwrap_used)] // helpers of tests: there a panic is the report
 
 mod support;
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
-use support::{Service, Site};
+use support::{Service, Site, cofferdam};
 
 /// The site that every client meets, and the service behind it.
 async fn site() -> (Site, Service) {
@@ -18,15 +21,59 @@ async fn site() -> (Site, Service) {
     (site, service)
 }
 
-/// Runs `client` against both transports; it takes `http URL` or `stdio COMMAND…` at its end.
-async fn both_transports(client: impl Fn() -> Command) {
+/// A folder that is not the site's: a host knows nothing but its file.
+struct Elsewhere(tempfile::TempDir);
+
+impl Elsewhere {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    /// What is printed for `host`, where `site` is served at `url`.
+    fn printed(&self, site: &Site, host: &str, url: &str) -> PathBuf {
+        let listen = url.strip_prefix("http://").and_then(|url| url.strip_suffix("/mcp")).unwrap();
+        let mut command = cofferdam();
+        command.env("COFFERDAM__SERVER__LISTEN", listen);
+        let printed = ended_well(command.args(["client-config", host, "--profile"]).arg(site.profile()));
+        let file = self.0.path().join(format!("{host}-http.json"));
+        fs::write(&file, printed).unwrap();
+        file
+    }
+
+    /// What is written for `host`, so that it starts the server itself.
+    fn written(&self, site: &Site, host: &str) -> PathBuf {
+        let file = self.0.path().join(format!("{host}-stdio.json"));
+        let mut command = cofferdam();
+        command.args(["client-config", host, "--stdio", "--write", "--file"]).arg(&file);
+        ended_well(command.arg("--profile").arg(site.profile()));
+        file
+    }
+
+    /// The document that a client prints.
+    fn session(&self, command: &mut Command) -> Value {
+        let printed = ended_well(command.current_dir(self.0.path()));
+        serde_json::from_slice(&printed)
+            .unwrap_or_else(|error| panic!("{command:?}: {error}\n{}", String::from_utf8_lossy(&printed)))
+    }
+}
+
+fn ended_well(command: &mut Command) -> Vec<u8> {
+    let output = command.output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {}\n{stderr}", output.status);
+    output.stdout
+}
+
+/// Runs `client` from the file of `over_http`, and from that of `over_stdio`, two hosts.
+async fn both_transports(client: impl Fn(&Path) -> Command, over_http: &str, over_stdio: &str) {
     let (site, service) = site().await;
     let answers = tokio::task::block_in_place(|| {
-        let (server, url) = site.serve(&mut support::cofferdam());
-        let over_http = session(client().arg("http").arg(url));
+        let elsewhere = Elsewhere::new();
+        let (server, url) = site.serve(&mut cofferdam());
+        let http = elsewhere.session(&mut client(&elsewhere.printed(&site, over_http, &url)));
         drop(server);
-        let over_stdio = session(client().arg("stdio").args(stdio_command(&site)));
-        [over_http, over_stdio]
+        let stdio = elsewhere.session(&mut client(&elsewhere.written(&site, over_stdio)));
+        [http, stdio]
     });
     for answer in answers {
         assert_eq!(answer["tools"], serde_json::json!(["get_module_schema", "call_module_tool"]));
@@ -39,43 +86,36 @@ async fn both_transports(client: impl Fn() -> Command) {
     assert_eq!(service.requests(), 2, "one call over each transport");
 }
 
-fn stdio_command(site: &Site) -> Vec<String> {
-    let profile = site.profile().display().to_string();
-    [env!("CARGO_BIN_EXE_cofferdam"), "serve", "--stdio", "--profile", &profile].map(str::to_owned).into()
+/// `program` with a script of `tests/clients`, for a host's file.
+fn script(program: &Path, script: &Path, file: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.arg(script).arg(file);
+    command
 }
 
-fn session(command: &mut Command) -> Value {
-    let output = command.output().unwrap();
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {}\n{stderr}", output.status);
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
-        panic!("{command:?}: {error}\n{}\n{stderr}", String::from_utf8_lossy(&output.stdout))
-    })
-}
+const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients");
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_python_client_works() {
-    let python = cofferdam_servers::python_clients().unwrap().python;
-    both_transports(|| {
-        let mut command = Command::new(&python);
-        command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/session.py"));
-        command
-    })
-    .await;
+    let python = cofferdam_servers::python_mcp().unwrap();
+    let session = Path::new(SCRIPTS).join("session.py");
+    both_transports(|file| script(&python, &session, file), "cursor", "cursor").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fastmcp_works() {
+    let python = cofferdam_servers::fastmcp().unwrap();
+    let session = Path::new(SCRIPTS).join("fastmcp_session.py");
+    both_transports(|file| script(&python, &session, file), "claude-code", "claude-desktop").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_typescript_client_works() {
     let clients = cofferdam_servers::node_clients().unwrap();
     // Node.js finds packages from the script's own folder upwards.
-    let script = clients.dir.join("session.mjs");
-    std::fs::write(&script, include_str!("clients/session.mjs")).unwrap();
-    both_transports(|| {
-        let mut command = Command::new(&clients.node);
-        command.arg(&script);
-        command
-    })
-    .await;
+    let session = clients.dir.join("session.mjs");
+    fs::copy(Path::new(SCRIPTS).join("session.mjs"), &session).unwrap();
+    both_transports(|file| script(&clients.node, &session, file), "vscode", "vscode").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -83,18 +123,17 @@ async fn the_inspector_works() {
     let clients = cofferdam_servers::node_clients().unwrap();
     let (site, service) = site().await;
     let count = tokio::task::block_in_place(|| {
-        let (_server, url) = site.serve(&mut support::cofferdam());
+        let elsewhere = Elsewhere::new();
+        let (_server, url) = site.serve(&mut cofferdam());
         let mut count = 0;
-        for target in [vec![url], stdio_command(&site)] {
+        for file in [elsewhere.printed(&site, "inspector", &url), elsewhere.written(&site, "inspector")] {
             for era in ["modern", "legacy"] {
                 let inspect = |arguments: &[&str]| {
+                    let inspector = clients.dir.join("node_modules/.bin/mcp-inspector");
                     let mut command = Command::new(&clients.node);
-                    command
-                        .arg(clients.dir.join("node_modules/.bin/mcp-inspector"))
-                        .arg("--cli")
-                        .args(&target);
-                    command.args(["--protocol-era", era]).args(arguments);
-                    session(&mut command)
+                    command.arg(inspector).args(["--cli", "--config"]).arg(&file);
+                    command.args(["--server", "cofferdam", "--protocol-era", era]).args(arguments);
+                    elsewhere.session(&mut command)
                 };
                 let tools = inspect(&["--method", "tools/list"]);
                 assert_eq!(tools["tools"][0]["name"], "get_module_schema");

@@ -1,17 +1,19 @@
-// One session of the TypeScript SDK's client: list, schema, call.
+// One session of the TypeScript SDK's client from a host's file alone: list, schema, call.
 //
-// Usage: session.mjs MODE TARGET...   where MODE is `http` (TARGET is the URL) or `stdio` (TARGET is the command).
+// Usage: session.mjs FILE   where FILE is what `cofferdam client-config` made.
 // Prints one line of JSON with what each step answered.
+
+import { readFileSync } from "node:fs";
 
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 
-const [mode, ...target] = process.argv.slice(2);
+const { type, url, command, args } = JSON.parse(readFileSync(process.argv[2], "utf8")).servers.cofferdam;
 const transport =
-  mode === "http"
-    ? new StreamableHTTPClientTransport(new URL(target[0]))
-    : new StdioClientTransport({ command: target[0], args: target.slice(1), stderr: "inherit" });
+  type === "http"
+    ? new StreamableHTTPClientTransport(new URL(url))
+    : new StdioClientTransport({ command, args, stderr: "inherit" });
 
 const client = new Client({ name: "cofferdam-tests", version: "1.0.0" });
 await client.connect(transport);

@@ -1,6 +1,6 @@
-"""One session of the Python `mcp` client: list, schema, call.
+"""One session of the Python `mcp` client from a host's file alone: list, schema, call.
 
-Usage: session.py MODE TARGET...   where MODE is `http` (TARGET is the URL) or `stdio` (TARGET is the command).
+Usage: session.py FILE   where FILE is what `cofferdam client-config` made.
 Prints one line of JSON with what each step answered.
 """
 
@@ -12,8 +12,9 @@ from mcp import Client, StdioServerParameters
 
 
 async def main() -> None:
-    mode, *target = sys.argv[1:]
-    server = target[0] if mode == "http" else StdioServerParameters(command=target[0], args=target[1:])
+    with open(sys.argv[1], encoding="utf-8") as file:
+        entry = json.load(file)["mcpServers"]["cofferdam"]
+    server = entry.get("url") or StdioServerParameters(command=entry["command"], args=entry["args"])
     async with Client(server, mode="auto", read_timeout_seconds=30) as client:
         tools = await client.list_tools()
         schema = await client.call_tool("get_module_schema", {"module": "tickets"})

@@ -8,12 +8,8 @@ use crate::npm::{self, Packages};
 /// The Python SDK's version.
 const PYTHON_MCP: &str = "2.3.0";
 
-/// The Python client SDK in an environment of its own.
-#[derive(Debug)]
-pub struct PythonClients {
-    /// The interpreter that has `mcp`.
-    pub python: PathBuf,
-}
+/// FastMCP's version.
+const FASTMCP: &str = "4.1.2";
 
 /// The TypeScript SDK, the Inspector, and the Node.js that runs them.
 #[derive(Debug)]
@@ -24,17 +20,31 @@ pub struct NodeClients {
     pub dir: PathBuf,
 }
 
-/// PyPI `mcp`.
+/// The interpreter that has PyPI `mcp`.
 ///
 /// # Errors
 ///
 /// Where there is no `python3` with `venv`, or PyPI is out of reach.
-pub fn python_clients() -> Result<PythonClients, Unavailable> {
+pub fn python_mcp() -> Result<PathBuf, Unavailable> {
+    python_client("mcp", PYTHON_MCP)
+}
+
+/// The interpreter that has PyPI `fastmcp`.
+///
+/// # Errors
+///
+/// As [`python_mcp`].
+pub fn fastmcp() -> Result<PathBuf, Unavailable> {
+    python_client("fastmcp", FASTMCP)
+}
+
+/// Each has an environment of its own: what one needs must not decide what the other gets.
+fn python_client(package: &str, version: &str) -> Result<PathBuf, Unavailable> {
     let remedy = "install Python 3.10 or newer with `venv` (Debian: python3-venv), with PyPI in reach";
-    let dir = cache::filled(&format!("python-mcp-{PYTHON_MCP}"), |dir| {
-        cache::python_environment(dir, &[&format!("mcp=={PYTHON_MCP}")], remedy)
+    let dir = cache::filled(&format!("python-{package}-{version}"), |dir| {
+        cache::python_environment(dir, &[&format!("{package}=={version}")], remedy)
     })?;
-    Ok(PythonClients { python: dir.join("bin/python") })
+    Ok(dir.join("bin/python"))
 }
 
 /// npm `@modelcontextprotocol/sdk`, `@modelcontextprotocol/inspector` and `node`, as `tests/clients/package.json` pins them.

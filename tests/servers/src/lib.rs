@@ -27,7 +27,7 @@ mod toxiproxy;
 mod vault;
 
 pub use cache::{Unavailable, cache_dir};
-pub use clients::{NodeClients, PythonClients, node_clients, python_clients};
+pub use clients::{NodeClients, fastmcp, node_clients, python_mcp};
 pub use containers::Engine;
 pub use kubernetes::Kubernetes;
 pub use moto::Moto;
