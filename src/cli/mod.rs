@@ -3,12 +3,14 @@
 
 mod call;
 mod client_config;
+mod completions;
 mod compose;
 #[cfg(all(feature = "age", feature = "env"))] // its two vaults
 mod demo;
 mod doctor;
 mod exit;
 mod logs;
+mod man;
 mod module;
 mod output;
 mod profile;
@@ -84,6 +86,8 @@ enum Command {
     #[command(subcommand)]
     Profile(profile::ProfileCommand),
     ClientConfig(client_config::ClientConfigArgs),
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
 }
 
 impl Command {
@@ -148,6 +152,8 @@ fn run(cli: Cli, output: &Output) -> Result<Exit, Failure> {
             Command::Secret(command) => secret::run(&cli.common, command, output).await,
             Command::Profile(command) => profile::run(&cli.common, command, output),
             Command::ClientConfig(args) => client_config::run(&cli.common, &args, *output),
+            Command::Completions(args) => Ok(completions::run(&args, *output)),
+            Command::Man(args) => man::run(&args, *output),
         }
     });
     // A thread that hangs in a dead file system must not keep the process alive.

@@ -3,7 +3,7 @@
 use crate::site::{Site, TWO_VAULTS};
 
 /// All commands.
-pub(crate) const COMMANDS: [&[&str]; 14] = [
+pub(crate) const COMMANDS: [&[&str]; 16] = [
     &["serve"],
     &["demo"],
     &["call"],
@@ -18,6 +18,8 @@ pub(crate) const COMMANDS: [&[&str]; 14] = [
     &["profile", "check"],
     &["profile", "schema"],
     &["client-config"],
+    &["completions"],
+    &["man"],
 ];
 
 #[test]

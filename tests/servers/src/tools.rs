@@ -29,6 +29,15 @@ pub fn systemd_analyze() -> Result<PathBuf, Unavailable> {
     debian::program("systemd-analyze", "systemd")
 }
 
+/// `groff`, which sets manual pages and warns of what is wrong in them.
+///
+/// # Errors
+///
+/// Where it is not there and cannot be installed.
+pub fn groff() -> Result<PathBuf, Unavailable> {
+    debian::program("groff", "groff-base")
+}
+
 /// `cfn-lint`, which knows every property of a CloudFormation template.
 ///
 /// # Errors

@@ -1,0 +1,110 @@
+//! `man`: the help of every command as a manual page.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Command, CommandFactory as _, ValueHint};
+use clap_mangen::Man;
+use clap_mangen::roff::{Roff, roman};
+use serde_json::json;
+
+use super::Cli;
+use super::exit::{Exit, Failure};
+use super::output::Output;
+
+const EXAMPLES: &str = "\
+Examples:
+  cofferdam man | man -l -                           read the first page
+  cofferdam man --out ~/.local/share/man/man1        all pages, one a command; then: man cofferdam-serve";
+
+/// What heads the examples in every command's help.
+const HEADING: &str = "Examples:";
+
+/// Print the manual's first page, or write all pages
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct ManArgs {
+    /// The folder for all pages; it is made where it is not there
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    out: Option<PathBuf>,
+}
+
+/// Prints or writes them.
+pub(crate) fn run(args: &ManArgs, output: Output) -> Result<Exit, Failure> {
+    let mut command = Cli::command();
+    command.build();
+    let Some(out) = &args.out else {
+        let page = page(&command).map_err(|error| Failure::bad(format!("no page: {error}"), "try again"))?;
+        output.line(page.text.trim_end());
+        return Ok(Exit::Good);
+    };
+    let written = write_all(&command, out).map_err(|error| {
+        Failure::bad(
+            format!("the pages cannot be written to {}: {error}", out.display()),
+            "name a folder that this user may write to",
+        )
+    })?;
+    if output.is_json() {
+        output.document(&json!({ "pages": written }));
+    } else {
+        output.line(format_args!("{} pages in {}", written.len(), out.display()));
+    }
+    Ok(Exit::Good)
+}
+
+/// One command's page.
+struct Page {
+    file: String,
+    text: String,
+}
+
+fn page(command: &Command) -> io::Result<Page> {
+    // Filled into one paragraph, examples would be unreadable: they get a section of our own.
+    let without_examples = command.clone().after_help(None::<&str>);
+    let man = Man::new(without_examples)
+        .source(concat!("cofferdam ", env!("CARGO_PKG_VERSION")))
+        .manual("Cofferdam");
+    let mut bytes = Vec::new();
+    man.render(&mut bytes)?;
+    if let Some(help) = command.get_after_help() {
+        examples(&help.to_string()).to_writer(&mut bytes)?;
+    }
+    Ok(Page { file: man.get_filename(), text: String::from_utf8_lossy(&bytes).into_owned() })
+}
+
+/// Indented lines as they are, the others as paragraphs.
+fn examples(help: &str) -> Roff {
+    let mut roff = Roff::new();
+    roff.control("SH", ["EXAMPLES"]);
+    let mut verbatim = false;
+    for line in help.lines().filter(|line| *line != HEADING) {
+        let indented = line.starts_with(' ');
+        if indented != verbatim {
+            roff.control(if indented { "nf" } else { "fi" }, []);
+            verbatim = indented;
+        }
+        if line.is_empty() {
+            roff.control("PP", []);
+        } else {
+            roff.text([roman(line)]);
+        }
+    }
+    if verbatim {
+        roff.control("fi", []);
+    }
+    roff
+}
+
+/// The pages of `command` and of all below it; answers their files.
+fn write_all(command: &Command, out: &Path) -> io::Result<Vec<PathBuf>> {
+    fs::create_dir_all(out)?;
+    let page = page(command)?;
+    let file = out.join(page.file);
+    fs::write(&file, page.text)?;
+    let mut written = vec![file];
+    for below in command.get_subcommands() {
+        written.extend(write_all(below, out)?);
+    }
+    Ok(written)
+}
