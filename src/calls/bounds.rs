@@ -78,6 +78,17 @@ mod tests {
         assert!(!error.message.contains("fault"), "{}", error.message);
     }
 
+    /// Hosts that pass on the text alone know nothing of `outcome`.
+    #[tokio::test]
+    async fn a_call_that_may_have_written_says_so_in_its_text() {
+        for (outcome, says) in [(Outcome::Unknown, true), (Outcome::Rejected, false)] {
+            let progress = Progress::default();
+            progress.now(outcome);
+            let error = bounded::<()>(pending(), &progress, soon(), ready(())).await.unwrap_err();
+            assert_eq!(error.message.contains("look before you try again"), says, "{}", error.message);
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_call_ends_at_its_deadline() {
         let progress = Progress::default();

@@ -2,7 +2,9 @@
 
 use std::net::Ipv4Addr;
 
+use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderMap, StatusCode};
+use axum::response::IntoResponse as _;
 use axum::{Json, Router, routing::get};
 use serde_json::{Value, json};
 
@@ -17,8 +19,11 @@ async fn service() -> String {
         get(|headers: HeaderMap| async move {
             let sent = headers.get("authorization").and_then(|v| v.to_str().ok()).unwrap_or_default();
             match sent {
-                "Bearer good-token-1" => (StatusCode::OK, Json(json!({ "tickets": 3, "sent": sent }))),
-                _ => (StatusCode::UNAUTHORIZED, Json(json!({ "message": "bad token" }))),
+                "Bearer limited-token" => {
+                    (StatusCode::TOO_MANY_REQUESTS, [(RETRY_AFTER, "42")]).into_response()
+                }
+                "Bearer good-token-1" => Json(json!({ "tickets": 3, "sent": sent })).into_response(),
+                _ => (StatusCode::UNAUTHORIZED, Json(json!({ "message": "bad token" }))).into_response(),
             }
         }),
     );
@@ -53,11 +58,23 @@ async fn a_rejected_token_ends_with_1_and_its_code() {
     assert!(!ended.stderr.contains("bad-token-2"), "{ended:#?}");
 }
 
+/// Hosts that pass on the text alone know nothing of `retry_after_seconds`.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rate_limit_says_when_to_try_again() {
+    let ended = call(Some("limited-token"), &["call", "tickets", "list"]).await.expect(1);
+    assert!(
+        ended.stderr.contains("rate_limited") && ended.stderr.contains("Try again in 42 s."),
+        "{ended:#?}"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_absent_token_ends_with_1_and_names_the_variable() {
     let ended = call(None, &["call", "tickets", "list"]).await.expect(1);
     assert!(ended.stderr.contains("credential_missing"), "{ended:#?}");
     assert!(ended.stderr.contains("TICKETS_TOKEN"), "{ended:#?}");
+    // Its vault cannot be written: the command would be refused.
+    assert!(!ended.stderr.contains("secret set"), "{ended:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

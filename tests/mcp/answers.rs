@@ -171,6 +171,17 @@ async fn a_failing_service_is_an_upstream_error() {
     assert!(error(&result)["message"].as_str().unwrap().contains("500"), "{result}");
 }
 
+/// Hosts that pass on the text alone know nothing of `outcome`.
+#[tokio::test]
+async fn a_write_that_may_have_happened_says_so_in_its_text() {
+    let server = Setup::default().http().await;
+    let write = json!({ "module": "desk", "tool": "fail_to_add", "account": "work" });
+    let result = server.tool("call_module_tool", write).await;
+    assert_error(&result, "upstream_error", "unknown", "on fire. It may have been done all the same");
+    let read = server.desk("fail", json!({})).await;
+    assert!(!error(&read)["message"].as_str().unwrap().contains("may have"), "{read}");
+}
+
 #[tokio::test]
 async fn an_answer_beyond_the_bound_says_how_to_get_less() {
     let server = Setup::default().http().await;

@@ -9,7 +9,7 @@ use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{any, get};
 use axum::{Json, Router};
 use cofferdam::access::Caller;
 use cofferdam::broker::{Broker, ModuleBinding, VaultParts, Walls};
@@ -88,6 +88,12 @@ concurrency_safe = true
 request = { method = "GET", path = "/fail" }
 
 [[tools]]
+name = "fail_to_add"
+description = "Make the service fail at a write"
+side_effect = "write"
+request = { method = "POST", path = "/fail" }
+
+[[tools]]
 name = "get_secret_item"
 description = "Read an item whose answer holds secrets"
 side_effect = "none"
@@ -143,7 +149,7 @@ impl Service {
             .route("/big", get(|| async { Json(json!({ "text": "x".repeat(200 * 1024) })) }))
             .route(
                 "/fail",
-                get(|| async { (StatusCode::INTERNAL_SERVER_ERROR, Json(json!({ "message": "on fire" }))) }),
+                any(|| async { (StatusCode::INTERNAL_SERVER_ERROR, Json(json!({ "message": "on fire" }))) }),
             )
             .route("/wait", get(wait))
             .with_state(service.clone())
