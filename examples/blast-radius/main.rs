@@ -17,6 +17,7 @@
 
 mod plot;
 mod proof;
+#[path = "../shared/readme.rs"]
 mod readme;
 mod report;
 #[path = "../../tests/support/service.rs"]
@@ -170,7 +171,7 @@ fn finish(args: &Args, found: &Found) -> Result<(), Failed> {
     if args.write {
         plot::write(&found.outcomes, "docs".as_ref())?;
         let many = found.many.as_ref().map(report::many).unwrap_or_default();
-        readme::write("README.md".as_ref(), &report::section(&found.plan, &found.outcomes, &many))?;
+        readme::write("README.md".as_ref(), "blast-radius", &report::section(&found.plan, &found.outcomes, &many))?;
     }
     Ok(())
 }
