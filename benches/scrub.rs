@@ -7,7 +7,8 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use serde_json::Value;
 
 /// As long as GitHub's are.
-const TOKEN: &str = "github_pat_11AAAAAAA0fkB1VhN7jHqZ_aBcDeFgHiJkLmNoPqRsTuVwXyZ0123456789abcdefghijklmnopqrstuvw";
+const TOKEN: &str =
+    "github_pat_11AAAAAAA0fkB1VhN7jHqZ_aBcDeFgHiJkLmNoPqRsTuVwXyZ0123456789abcdefghijklmnopqrstuvw";
 
 /// An answer of GitHub's, 2 KiB.
 const ANSWER: &str = include_str!("../tests/fixtures/github/get_issue.json");
@@ -21,7 +22,9 @@ fn scrub(criterion: &mut Criterion) {
     let large = format!("[{}]", vec![ANSWER; 512].join(","));
     // A service that puts JSON into JSON: every quotation mark is an escape, twice.
     let escaped = Value::from(Value::from(large.as_str()).to_string()).to_string();
-    for (what, text) in [("bytes of 2 KiB", ANSWER), ("bytes of 1 MiB", &large), ("1 MiB, escaped twice", &escaped)] {
+    for (what, text) in
+        [("bytes of 2 KiB", ANSWER), ("bytes of 1 MiB", &large), ("1 MiB, escaped twice", &escaped)]
+    {
         group.throughput(Throughput::Bytes(u64::try_from(text.len()).unwrap()));
         group.bench_function(what, |bencher| bencher.iter(|| scrubber.bytes(text.as_bytes()).len()));
     }

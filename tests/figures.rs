@@ -26,10 +26,8 @@ async fn every_figure_can_be_had() {
     let (sites, service) = (Sites::new().unwrap(), Service::start().await.unwrap());
     // The example has it in a process of its own.
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let bare = Process {
-        mcp: format!("http://{}/mcp", listener.local_addr().unwrap()),
-        id: std::process::id(),
-    };
+    let bare =
+        Process { mcp: format!("http://{}/mcp", listener.local_addr().unwrap()), id: std::process::id() };
     let asked = service.url();
     tokio::spawn(async move { proof::bare::serve(listener, &asked).await });
     let site = sites.calls(&service.url()).unwrap();

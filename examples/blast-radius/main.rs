@@ -171,7 +171,11 @@ fn finish(args: &Args, found: &Found) -> Result<(), Failed> {
     if args.write {
         plot::write(&found.outcomes, "docs".as_ref())?;
         let many = found.many.as_ref().map(report::many).unwrap_or_default();
-        readme::write("README.md".as_ref(), "blast-radius", &report::section(&found.plan, &found.outcomes, &many))?;
+        readme::write(
+            "README.md".as_ref(),
+            "blast-radius",
+            &report::section(&found.plan, &found.outcomes, &many),
+        )?;
     }
     Ok(())
 }

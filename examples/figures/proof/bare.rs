@@ -50,8 +50,11 @@ pub(crate) async fn serve(listener: TcpListener, service: &str) -> Result<(), Fa
     let mut config = StreamableHttpServerConfig::default();
     config.legacy_session_mode = false;
     config.json_response = true;
-    let endpoint =
-        StreamableHttpService::new(move || Ok(bare.clone()), Arc::new(NeverSessionManager::default()), config);
+    let endpoint = StreamableHttpService::new(
+        move || Ok(bare.clone()),
+        Arc::new(NeverSessionManager::default()),
+        config,
+    );
     let listener = listener.tap_io(|stream| {
         // It only makes answers leave later.
         let _ = stream.set_nodelay(true);
@@ -101,7 +104,8 @@ impl ServerHandler for Bare {
         let arguments = request.arguments.unwrap_or_default();
         let number = arguments.get("number").and_then(Value::as_u64);
         let number = number.ok_or_else(|| ErrorData::invalid_params("`number` is missing", None))?;
-        let issue = self.issue(number).await.map_err(|error| ErrorData::internal_error(error.to_string(), None))?;
+        let issue =
+            self.issue(number).await.map_err(|error| ErrorData::internal_error(error.to_string(), None))?;
         Ok(CallToolResult::structured(issue).into())
     }
 }

@@ -73,7 +73,8 @@ pub(crate) async fn measure(plan: &Plan, ours: &Process, bare: &Process) -> Resu
 
 fn figures(rounds: &[[Turn; 2]]) -> Vec<Figure> {
     let ratios = |of: fn(&Turn) -> f64| rounds.iter().map(move |[ours, bare]| of(ours) / of(bare));
-    let medians = |of: fn(&Turn) -> f64| [0_usize, 1].map(|which| median(rounds.iter().map(|round| of(&round[which]))));
+    let medians =
+        |of: fn(&Turn) -> f64| [0_usize, 1].map(|which| median(rounds.iter().map(|round| of(&round[which]))));
     let rate = |turn: &Turn| turn.load.rate();
     let p99 = |turn: &Turn| turn.load.p99_ms;
     let rates = median(ratios(rate));

@@ -41,7 +41,15 @@ impl Program {
     /// `cofferdam serve` on `profile`, with `variables` and none of the machine's own but `PATH`.
     pub(crate) fn serve(&self, profile: &str, variables: &[(String, String)]) -> Command {
         let mut command = Command::new(&self.0);
-        command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--profile", profile]);
+        command.args([
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--admin-listen",
+            "127.0.0.1:0",
+            "--profile",
+            profile,
+        ]);
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.envs(variables.iter().map(|(name, value)| (name, value)));
         command
@@ -58,7 +66,8 @@ impl Server {
         let spawned = Instant::now();
         let mut process = Running::start_logging(command.current_dir(folder), log.try_clone()?)?;
         let line = block_in_place(|| process.line());
-        let url = line.as_deref().and_then(|line| line.split_whitespace().find(|word| word.starts_with("http://")));
+        let url =
+            line.as_deref().and_then(|line| line.split_whitespace().find(|word| word.starts_with("http://")));
         let Some(mcp) = url.map(str::to_owned) else {
             let said = fs::read_to_string(&path).unwrap_or_default();
             return Err(format!("{command:?} did not start: {said}").into());
@@ -69,7 +78,9 @@ impl Server {
 
     /// Waits until it has said everything that it says when it starts: its vaults have been looked at by then.
     pub(crate) fn greeted(&mut self) {
-        block_in_place(|| while self.process.line().is_some_and(|line| !line.starts_with("or, for a host")) {});
+        block_in_place(
+            || while self.process.line().is_some_and(|line| !line.starts_with("or, for a host")) {},
+        );
     }
 
     /// Throws away what it has logged: minutes of load write many MiB.
