@@ -17,6 +17,7 @@
 
 mod plot;
 mod proof;
+#[path = "../shared/readme.rs"]
 mod readme;
 mod report;
 #[path = "../../tests/support/service.rs"]
@@ -172,7 +173,7 @@ fn finish(args: &Args, found: &Found) -> Result<(), Failed> {
     if args.write {
         plot::write(&found.outcomes, "docs".as_ref())?;
         let section = report::section(&found.plan, &found.outcomes, &found.many);
-        readme::write("README.md".as_ref(), &section)?;
+        readme::write("README.md".as_ref(), "blast-radius", &section)?;
     }
     Ok(())
 }

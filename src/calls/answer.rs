@@ -1,6 +1,5 @@
 //! From what a service answered to what reaches the model: cut down, bounded, written once.
 
-use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{CallError, Code, Outcome};
@@ -16,13 +15,6 @@ pub const MAX_ANSWER_BYTES: usize = 100 * 1024;
 pub struct CallAnswer {
     value: Value,
     text: String,
-}
-
-#[derive(Serialize)]
-struct Shape {
-    result: Value,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<Map<String, Value>>,
 }
 
 impl CallAnswer {
@@ -56,11 +48,13 @@ impl CallAnswer {
                 }
             },
         };
-        let shape = serde_json::to_value(Shape { result, next: answer.next });
-        let written = shape.and_then(|value| serde_json::to_string(&value).map(|text| Self { value, text }));
-        let Ok(answer) = written else {
+        let mut value = Map::from_iter([("result".to_owned(), result)]);
+        value.extend(answer.next.map(|next| ("next".to_owned(), Value::Object(next))));
+        let value = Value::Object(value);
+        let Ok(text) = serde_json::to_string(&value) else {
             return Err(CallError::internal(Outcome::after_sending(tool.effects)));
         };
+        let answer = Self { value, text };
         if answer.text.len() > MAX_ANSWER_BYTES {
             let less = if full && tool.select.is_some() { "leave out `full`, or " } else { "" };
             return Err(CallError::new(

@@ -29,6 +29,10 @@ pub(crate) const REMOVED: &str = "[credential removed]";
 /// there is. Real credentials are longer.
 pub(crate) const SHORTEST: usize = 6;
 
+/// How much of a form the automaton looks for, in bytes; where that stands, the whole form is compared. Each call makes an
+/// automaton: one of whole credentials would cost the call more than its answer's way through it.
+const HEAD: usize = 8;
+
 /// How many levels of escapes are read: a URL inside JSON, a value encoded twice.
 const ESCAPED: usize = 2;
 
@@ -36,6 +40,8 @@ const ESCAPED: usize = 2;
 pub struct Scrubber {
     forms: Vec<Form>,
     automaton: Option<AhoCorasick>,
+    /// The length of the shortest form; what is shorter holds none, for no escape means more than it is long.
+    least: usize,
     short: Vec<Zeroizing<String>>,
 }
 
@@ -72,9 +78,10 @@ impl Scrubber {
             .match_kind(MatchKind::Standard)
             .kind(Some(AhoCorasickKind::NoncontiguousNFA))
             .ascii_case_insensitive(true)
-            .build(forms.iter().map(Form::bytes))
+            .build(forms.iter().map(|form| form.head(HEAD)))
             .ok();
-        Self { forms, automaton, short }
+        let least = forms.iter().map(|form| form.bytes().len()).min().unwrap_or(usize::MAX);
+        Self { forms, automaton, least, short }
     }
 
     /// `text` without credentials.
@@ -158,6 +165,9 @@ impl Scrubber {
 
     /// Where credentials stand in `bytes`, and in what its escapes mean, `depth` levels of them.
     fn find_deep(&self, bytes: &[u8], depth: usize) -> Vec<Range<usize>> {
+        if bytes.len() < self.least {
+            return Vec::new();
+        }
         let mut found = self.find_plain(bytes);
         if let Some(deeper) = depth.checked_sub(1) {
             for view in Escape::ALL.into_iter().filter_map(|escape| View::of(bytes, escape)) {
@@ -174,7 +184,7 @@ impl Scrubber {
             Some(automaton) if !automaton.is_match(bytes) => Vec::new(),
             Some(automaton) => automaton
                 .find_overlapping_iter(bytes)
-                .filter_map(|m| Some(self.forms.get(m.pattern().as_usize())?.widen(m.range(), bytes)))
+                .filter_map(|head| self.forms.get(head.pattern().as_usize())?.at(head.start(), bytes))
                 .collect(),
             None => self.forms.iter().flat_map(|form| form.find_in(bytes)).collect(),
         }

@@ -4,6 +4,9 @@ mod modules;
 mod server;
 mod vaults;
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use cofferdam_vault::ConfigProblem;
 use figment::value::{Dict, Value};
 use serde::de::DeserializeOwned;
@@ -127,13 +130,18 @@ impl Check<'_> {
     fn similar_names(&mut self) {
         for table in ["vaults", "modules"] {
             let names = self.names(table);
-            for (index, name) in names.iter().enumerate() {
-                let alike =
-                    |first: &&String| is_name(first) && is_name(name) && folded(first) == folded(name);
-                if let Some(first) = names[..index].iter().find(alike) {
-                    let message = format!("differs from `{}` only by `-` and `_`", first.escape_debug());
-                    let path = KeyPath::of([table, name]);
-                    self.problem(&path, Part::Key, message, "give it another name");
+            let mut firsts: HashMap<String, &str> = HashMap::with_capacity(names.len());
+            for name in names.iter().filter(|name| is_name(name)) {
+                match firsts.entry(folded(name)) {
+                    Entry::Vacant(free) => {
+                        free.insert(name);
+                    }
+                    Entry::Occupied(first) => {
+                        let message =
+                            format!("differs from `{}` only by `-` and `_`", first.get().escape_debug());
+                        let path = KeyPath::of([table, name]);
+                        self.problem(&path, Part::Key, message, "give it another name");
+                    }
                 }
             }
         }

@@ -6,8 +6,11 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread::{self, ScopedJoinHandle};
 
 use cofferdam_vault::FieldName;
 use cofferdam_vault::files::{FileError, RegularFile};
@@ -22,6 +25,9 @@ const FILE_MAX: usize = 1024 * 1024;
 
 /// How many files the folder may hold that are read.
 const FILES_MAX: usize = 10_000;
+
+/// How many files are not worth a thread of their own.
+const FEW: usize = 32;
 
 /// How many names are listed for a name that is not known.
 const LISTED_MAX: usize = 20;
@@ -50,7 +56,7 @@ impl Manifests {
     pub fn load(modules_dir: Option<&Path>) -> Self {
         let mut all = Self::default();
         for entry in &catalogue::ENTRIES {
-            all.add(format!("catalogue/{}", entry.file), false, Ok(entry.text.to_owned()));
+            all.add(format!("catalogue/{}", entry.file), false, Manifest::parse(entry.text));
         }
         if let Some(folder) = modules_dir {
             all.add_folder(folder);
@@ -134,8 +140,8 @@ impl Manifests {
             self.refuse_folder(folder, message, "move those away that no module uses");
             files.truncate(FILES_MAX);
         }
-        for path in files {
-            self.add(path.display().to_string(), true, read(&path));
+        for (path, checked) in files.iter().zip(check_all(&files)) {
+            self.add(path.display().to_string(), true, checked);
         }
     }
 
@@ -144,12 +150,8 @@ impl Manifests {
         self.nameless.push(BrokenManifest { module: None, file: folder.display().to_string(), problems });
     }
 
-    fn add(&mut self, file: String, of_site: bool, text: Result<String, ManifestProblem>) {
-        let parsed = match text {
-            Ok(text) => Manifest::parse(&text),
-            Err(problem) => Err(Refused { name: None, problems: vec![problem] }),
-        };
-        let (name, state) = match parsed {
+    fn add(&mut self, file: String, of_site: bool, checked: Result<Manifest, Refused>) {
+        let (name, state) = match checked {
             Ok(manifest) => (manifest.name.clone(), Ok(Arc::new(manifest))),
             Err(Refused { name, problems }) => {
                 // A file that cannot even say its name probably has its file's.
@@ -183,7 +185,7 @@ impl Manifests {
     pub(super) fn of_texts<'a>(texts: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut all = Self::load(None);
         for (file, text) in texts {
-            all.add(file.to_owned(), true, Ok(text.to_owned()));
+            all.add(file.to_owned(), true, Manifest::parse(text));
         }
         all
     }
@@ -201,6 +203,32 @@ fn toml_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     }
     files.sort();
     Ok(files)
+}
+
+/// Reads and checks `files` on all processors; answers in their order. A thousand take most of the time of a start.
+fn check_all(files: &[PathBuf]) -> Vec<Result<Manifest, Refused>> {
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    let share = files.len().div_ceil(threads).max(FEW);
+    thread::scope(|scope| {
+        let (mine, others) = files.split_at(share.min(files.len()));
+        let spawn = |share| (share, thread::Builder::new().spawn_scoped(scope, move || check_each(share)));
+        let others: Vec<_> = others.chunks(share).map(spawn).collect();
+        let mut checked = check_each(mine);
+        for (share, spawned) in others {
+            checked.extend(match spawned.map(ScopedJoinHandle::join) {
+                Ok(Ok(of_share)) => of_share,
+                Ok(Err(panic)) => resume_unwind(panic),
+                // No thread is to be had: it only takes longer.
+                Err(_) => check_each(share),
+            });
+        }
+        checked
+    })
+}
+
+fn check_each(files: &[PathBuf]) -> Vec<Result<Manifest, Refused>> {
+    let refused = |problem| Refused { name: None, problems: vec![problem] };
+    files.iter().map(|path| read(path).map_err(refused).and_then(|text| Manifest::parse(&text))).collect()
 }
 
 /// The text of a manifest's file.

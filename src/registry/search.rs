@@ -113,35 +113,14 @@ pub(super) struct Found {
 impl Index {
     /// Indexes every tool of `modules`.
     pub(super) fn of(modules: &[Arc<Module>]) -> Self {
-        let mut index = Self::default();
+        let mut builder = Builder::default();
         for (module_at, module) in modules.iter().enumerate() {
-            let mut of_module = words(&module.name);
-            of_module.extend(words(&module.title));
+            let of_module = builder.words_of(module);
             for (tool_at, tool) in module.tools.iter().enumerate() {
-                index.add(Found { module: module_at, tool: tool_at }, &of_module, tool);
+                builder.add(Found { module: module_at, tool: tool_at }, &of_module, tool);
             }
         }
-        let total: f32 = index.tools.iter().map(|tool| tool.length).sum();
-        index.average_length = total / (index.tools.len().max(1) as f32);
-        index
-    }
-
-    fn add(&mut self, found: Found, of_module: &[String], tool: &Tool) {
-        // A process holds far fewer tools than 2^32; one beyond would be called, but not found.
-        let Ok(at) = u32::try_from(self.tools.len()) else { return };
-        let mut weights: HashMap<String, f32> = HashMap::new();
-        let mut count = |word: String, weight: f32| *weights.entry(word).or_default() += weight;
-        words(&tool.name).into_iter().for_each(|word| count(word, IN_NAME));
-        of_module.iter().cloned().collect::<HashSet<_>>().into_iter().for_each(|word| count(word, IN_MODULE));
-        words(&tool.description).into_iter().for_each(|word| count(word, IN_DESCRIPTION));
-        let arguments = tool.input_schema.get("properties").and_then(serde_json::Value::as_object);
-        for (name, _) in arguments.into_iter().flatten() {
-            words(name).into_iter().for_each(|word| count(word, IN_ARGUMENTS));
-        }
-        self.tools.push(Indexed { found, length: weights.values().sum() });
-        for (word, weight) in weights {
-            self.words.entry(word.into()).or_default().push(Posting { tool: at, weight });
-        }
+        builder.finish()
     }
 
     /// The tools that fit `query` best, the best first; those that fit alike in the registry's order.
@@ -215,6 +194,85 @@ impl Index {
     }
 }
 
+/// Makes an index. Twenty thousand tools hold few words many times, so each spelling is folded once.
+#[derive(Default)]
+struct Builder {
+    /// A spelling in lower case, and where its folded word stands in `postings`; `None` where it says nothing.
+    spellings: HashMap<Box<str>, Option<usize>>,
+    folded: HashMap<String, usize>,
+    postings: Vec<Vec<Posting>>,
+    tools: Vec<Indexed>,
+}
+
+/// Words, and how much each counts; each once.
+type Weights = Vec<(usize, f32)>;
+
+impl Builder {
+    /// The words that every tool of `module` has.
+    fn words_of(&mut self, module: &Module) -> Weights {
+        let mut weights = Weights::new();
+        for text in [&module.name, &module.title] {
+            self.count(text, IN_MODULE, &mut weights);
+        }
+        // However often it stands there.
+        weights.iter_mut().for_each(|(_, weight)| *weight = IN_MODULE);
+        weights
+    }
+
+    fn add(&mut self, found: Found, of_module: &Weights, tool: &Tool) {
+        // A process holds far fewer tools than 2^32; one beyond would be called, but not found.
+        let Ok(at) = u32::try_from(self.tools.len()) else { return };
+        let mut weights = of_module.clone();
+        self.count(&tool.name, IN_NAME, &mut weights);
+        self.count(&tool.description, IN_DESCRIPTION, &mut weights);
+        let arguments = tool.input_schema.get("properties").and_then(serde_json::Value::as_object);
+        for (name, _) in arguments.into_iter().flatten() {
+            self.count(name, IN_ARGUMENTS, &mut weights);
+        }
+        self.tools.push(Indexed { found, length: weights.iter().map(|(_, weight)| weight).sum() });
+        for (word, weight) in weights {
+            if let Some(postings) = self.postings.get_mut(word) {
+                postings.push(Posting { tool: at, weight });
+            }
+        }
+    }
+
+    fn count(&mut self, text: &str, weight: f32, weights: &mut Weights) {
+        each_word(text, |spelling| {
+            let Some(word) = self.word(spelling) else { return };
+            match weights.iter_mut().find(|(held, _)| *held == word) {
+                Some((_, sum)) => *sum += weight,
+                None => weights.push((word, weight)),
+            }
+        });
+    }
+
+    fn word(&mut self, spelling: &str) -> Option<usize> {
+        if let Some(word) = self.spellings.get(spelling) {
+            return *word;
+        }
+        let word = (!EMPTY_WORDS.contains(&spelling)).then(|| {
+            *self.folded.entry(fold(spelling)).or_insert_with(|| {
+                self.postings.push(Vec::new());
+                self.postings.len() - 1
+            })
+        });
+        self.spellings.insert(spelling.into(), word);
+        word
+    }
+
+    fn finish(mut self) -> Index {
+        let total: f32 = self.tools.iter().map(|tool| tool.length).sum();
+        let average_length = total / (self.tools.len().max(1) as f32);
+        let words = self.folded.into_iter().filter_map(|(word, at)| {
+            let mut postings = std::mem::take(self.postings.get_mut(at)?);
+            postings.shrink_to_fit();
+            Some((word.into(), postings))
+        });
+        Index { words: words.collect(), tools: self.tools, average_length }
+    }
+}
+
 /// Postings with their weights, each word's once.
 struct Wanted<'a> {
     index: &'a Index,
@@ -235,12 +293,23 @@ impl Wanted<'_> {
 /// The words of a text, folded, without those that say nothing.
 fn words(text: &str) -> Vec<String> {
     let mut words = Vec::new();
+    each_word(text, |word| {
+        if !EMPTY_WORDS.contains(&word) {
+            words.push(fold(word));
+        }
+    });
+    words
+}
+
+/// Calls `take` with each word of a text, in lower case.
+fn each_word(text: &str, mut take: impl FnMut(&str)) {
     let mut word = String::new();
     let mut after_lower = false;
     for c in text.chars() {
         let hump = c.is_uppercase() && after_lower;
         if (hump || !c.is_alphanumeric()) && !word.is_empty() {
-            words.push(std::mem::take(&mut word));
+            take(&word);
+            word.clear();
         }
         if c.is_alphanumeric() {
             word.extend(c.to_lowercase());
@@ -248,10 +317,8 @@ fn words(text: &str) -> Vec<String> {
         after_lower = c.is_lowercase() || c.is_numeric();
     }
     if !word.is_empty() {
-        words.push(word);
+        take(&word);
     }
-    words.retain(|word| !EMPTY_WORDS.contains(&word.as_str()));
-    words.iter().map(|word| fold(word)).collect()
 }
 
 /// A word without the endings that English puts on one: `issues` and `issue`, `merged` and `merge` become one.

@@ -1,6 +1,7 @@
 //! A real client, in each revision.
 
 use cofferdam::mcp::REVISIONS;
+use cofferdam::registry::Manifests;
 use rmcp::model::{CallToolRequestParams, ClientCapabilities, ClientConfig, Implementation, ProtocolVersion};
 use rmcp::service::{ClientLifecycleMode, ClientServiceExt as _, RoleClient, RunningService};
 use rmcp::transport::StreamableHttpClientTransport;
@@ -87,6 +88,11 @@ async fn the_list_of_tools_stays_small_however_many_modules_there_are() {
         ..Setup::default()
     };
     assert!(listed_bytes(modules(12)).await <= 4 * 1024);
+    let catalogue = Manifests::load(None);
+    let catalogue: Vec<_> =
+        catalogue.names().iter().map(|name| ((*name).to_owned(), vec!["default"])).collect();
+    assert!(catalogue.len() >= 4, "{catalogue:?}");
+    assert!(listed_bytes(Setup { modules: catalogue, ..Setup::default() }).await <= 4 * 1024);
     let many = modules(1000).http().await;
     let text = within(many.post("tools/list", json!({})).send()).await.unwrap().text().await.unwrap();
     assert!(text.len() <= 6 * 1024, "{} bytes", text.len());

@@ -206,7 +206,7 @@ pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
 /// What is to be started.
 pub(crate) struct Setup {
     pub(crate) settings: ServerSettings,
-    /// Further modules, with the accounts of each, on vault `desk-vault`.
+    /// Modules, with the accounts of each, on vault `desk-vault`: those of the catalogue by their names, any other a desk.
     pub(crate) modules: Vec<(String, Vec<&'static str>)>,
 }
 
@@ -254,13 +254,18 @@ impl Setup {
         let (service, address) = Service::start().await;
         let manifests = tempfile::tempdir().unwrap();
         std::fs::write(manifests.path().join("desk.toml"), DESK).unwrap();
+        let known = Manifests::load(Some(manifests.path()));
+        let manifest = |module: &String| match known.names().contains(&module.as_str()) {
+            true => module.clone(),
+            false => "desk".to_owned(),
+        };
         let entries: Vec<ModuleEntry> = self
             .modules
             .iter()
             .map(|(name, accounts)| ModuleEntry {
                 name: name.clone(),
                 vault: "desk-vault".into(),
-                manifest: "desk".into(),
+                manifest: manifest(name),
                 accounts: accounts
                     .iter()
                     .map(|account| AccountEntry { name: (*account).into(), base_url: None })
@@ -270,7 +275,7 @@ impl Setup {
                 insecure_http: false,
             })
             .collect();
-        let registry = Arc::new(Registry::load(&entries, &Manifests::load(Some(manifests.path()))));
+        let registry = Arc::new(Registry::load(&entries, &known));
         let vault = MemoryVault::new("desk-vault");
         vault.put("desk/work", [("token", TOKEN)]);
         let faults = Faults::default();

@@ -24,8 +24,21 @@ impl Form {
         self.text.as_bytes()
     }
 
+    /// Its first bytes, at most `most`.
+    pub(super) fn head(&self, most: usize) -> &[u8] {
+        let bytes = self.bytes();
+        bytes.get(..most).unwrap_or(bytes)
+    }
+
+    /// Where it stands in `bytes` if it begins at `start`, whatever its case.
+    pub(super) fn at(&self, start: usize, bytes: &[u8]) -> Option<Range<usize>> {
+        let range = start..start.checked_add(self.text.len())?;
+        let there = bytes.get(range.clone())?.eq_ignore_ascii_case(self.bytes());
+        there.then(|| self.widen(range, bytes))
+    }
+
     /// `range` with the characters at its edges that hold some of the credential's bits.
-    pub(super) fn widen(&self, range: Range<usize>, bytes: &[u8]) -> Range<usize> {
+    fn widen(&self, range: Range<usize>, bytes: &[u8]) -> Range<usize> {
         let digit = |i: usize| bytes.get(i).is_some_and(|b| b.is_ascii_alphanumeric() || b"+/-_".contains(b));
         let Range { mut start, mut end } = range;
         if self.edges.0 && start > 0 && digit(start - 1) {
@@ -39,13 +52,7 @@ impl Form {
 
     /// Where this form stands in `bytes`, found without an automaton.
     pub(super) fn find_in(&self, bytes: &[u8]) -> Vec<Range<usize>> {
-        let length = self.text.len().max(1);
-        bytes
-            .windows(length)
-            .enumerate()
-            .filter(|(_, window)| window.eq_ignore_ascii_case(self.text.as_bytes()))
-            .map(|(start, _)| self.widen(start..start + length, bytes))
-            .collect()
+        (0..bytes.len()).filter_map(|start| self.at(start, bytes)).collect()
     }
 }
 

@@ -92,17 +92,16 @@ struct Checked<'a> {
 impl Checked<'_> {
     fn run(mut self, schema: &Map<String, Value>) -> Option<()> {
         let whole = Value::Object(schema.clone());
-        let mut good = true;
-        for error in META.iter_errors(&whole) {
-            let key = error.instance_path().as_str().trim_start_matches('/').replace('/', ".");
-            let remedy = "write it as JSON Schema 2020-12 has it";
-            self.refuse(&key, format!("is no JSON Schema: {}", error.masked()), remedy);
-            good = false;
-        }
-        if !good {
+        // To say that it is one takes a fraction of the time that it takes to look for errors.
+        if !META.is_valid(&whole) {
+            for error in META.iter_errors(&whole) {
+                let key = error.instance_path().as_str().trim_start_matches('/').replace('/', ".");
+                let remedy = "write it as JSON Schema 2020-12 has it";
+                self.refuse(&key, format!("is no JSON Schema: {}", error.masked()), remedy);
+            }
             return None;
         }
-        good &= self.object(schema) & self.arguments(schema) & self.walk("", &whole);
+        let mut good = self.object(schema) & self.arguments(schema) & self.walk("", &whole);
         if good
             && self.needs_compiling
             && let Err(error) = compile(schema)

@@ -1,5 +1,6 @@
 //! A program that runs for the length of a test.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -24,20 +25,33 @@ impl Running {
     ///
     /// Where the program cannot be started.
     pub fn start(command: &mut Command) -> std::io::Result<Self> {
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        Self::spawn(command.stderr(Stdio::piped()))
+    }
+
+    /// As [`Running::start`], with its standard error in the file `log` alone: for what logs more than a test wants to keep.
+    ///
+    /// # Errors
+    ///
+    /// Where the program cannot be started.
+    pub fn start_logging(command: &mut Command, log: File) -> std::io::Result<Self> {
+        Self::spawn(command.stderr(log))
+    }
+
+    fn spawn(command: &mut Command) -> std::io::Result<Self> {
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
         let missing = || std::io::Error::other("the pipe is gone");
         let (lines, stdout) = channel();
         let stderr = Arc::new(Mutex::new(String::new()));
         let sink = Arc::clone(&stderr);
-        let collectors = vec![
-            each_line(child.stdout.take().ok_or_else(missing)?, move |line| {
-                // Nobody reads any more: the test is over.
-                let _ = lines.send(line.trim_end().to_owned());
-            }),
-            each_line(child.stderr.take().ok_or_else(missing)?, move |line| {
+        let mut collectors = vec![each_line(child.stdout.take().ok_or_else(missing)?, move |line| {
+            // Nobody reads any more: the test is over.
+            let _ = lines.send(line.trim_end().to_owned());
+        })];
+        collectors.extend(child.stderr.take().map(|pipe| {
+            each_line(pipe, move |line| {
                 sink.lock().unwrap_or_else(PoisonError::into_inner).push_str(line);
-            }),
-        ];
+            })
+        }));
         Ok(Self { child, stdout, stderr, collectors })
     }
 

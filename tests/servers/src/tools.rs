@@ -46,3 +46,12 @@ pub fn groff() -> Result<PathBuf, Unavailable> {
 pub fn cfn_lint() -> Result<PathBuf, Unavailable> {
     moto::environment().map(|dir| dir.join("bin/cfn-lint"))
 }
+
+/// `wrk`, which loads an HTTP server and costs little itself.
+///
+/// # Errors
+///
+/// Where it is not there and cannot be installed.
+pub fn wrk() -> Result<PathBuf, Unavailable> {
+    debian::program("wrk", "wrk")
+}

@@ -1,0 +1,50 @@
+//! What is measured of the broker: one that has its secrets in memory already.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cofferdam::access::Caller;
+use cofferdam::broker::{Broker, Credential, ModuleBinding, VaultParts, Walls};
+use cofferdam_vault::testkit::{MemoryVault, path};
+use futures_util::FutureExt as _;
+use tokio::time::Instant;
+
+/// The module whose secret is kept as usual.
+pub(crate) const PLAIN: &str = "github";
+
+/// The module whose secret has a lease.
+#[allow(dead_code)] // the figures leave it to the benches
+pub(crate) const LEASED: &str = "db";
+
+/// A broker that has read the secrets of both modules.
+pub(crate) async fn broker() -> Broker {
+    let memory = MemoryVault::new("bench");
+    memory.put("github/work", [("token", "t0ken")]);
+    memory.serve_dynamic(&path("db/work"), Duration::from_secs(3600));
+    let parts = VaultParts { name: "bench".into(), walls: Walls::default(), vault: Arc::new(memory) };
+    let broker = Broker::new(vec![parts], vec![binding(PLAIN), binding(LEASED)]);
+    for module in [PLAIN, LEASED] {
+        broker.credential(&Caller::local(), module, "work", soon()).await.unwrap();
+    }
+    broker
+}
+
+fn binding(module: &str) -> ModuleBinding {
+    ModuleBinding {
+        module: module.into(),
+        vault: "bench".into(),
+        accounts: vec!["work".into()],
+        path: "{module}/{account}".into(),
+        credential: serde_json::from_str(r#"{ "kind": "bearer" }"#).unwrap(),
+    }
+}
+
+/// When a call that begins now must have its credential.
+pub(crate) fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(60)
+}
+
+/// What a call pays for a credential that is in memory: it is there at once.
+pub(crate) fn resolve(broker: &Broker, caller: &Caller, module: &str, deadline: Instant) -> Arc<Credential> {
+    broker.credential(caller, module, "work", deadline).now_or_never().unwrap().unwrap()
+}
