@@ -9,12 +9,13 @@ use axum::response::{IntoResponse as _, Response};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body_util::LengthLimitError;
+use rmcp::ServerHandler;
 use rmcp::model::{ClientJsonRpcMessage, ErrorCode, ErrorData, RequestId, ServerJsonRpcMessage};
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use serde::Deserialize;
 
-use crate::mcp::{Handler, MAX_REQUEST_BYTES, REVISIONS, malformed};
+use crate::mcp::{MAX_REQUEST_BYTES, REVISIONS, malformed};
 
 /// How long a request's body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -22,11 +23,11 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Names the revision in each request but the first of a client; absent, the client is an old or a simple one.
 const PROTOCOL_VERSION: &str = "mcp-protocol-version";
 
-/// rmcp's side of the endpoint.
-pub(super) type Service = StreamableHttpService<Handler, NeverSessionManager>;
+/// rmcp's side of the endpoint, before what answers.
+pub(super) type Service<H> = StreamableHttpService<H, NeverSessionManager>;
 
 /// rmcp, set to one JSON answer per request.
-pub(super) fn service(handler: Handler) -> Service {
+pub(super) fn service<H: ServerHandler + Clone>(handler: H) -> Service<H> {
     // `Host` and `Origin` have been checked, by the same rules for every route.
     let mut config = StreamableHttpServerConfig::default().disable_allowed_hosts();
     config.legacy_session_mode = false;
@@ -36,7 +37,7 @@ pub(super) fn service(handler: Handler) -> Service {
 }
 
 /// Answers one JSON-RPC message.
-pub(super) async fn post(State(service): State<Service>, request: Request) -> Response {
+pub(super) async fn post<H: ServerHandler>(State(service): State<Service<H>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let sent = match whole(body).await {
         Ok(sent) => sent,

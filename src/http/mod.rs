@@ -18,6 +18,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
+use rmcp::ServerHandler;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -67,12 +68,24 @@ impl Server {
     ///
     /// Where an address cannot be had.
     pub async fn bind(settings: &ServerSettings, calls: Arc<Calls>) -> Result<Self, BindError> {
-        let (draining, stop) = (CancellationToken::new(), CancellationToken::new());
-        let health = Health { calls: calls.clone(), draining: draining.clone() };
-        let handler = Handler::for_http(calls, settings.call_timeout, stop.clone());
+        let stop = CancellationToken::new();
+        let handler = Handler::for_http(calls.clone(), settings.call_timeout, stop.clone());
+        Self::bind_before(handler, settings, calls, stop).await
+    }
+
+    /// [`Server::bind`] before any handler: what stands before it knows nothing of what answers. `stop` ends the calls that
+    /// outlast a shutdown.
+    async fn bind_before<H: ServerHandler + Clone>(
+        handler: H,
+        settings: &ServerSettings,
+        calls: Arc<Calls>,
+        stop: CancellationToken,
+    ) -> Result<Self, BindError> {
+        let draining = CancellationToken::new();
+        let health = Health { calls, draining: draining.clone() };
         let guard = Guard::new(&settings.allowed_hosts, &settings.allowed_origins);
         let public = Router::new()
-            .route("/mcp", post(endpoint::post).with_state(endpoint::service(handler)))
+            .route("/mcp", post(endpoint::post::<H>).with_state(endpoint::service(handler)))
             .layer(from_fn(caller::identify))
             .route("/healthz", get(health::alive))
             .route("/readyz", get(health::counts).with_state(health.clone()))
@@ -164,23 +177,4 @@ fn guarded(routes: Router, guard: &Guard) -> Router {
 }
 
 #[cfg(test)]
-mod tests {
-    use axum::body::Body;
-    use http::{Request, StatusCode};
-    use tower::ServiceExt as _;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn a_panic_in_a_route_answers_500_without_its_words() {
-        async fn fault() -> &'static str {
-            panic!("canary")
-        }
-        let routes = guarded(Router::new().route("/", get(fault)), &Guard::new(&[], &[]));
-        let request = Request::get("/").header("host", "localhost").body(Body::empty()).unwrap();
-        let answer = routes.oneshot(request).await.unwrap();
-        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
-        let text = axum::body::to_bytes(answer.into_body(), 1024).await.unwrap();
-        assert!(!String::from_utf8_lossy(&text).contains("canary"), "{text:?}");
-    }
-}
+mod tests;

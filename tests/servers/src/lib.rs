@@ -12,6 +12,7 @@
 
 mod cache;
 mod clients;
+mod conformance;
 mod containers;
 mod debian;
 mod go;
@@ -28,6 +29,7 @@ mod vault;
 
 pub use cache::{Unavailable, cache_dir};
 pub use clients::{NodeClients, fastmcp, node_clients, python_mcp};
+pub use conformance::{Baseline, Check, Conformance, Scenario, Status, Verdict, conformance};
 pub use containers::Engine;
 pub use kubernetes::Kubernetes;
 pub use moto::Moto;

@@ -1,0 +1,284 @@
+//! The fixtures' tools.
+
+#![expect(deprecated, reason = "what only the older revisions have is tested too")]
+
+use rmcp::RoleServer;
+use rmcp::model::{
+    CallToolRequestParams, CallToolResponse, CallToolResult, ErrorData, InputRequiredResult, LoggingLevel,
+    LoggingMessageNotificationParam, ProgressNotificationParam, Tool,
+};
+use rmcp::service::RequestContext;
+use serde_json::{Map, Value, json};
+
+use super::content::{PNG, WAV};
+use super::fixture::{Change, Fixture, asks_back, made, result};
+
+/// The tools that take nothing.
+const PLAIN: [&str; 24] = [
+    "test_simple_text",
+    "test_image_content",
+    "test_audio_content",
+    "test_embedded_resource",
+    "test_multiple_content_types",
+    "test_tool_with_logging",
+    "test_tool_with_progress",
+    "test_error_handling",
+    "test_elicitation_sep1034_defaults",
+    "test_elicitation_sep1330_enums",
+    "test_reconnection",
+    "test_missing_capability",
+    "test_streaming_elicitation",
+    "test_logging_tool",
+    "test_trigger_tool_change",
+    "test_trigger_prompt_change",
+    "test_input_required_result_elicitation",
+    "test_input_required_result_sampling",
+    "test_input_required_result_list_roots",
+    "test_input_required_result_request_state",
+    "test_input_required_result_multiple_inputs",
+    "test_input_required_result_multi_round",
+    "test_input_required_result_tampered_state",
+    "test_input_required_result_capabilities",
+];
+
+pub(super) fn all() -> Vec<Tool> {
+    let text = |name: &str| json!({ "type": "object", "properties": { name: { "type": "string" } }, "required": [name] });
+    let special = [
+        ("test_sampling", text("prompt")),
+        ("test_elicitation", text("message")),
+        ("json_schema_2020_12_tool", rich_schema()),
+        (
+            "test_custom_header",
+            json!({
+                "type": "object",
+                "properties": { "region": { "type": "string", "x-mcp-header": "Region" } },
+            }),
+        ),
+    ];
+    let plain = PLAIN.map(|name| (name, json!({ "type": "object", "properties": {} })));
+    plain
+        .into_iter()
+        .chain(special)
+        .map(|(name, schema)| {
+            made(json!({ "name": name, "description": format!("Fixture {name}"), "inputSchema": schema }))
+        })
+        .collect()
+}
+
+/// Every keyword that must reach a client as it was written.
+fn rich_schema() -> Value {
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "$defs": {
+            "address": {
+                "$anchor": "addressDef",
+                "type": "object",
+                "properties": { "street": { "type": "string" }, "city": { "type": "string" } },
+            },
+        },
+        "properties": {
+            "name": { "type": "string" },
+            "address": { "$ref": "#/$defs/address" },
+            "contactMethod": { "type": "string", "enum": ["phone", "email"] },
+            "phone": { "type": "string" },
+            "email": { "type": "string" },
+        },
+        "allOf": [{ "anyOf": [{ "required": ["phone"] }, { "required": ["email"] }] }],
+        "if": { "properties": { "contactMethod": { "const": "phone" } }, "required": ["contactMethod"] },
+        "then": { "required": ["phone"] },
+        "else": { "required": ["email"] },
+        "additionalProperties": false,
+    })
+}
+
+pub(super) async fn call(
+    fixture: &Fixture,
+    request: CallToolRequestParams,
+    context: &RequestContext<RoleServer>,
+) -> Result<CallToolResponse, ErrorData> {
+    let name = request.name.as_ref();
+    let text = |text: &str| json!({ "type": "text", "text": text });
+    let embedded = |uri: &str, kind: &str, text: &str| {
+        let resource = json!({ "uri": uri, "mimeType": kind, "text": text });
+        json!({ "type": "resource", "resource": resource })
+    };
+    let image = || json!({ "type": "image", "data": PNG, "mimeType": "image/png" });
+    let content = match name {
+        "test_simple_text" => json!([text("This is a simple text response for testing.")]),
+        "test_image_content" => json!([image()]),
+        "test_audio_content" => json!([{ "type": "audio", "data": WAV, "mimeType": "audio/wav" }]),
+        "test_embedded_resource" => json!([embedded(
+            "test://embedded-resource",
+            "text/plain",
+            "This is an embedded resource content.",
+        )]),
+        "test_multiple_content_types" => json!([
+            text("Multiple content types test:"),
+            image(),
+            embedded("test://mixed-content-resource", "application/json", r#"{"test":"data","value":123}"#),
+        ]),
+        "test_error_handling" => {
+            return Ok(failed("This tool intentionally returns an error for testing"));
+        }
+        "json_schema_2020_12_tool" | "test_custom_header" | "test_reconnection" => json!([text(name)]),
+        "test_tool_with_logging" | "test_logging_tool" => {
+            log(context).await;
+            json!([text("logged")])
+        }
+        "test_tool_with_progress" | "test_streaming_elicitation" => {
+            progress(context).await;
+            json!([text("went on")])
+        }
+        "test_trigger_tool_change" | "test_trigger_prompt_change" => {
+            let change = if name.contains("prompt") { Change::Prompts } else { Change::Tools };
+            // Nobody may be listening.
+            let _ = fixture.changes.send(change);
+            json!([text("changed")])
+        }
+        "test_missing_capability" => {
+            let declared = context.client_capabilities().unwrap_or_default();
+            if declared.sampling.is_none() {
+                let wanted = made(json!({ "sampling": {} }));
+                return Err(ErrorData::missing_required_client_capability(wanted));
+            }
+            json!([text("the client can sample")])
+        }
+        // A request of the server's own needs a session to bring its answer back in, and there are none.
+        "test_sampling"
+        | "test_elicitation"
+        | "test_elicitation_sep1034_defaults"
+        | "test_elicitation_sep1330_enums" => return Ok(failed("without sessions no client can be asked")),
+        other => match other.strip_prefix("test_input_required_result_") {
+            Some(kind) => return ask(kind, &request, context),
+            None => return Err(ErrorData::invalid_params(format!("Unknown tool: {other}"), None)),
+        },
+    };
+    let done: CallToolResult = result(json!({ "content": content }));
+    Ok(done.into())
+}
+
+fn failed(why: &str) -> CallToolResponse {
+    let done: CallToolResult =
+        result(json!({ "content": [{ "type": "text", "text": why }], "isError": true }));
+    done.into()
+}
+
+/// Three messages; in the newest revision none, unless the request asks for a level.
+async fn log(context: &RequestContext<RoleServer>) {
+    if asks_back(context) && context.meta.log_level().is_none() {
+        return;
+    }
+    for message in ["Tool execution started", "Tool processing data", "Tool execution completed"] {
+        let message = LoggingMessageNotificationParam::new(LoggingLevel::Info, json!(message));
+        // The client may be gone.
+        let _ = context.peer.notify_logging_message(message).await;
+    }
+}
+
+async fn progress(context: &RequestContext<RoleServer>) {
+    let Some(token) = context.meta.get_progress_token() else { return };
+    for done in [0.0, 50.0, 100.0] {
+        let progress = ProgressNotificationParam::new(token.clone(), done).with_total(100.0);
+        let _ = context.peer.notify_progress(progress).await;
+    }
+}
+
+/// A question to the user with one field.
+pub(super) fn asked(message: &str, field: &str, kind: &str) -> Value {
+    json!({ "method": "elicitation/create", "params": {
+        "message": message,
+        "requestedSchema": { "type": "object", "properties": { field: { "type": kind } }, "required": [field] },
+    } })
+}
+
+fn sampled(message: &str) -> Value {
+    json!({ "method": "sampling/createMessage", "params": {
+        "messages": [{ "role": "user", "content": { "type": "text", "text": message } }],
+        "maxTokens": 100,
+    } })
+}
+
+/// The tools that ask the client back in their answer, and are called again with what it said.
+fn ask(
+    kind: &str,
+    request: &CallToolRequestParams,
+    context: &RequestContext<RoleServer>,
+) -> Result<CallToolResponse, ErrorData> {
+    let roots = || json!({ "method": "roots/list", "params": {} });
+    let name = || asked("What is your name?", "name", "string");
+    let color = || asked("What is your favorite color?", "color", "string");
+    let confirm = || asked("Please confirm", "ok", "boolean");
+    let state = request.request_state.as_deref();
+    let (wanted, next) = match (kind, state) {
+        ("elicitation", None) => (json!({ "user_name": name() }), None),
+        ("sampling", None) => (json!({ "capital": sampled("What is the capital of France?") }), None),
+        ("list_roots", None) => (json!({ "client_roots": roots() }), None),
+        ("request_state" | "tampered_state", None | Some("confirming")) => {
+            (json!({ "confirm": confirm() }), Some("confirming"))
+        }
+        ("multiple_inputs", None | Some("asking all")) => {
+            let greeting = sampled("Generate a greeting");
+            let all = json!({ "user_name": name(), "greeting": greeting, "client_roots": roots() });
+            (all, Some("asking all"))
+        }
+        ("multi_round", Some("step 1")) if answers(request, &json!({ "step1": name() })) => {
+            (json!({ "step2": color() }), Some("step 2"))
+        }
+        ("multi_round", None | Some("step 1")) => (json!({ "step1": name() }), Some("step 1")),
+        ("multi_round", Some("step 2")) => (json!({ "step2": color() }), Some("step 2")),
+        ("capabilities", None) => (json!(possible(context)), None),
+        // The fixture issues no other state, so this is none of its own.
+        (_, Some(_)) => return Err(ErrorData::invalid_params("this state was not issued here", None)),
+        _ => return Err(ErrorData::invalid_params(format!("Unknown tool: {kind}"), None)),
+    };
+    // Where state was issued, an answer without it is none, and neither is one to the round before.
+    let answered = answers(request, &wanted) && state == next;
+    if !answered {
+        return Ok(input_required(wanted, next));
+    }
+    let done: CallToolResult =
+        result(json!({ "content": [{ "type": "text", "text": "state-ok: all is answered" }] }));
+    Ok(done.into())
+}
+
+/// What a client with these capabilities can be asked.
+fn possible(context: &RequestContext<RoleServer>) -> Map<String, Value> {
+    let declared = context.client_capabilities().unwrap_or_default();
+    let mut wanted = Map::new();
+    if declared.elicitation.is_some() {
+        wanted.insert("elicited".into(), asked("What is it?", "value", "string"));
+    }
+    if declared.sampling.is_some() {
+        wanted.insert("sampled".into(), sampled("What is it?"));
+    }
+    wanted
+}
+
+/// Whether the request has an answer of the right shape to each question.
+fn answers(request: &CallToolRequestParams, wanted: &Value) -> bool {
+    let given = request.input_responses.as_ref();
+    let mut wanted = wanted.as_object().into_iter().flatten();
+    wanted.all(|(name, question)| {
+        given.and_then(|given| given.get(name)).is_some_and(|given| fits(question, given))
+    })
+}
+
+fn fits(question: &Value, answer: &Value) -> bool {
+    let fields = question.pointer("/params/requestedSchema/properties").and_then(Value::as_object);
+    let right = |name: &str, kind: &Value| match answer.pointer(&format!("/content/{name}")) {
+        Some(Value::String(_)) => kind == "string",
+        Some(Value::Bool(_)) => kind == "boolean",
+        _ => false,
+    };
+    answer.is_object() && fields.into_iter().flatten().all(|(name, field)| right(name, &field["type"]))
+}
+
+fn input_required(wanted: Value, state: Option<&str>) -> CallToolResponse {
+    let mut result = json!({ "resultType": "input_required", "inputRequests": wanted });
+    if let Some(state) = state {
+        result["requestState"] = json!(state);
+    }
+    let result: InputRequiredResult = made(result);
+    result.into()
+}
