@@ -1,7 +1,7 @@
 //! `client-config`: the files of MCP hosts, as `tests/fixtures/hosts` has them.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -40,10 +40,14 @@ impl Home {
         path
     }
 
-    /// A file below the home folder that holds `text`, with a mode of its own.
+    /// A file below the home folder that holds `text`, with a mode of its own; where the superuser runs the tests, it is
+    /// somebody else's, too.
     fn put(&self, name: &str, text: &str) -> PathBuf {
         let path = self.path(name);
         fs::write(&path, text).unwrap();
+        if rustix::process::geteuid().is_root() {
+            chown(&path, Some(4711), Some(4712)).unwrap();
+        }
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         path
     }

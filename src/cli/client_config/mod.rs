@@ -26,11 +26,12 @@ Examples:
   cofferdam client-config vscode --write                   or put it into the user's own file
   cofferdam client-config claude-desktop --write --profile ./team.toml
   cofferdam client-config claude-code --stdio --write --file .mcp.json
-  cofferdam client-config inspector > mcp.json             for its `--config mcp.json --server cofferdam`
+  cofferdam client-config inspector > mcp.json             its `--config` takes that
 
 Over HTTP the host calls the running `cofferdam serve` at the profile's `server.listen`. With --stdio it starts a server \
 of its own, and its environment counts, not this one's: hand on what the profile needs (a token's variable, COFFERDAM__…) \
-in the entry's `env`, or name a `.env` file in the profile.
+in the entry's `env`, or name a `.env` file in the profile. Give it a profile of a file where that names further files: \
+those of a profile inside the binary are looked for in whatever folder the host starts it.
 
 --write changes the entry `cofferdam` alone; all else in the file stays, comments too where the host takes them. What it \
 replaces is kept beside it as `NAME.cofferdam.bak`. A file that is wrong is left as it is.
