@@ -33,7 +33,7 @@ async fn every_figure_can_be_had() {
     let site = sites.calls(&service.url()).unwrap();
     let ours = Server::start(&mut program.serve(site.profile, &site.variables), &site.folder).unwrap();
 
-    let mut figures: Vec<Figure> = proof::resolve(&plan).await.unwrap();
+    let mut figures: Vec<Figure> = proof::resolve().await.unwrap();
     figures.extend(proof::calls::measure(&plan, &ours.at, &bare).await.unwrap());
     figures.extend(proof::starts::list(&program, &sites).await.unwrap());
     figures.extend(proof::starts::many(&plan, &program, &sites).await.unwrap());

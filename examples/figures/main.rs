@@ -110,7 +110,7 @@ async fn measure(args: &Args, plan: &Plan) -> Result<Vec<Figure>, Failed> {
     };
     let mut figures = Vec::new();
     if wanted("resolve") {
-        figures.extend(proof::resolve(plan).await?);
+        figures.extend(proof::resolve().await?);
     }
     let service = Service::start().await?;
     let site = sites.calls(&service.url())?;

@@ -22,8 +22,6 @@ pub(crate) struct Plan {
     pub(crate) steady: Duration,
     /// How often memory is looked at while it does.
     pub(crate) sample: Duration,
-    /// How many resolves a round has.
-    pub(crate) resolves: u32,
 }
 
 impl Plan {
@@ -37,7 +35,6 @@ impl Plan {
             idle: Duration::from_secs(3),
             steady: Duration::from_secs(if long { 300 } else { 20 }),
             sample: Duration::from_millis(500),
-            resolves: 100_000,
         }
     }
 
@@ -51,7 +48,6 @@ impl Plan {
             idle: Duration::ZERO,
             steady: Duration::from_secs(2),
             sample: Duration::from_millis(100),
-            resolves: 1000,
         }
     }
 }

@@ -5,31 +5,35 @@ use std::time::Instant;
 
 use cofferdam::access::Caller;
 
-use super::figure::{Figure, median, span};
-use super::{Failed, Plan};
+use super::Failed;
+use super::figure::{Figure, median};
 use crate::world;
 
-/// How many rounds there are.
-const ROUNDS: usize = 15;
+/// How many rounds there are, and how many resolves each has: few enough that most rounds pass without another process.
+const ROUNDS: usize = 501;
+const RESOLVES: u32 = 1000;
 
 /// Resolves one secret again and again.
-pub(crate) async fn resolve(plan: &Plan) -> Result<Vec<Figure>, Failed> {
+pub(crate) async fn resolve() -> Result<Vec<Figure>, Failed> {
     let broker = world::broker().await;
     let (caller, deadline) = (Caller::local(), world::soon());
     let rounds: Vec<f64> = (0..ROUNDS)
         .map(|_| {
             let start = Instant::now();
-            for _ in 0..plan.resolves {
+            for _ in 0..RESOLVES {
                 black_box(world::resolve(&broker, &caller, world::PLAIN, deadline));
             }
-            start.elapsed().as_secs_f64() * 1e6 / f64::from(plan.resolves)
+            start.elapsed().as_secs_f64() * 1e6 / f64::from(RESOLVES)
         })
         .collect();
     let found = median(rounds.iter().copied());
     Ok(vec![Figure::new(
         "a credential that is in memory (broker only)",
         "≤ 0.5 µs",
-        format!("{found:.2} µs ({})", span(rounds, 2)),
+        format!(
+            "{found:.2} µs; in the best round {:.2} µs",
+            rounds.iter().copied().fold(f64::INFINITY, f64::min)
+        ),
         found <= 0.5,
     )])
 }
