@@ -20,6 +20,12 @@ fn the_text_itself_is_removed_and_nothing_else() {
 }
 
 #[test]
+fn what_only_begins_like_a_credential_stays() {
+    assert_eq!(clean("hunter-22-long", "a hunter-22-lung b"), "a hunter-22-lung b");
+    assert_eq!(clean("hunter-22-long", "hunter-2hunter-22-LONG"), format!("hunter-2{REMOVED}"));
+}
+
+#[test]
 fn every_encoded_form_is_removed() {
     let form: String = url::form_urlencoded::byte_serialize(SECRET.as_bytes()).collect();
     let full: String = SECRET.bytes().map(|byte| format!("%{byte:02X}")).collect();
