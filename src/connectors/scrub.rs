@@ -9,17 +9,18 @@
 //! text shorter than [`SHORTEST`] inside a longer one: removing `abc` everywhere would shred every answer.
 
 mod forms;
+mod heads;
 mod view;
 
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use forms::Form;
+use heads::Heads;
 use view::{Escape, View};
 
 /// What stands where a credential stood.
@@ -29,17 +30,13 @@ pub(crate) const REMOVED: &str = "[credential removed]";
 /// there is. Real credentials are longer.
 pub(crate) const SHORTEST: usize = 6;
 
-/// How much of a form the automaton looks for, in bytes; where that stands, the whole form is compared. Each call makes an
-/// automaton: one of whole credentials would cost the call more than its answer's way through it.
-const HEAD: usize = 8;
-
 /// How many levels of escapes are read: a URL inside JSON, a value encoded twice.
 const ESCAPED: usize = 2;
 
 /// Knows the credentials of one call, and removes them.
 pub struct Scrubber {
     forms: Vec<Form>,
-    automaton: Option<AhoCorasick>,
+    heads: Heads,
     /// The length of the shortest form; what is shorter holds none, for no escape means more than it is long.
     least: usize,
     short: Vec<Zeroizing<String>>,
@@ -72,16 +69,9 @@ impl Scrubber {
         let short = short.into_iter().map(|text| Zeroizing::new(text.to_owned())).collect();
         forms.sort_by(|a, b| a.bytes().cmp(b.bytes()));
         forms.dedup();
-        // Building fails only beyond two billion states; answers are small and credentials smaller. Without an
-        // automaton `find` falls back to a plain search, so that nothing passes unscrubbed.
-        let automaton = AhoCorasick::builder()
-            .match_kind(MatchKind::Standard)
-            .kind(Some(AhoCorasickKind::NoncontiguousNFA))
-            .ascii_case_insensitive(true)
-            .build(forms.iter().map(|form| form.head(HEAD)))
-            .ok();
+        let heads = Heads::of(&forms);
         let least = forms.iter().map(|form| form.bytes().len()).min().unwrap_or(usize::MAX);
-        Self { forms, automaton, least, short }
+        Self { forms, heads, least, short }
     }
 
     /// `text` without credentials.
@@ -180,14 +170,8 @@ impl Scrubber {
     }
 
     fn find_plain(&self, bytes: &[u8]) -> Vec<Range<usize>> {
-        match &self.automaton {
-            Some(automaton) if !automaton.is_match(bytes) => Vec::new(),
-            Some(automaton) => automaton
-                .find_overlapping_iter(bytes)
-                .filter_map(|head| self.forms.get(head.pattern().as_usize())?.at(head.start(), bytes))
-                .collect(),
-            None => self.forms.iter().flat_map(|form| form.find_in(bytes)).collect(),
-        }
+        let at = |place| self.forms.iter().filter_map(move |form| form.at(place, bytes));
+        self.heads.places(bytes).flat_map(at).collect()
     }
 }
 

@@ -24,12 +24,6 @@ impl Form {
         self.text.as_bytes()
     }
 
-    /// Its first bytes, at most `most`.
-    pub(super) fn head(&self, most: usize) -> &[u8] {
-        let bytes = self.bytes();
-        bytes.get(..most).unwrap_or(bytes)
-    }
-
     /// Where it stands in `bytes` if it begins at `start`, whatever its case.
     pub(super) fn at(&self, start: usize, bytes: &[u8]) -> Option<Range<usize>> {
         let range = start..start.checked_add(self.text.len())?;
@@ -48,11 +42,6 @@ impl Form {
             end += 1;
         }
         start..end
-    }
-
-    /// Where this form stands in `bytes`, found without an automaton.
-    pub(super) fn find_in(&self, bytes: &[u8]) -> Vec<Range<usize>> {
-        (0..bytes.len()).filter_map(|start| self.at(start, bytes)).collect()
     }
 }
 

@@ -118,13 +118,26 @@ fn an_empty_secret_removes_nothing() {
 }
 
 #[test]
-fn the_search_without_an_automaton_finds_the_same() {
-    let with = Scrubber::new([SECRET, "hunter-22"]);
-    let without =
-        Scrubber { automaton: None, forms: with.forms.clone(), least: with.least, short: Vec::new() };
-    let text = format!("{SECRET} {} hunter-22 x", STANDARD.encode(format!("a{SECRET}b")));
-    assert_eq!(with.text(&text), without.text(&text));
-    assert_ne!(with.text(&text), text);
+fn no_place_at_which_a_form_begins_is_passed_over() {
+    let scrubber = Scrubber::new([SECRET, "hunter-22", "aaaaaaaa", "\u{ff}\u{fe}~~~???>>>"]);
+    let mut random = fastrand::Rng::with_seed(7);
+    for _ in 0..2000 {
+        let mut text = Vec::new();
+        for _ in 0..random.usize(1..6) {
+            match random.choice(&scrubber.forms) {
+                Some(form) if random.bool() => {
+                    let cut = random.usize(..=form.bytes().len());
+                    let part = if random.bool() { form.bytes() } else { &form.bytes()[..cut] };
+                    let flip = random.bool();
+                    text.extend(part.iter().map(|b| if flip { b.to_ascii_uppercase() } else { *b }));
+                }
+                _ => text.extend((0..random.usize(..9)).map(|_| random.u8(..))),
+            }
+        }
+        let everywhere = (0..text.len())
+            .flat_map(|at| scrubber.forms.iter().filter_map(|form| form.at(at, &text)).collect::<Vec<_>>());
+        assert_eq!(scrubber.find_plain(&text), everywhere.collect::<Vec<_>>(), "{}", text.escape_ascii());
+    }
 }
 
 #[test]
