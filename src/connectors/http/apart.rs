@@ -1,8 +1,9 @@
 //! Where a large answer is worked on: on a few threads of its module's own, not on the runtime's.
 //!
-//! To scrub and parse 4 MiB takes 0.15 to 1.3 s, by how much of it is escaped (measured in a release build, on one core). On a
-//! thread of the runtime, every call that is due there would wait that long, of whatever module: two such answers would stop
-//! a machine of two cores. So a module's large answers wait for each other, and for nobody else.
+//! To scrub and parse some MiB takes many times as long as another module's whole call, by how much of it is escaped
+//! (`cargo bench --bench scrub`). On a thread of the runtime, every call that is due there would wait that long, of whatever
+//! module: two such answers would stop a machine of two cores. So a module's large answers wait for each other, and for
+//! nobody else.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
