@@ -131,9 +131,16 @@ async fn measure(args: &Args) -> Result<Found, Failed> {
     if wanted(MANY) {
         for cache in [false, true] {
             println!("200 vaults: two minutes");
-            let many = proof::many::run(&mut world, &program, cache).await?;
-            println!("{}", report::many(&many));
-            found.many.push(many);
+            match proof::many::run(&mut world, &program, cache).await {
+                Ok(many) => {
+                    println!("{}", report::many(&many));
+                    found.many.push(many);
+                }
+                Err(error) => {
+                    println!("✘ {MANY} could not be run: {error}");
+                    found.failed.push(format!("{MANY}: {error}"));
+                }
+            }
         }
     }
     Ok(found)

@@ -108,8 +108,10 @@ fn hangs(vault: &str) -> bool {
 
 /// Runs it, with the caches on or off.
 pub(crate) async fn run(world: &mut World, program: &Program, cache: bool) -> Result<Many, Failed> {
-    let hung = world.toxics.proxy("hung", world.hashi.address()?).await?;
-    let well = world.toxics.proxy("well", world.hashi.address()?).await?;
+    // Proxies outlive this, and each name is for one.
+    let setting = if cache { "on" } else { "off" };
+    let hung = world.toxics.proxy(&format!("hung-{setting}"), world.hashi.address()?).await?;
+    let well = world.toxics.proxy(&format!("well-{setting}"), world.hashi.address()?).await?;
     let modules: Vec<String> = (0..2 * SIDE).map(name).collect();
     let tokens: Vec<_> = modules.iter().map(|name| (profile::token(name), profile::login(name))).collect();
     let tokens: Vec<_> = tokens.iter().map(|(token, login)| (token.as_str(), login.as_str())).collect();
