@@ -134,13 +134,14 @@ fn run(cli: Cli, output: &Output) -> Result<Exit, Failure> {
     // Before anything can be read that must not be dumped. Every command but the schema's may hold a secret.
     let undumpable = crate::os::make_undumpable();
     let (format, level) = cli.command.logs();
-    logs::start(format, level);
+    let no_threads = |error| {
+        Failure::bad(format!("the system gives no threads or timers: {error}"), "free some, and try again")
+    };
+    let _logs = logs::start(format, level).map_err(no_threads)?;
     if let Err(error) = undumpable {
         tracing::warn!(%error, "core dumps of this process cannot be prevented here");
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
-        Failure::bad(format!("the system gives no threads or timers: {error}"), "free some, and try again")
-    })?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(no_threads)?;
     let exit = runtime.block_on(async {
         match cli.command {
             Command::Serve(args) => serve::run(&cli.common, args, output).await,

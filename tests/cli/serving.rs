@@ -2,6 +2,8 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -115,6 +117,33 @@ fn on_stdio_standard_output_holds_the_protocol_alone() {
     drop(input);
     assert_eq!(printed.next(), None, "something else was printed");
     assert_eq!(running.ended().code, Some(0));
+}
+
+#[test]
+fn a_host_that_never_reads_standard_error_is_served_and_the_process_ends() {
+    let site = Site::new(TWO_VAULTS).with_variable("COFFERDAM_LOG", "info");
+    let mut running = site.start(&["serve", "--stdio"]);
+    let mut input = running.child().stdin.take().unwrap();
+    let printed = lines(&mut running);
+    let (answer, answers) = channel();
+    std::thread::spawn(move || printed.for_each(|line| answer.send(line).unwrap_or_default()));
+    let mut ask = |message: Value| {
+        writeln!(input, "{message}").unwrap();
+        answers.recv_timeout(Duration::from_secs(60)).expect("the server stands still")
+    };
+    ask(json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {
+        "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": { "name": "test", "version": "1" },
+    } }));
+    let call = json!({ "module": "tickets", "tool": "list", "arguments": {} });
+    let params = json!({ "name": "call_module_tool", "arguments": call });
+    for id in 1..=1000 {
+        let call = json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params });
+        assert!(ask(call).contains("credential_missing"));
+    }
+    drop(input);
+    assert_eq!(running.child().wait().unwrap().code(), Some(0));
+    let said = running.ended().stderr;
+    assert!(said.matches("credential_missing").count() < 1000, "the pipe took all: nothing had to wait");
 }
 
 #[cfg(target_os = "linux")]

@@ -67,20 +67,16 @@ impl<'a> Greeting<'a> {
         }
     }
 
-    /// Prints the rest; with `--json` all of it. On stdio everything goes to standard error, which hosts show to their person.
+    /// Prints the rest; with `--json` all of it.
     pub(super) fn print(&self, output: Output) {
-        if self.running.is_some() && output.is_json() {
-            output.document(&self.document());
-            return;
-        }
-        let text = self.text(output);
-        match self.running {
-            Some(_) => output.line(text),
-            None => output.remark(text),
+        match output.is_json() {
+            true => output.document(&self.document()),
+            false => output.line(self.text(output)),
         }
     }
 
-    fn text(&self, output: Output) -> String {
+    /// The rest, for a person.
+    pub(super) fn text(&self, output: Output) -> String {
         let mut lines = Vec::new();
         match self.running {
             Some(running) => {

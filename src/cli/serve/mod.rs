@@ -97,7 +97,7 @@ pub(crate) async fn run(common: &Common, args: ServeArgs, output: &Output) -> Re
         () = shutdown.cancelled() => {}
         () = greet => {}
     }
-    output.remark("stopping: what is in flight may finish; a second signal ends at once");
+    tracing::info!("stopping: what is in flight may finish; a second signal ends at once");
     running.stop().await;
     Ok(Exit::Good)
 }

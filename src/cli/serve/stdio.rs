@@ -27,7 +27,9 @@ pub(super) async fn serve(
     let greet = async {
         composed.calls.broker().start().await;
         let found = composed.calls.broker().warm_up().await;
-        Greeting::of(composed, None, &found).print(output);
+        let greeting = Greeting::of(composed, None, &found).text(output);
+        // Hosts show standard error to their person; one that never reads it must not hold us up.
+        let _ = tokio::task::spawn_blocking(move || output.remark(greeting)).await;
     };
     let served = serve_stdio(handler, shutdown, composed.server.shutdown_timeout);
     tokio::pin!(served);

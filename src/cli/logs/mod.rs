@@ -1,5 +1,10 @@
 //! Logs: always to standard error, for standard output belongs to answers, and on stdio to the protocol.
 
+mod queue;
+
+use std::io;
+use std::time::Duration;
+
 use clap::ValueEnum;
 use tracing::Metadata;
 use tracing::level_filters::LevelFilter;
@@ -7,10 +12,14 @@ use tracing_subscriber::filter::{EnvFilter, FilterExt as _, filter_fn};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use self::queue::Queue;
 use super::output::colour_on_stderr;
 
 /// The environment variable with the filter.
 const VARIABLE: &str = "COFFERDAM_LOG";
+
+/// How long the last lines have to be read in when a command ends.
+const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// Crates that log headers, arguments or bodies when asked for detail, and the most that each may say, whatever the filter. The
 /// AWS SDK logs the texts of a service's errors. rmcp logs arguments and results of tools, a refused message's own text at
@@ -36,8 +45,23 @@ pub(crate) enum LogFormat {
     Json,
 }
 
+/// Logs that go to standard error; when it is dropped, the last lines are written.
+#[derive(Debug)]
+#[must_use = "dropped, it waits for the lines so far"]
+pub(crate) struct Logs(Queue);
+
+impl Drop for Logs {
+    fn drop(&mut self) {
+        self.0.finish(LAST_LINES);
+    }
+}
+
 /// Sends logs to standard error. A filter that cannot be read is reported there, and `default` takes its place.
-pub(crate) fn start(format: LogFormat, default: LevelFilter) {
+///
+/// # Errors
+///
+/// Where the system gives no thread for it.
+pub(crate) fn start(format: LogFormat, default: LevelFilter) -> io::Result<Logs> {
     let fallback = || EnvFilter::default().add_directive(default.into());
     let (filter, wrong) = match std::env::var(VARIABLE) {
         Ok(text) if !text.is_empty() => match EnvFilter::builder().parse(&text) {
@@ -47,7 +71,10 @@ pub(crate) fn start(format: LogFormat, default: LevelFilter) {
         _ => (fallback(), None),
     };
     let filter = filter.and(filter_fn(no_wire_details));
-    let to_stderr = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let queue = Queue::start(io::stderr(), |lines| {
+        tracing::warn!(lines, "log lines were lost: standard error was not read in time");
+    })?;
+    let to_stderr = tracing_subscriber::fmt::layer().with_writer(queue.clone());
     let layer = match format {
         LogFormat::Text => {
             to_stderr.with_ansi(colour_on_stderr()).with_target(false).with_filter(filter).boxed()
@@ -60,6 +87,7 @@ pub(crate) fn start(format: LogFormat, default: LevelFilter) {
         // Most commands log nothing below `error`.
         tracing::error!(%error, "{VARIABLE} is no filter; write for example `debug` or `cofferdam::broker=trace`");
     }
+    Ok(Logs(queue))
 }
 
 fn no_wire_details(event: &Metadata<'_>) -> bool {
