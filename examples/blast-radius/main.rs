@@ -130,7 +130,7 @@ async fn measure(args: &Args) -> Result<Found, Failed> {
     }
     if wanted(MANY) {
         for cache in [false, true] {
-            println!("200 vaults: two minutes");
+            println!("200 vaults: three minutes");
             match proof::many::run(&mut world, &program, cache).await {
                 Ok(many) => {
                     println!("{}", report::many(&many));

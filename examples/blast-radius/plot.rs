@@ -114,8 +114,7 @@ fn tick(at: f64) -> String {
 
 /// Between which two values nine in ten of the controls lie.
 fn noise(outcomes: &[Outcome]) -> (f64, f64) {
-    let mut controls: Vec<f64> =
-        outcomes.iter().flat_map(|outcome| outcome.controls.iter().copied()).collect();
+    let mut controls: Vec<f64> = outcomes.iter().map(Outcome::noise).collect();
     controls.sort_by(f64::total_cmp);
     let at = |share: f64| {
         let index = (controls.len().saturating_sub(1) as f64 * share).round() as usize;

@@ -38,14 +38,15 @@ pub(crate) fn line(outcome: &Outcome) -> String {
 /// The two hundred vaults.
 pub(crate) fn many(many: &Many) -> String {
     let mut text = format!(
-        "{} 200 vaults, 100 hang at once, cache {}: the others' p99 {:.1} ms ×{:.2} (control ×{:.2}), {} calls a window; \
-         the hung ones answer in {:.0} ms, at most {:.0} ms",
+        "{} 200 vaults, 100 hang at once, cache {}: the others' p99 {:.1} → {:.1} ms ×{:.2} (control ×{:.2}), {} calls while they \
+         hang; the hung ones answer in {:.0} ms, at most {:.0} ms",
         mark(many.kept() && many.quick()),
         on_off(many.cache),
-        many.p99_ms(),
+        many.baseline.p99_ms,
+        many.fault_window.p99_ms,
         many.ratio(),
-        many.noise,
-        many.baseline.calls,
+        many.noise(),
+        many.fault_window.calls,
         many.hung.p50_ms,
         many.hung.max_ms,
     );
@@ -210,7 +211,7 @@ fn legend(plan: &Plan) -> String {
         "Four vaults, each with a module of its own, {} calls a second on each module through `POST /mcp`, reckoned from when \
          each was due. *Their p99*: that of the three other modules with the fault over without it, promised ≤ {MAX_RATIO}, of \
          windows of {:.1} s with {} calls; the *control* is the same of two windows without a fault, so it shows the machine's \
-         noise; where the first run is over {MAX_RATIO}, the median of {}. *It answers*: the module on the faulty vault, \
+         noise; where the first run is over {MAX_RATIO}, {} runs taken together. *It answers*: the module on the faulty vault, \
          median and longest time. *Requests while given up*: what a counting proxy before the vault saw while its breaker was \
          open, promised one an interval. *Back after*: from mended to the first right answer and the state `ready`, in probe \
          intervals, promised ≤ {}. Walls: the defaults, with all times a fifth (`probe_interval` 1 s, `attempt_timeout` 0.4 s, \

@@ -66,18 +66,33 @@ pub(crate) struct Promise {
     pub(crate) found: String,
 }
 
+/// The others' calls in the three windows that are compared, of all runs of a scenario: a pause of the machine is a large part of
+/// the slowest hundredth of one window, and a small one of five.
+#[derive(Debug, Clone, Default)]
+struct Windows {
+    baseline: Vec<Sample>,
+    control: Vec<Sample>,
+    fault: Vec<Sample>,
+}
+
 /// What came of a scenario.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Outcome {
     pub(crate) target: Target,
     pub(crate) fault: Fault,
     pub(crate) cache: bool,
-    /// The three others from the end of the warm-up to the end of the load.
+    /// The three others from the end of the warm-up to the end of the load, in the first run of this scenario.
     pub(crate) others: Figures,
+    /// The three others without a fault, of all runs.
     pub(crate) baseline: Figures,
+    /// The same once more.
     pub(crate) control: Figures,
+    /// The three others with the fault, of all runs.
     pub(crate) fault_window: Figures,
-    /// p99 of the others with the fault over without it, of each run of this scenario.
+    /// The calls behind these three.
+    #[serde(skip)]
+    windows: Windows,
+    /// p99 of the others with the fault over without it, of each run by itself.
     pub(crate) ratios: Vec<f64>,
     /// The same of two windows without a fault.
     pub(crate) controls: Vec<f64>,
@@ -103,16 +118,19 @@ impl Outcome {
         for (module, samples) in MODULES.iter().zip(&evidence.samples) {
             if *module == target.module() { &mut broken } else { &mut others }.extend(samples);
         }
-        let of = |samples: &[&Sample], window: Window| {
+        let due_in = |samples: &[&Sample], window: Window| -> Vec<Sample> {
             let within = |sample: &&&Sample| window.start <= sample.due && sample.due < window.end;
-            Figures::of(samples.iter().copied().filter(|sample| within(&sample)))
+            samples.iter().filter(within).map(|&sample| sample.clone()).collect()
         };
-        let baseline = of(&others, evidence.baseline);
-        let control = of(&others, evidence.control);
-        let fault_window = of(&others, evidence.faulty);
+        let windows = Windows {
+            baseline: due_in(&others, evidence.baseline),
+            control: due_in(&others, evidence.control),
+            fault: due_in(&others, evidence.faulty),
+        };
+        let [baseline, control, fault_window] = windows.figures();
+        let broken = due_in(&broken, evidence.faulty);
         let mut codes = BTreeMap::new();
-        let due = |sample: &&&Sample| evidence.faulty.start <= sample.due && sample.due < evidence.faulty.end;
-        for sample in broken.iter().filter(due) {
+        for sample in &broken {
             *codes.entry(sample.error.clone().unwrap_or_else(|| "ok".to_owned())).or_default() += 1;
         }
         let after = |at: Option<Instant>| {
@@ -123,13 +141,14 @@ impl Outcome {
             target,
             fault,
             cache,
-            others: of(&others, evidence.all),
+            others: Figures::of(&due_in(&others, evidence.all)),
             ratios: vec![fault_window.p99_ms / baseline.p99_ms],
             controls: vec![control.p99_ms / baseline.p99_ms],
             baseline,
             control,
             fault_window,
-            faulty: of(&broken, evidence.faulty),
+            windows,
+            faulty: Figures::of(&broken),
             codes,
             open_seconds: open.seconds,
             open_requests: open.requests,
@@ -141,14 +160,14 @@ impl Outcome {
         outcome
     }
 
-    /// The median of the ratios of all runs.
+    /// p99 of the others with the fault over without it, of all runs taken together.
     pub(crate) fn ratio(&self) -> f64 {
-        median(&self.ratios)
+        self.fault_window.p99_ms / self.baseline.p99_ms
     }
 
-    /// The median of the controls of all runs.
+    /// The same of two windows without a fault.
     pub(crate) fn noise(&self) -> f64 {
-        median(&self.controls)
+        self.control.p99_ms / self.baseline.p99_ms
     }
 
     /// Whether the others were as quick as promised.
@@ -163,6 +182,10 @@ impl Outcome {
 
     /// Takes in another run of the same scenario: its times, and what it broke.
     pub(crate) fn add(&mut self, again: Self) {
+        self.windows.baseline.extend(again.windows.baseline);
+        self.windows.control.extend(again.windows.control);
+        self.windows.fault.extend(again.windows.fault);
+        [self.baseline, self.control, self.fault_window] = self.windows.figures();
         self.ratios.extend(again.ratios);
         self.controls.extend(again.controls);
         for (promise, again) in self.promises.iter_mut().zip(again.promises) {
@@ -235,10 +258,18 @@ impl Open {
     }
 }
 
+impl Windows {
+    /// Without a fault, the same once more, and with it.
+    fn figures(&self) -> [Figures; 3] {
+        [&self.baseline, &self.control, &self.fault].map(Figures::of)
+    }
+}
+
 impl Figures {
-    pub(crate) fn of<'s>(samples: impl Iterator<Item = &'s Sample>) -> Self {
+    pub(crate) fn of<'s>(samples: impl IntoIterator<Item = &'s Sample>) -> Self {
         let mut good = 0;
         let mut times: Vec<Duration> = samples
+            .into_iter()
             .inspect(|sample| good += usize::from(sample.error.is_none()))
             .map(|sample| sample.took)
             .collect();

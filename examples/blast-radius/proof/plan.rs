@@ -15,7 +15,7 @@ pub(crate) struct Plan {
     pub(crate) calm: Duration,
     /// Calls a second on each module.
     pub(crate) rate: u32,
-    /// How often a scenario is run whose ratio of p99 is over [`MAX_RATIO`] the first time; its ratio is then the median.
+    /// How often a scenario is run whose ratio of p99 is over [`MAX_RATIO`] the first time; all its calls then count together.
     pub(crate) repeats: usize,
     /// How many such further runs there may be in all.
     pub(crate) further: usize,
@@ -66,7 +66,7 @@ impl Plan {
             calm: Duration::from_millis(4500),
             rate: 120,
             repeats: 5,
-            further: 24,
+            further: 80,
             walls: FIFTHS,
             deadline: Duration::from_secs(1),
         }
