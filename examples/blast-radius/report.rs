@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use comfy_table::{Cell, Color, Table, presets};
 
-use crate::proof::many::Many;
+use crate::proof::many::{Many, p99_ms};
 use crate::proof::{MAX_INTERVALS, MAX_RATIO, Outcome, Plan, median};
 
 /// One scenario, when it has ended.
@@ -18,10 +18,10 @@ pub(crate) fn line(outcome: &Outcome) -> String {
         on_off(outcome.cache),
         outcome.others.good,
         outcome.others.calls,
-        outcome.baseline.p50_ms,
-        outcome.fault_window.p50_ms,
-        outcome.baseline.p99_ms,
-        outcome.fault_window.p99_ms,
+        outcome.ms(|run| run.baseline.p50_ms),
+        outcome.ms(|run| run.fault.p50_ms),
+        outcome.ms(|run| run.baseline.p99_ms),
+        outcome.ms(|run| run.fault.p99_ms),
         outcome.ratio(),
         outcome.noise(),
         if outcome.quick() { "" } else { " !" },
@@ -38,15 +38,13 @@ pub(crate) fn line(outcome: &Outcome) -> String {
 /// The two hundred vaults.
 pub(crate) fn many(many: &Many) -> String {
     let mut text = format!(
-        "{} 200 vaults, 100 hang at once, cache {}: the others' p99 {:.1} → {:.1} ms ×{:.2} (control ×{:.2}), {} calls while they \
-         hang; the hung ones answer in {:.0} ms, at most {:.0} ms",
+        "{} 200 vaults, 100 hang at once, cache {}: the others' p99 {:.1} → {:.1} ms ×{:.2} (control ×{:.2}); the hung ones answer in {:.0} ms, at most {:.0} ms",
         mark(many.kept() && many.quick()),
         on_off(many.cache),
-        many.baseline.p99_ms,
-        many.fault_window.p99_ms,
+        p99_ms(&many.baselines),
+        p99_ms(&many.faults),
         many.ratio(),
         many.noise(),
-        many.fault_window.calls,
         many.hung.p50_ms,
         many.hung.max_ms,
     );
@@ -64,7 +62,7 @@ pub(crate) fn times(outcomes: &[Outcome]) -> String {
         let Some(worst) = of.iter().max_by(|a, b| a.ratio().total_cmp(&b.ratio())) else { continue };
         let ratios: Vec<f64> = of.iter().map(|outcome| outcome.ratio()).collect();
         let controls: Vec<f64> = of.iter().map(|outcome| outcome.noise()).collect();
-        let p99s: Vec<f64> = of.iter().map(|outcome| outcome.baseline.p99_ms).collect();
+        let p99s: Vec<f64> = of.iter().map(|outcome| outcome.ms(|run| run.baseline.p99_ms)).collect();
         lines.push(format!(
             "{} Cache {}: p99 of the others {:.1} ms without a fault; with one over without one: median ×{:.2}, worst ×{:.2} ({} × {}); \
              without any fault (control): median ×{:.2}, worst ×{:.2}.",
@@ -211,7 +209,7 @@ fn legend(plan: &Plan) -> String {
         "Four vaults, each with a module of its own, {} calls a second on each module through `POST /mcp`, reckoned from when \
          each was due. *Their p99*: that of the three other modules with the fault over without it, promised ≤ {MAX_RATIO}, of \
          windows of {:.1} s with {} calls; the *control* is the same of two windows without a fault, so it shows the machine's \
-         noise; where the first run is over {MAX_RATIO}, {} runs taken together. *It answers*: the module on the faulty vault, \
+         noise; where the first run is over {MAX_RATIO}, it is that of the medians of {} runs. *It answers*: the module on the faulty vault, \
          median and longest time. *Requests while given up*: what a counting proxy before the vault saw while its breaker was \
          open, promised one an interval. *Back after*: from mended to the first right answer and the state `ready`, in probe \
          intervals, promised ≤ {}. Walls: the defaults, with all times a fifth (`probe_interval` 1 s, `attempt_timeout` 0.4 s, \

@@ -35,7 +35,8 @@ impl Cloud {
     }
 
     pub(crate) fn kill(&mut self) {
-        self.moto = None;
+        // It waits for the end, and the load must go on.
+        block_in_place(|| self.moto = None);
     }
 
     pub(crate) async fn revive(&mut self) -> Result<(), Failed> {

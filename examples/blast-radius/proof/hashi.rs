@@ -61,7 +61,8 @@ impl Hashi {
     }
 
     pub(crate) fn kill(&mut self) {
-        self.process.kill();
+        // It waits for the end, and the load must go on.
+        block_in_place(|| self.process.kill());
     }
 
     pub(crate) fn revive(&mut self) -> Result<(), Failed> {

@@ -55,6 +55,8 @@ pub(crate) struct Figures {
     pub(crate) p50_ms: f64,
     pub(crate) p99_ms: f64,
     pub(crate) max_ms: f64,
+    /// How late the load itself was at most.
+    pub(crate) late_ms: f64,
 }
 
 /// A promise, and whether it was kept.
@@ -66,13 +68,12 @@ pub(crate) struct Promise {
     pub(crate) found: String,
 }
 
-/// The others' calls in the three windows that are compared, of all runs of a scenario: a pause of the machine is a large part of
-/// the slowest hundredth of one window, and a small one of five.
-#[derive(Debug, Clone, Default)]
-struct Windows {
-    baseline: Vec<Sample>,
-    control: Vec<Sample>,
-    fault: Vec<Sample>,
+/// The three windows of a run that are compared.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Windows {
+    pub(crate) baseline: Figures,
+    pub(crate) control: Figures,
+    pub(crate) fault: Figures,
 }
 
 /// What came of a scenario.
@@ -83,19 +84,8 @@ pub(crate) struct Outcome {
     pub(crate) cache: bool,
     /// The three others from the end of the warm-up to the end of the load, in the first run of this scenario.
     pub(crate) others: Figures,
-    /// The three others without a fault, of all runs.
-    pub(crate) baseline: Figures,
-    /// The same once more.
-    pub(crate) control: Figures,
-    /// The three others with the fault, of all runs.
-    pub(crate) fault_window: Figures,
-    /// The calls behind these three.
-    #[serde(skip)]
-    windows: Windows,
-    /// p99 of the others with the fault over without it, of each run by itself.
-    pub(crate) ratios: Vec<f64>,
-    /// The same of two windows without a fault.
-    pub(crate) controls: Vec<f64>,
+    /// The three others in each run of this scenario: without a fault, the same once more, and with it.
+    pub(crate) runs: Vec<Windows>,
     /// The module on the faulty vault, in the fault's window.
     pub(crate) faulty: Figures,
     /// Its answers by code, `ok` included.
@@ -123,11 +113,10 @@ impl Outcome {
             samples.iter().filter(within).map(|&sample| sample.clone()).collect()
         };
         let windows = Windows {
-            baseline: due_in(&others, evidence.baseline),
-            control: due_in(&others, evidence.control),
-            fault: due_in(&others, evidence.faulty),
+            baseline: Figures::of(&due_in(&others, evidence.baseline)),
+            control: Figures::of(&due_in(&others, evidence.control)),
+            fault: Figures::of(&due_in(&others, evidence.faulty)),
         };
-        let [baseline, control, fault_window] = windows.figures();
         let broken = due_in(&broken, evidence.faulty);
         let mut codes = BTreeMap::new();
         for sample in &broken {
@@ -142,12 +131,7 @@ impl Outcome {
             fault,
             cache,
             others: Figures::of(&due_in(&others, evidence.all)),
-            ratios: vec![fault_window.p99_ms / baseline.p99_ms],
-            controls: vec![control.p99_ms / baseline.p99_ms],
-            baseline,
-            control,
-            fault_window,
-            windows,
+            runs: vec![windows],
             faulty: Figures::of(&broken),
             codes,
             open_seconds: open.seconds,
@@ -160,14 +144,20 @@ impl Outcome {
         outcome
     }
 
-    /// p99 of the others with the fault over without it, of all runs taken together.
+    /// A figure of the others: the median of all runs, for a machine that stands still once is seen in one.
+    pub(crate) fn ms(&self, of: fn(&Windows) -> f64) -> f64 {
+        let of_runs: Vec<f64> = self.runs.iter().map(of).collect();
+        median(&of_runs)
+    }
+
+    /// p99 of the others with the fault over without it.
     pub(crate) fn ratio(&self) -> f64 {
-        self.fault_window.p99_ms / self.baseline.p99_ms
+        self.ms(|run| run.fault.p99_ms) / self.ms(|run| run.baseline.p99_ms)
     }
 
     /// The same of two windows without a fault.
     pub(crate) fn noise(&self) -> f64 {
-        self.control.p99_ms / self.baseline.p99_ms
+        self.ms(|run| run.control.p99_ms) / self.ms(|run| run.baseline.p99_ms)
     }
 
     /// Whether the others were as quick as promised.
@@ -182,12 +172,7 @@ impl Outcome {
 
     /// Takes in another run of the same scenario: its times, and what it broke.
     pub(crate) fn add(&mut self, again: Self) {
-        self.windows.baseline.extend(again.windows.baseline);
-        self.windows.control.extend(again.windows.control);
-        self.windows.fault.extend(again.windows.fault);
-        [self.baseline, self.control, self.fault_window] = self.windows.figures();
-        self.ratios.extend(again.ratios);
-        self.controls.extend(again.controls);
+        self.runs.extend(again.runs);
         for (promise, again) in self.promises.iter_mut().zip(again.promises) {
             if promise.kept && !again.kept {
                 *promise = again;
@@ -258,19 +243,15 @@ impl Open {
     }
 }
 
-impl Windows {
-    /// Without a fault, the same once more, and with it.
-    fn figures(&self) -> [Figures; 3] {
-        [&self.baseline, &self.control, &self.fault].map(Figures::of)
-    }
-}
-
 impl Figures {
     pub(crate) fn of<'s>(samples: impl IntoIterator<Item = &'s Sample>) -> Self {
-        let mut good = 0;
+        let (mut good, mut late) = (0, Duration::ZERO);
         let mut times: Vec<Duration> = samples
             .into_iter()
-            .inspect(|sample| good += usize::from(sample.error.is_none()))
+            .inspect(|sample| {
+                good += usize::from(sample.error.is_none());
+                late = late.max(sample.late);
+            })
             .map(|sample| sample.took)
             .collect();
         times.sort_unstable();
@@ -278,7 +259,14 @@ impl Figures {
             let rank = ((times.len() as f64 * share).ceil() as usize).clamp(1, times.len().max(1));
             times.get(rank - 1).map_or(0.0, |time| time.as_secs_f64() * 1000.0)
         };
-        Self { calls: times.len(), good, p50_ms: at(0.5), p99_ms: at(0.99), max_ms: at(1.0) }
+        Self {
+            calls: times.len(),
+            good,
+            p50_ms: at(0.5),
+            p99_ms: at(0.99),
+            max_ms: at(1.0),
+            late_ms: late.as_secs_f64() * 1000.0,
+        }
     }
 }
 

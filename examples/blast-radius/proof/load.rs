@@ -41,7 +41,9 @@ struct Module {
 pub(crate) struct Sample {
     /// When it was to be sent.
     pub(crate) due: Instant,
-    /// From then to its answer.
+    /// From then to when it was sent: how late the load itself was.
+    pub(crate) late: Duration,
+    /// From when it was to be sent to its answer.
     pub(crate) took: Duration,
     /// The error's code; `None` where the answer was the right one.
     pub(crate) error: Option<String>,
@@ -125,8 +127,9 @@ fn pace(shared: &Arc<Shared>, runtime: &Handle, every: Duration) {
         let shared = Arc::clone(shared);
         runtime.spawn(async move {
             let module = &shared.modules[index];
+            let late = due.elapsed();
             let error = shared.call(module).await;
-            module.lock().push(Sample { due, took: due.elapsed(), error });
+            module.lock().push(Sample { due, late, took: due.elapsed(), error });
             shared.in_flight.fetch_sub(1, Ordering::SeqCst);
         });
     }

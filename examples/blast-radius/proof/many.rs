@@ -20,7 +20,7 @@ use super::load::{Load, Sample};
 use super::plan::{CACHE_OFF, CACHE_ON, INTERVAL, MAX_INTERVALS, MAX_RATIO};
 use super::profile;
 use super::server::Server;
-use super::{Failed, Program, World};
+use super::{Failed, Program, World, median};
 
 /// How many vaults there are on each side.
 const SIDE: usize = 100;
@@ -62,11 +62,11 @@ pub(crate) struct Size {
 pub(crate) struct Many {
     pub(crate) cache: bool,
     /// The hundred that are well, without the fault: every other of the windows before and after it.
-    pub(crate) baseline: Figures,
+    pub(crate) baselines: Vec<Figures>,
     /// The rest of these windows.
-    pub(crate) control: Figures,
-    /// The hundred that are well while the others hang, all times taken together.
-    pub(crate) fault_window: Figures,
+    pub(crate) controls: Vec<Figures>,
+    /// The hundred that are well, each time that the others hang.
+    pub(crate) faults: Vec<Figures>,
     /// The hundred that hang, while they do.
     pub(crate) hung: Figures,
     pub(crate) before: Size,
@@ -91,13 +91,19 @@ impl Many {
 
     /// How much slower the p99 of those that are well was while the others hung.
     pub(crate) fn ratio(&self) -> f64 {
-        self.fault_window.p99_ms / self.baseline.p99_ms
+        p99_ms(&self.faults) / p99_ms(&self.baselines)
     }
 
     /// The same of windows without a fault.
     pub(crate) fn noise(&self) -> f64 {
-        self.control.p99_ms / self.baseline.p99_ms
+        p99_ms(&self.controls) / p99_ms(&self.baselines)
     }
+}
+
+/// The p99 of several windows: their median, for a machine that stands still once is seen in one.
+pub(crate) fn p99_ms(windows: &[Figures]) -> f64 {
+    let p99s: Vec<f64> = windows.iter().map(|window| window.p99_ms).collect();
+    median(&p99s)
 }
 
 /// The module at `index`; names of one length, so that none begins another.
@@ -167,12 +173,14 @@ pub(crate) async fn run(world: &mut World, program: &Program, cache: bool) -> Re
             |sample: &&Sample| windows.iter().any(|one| one.start <= sample.due && sample.due < one.end);
         Figures::of(samples.iter().filter(due))
     };
-    let every_other = |from| calm.iter().copied().skip(from).step_by(2).collect::<Vec<Window>>();
+    let each =
+        |windows: &[Window]| windows.iter().map(|&window| of(&good, &[window])).collect::<Vec<Figures>>();
+    let every_other = |from| each(&calm.iter().copied().skip(from).step_by(2).collect::<Vec<Window>>());
     let mut many = Many {
         cache,
-        baseline: of(&good, &every_other(0)),
-        control: of(&good, &every_other(1)),
-        fault_window: of(&good, &faulty),
+        baselines: every_other(0),
+        controls: every_other(1),
+        faults: each(&faulty),
         hung: of(&bad, &faulty),
         before,
         after,

@@ -15,7 +15,7 @@ pub(crate) struct Plan {
     pub(crate) calm: Duration,
     /// Calls a second on each module.
     pub(crate) rate: u32,
-    /// How often a scenario is run whose ratio of p99 is over [`MAX_RATIO`] the first time; all its calls then count together.
+    /// How often a scenario is run whose ratio of p99 is over [`MAX_RATIO`] the first time; medians of all runs then count.
     pub(crate) repeats: usize,
     /// How many such further runs there may be in all.
     pub(crate) further: usize,
