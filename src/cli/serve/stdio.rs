@@ -28,8 +28,9 @@ pub(super) async fn serve(
         composed.calls.broker().start().await;
         let found = composed.calls.broker().warm_up().await;
         let greeting = Greeting::of(composed, None, &found).text(output);
-        // Hosts show standard error to their person; one that never reads it must not hold us up.
-        let _ = tokio::task::spawn_blocking(move || output.remark(greeting)).await;
+        // Hosts show standard error to their person. One that never reads it must not hold us up; without a thread to spare
+        // it stays unsaid.
+        let _ = std::thread::Builder::new().spawn(move || output.remark(greeting));
     };
     let served = serve_stdio(handler, shutdown, composed.server.shutdown_timeout);
     tokio::pin!(served);
