@@ -352,7 +352,10 @@ pub(super) fn wanted(schema: &Schema) -> String {
     if !constants.is_empty() {
         return format!("one of: {}", listed(constants));
     }
+    let required = schema.get("required").and_then(Schema::as_array).into_iter().flatten();
+    let required: Vec<&str> = required.filter_map(Schema::as_str).collect();
     match (schema.get("type").and_then(Schema::as_str), pattern_of(Some(schema))) {
+        (Some("object"), _) if !required.is_empty() => return format!("a table with {}", listed(required)),
         (Some("string"), Some(DURATION_PATTERN)) => DURATION_WANTED,
         (Some("string"), _) => "a text in double quotes",
         (Some("integer"), _) => "a whole number without quotes",

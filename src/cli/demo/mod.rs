@@ -20,7 +20,7 @@ Examples:
   cofferdam demo
   cofferdam demo --json
 
-It needs no account and no network, makes its vaults in a temporary folder, and leaves nothing behind.
+It needs no account, no network and no profile, makes its vaults in a temporary folder, and leaves nothing behind.
 Exit code 1 where anything was not as promised.";
 
 /// How long the whole demo may take; it takes a few seconds.

@@ -144,7 +144,7 @@ fn a_wrong_type_is_told_without_the_value() {
     assert_eq!(
         in_module("accounts = [1]"),
         [
-            "p.toml:8:13  modules.github.accounts.0: a number stands here; write a text in double quotes or a table"
+            "p.toml:8:13  modules.github.accounts.0: a number stands here; write a text in double quotes or a table with `name`"
         ]
     );
     assert_eq!(problems("vaults = 3\n")[0], "p.toml:1:10  vaults: a number stands here; write a table");
