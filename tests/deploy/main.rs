@@ -7,6 +7,7 @@ mod balancer;
 #[path = "../../backends/aws/tests/support/mod.rs"]
 mod cloud;
 mod cluster;
+mod hashicorp;
 mod kubernetes;
 mod manifests;
 mod rolling;

@@ -14,12 +14,13 @@ use crate::world::{manifest, must};
 const CANARY: &str = "canary-d0c";
 
 /// What is wrong with each vault: its name, and a part of the finding that must be bad.
-const WRONG: [(&str, &str); 10] = [
+const WRONG: [(&str, &str); 11] = [
     ("root", "root token"),
     ("root", "no module needs"),
     ("little", "do not allow `read` on secret/data/little/little/default"),
     ("wide", "reaches what is not this vault's"),
     ("wide", "the secret id file"),
+    ("wide", "the secret id ends in 59m"),
     ("expiring", "cannot be renewed"),
     ("sealed", "sealed"),
     ("gone", "no answer from"),
@@ -75,14 +76,15 @@ fn write(folder: &Path, name: &str, text: &str, mode: u32) {
 fn set_up(live: &Vault, folder: &Path) -> String {
     vault(live, &["secrets", "enable", "-path=secret", "kv-v2"]);
     vault(live, &["auth", "enable", "approle"]);
-    for (policy, place) in [
-        ("narrow", "secret/data/narrow/*"),
-        ("expiring", "secret/data/expiring/*"),
-        ("wide", "secret/data/*"),
-        ("elsewhere", "secret/data/little/none"),
+    for (policy, place, capability) in [
+        ("narrow", "secret/data/narrow/*", "read"),
+        ("expiring", "secret/data/expiring/*", "read"),
+        ("wide", "secret/data/*", "read"),
+        ("lookup", "auth/approle/role/wide/secret-id/lookup", "update"),
+        ("elsewhere", "secret/data/little/none", "read"),
     ] {
         let file = folder.join("policy.hcl");
-        fs::write(&file, format!("path \"{place}\" {{ capabilities = [\"read\"] }}")).unwrap();
+        fs::write(&file, format!("path \"{place}\" {{ capabilities = [\"{capability}\"] }}")).unwrap();
         vault(live, &["policy", "write", policy, &file.display().to_string()]);
     }
     for name in ["root", "little", "narrow", "wide", "expiring"] {
@@ -96,7 +98,8 @@ fn set_up(live: &Vault, folder: &Path) -> String {
     token("little", &["-policy=elsewhere", "-period=1h"]);
     token("narrow", &["-policy=narrow", "-period=1h"]);
     token("expiring", &["-policy=expiring", "-ttl=10m", "-renewable=false"]);
-    vault(live, &["write", "auth/approle/role/wide", "token_policies=wide", "token_ttl=1h"]);
+    let role = "auth/approle/role/wide";
+    vault(live, &["write", role, "token_policies=wide,lookup", "token_ttl=1h", "secret_id_ttl=1h"]);
     let secret_id = vault(live, &["write", "-f", "-field=secret_id", "auth/approle/role/wide/secret-id"]);
     write(folder, "wide", &secret_id, 0o644);
     vault(live, &["read", "-field=role_id", "auth/approle/role/wide/role-id"])

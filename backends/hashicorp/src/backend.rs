@@ -18,7 +18,7 @@ use crate::mount::Mount;
 use crate::session::Sessions;
 use crate::settings::{Kv, Settings, TlsFiles};
 use crate::store::Store;
-use crate::{certificates, dynamic, error, examine, lease, list};
+use crate::{certificates, dynamic, error, examine, lease, list, secret_id};
 
 /// A vault in HashiCorp Vault or OpenBao.
 pub(crate) struct HashicorpVault {
@@ -27,6 +27,7 @@ pub(crate) struct HashicorpVault {
     store: Store,
     paths: BTreeMap<SecretPath, String>,
     files: Vec<examine::Named>,
+    secret_id: Option<secret_id::InFile>,
     tls: TlsFiles,
     threads: Threads,
 }
@@ -37,6 +38,7 @@ impl HashicorpVault {
         let place = [Some(settings.mount.as_str()), settings.prefix.as_deref()];
         let place = place.into_iter().flatten().collect::<Vec<_>>().join("/");
         let files = examine::files(&settings);
+        let secret_id = secret_id::InFile::of(&settings.login);
         let tls = settings.tls.clone();
         let client = Client::new(&settings, context.threads.clone());
         let door = Door::new(settings.login, context.threads.clone(), server.clone());
@@ -60,6 +62,7 @@ impl HashicorpVault {
             store: if versioned { Store::V2(Kv2(mount)) } else { Store::V1(Kv1(mount)) },
             paths: settings.paths,
             files,
+            secret_id,
             tls,
             threads: context.threads.clone(),
         }
@@ -217,7 +220,8 @@ impl Vault for HashicorpVault {
             found.extend(certificates::of_server(&self.sessions.client).await);
             let needs: Vec<_> = needs.iter().filter_map(|path| Some((path, self.place(path)?))).collect();
             let elsewhere = elsewhere.iter().cloned().chain(self.store.mount().beside()).collect();
-            found.extend(examine::login(&self.sessions, &needs, elsewhere).await);
+            let secret_id = self.secret_id.as_ref();
+            found.extend(examine::login(&self.sessions, &self.threads, secret_id, &needs, elsewhere).await);
         })
     }
 

@@ -14,6 +14,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use vaultrs::api::token::requests::LookupTokenSelfRequest;
 
+use crate::secret_id;
 use crate::session::Sessions;
 use crate::settings::{Login, SecretId, Settings, TokenSource};
 use crate::{answer, endpoint};
@@ -26,7 +27,7 @@ const POWERS: [&str; 4] = [
     "auth/token/create",
 ];
 
-/// A token that cannot be renewed and ends within this time is bad: nobody may look again before.
+/// A login that cannot be renewed and ends within this time is bad: nobody may look again before.
 const SOON: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// One that ends within this time should be known.
@@ -66,16 +67,25 @@ pub(crate) async fn exposed(files: Vec<Named>, threads: &Threads) -> Vec<Finding
     threads.run(look).await.unwrap_or_default()
 }
 
-/// What our login is good for: `needs` with the place of each, and places that are none of ours.
+/// What our login is good for: what it is made with, `needs` with the place of each, and places that are none of ours.
 pub(crate) async fn login(
     sessions: &Arc<Sessions>,
+    threads: &Threads,
+    secret_id: Option<&secret_id::InFile>,
     needs: &[(&SecretPath, String)],
     elsewhere: Vec<String>,
 ) -> Vec<Finding> {
     // That there is no login is the probe's to tell.
     let Ok(session) = sessions.get().await else { return Vec::new() };
     let mut found = match about(sessions).await {
-        Ok(Some(about)) => about.findings(session.own),
+        Ok(Some(about)) => {
+            let mut found = about.findings(session.own);
+            let role = about.meta.as_ref().and_then(|meta| meta.role_name.as_deref());
+            if let Some((secret_id, role)) = secret_id.zip(role) {
+                found.extend(secret_id.findings(role, sessions, threads).await);
+            }
+            found
+        }
         Ok(None) => vec![Finding::notice(
             "our login may not look itself up, so its policies and its end are not known",
             "grant it `read` on auth/token/lookup-self, as the policy `default` does",
@@ -100,6 +110,15 @@ struct About {
     renewable: bool,
     #[serde(default)]
     num_uses: u64,
+    #[serde(default)]
+    meta: Option<Meta>,
+}
+
+/// What the method of the login says of it.
+#[derive(Deserialize)]
+struct Meta {
+    /// Of an AppRole.
+    role_name: Option<String>,
 }
 
 async fn about(sessions: &Arc<Sessions>) -> Result<Option<About>, VaultError> {
@@ -150,10 +169,17 @@ impl About {
                 Finding::notice("the token never ends: one that is stolen works for ever", remedy)
             }
             Self { renewable: true, .. } => Finding::good(format!("{what}, and is renewed before")),
-            _ if left < SOON => Finding::bad(format!("{what} and cannot be renewed"), remedy),
-            _ if left < LATER => Finding::notice(format!("{what} and cannot be renewed"), remedy),
-            _ => Finding::good(what),
+            _ => by_time_left(left, format!("{what} and cannot be renewed"), remedy),
         }
+    }
+}
+
+/// What is to be said of something that ends in `left`.
+pub(crate) fn by_time_left(left: Duration, what: String, remedy: &str) -> Finding {
+    match left {
+        _ if left < SOON => Finding::bad(what, remedy),
+        _ if left < LATER => Finding::notice(what, remedy),
+        _ => Finding::good(what),
     }
 }
 

@@ -64,6 +64,7 @@ mod list;
 mod login;
 mod mount;
 mod renewal;
+mod secret_id;
 mod session;
 mod settings;
 mod store;

@@ -6,3 +6,6 @@ path "auth/token/lookup-self" { capabilities = ["read"] }
 path "auth/token/renew-self"  { capabilities = ["update"] }
 path "auth/token/revoke-self" { capabilities = ["update"] }
 path "sys/capabilities-self"  { capabilities = ["update"] }
+
+# When the secret_id ends that it logs in with, which `cofferdam doctor` tells. Only who has a secret_id can ask.
+path "auth/approle/role/cofferdam-github/secret-id/lookup" { capabilities = ["update"] }
