@@ -1,7 +1,7 @@
 //! Blast radius: one vault fails in every way there is, and what the others notice is measured.
 //!
 //! ```text
-//! cargo run --release --example blast-radius                          everything, in about 20 minutes
+//! cargo run --release --example blast-radius                          everything, in half an hour
 //! cargo run --release --example blast-radius -- --only 'black hole'   scenarios whose name has this in it
 //! cargo run --release --example blast-radius -- --only many           200 vaults, of which 100 hang at once
 //! cargo run --release --example blast-radius -- --write               and the table and the plot into the README

@@ -27,7 +27,7 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 use tracing::level_filters::LevelFilter;
 
 use exit::{Exit, Failure};
-use logs::LogFormat;
+use logs::{Delivery, LogFormat};
 use output::Output;
 
 const ABOUT_LONG: &str = "\
@@ -92,18 +92,19 @@ enum Command {
 
 impl Command {
     /// How it logs where `COFFERDAM_LOG` says nothing: what a person waits for is not mixed with what a server tells.
-    fn logs(&self) -> (LogFormat, LevelFilter) {
-        match self {
-            Self::Serve(serve) => (serve.log_format, LevelFilter::INFO),
+    fn logs(&self) -> (LogFormat, LevelFilter, Delivery) {
+        let level = match self {
+            Self::Serve(serve) => return (serve.log_format, LevelFilter::INFO, Delivery::Queued),
             // It breaks a vault on purpose.
             #[cfg(all(feature = "age", feature = "env"))]
-            Self::Demo(_) => (LogFormat::Text, LevelFilter::OFF),
+            Self::Demo(_) => LevelFilter::OFF,
             // The operator's reason stands in the log: the answer is the model's.
-            Self::Call(_) => (LogFormat::Text, LevelFilter::WARN),
+            Self::Call(_) => LevelFilter::WARN,
             // A key file that others can read is reported there.
-            Self::Secret(_) => (LogFormat::Text, LevelFilter::WARN),
-            _ => (LogFormat::Text, LevelFilter::ERROR),
-        }
+            Self::Secret(_) => LevelFilter::WARN,
+            _ => LevelFilter::ERROR,
+        };
+        (LogFormat::Text, level, Delivery::AtOnce)
     }
 }
 
@@ -133,11 +134,11 @@ pub fn main() -> ExitCode {
 fn run(cli: Cli, output: &Output) -> Result<Exit, Failure> {
     // Before anything can be read that must not be dumped. Every command but the schema's may hold a secret.
     let undumpable = crate::os::make_undumpable();
-    let (format, level) = cli.command.logs();
+    let (format, level, delivery) = cli.command.logs();
     let no_threads = |error| {
         Failure::bad(format!("the system gives no threads or timers: {error}"), "free some, and try again")
     };
-    let _logs = logs::start(format, level).map_err(no_threads)?;
+    let _logs = logs::start(format, level, delivery).map_err(no_threads)?;
     if let Err(error) = undumpable {
         tracing::warn!(%error, "core dumps of this process cannot be prevented here");
     }

@@ -9,6 +9,7 @@ use clap::ValueEnum;
 use tracing::Metadata;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::{EnvFilter, FilterExt as _, filter_fn};
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
@@ -45,14 +46,25 @@ pub(crate) enum LogFormat {
     Json,
 }
 
+/// How log lines reach standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    /// Written by who logs, so that they stand above what a command prints after them.
+    AtOnce,
+    /// Written by a thread of their own: whoever reads a server's log slowly, or not at all, stops no call.
+    Queued,
+}
+
 /// Logs that go to standard error; when it is dropped, the last lines are written.
 #[derive(Debug)]
 #[must_use = "dropped, it waits for the lines so far"]
-pub(crate) struct Logs(Queue);
+pub(crate) struct Logs(Option<Queue>);
 
 impl Drop for Logs {
     fn drop(&mut self) {
-        self.0.finish(LAST_LINES);
+        if let Some(queue) = &self.0 {
+            queue.finish(LAST_LINES);
+        }
     }
 }
 
@@ -61,7 +73,7 @@ impl Drop for Logs {
 /// # Errors
 ///
 /// Where the system gives no thread for it.
-pub(crate) fn start(format: LogFormat, default: LevelFilter) -> io::Result<Logs> {
+pub(crate) fn start(format: LogFormat, default: LevelFilter, delivery: Delivery) -> io::Result<Logs> {
     let fallback = || EnvFilter::default().add_directive(default.into());
     let (filter, wrong) = match std::env::var(VARIABLE) {
         Ok(text) if !text.is_empty() => match EnvFilter::builder().parse(&text) {
@@ -71,10 +83,14 @@ pub(crate) fn start(format: LogFormat, default: LevelFilter) -> io::Result<Logs>
         _ => (fallback(), None),
     };
     let filter = filter.and(filter_fn(no_wire_details));
-    let queue = Queue::start(io::stderr(), |lines| {
-        tracing::warn!(lines, "log lines were lost: standard error was not read in time");
-    })?;
-    let to_stderr = tracing_subscriber::fmt::layer().with_writer(queue.clone());
+    let queue = match delivery {
+        Delivery::AtOnce => None,
+        Delivery::Queued => Some(Queue::start(io::stderr(), |lines| {
+            tracing::warn!(lines, "log lines were lost: standard error was not read in time");
+        })?),
+    };
+    let writer = queue.clone().map_or_else(|| BoxMakeWriter::new(io::stderr), BoxMakeWriter::new);
+    let to_stderr = tracing_subscriber::fmt::layer().with_writer(writer);
     let layer = match format {
         LogFormat::Text => {
             to_stderr.with_ansi(colour_on_stderr()).with_target(false).with_filter(filter).boxed()
