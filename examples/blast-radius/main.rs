@@ -146,7 +146,7 @@ async fn measure(args: &Args) -> Result<Found, Failed> {
     Ok(found)
 }
 
-/// Runs a scenario once, or as often as the plan says where its ratio is over the promised one: a single pause of the
+/// Runs a scenario once, or as often as the plan says while its ratio is over the promised one: a single pause of the
 /// machine is enough for that. `further` says how many such runs are left.
 async fn repeated(
     world: &mut World,
@@ -156,8 +156,12 @@ async fn repeated(
     further: &mut usize,
 ) -> Result<Outcome, Failed> {
     let mut outcome = proof::scenario::run(world, program, plan, scenario).await?;
-    if !outcome.quick() && *further + 1 >= plan.repeats {
-        for _ in 1..plan.repeats {
+    for &runs in plan.repeats {
+        let more = runs.saturating_sub(outcome.runs.len());
+        if outcome.quick() || *further < more {
+            break;
+        }
+        for _ in 0..more {
             outcome.add(proof::scenario::run(world, program, plan, scenario).await?);
             *further -= 1;
         }

@@ -205,11 +205,12 @@ pub(crate) fn section(plan: &Plan, outcomes: &[Outcome], of_many: &[Many]) -> St
 
 /// What is said beside the table on how its figures came about.
 fn legend(plan: &Plan) -> String {
+    let repeats: Vec<String> = plan.repeats.iter().map(usize::to_string).collect();
     format!(
         "Four vaults, each with a module of its own, {} calls a second on each module through `POST /mcp`, reckoned from when \
          each was due. *Their p99*: that of the three other modules with the fault over without it, promised ≤ {MAX_RATIO}, of \
          windows of {:.1} s with {} calls; the *control* is the same of two windows without a fault, so it shows the machine's \
-         noise; where the first run is over {MAX_RATIO}, it is that of the medians of {} runs. *It answers*: the module on the faulty vault, \
+         noise; where the first run is over {MAX_RATIO}, both are of the medians of {} runs. *It answers*: the module on the faulty vault, \
          median and longest time. *Requests while given up*: what a counting proxy before the vault saw while its breaker was \
          open, promised one an interval. *Back after*: from mended to the first right answer and the state `ready`, in probe \
          intervals, promised ≤ {}. Walls: the defaults, with all times a fifth (`probe_interval` 1 s, `attempt_timeout` 0.4 s, \
@@ -217,7 +218,7 @@ fn legend(plan: &Plan) -> String {
         plan.rate,
         plan.window.as_secs_f64(),
         (f64::from(plan.rate) * 3.0 * plan.window.as_secs_f64()) as u64,
-        plan.repeats,
+        repeats.join(" or "),
         MAX_INTERVALS,
     )
 }
