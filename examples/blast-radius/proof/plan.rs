@@ -66,7 +66,7 @@ impl Plan {
             calm: Duration::from_millis(4500),
             rate: 120,
             repeats: &[5, 9],
-            further: 80,
+            further: 24,
             walls: FIFTHS,
             deadline: Duration::from_secs(1),
         }
