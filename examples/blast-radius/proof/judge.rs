@@ -30,6 +30,13 @@ pub(crate) struct Window {
     pub(crate) end: Instant,
 }
 
+impl Window {
+    /// Whether `sample` was to be sent in it.
+    pub(crate) fn holds(self, sample: &Sample) -> bool {
+        self.start <= sample.due && sample.due < self.end
+    }
+}
+
 /// All that was seen.
 pub(crate) struct Evidence {
     /// Of each of [`MODULES`].
@@ -109,8 +116,7 @@ impl Outcome {
             if *module == target.module() { &mut broken } else { &mut others }.extend(samples);
         }
         let due_in = |samples: &[&Sample], window: Window| -> Vec<Sample> {
-            let within = |sample: &&&Sample| window.start <= sample.due && sample.due < window.end;
-            samples.iter().filter(within).map(|&sample| sample.clone()).collect()
+            samples.iter().filter(|sample| window.holds(sample)).map(|&sample| sample.clone()).collect()
         };
         let windows = Windows {
             baseline: Figures::of(&due_in(&others, evidence.baseline)),

@@ -169,9 +169,7 @@ pub(crate) async fn run(world: &mut World, program: &Program, cache: bool) -> Re
     };
     let (bad, good) = (samples(0..SIDE), samples(SIDE..2 * SIDE));
     let of = |samples: &[Sample], windows: &[Window]| {
-        let due =
-            |sample: &&Sample| windows.iter().any(|one| one.start <= sample.due && sample.due < one.end);
-        Figures::of(samples.iter().filter(due))
+        Figures::of(samples.iter().filter(|sample| windows.iter().any(|window| window.holds(sample))))
     };
     let each =
         |windows: &[Window]| windows.iter().map(|&window| of(&good, &[window])).collect::<Vec<Figures>>();
