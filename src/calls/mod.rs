@@ -24,7 +24,7 @@ pub use answer::{CallAnswer, MAX_ANSWER_BYTES};
 pub use counts::Counts;
 pub use error::{CallError, Code, Outcome};
 
-use crate::access::Caller;
+use crate::caller::Caller;
 use crate::broker::Broker;
 use crate::connectors::http::HttpConnector;
 use crate::names;

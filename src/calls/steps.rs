@@ -9,7 +9,7 @@ use super::bounds::Progress;
 use super::error::seconds;
 use super::turns::Key;
 use super::{CallAnswer, CallError, CallRequest, Calls, Code, Outcome};
-use crate::access::Caller;
+use crate::caller::Caller;
 use crate::broker::BrokerError;
 use crate::connectors::http::{Answer, CallFailure, ToolCall};
 use crate::names::{bounded, did_you_mean, listed};

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
-use crate::access::Caller;
+use crate::caller::Caller;
 
 /// What takes turns.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::ENTRIES;
-use crate::access::Caller;
+use crate::broker::PathTemplate;
+use crate::caller::Caller;
 use crate::profile::{AccountEntry, ModuleEntry};
 use crate::registry::{Manifests, Module, Registry, SideEffect, Tool};
 
@@ -20,7 +21,7 @@ fn every_module() -> Registry {
             accounts: vec![AccountEntry { name: "default".into(), base_url: None }],
             // One of them leaves its address to the profile.
             base_url: Some("https://service.test".parse().unwrap()),
-            path: "{module}/{account}".into(),
+            path: PathTemplate::default(),
             insecure_http: false,
         })
         .collect();

@@ -10,7 +10,7 @@ use cofferdam_vault::{FieldName, Prompt, Threads, VaultContext};
 use super::Common;
 use super::exit::Failure;
 use super::prompt::Terminal;
-use crate::access::Caller;
+use crate::caller::Caller;
 use crate::broker::{Broker, ModuleBinding, VaultParts};
 use crate::calls::Calls;
 use crate::connectors::http::HttpConnector;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::compose::Composed;
 use super::exit::Failure;
 use super::output::{bad, fair, good};
-use crate::access::Caller;
+use crate::caller::Caller;
 use crate::broker::{CompartmentState, VaultStatus};
 use crate::names::listed;
 use crate::profile::ModuleEntry;

@@ -9,7 +9,7 @@ use http::StatusCode;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use crate::access::Caller;
+use crate::caller::Caller;
 use crate::broker::{CompartmentState, VaultStatus};
 use crate::calls::Calls;
 use crate::registry::BrokenManifest;

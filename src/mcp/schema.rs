@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::arguments::SchemaRequest;
 use super::results::succeeded;
-use crate::access::Caller;
+use crate::caller::Caller;
 use crate::calls::{CallError, Calls, MAX_ANSWER_BYTES};
 use crate::registry::{Module, Tool};
 

@@ -15,7 +15,7 @@ pub use manifest::{BrokenManifest, ManifestProblem};
 pub use manifests::Manifests;
 pub use tool::{Account, Effects, Module, SideEffect, Tool};
 
-use crate::access::Caller;
+use crate::caller::Caller;
 use crate::connectors::http::Apart;
 use crate::profile::{AccountEntry, ModuleEntry};
 use manifest::Manifest;

@@ -4,6 +4,7 @@ use std::time::Instant;
 use serde_json::{Map, Value, json};
 
 use super::*;
+use crate::broker::PathTemplate;
 
 fn entry(name: &str, manifest: &str) -> ModuleEntry {
     let account = |name: &str| AccountEntry { name: name.into(), base_url: None };
@@ -13,7 +14,7 @@ fn entry(name: &str, manifest: &str) -> ModuleEntry {
         manifest: manifest.into(),
         accounts: vec![account("work"), account("personal")],
         base_url: None,
-        path: "{module}/{account}".into(),
+        path: PathTemplate::default(),
         insecure_http: false,
     }
 }

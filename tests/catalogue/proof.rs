@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cofferdam::access::Caller;
-use cofferdam::broker::{Broker, ModuleBinding, VaultParts, Walls};
+use cofferdam::caller::Caller;
+use cofferdam::broker::{Broker, ModuleBinding, PathTemplate, VaultParts, Walls};
 use cofferdam::calls::{CallRequest, Calls};
 use cofferdam::connectors::http::HttpConnector;
 use cofferdam::profile::{AccountEntry, ModuleEntry};
@@ -51,7 +51,7 @@ impl Proof {
             manifest: module.to_owned(),
             accounts: vec![AccountEntry { name: "default".into(), base_url: None }],
             base_url: Some(recorder.url().parse().unwrap()),
-            path: "{module}/{account}".into(),
+            path: PathTemplate::default(),
             insecure_http: false,
         };
         let registry = Arc::new(Registry::load(std::slice::from_ref(&entry), &Manifests::load(None)));

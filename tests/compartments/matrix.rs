@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cofferdam::access::Caller;
+use cofferdam::caller::Caller;
 use cofferdam::broker::{BrokerError, CompartmentState, Credential, Walls};
 use cofferdam_vault::testkit::{Calls, Fault};
 use cofferdam_vault::{ErrorKind, VaultError};

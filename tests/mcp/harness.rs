@@ -11,8 +11,8 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use axum::{Json, Router};
-use cofferdam::access::Caller;
-use cofferdam::broker::{Broker, ModuleBinding, VaultParts, Walls};
+use cofferdam::caller::Caller;
+use cofferdam::broker::{Broker, ModuleBinding, PathTemplate, VaultParts, Walls};
 use cofferdam::calls::Calls;
 use cofferdam::connectors::http::HttpConnector;
 use cofferdam::http::Server;
@@ -271,7 +271,7 @@ impl Setup {
                     .map(|account| AccountEntry { name: (*account).into(), base_url: None })
                     .collect(),
                 base_url: Some(format!("http://{address}").parse().unwrap()),
-                path: "{module}/{account}".into(),
+                path: PathTemplate::default(),
                 insecure_http: false,
             })
             .collect();

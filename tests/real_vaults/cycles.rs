@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cofferdam::access::Caller;
+use cofferdam::caller::Caller;
 use cofferdam::broker::{CompartmentState, Walls};
 use serde_json::json;
 use tokio::time::Instant;

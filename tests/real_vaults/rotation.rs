@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cofferdam::access::Caller;
+use cofferdam::caller::Caller;
 use cofferdam::broker::{BrokerError, Credential, Walls};
 use cofferdam_vault::ErrorKind;
 use serde_json::json;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use cofferdam::broker::PathTemplate;
 use cofferdam::profile::{AccountEntry, ModuleEntry};
 use cofferdam::registry::{Manifests, Registry};
 
@@ -96,7 +97,7 @@ fn entry(name: &str) -> ModuleEntry {
         accounts: vec![AccountEntry { name: "default".into(), base_url: None }],
         // One of the catalogue leaves its address to the profile.
         base_url: Some("https://service.test".parse().unwrap()),
-        path: "{module}/{account}".into(),
+        path: PathTemplate::default(),
         insecure_http: false,
     }
 }

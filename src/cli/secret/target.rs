@@ -8,7 +8,7 @@ use cofferdam_vault::{ErrorKind, Expect, FieldName, Scope, Secret, SecretPath, S
 
 use super::super::compose::Composed;
 use super::super::exit::Failure;
-use crate::access::Caller;
+use crate::caller::Caller;
 use crate::names::listed;
 use crate::registry::Module;
 

@@ -12,7 +12,7 @@ use super::super::compose::Composed;
 use super::super::output::{Output, fair, good, keep_words};
 use super::super::roster::ModuleStatus;
 use super::running::Running;
-use crate::access::Caller;
+use crate::caller::Caller;
 use crate::broker::{BrokerError, VaultStatus};
 
 /// How the accounts were found at start, by module and account: see [`Broker::warm_up`](crate::broker::Broker::warm_up).
