@@ -6,6 +6,7 @@
 //! - [`profile`]: a TOML file in, a checked [`profile::Profile`] or every problem at once out
 //! - [`caller`]: who makes a call
 //! - [`broker`]: the Token Broker: (user, module, account) in, a credential out, through the module's compartment
+//! - [`manifest`]: the files that describe modules; a text in, a checked [`manifest::Manifest`] out
 //! - [`registry`]: which modules and tools there are, and what a caller may see of them
 //! - [`connectors`]: how a tool reaches its service
 //! - [`catalogue`]: the modules that ship with the binary
@@ -25,6 +26,7 @@ pub mod catalogue;
 pub mod cli;
 pub mod connectors;
 pub mod http;
+pub mod manifest;
 pub mod mcp;
 mod names;
 pub mod os;

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{CallError, Code, Outcome};
 use crate::connectors::http::Answer;
-use crate::registry::Tool;
+use crate::manifest::Tool;
 
 /// The largest answer that reaches a model, in bytes of JSON: about 25,000 tokens, which is what common hosts
 /// still pass on whole.

@@ -13,7 +13,9 @@ use crate::caller::Caller;
 use crate::broker::BrokerError;
 use crate::connectors::http::{Answer, CallFailure, ToolCall};
 use crate::names::{bounded, did_you_mean, listed};
-use crate::registry::{Account, Module, SideEffect, Tool};
+use crate::connectors::SideEffect;
+use crate::manifest::Tool;
+use crate::registry::{Account, Module};
 
 /// How often a rejected call is tried again: with the secret read anew, then with its previous state.
 const MORE_CREDENTIALS: usize = 2;

@@ -7,10 +7,12 @@ use super::ENTRIES;
 use crate::broker::PathTemplate;
 use crate::caller::Caller;
 use crate::profile::{AccountEntry, ModuleEntry};
-use crate::registry::{Manifests, Module, Registry, SideEffect, Tool};
+use crate::connectors::SideEffect;
+use crate::manifest::{ManifestLibrary, Tool};
+use crate::registry::{Module, Registry};
 
 fn every_module() -> Registry {
-    let manifests = Manifests::load(None);
+    let manifests = ManifestLibrary::load(None);
     let entries: Vec<ModuleEntry> = manifests
         .names()
         .iter()

@@ -12,7 +12,8 @@ use super::exit::{Exit, Failure};
 use super::output::{Output, bad, fair, good, keep_words};
 use super::profile::print_remarks;
 use super::roster::ModuleStatus;
-use crate::registry::{SideEffect, Tool};
+use crate::connectors::SideEffect;
+use crate::manifest::Tool;
 
 const LIST_EXAMPLES: &str = "\
 Examples:

@@ -10,7 +10,8 @@ use super::arguments::SchemaRequest;
 use super::results::succeeded;
 use crate::caller::Caller;
 use crate::calls::{CallError, Calls, MAX_ANSWER_BYTES};
-use crate::registry::{Module, Tool};
+use crate::manifest::Tool;
+use crate::registry::Module;
 
 /// How many tools a query finds.
 const FOUND: usize = 10;

@@ -8,9 +8,9 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use super::key::NAME_PATTERN;
-use super::shape::DURATION_PATTERN;
+use super::validate::DURATION_PATTERN;
 use super::tables::{ModuleTable, ServerTable};
-use super::walls;
+use super::policy;
 use crate::broker::Walls;
 use crate::broker::backends::{ALL, Backend};
 
@@ -50,7 +50,7 @@ pub(super) fn of_backends(backends: &[Backend]) -> Value {
     })
 }
 
-/// A `[vaults.NAME]` table: the backend's own keys and the walls'.
+/// A `[vaults.NAME]` table: the backend's own keys and the compartment policy's.
 fn vault(backend: &Backend, generator: &mut SchemaGenerator) -> Option<Value> {
     let compiled = backend.compiled.as_ref()?;
     let mut own_keys = tidied((compiled.schema)(generator).to_value());
@@ -59,9 +59,9 @@ fn vault(backend: &Backend, generator: &mut SchemaGenerator) -> Option<Value> {
         "backend".to_owned(),
         json!({ "description": "The kind of this vault.", "type": "string", "const": backend.name }),
     );
-    let mut walls = table::<Walls>(generator);
-    walls::bound(&mut walls);
-    for keys in [&mut own_keys, &mut walls] {
+    let mut policy = table::<Walls>(generator);
+    policy::add_bounds(&mut policy);
+    for keys in [&mut own_keys, &mut policy] {
         if let Some(Value::Object(keys)) = keys.get_mut("properties").map(Value::take) {
             properties.extend(keys);
         }

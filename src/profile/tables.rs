@@ -6,6 +6,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::broker::PathTemplate;
+
 /// How the server listens, and what bounds it.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -19,17 +21,17 @@ pub(super) struct ServerTable {
     /// A folder with further manifests, relative to the profile's file. Absent: only the catalogue.
     pub(super) modules_dir: Option<String>,
     /// How long one call may take, from the request's arrival to the answer. Default `"60s"`; from 1 ms to 1 h, zero is refused.
-    #[schemars(extend("pattern" = super::shape::DURATION_PATTERN))]
+    #[schemars(extend("pattern" = super::validate::DURATION_PATTERN))]
     pub(super) call_timeout: String,
     /// How many calls may run at once; one more is turned away. Default 10000; zero is refused.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub(super) max_calls: u32,
     /// How long a shutdown goes on taking connections, with `/readyz` at 503, before it takes no more: a load balancer needs
     /// that long to stop sending them. Default `"0s"`: none is taken from the signal on; up to 10 min.
-    #[schemars(extend("pattern" = super::shape::DURATION_PATTERN))]
+    #[schemars(extend("pattern" = super::validate::DURATION_PATTERN))]
     pub(super) drain_delay: String,
     /// How long a shutdown waits for what is in flight. Default `"10s"`; up to 1 h, zero waits for nothing.
-    #[schemars(extend("pattern" = super::shape::DURATION_PATTERN))]
+    #[schemars(extend("pattern" = super::validate::DURATION_PATTERN))]
     pub(super) shutdown_timeout: String,
     /// Host names, besides loopback's, that a request may name in `Host`, each with or without a port. Default none.
     pub(super) allowed_hosts: Vec<String>,
@@ -83,7 +85,7 @@ fn default_accounts() -> Vec<AccountTable> {
 }
 
 fn default_path() -> String {
-    "{module}/{account}".into()
+    PathTemplate::default().to_string()
 }
 
 /// An account: its name, or a table with its name and more.

@@ -41,7 +41,7 @@ fn manifest(name: &str, tools: &[&str]) -> String {
 }
 
 fn github() -> Registry {
-    Registry::load(&[entry("github", "github")], &Manifests::load(None))
+    Registry::load(&[entry("github", "github")], &ManifestLibrary::load(None))
 }
 
 fn arguments(value: Value) -> Map<String, Value> {
@@ -53,7 +53,7 @@ fn a_broken_manifest_takes_down_its_module_and_no_other() {
     let good = manifest("good", &["one"]);
     let bad = good.replace("\"good\"", "\"bad\"").replace("side_effect = \"none\"", "");
     let manifests =
-        Manifests::of_texts([("m/bad.toml", bad.as_str()), ("m/good.toml", &good), ("m/junk.toml", "junk")]);
+        ManifestLibrary::from_texts([("m/bad.toml", bad.as_str()), ("m/good.toml", &good), ("m/junk.toml", "junk")]);
     let entries = [entry("first", "bad"), entry("second", "good"), entry("third", "godo")];
     let registry = Registry::load(&entries, &manifests);
     let names: Vec<_> = registry.modules(&Caller::local()).map(|module| module.name.as_str()).collect();
@@ -72,7 +72,7 @@ fn two_modules_may_share_a_manifest_and_an_address_comes_from_the_nearest() {
     let mut moved = entry("moved", "github");
     moved.base_url = Some("https://github.example.test/api/v3".parse().unwrap());
     moved.accounts[1].base_url = Some("https://other.example.test/".parse().unwrap());
-    let registry = Registry::load(&[entry("github", "github"), moved], &Manifests::load(None));
+    let registry = Registry::load(&[entry("github", "github"), moved], &ManifestLibrary::load(None));
     let of = |module: &str, account: &str| {
         let module = registry.module(&Caller::local(), module).unwrap();
         module.account(account).unwrap().base_url.to_string()
@@ -88,11 +88,11 @@ fn two_modules_may_share_a_manifest_and_an_address_comes_from_the_nearest() {
 fn the_folder_goes_before_the_catalogue_even_when_it_is_broken() {
     let own = manifest("github", &["only_this"]);
     let registry =
-        Registry::load(&[entry("github", "github")], &Manifests::of_texts([("m/github.toml", own.as_str())]));
+        Registry::load(&[entry("github", "github")], &ManifestLibrary::from_texts([("m/github.toml", own.as_str())]));
     let module = registry.module(&Caller::local(), "github").unwrap();
     assert!(module.tool("only_this").is_some() && module.tool("get_issue").is_none());
 
-    let manifests = Manifests::of_texts([("m/github.toml", "junk")]);
+    let manifests = ManifestLibrary::from_texts([("m/github.toml", "junk")]);
     let registry = Registry::load(&[entry("github", "github")], &manifests);
     assert!(registry.module(&Caller::local(), "github").is_none());
     assert_eq!(registry.broken()[0].file, "m/github.toml");
@@ -104,7 +104,7 @@ fn the_folder_goes_before_the_catalogue_even_when_it_is_broken() {
 #[test]
 fn a_second_file_of_one_name_is_refused_and_the_first_stays() {
     let (a, b) = (manifest("acme", &["first"]), manifest("acme", &["second"]));
-    let manifests = Manifests::of_texts([("m/a.toml", a.as_str()), ("m/b.toml", &b)]);
+    let manifests = ManifestLibrary::from_texts([("m/a.toml", a.as_str()), ("m/b.toml", &b)]);
     let registry = Registry::load(&[entry("acme", "acme")], &manifests);
     assert!(registry.module(&Caller::local(), "acme").unwrap().tool("first").is_some());
     assert_eq!(registry.broken().len(), 1);
@@ -121,13 +121,13 @@ fn only_regular_files_of_bounded_size_are_read_from_the_folder() {
     put("big.toml", &vec![b'#'; 1024 * 1024 + 1]);
     put("latin.toml", b"title = \"caf\xe9\"");
     std::fs::create_dir(folder.path().join("folder.toml")).unwrap();
-    let manifests = Manifests::load(Some(folder.path()));
+    let manifests = ManifestLibrary::load(Some(folder.path()));
     let registry = Registry::load(&[entry("acme", "acme")], &manifests);
     assert_eq!(registry.modules(&Caller::local()).count(), 1);
     let told: Vec<_> = registry.broken().iter().map(|b| b.problems[0].message.as_str()).collect();
     assert_eq!(told, ["is larger than 1024 KiB", "is not a regular file", "is not valid UTF-8"]);
 
-    let manifests = Manifests::load(Some(&folder.path().join("absent")));
+    let manifests = ManifestLibrary::load(Some(&folder.path().join("absent")));
     let registry = Registry::load(&[entry("github", "github")], &manifests);
     assert_eq!(registry.modules(&Caller::local()).count(), 1);
     assert!(registry.broken()[0].problems[0].message.starts_with("this folder of manifests cannot be read"));
@@ -137,7 +137,7 @@ fn only_regular_files_of_bounded_size_are_read_from_the_folder() {
 fn arguments_that_do_not_fit_are_told_together_and_without_their_values() {
     let text = manifest("acme", &["one"]);
     let registry =
-        Registry::load(&[entry("acme", "acme")], &Manifests::of_texts([("m/acme.toml", text.as_str())]));
+        Registry::load(&[entry("acme", "acme")], &ManifestLibrary::from_texts([("m/acme.toml", text.as_str())]));
     let module = registry.module(&Caller::local(), "acme").unwrap();
     let tool = module.tool("one").unwrap();
     assert_eq!(tool.check(&arguments(json!({"id": "x", "count": null, "tags": ["a"]}))), Ok(()));
@@ -179,7 +179,7 @@ fn however_much_is_wrong_the_answer_stays_short() {
 #[test]
 fn a_module_without_an_address_is_left_out_and_told_what_it_lacks() {
     let text = manifest("homeless", &["one"]).replace("base_url = \"https://homeless.test/v1\"\n", "");
-    let manifests = Manifests::of_texts([("m/homeless.toml", text.as_str())]);
+    let manifests = ManifestLibrary::from_texts([("m/homeless.toml", text.as_str())]);
     let mut half = entry("half", "homeless");
     half.accounts[0].base_url = Some("https://work.example.test/".parse().unwrap());
     let mut housed = entry("housed", "homeless");
@@ -238,7 +238,7 @@ fn a_thousand_modules_of_twenty_tools_load_and_are_found() {
     let entries: Vec<ModuleEntry> =
         (0..1000).map(|at| entry(&format!("service{at}"), &format!("service{at}"))).collect();
     let started = Instant::now();
-    let manifests = Manifests::of_texts(texts.iter().map(|(file, text)| (file.as_str(), text.as_str())));
+    let manifests = ManifestLibrary::from_texts(texts.iter().map(|(file, text)| (file.as_str(), text.as_str())));
     let checked = started.elapsed();
     let registry = Registry::load(&entries, &manifests);
     let loaded = started.elapsed();

@@ -10,7 +10,8 @@ use cofferdam::broker::{Broker, ModuleBinding, PathTemplate, VaultParts, Walls};
 use cofferdam::calls::{CallRequest, Calls};
 use cofferdam::connectors::http::HttpConnector;
 use cofferdam::profile::{AccountEntry, ModuleEntry};
-use cofferdam::registry::{Manifests, Module, Registry};
+use cofferdam::manifest::ManifestLibrary;
+use cofferdam::registry::{Module, Registry};
 use cofferdam_servers::{Prism, api_descriptions};
 use cofferdam_vault::testkit::MemoryVault;
 use serde_json::{Map, Value};
@@ -54,7 +55,7 @@ impl Proof {
             path: PathTemplate::default(),
             insecure_http: false,
         };
-        let registry = Arc::new(Registry::load(std::slice::from_ref(&entry), &Manifests::load(None)));
+        let registry = Arc::new(Registry::load(std::slice::from_ref(&entry), &ManifestLibrary::load(None)));
         let found = Arc::clone(registry.module(&Caller::local(), module).unwrap());
         let vault = MemoryVault::new("vault");
         vault.put(&format!("{module}/default"), [("token", TOKEN)]);

@@ -17,7 +17,8 @@ use cofferdam::calls::Calls;
 use cofferdam::connectors::http::HttpConnector;
 use cofferdam::http::Server;
 use cofferdam::profile::{AccountEntry, ModuleEntry, ServerSettings};
-use cofferdam::registry::{Manifests, Registry};
+use cofferdam::manifest::ManifestLibrary;
+use cofferdam::registry::Registry;
 use cofferdam_vault::testkit::{Faults, MemoryVault};
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -254,7 +255,7 @@ impl Setup {
         let (service, address) = Service::start().await;
         let manifests = tempfile::tempdir().unwrap();
         std::fs::write(manifests.path().join("desk.toml"), DESK).unwrap();
-        let known = Manifests::load(Some(manifests.path()));
+        let known = ManifestLibrary::load(Some(manifests.path()));
         let manifest = |module: &String| match known.names().contains(&module.as_str()) {
             true => module.clone(),
             false => "desk".to_owned(),

@@ -7,7 +7,8 @@ use std::path::Path;
 
 use cofferdam::broker::PathTemplate;
 use cofferdam::profile::{AccountEntry, ModuleEntry};
-use cofferdam::registry::{Manifests, Registry};
+use cofferdam::manifest::ManifestLibrary;
+use cofferdam::registry::Registry;
 
 /// How many modules the program is sized for.
 pub(crate) const FILLERS: usize = 1000;
@@ -81,12 +82,12 @@ pub(crate) fn filler(at: usize) -> (String, String) {
 pub(crate) fn registry() -> Registry {
     let dir = tempfile::tempdir().unwrap();
     let mut entries: Vec<ModuleEntry> =
-        Manifests::load(None).names().iter().map(|name| entry(name)).collect();
+        ManifestLibrary::load(None).names().iter().map(|name| entry(name)).collect();
     for (name, text) in (0..FILLERS).map(filler) {
         std::fs::write(dir.path().join(format!("{name}.toml")), text).unwrap();
         entries.push(entry(&name));
     }
-    Registry::load(&entries, &Manifests::load(Some(dir.path())))
+    Registry::load(&entries, &ManifestLibrary::load(Some(dir.path())))
 }
 
 fn entry(name: &str) -> ModuleEntry {

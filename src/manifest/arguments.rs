@@ -1,13 +1,13 @@
 //! Whether the arguments of a call fit a tool, said so that a model can mend them.
 
 use std::fmt::Write as _;
+use std::sync::{Arc, OnceLock};
 
-use jsonschema::ValidationError;
+use jsonschema::{ValidationError, Validator};
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use serde_json::{Map, Value};
 
-use super::manifest::compile;
-use super::tool::Tool;
+use super::input::compile;
 use crate::names::{listed, nearest};
 
 /// How many misfits are told at once; a model that has mended these may call again.
@@ -22,15 +22,23 @@ const REASON_CHARS: usize = 200;
 /// How many of the values that may be are told.
 const CHOICES_MAX: usize = 20;
 
-impl Tool {
-    /// Checks a call's arguments against the input schema, which is compiled on first use.
-    ///
-    /// # Errors
-    ///
-    /// What does not fit: which argument, and what is expected. Short, for a model, and without the values that were
-    /// sent: a value may be long, or hold a secret.
-    pub fn check(&self, arguments: &Map<String, Value>) -> Result<(), String> {
-        let compiled = self.validator.get_or_init(|| compile(&self.input_schema));
+/// The input schema of a tool, compiled on first use.
+#[derive(Debug)]
+pub(super) struct ArgumentValidator {
+    schema: Arc<Map<String, Value>>,
+    /// An error if the schema cannot be compiled, which the manifest's check should have found.
+    compiled: OnceLock<Result<Validator, String>>,
+}
+
+impl ArgumentValidator {
+    /// Compiles nothing yet.
+    pub(super) fn new(schema: Arc<Map<String, Value>>) -> Self {
+        Self { schema, compiled: OnceLock::new() }
+    }
+
+    /// See [`Tool::check`](super::Tool::check).
+    pub(super) fn check(&self, arguments: &Map<String, Value>) -> Result<(), String> {
+        let compiled = self.compiled.get_or_init(|| compile(&self.schema));
         let Ok(validator) = compiled else {
             return Err("the tool's own input schema is broken; its manifest must be mended".to_owned());
         };
@@ -65,7 +73,7 @@ impl Tool {
             }
             ValidationErrorKind::AdditionalProperties { unexpected } if place.is_empty() => {
                 let known: Vec<&str> = self
-                    .input_schema
+                    .schema
                     .get("properties")
                     .and_then(Value::as_object)
                     .into_iter()

@@ -1,5 +1,5 @@
 use super::*;
-use crate::registry::SideEffect;
+use crate::connectors::SideEffect;
 
 const HEAD: &str = r#"format = 1
 name = "acme"
