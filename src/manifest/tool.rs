@@ -8,7 +8,7 @@ use super::arguments::ArgumentValidator;
 use super::input;
 use super::section::{Found, Section};
 use crate::broker::CredentialSpec;
-use crate::connectors::http::{DeclaredArgument, RequestTemplate};
+use crate::connectors::http::{DeclaredArgument, Operation, RequestTemplate};
 use crate::connectors::{Effects, SideEffect};
 
 /// How long a tool's description may be, in characters: what a model has to read before it can call.
@@ -39,12 +39,8 @@ pub struct Tool {
     pub name: String,
     /// What it does, for a model.
     pub description: String,
-    /// What it does to the world.
-    pub effects: Effects,
-    /// JSON Schema 2020-12 of the arguments: an object without further properties.
-    pub input_schema: Arc<Map<String, Value>>,
-    /// How the request is made from the arguments.
-    pub request: RequestTemplate,
+    /// What a call of it does.
+    pub operation: Arc<Operation>,
     /// What is kept of an answer.
     pub select: Option<jmespath::Expression<'static>>,
     /// Whether a caller may ask for the whole answer; where not, nothing but what is selected ever leaves.
@@ -86,15 +82,13 @@ pub(super) fn read(tool: &Section<'_>, credential: Option<&CredentialSpec>) -> O
     Some(Self {
         name: name?.value.to_owned(),
         description: description?.value.trim().to_owned(),
-        effects: effects?,
-        input_schema: Arc::clone(&input),
-        request: request?,
+        arguments: ArgumentValidator::new(Arc::clone(&input)),
+        operation: Arc::new(Operation { request: request?, effects: effects?, input_schema: input }),
         select: match select {
             Some(compiled) => Some(compiled?),
             None => None,
         },
         full: full.is_none_or(|full| full.value),
-        arguments: ArgumentValidator::new(input),
     })
 }
 

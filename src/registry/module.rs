@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::broker::CredentialSpec;
-use crate::connectors::http::{Apart, HttpSettings};
+use crate::connectors::WorkerPool;
+use crate::connectors::http::{Endpoint, Service};
 use crate::manifest::{Manifest, ManifestProblem, Tool};
 use crate::profile::{AccountEntry, ModuleEntry};
 
@@ -15,20 +15,14 @@ pub struct Module {
     pub name: String,
     /// The manifest's version.
     pub version: String,
-    /// The service's name.
-    pub title: String,
     /// One line on what it is for.
     pub description: String,
     /// The address that the manifest's facts come from, where it says so.
     pub source: Option<String>,
     /// The accounts, the default first. Never empty.
     pub accounts: Vec<Account>,
-    /// How its credential goes onto a request.
-    pub credential: CredentialSpec,
-    /// How its service is reached.
-    pub http: Arc<HttpSettings>,
-    /// Where its large answers are worked on.
-    pub apart: Apart,
+    /// The service behind it.
+    pub service: Service,
     /// Its tools in the manifest's order.
     pub tools: Vec<Arc<Tool>>,
     /// Where in `tools` a name stands; shared by the modules of one manifest.
@@ -53,20 +47,21 @@ impl Module {
             };
             Ok(Account {
                 name: account.name.clone(),
-                base_url: base_url.clone(),
-                insecure_http: entry.insecure_http,
+                endpoint: Endpoint { base_url: base_url.clone(), insecure_http: entry.insecure_http },
             })
         };
         Ok(Self {
             name: entry.name.clone(),
             version: manifest.version.clone(),
-            title: manifest.title.clone(),
             description: manifest.description.clone(),
             source: manifest.source.clone(),
             accounts: entry.accounts.iter().map(account).collect::<Result<_, _>>()?,
-            credential: manifest.credential.clone(),
-            http: Arc::clone(&manifest.http),
-            apart: Apart::new(&entry.name),
+            service: Service {
+                title: manifest.title.clone(),
+                settings: Arc::clone(&manifest.http),
+                credential: manifest.credential.clone(),
+                workers: WorkerPool::new(&entry.name),
+            },
             tools: manifest.tools.clone(),
             tool_index: Arc::clone(&manifest.tool_index),
         })
@@ -88,9 +83,7 @@ impl Module {
 pub struct Account {
     /// Its name.
     pub name: String,
-    /// Where the service is for this account: the account's own address, else the module's, else the manifest's.
-    pub base_url: url::Url,
-    /// Whether the credential may travel over plain `http` beyond loopback.
-    pub insecure_http: bool,
+    /// Where its service is: the account's own address, else the module's, else the manifest's.
+    pub endpoint: Endpoint,
 }
 
