@@ -74,7 +74,11 @@ impl FromStr for PathTemplate {
     fn from_str(text: &str) -> Result<Self, InvalidTemplate> {
         let segments: Option<Vec<Segment>> = text.split('/').map(segment).collect();
         let segments = segments.ok_or(InvalidTemplate::Segment)?;
-        if segments.contains(&Segment::Account) { Ok(Self(segments)) } else { Err(InvalidTemplate::NoAccount) }
+        if segments.contains(&Segment::Account) {
+            Ok(Self(segments))
+        } else {
+            Err(InvalidTemplate::NoAccount)
+        }
     }
 }
 

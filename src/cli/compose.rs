@@ -9,13 +9,13 @@ use cofferdam_vault::{Prompt, Threads, VaultContext};
 use super::Common;
 use super::exit::Failure;
 use super::prompt::Terminal;
-use crate::caller::Caller;
 use crate::broker::{Broker, ModuleBinding, VaultParts};
+use crate::caller::Caller;
 use crate::calls::Calls;
 use crate::connectors::http::HttpConnector;
 use crate::manifest::ManifestLibrary;
 use crate::profile::{
-    self, Overrides, ModuleEntry, FlagOverride, Problem, Profile, ServerSettings, Source, VaultEntry,
+    self, FlagOverride, ModuleEntry, Overrides, Problem, Profile, ServerSettings, Source, VaultEntry,
 };
 use crate::registry::Registry;
 

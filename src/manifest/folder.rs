@@ -36,7 +36,10 @@ impl Folder {
             Err(error) => {
                 let message = format!("this folder of manifests cannot be read: {error}");
                 let remedy = "create it, or take `modules_dir` out of the profile";
-                return Self { manifests: Vec::new(), problem: Some(ManifestProblem::whole(message, remedy)) };
+                return Self {
+                    manifests: Vec::new(),
+                    problem: Some(ManifestProblem::whole(message, remedy)),
+                };
             }
         };
         let problem = (files.len() > FILES_MAX).then(|| {

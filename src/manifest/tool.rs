@@ -49,48 +49,54 @@ pub struct Tool {
 }
 
 impl Tool {
-/// Reads a tool. `None` if it is wrong; that has been reported.
-///
-/// Without the `credential` (it was wrong) everything else is checked.
-pub(super) fn read(tool: &Section<'_>, credential: Option<&CredentialSpec>) -> Option<Self> {
-    tool.only(&KEYS);
-    let name = tool.required_text("name", "`name = \"create_issue\"`");
-    let name = name.filter(|name| {
-        let good = is_tool_name(name.value);
-        if !good {
-            name.refuse(
-                "is no name for a tool",
-                "use up to 64 of `a`–`z`, `0`–`9` and `_`, not beginning with `_`",
+    /// Reads a tool. `None` if it is wrong; that has been reported.
+    ///
+    /// Without the `credential` (it was wrong) everything else is checked.
+    pub(super) fn read(tool: &Section<'_>, credential: Option<&CredentialSpec>) -> Option<Self> {
+        tool.only(&KEYS);
+        let name = tool.required_text("name", "`name = \"create_issue\"`");
+        let name = name.filter(|name| {
+            let good = is_tool_name(name.value);
+            if !good {
+                name.refuse(
+                    "is no name for a tool",
+                    "use up to 64 of `a`–`z`, `0`–`9` and `_`, not beginning with `_`",
+                );
+            }
+            good
+        });
+        let description = tool.description("description", DESCRIPTION_MAX);
+        let effects = effects(tool);
+        let select = tool.text("select", "`select = \"{number: number}\"`").map(|text| compile_select(&text));
+        let full = tool.flag("full");
+        if let Some(full) = full.as_ref().filter(|full| !full.value && select.is_none()) {
+            full.refuse(
+                "is `false` for a tool that gives its whole answer",
+                "say what is kept: `select = \"…\"`",
             );
         }
-        good
-    });
-    let description = tool.description("description", DESCRIPTION_MAX);
-    let effects = effects(tool);
-    let select = tool.text("select", "`select = \"{number: number}\"`").map(|text| compile_select(&text));
-    let full = tool.flag("full");
-    if let Some(full) = full.as_ref().filter(|full| !full.value && select.is_none()) {
-        full.refuse(
-            "is `false` for a tool that gives its whole answer",
-            "say what is kept: `select = \"…\"`",
-        );
+        let input = input::read(tool);
+        let request = tool.required_table("request", "`request = { method = \"GET\", path = \"/…\" }`");
+        let request = request.and_then(|request| read_request(&request, input.as_ref(), credential));
+        let input = Arc::new(input?);
+        Some(Self {
+            name: name?.value.to_owned(),
+            description: description?.value.trim().to_owned(),
+            arguments: ArgumentValidator::new(Arc::clone(&input)),
+            operation: Arc::new(Operation { request: request?, effects: effects?, input_schema: input }),
+            select: match select {
+                Some(compiled) => Some(compiled?),
+                None => None,
+            },
+            full: full.is_none_or(|full| full.value),
+        })
     }
-    let input = input::read(tool);
-    let request = tool.required_table("request", "`request = { method = \"GET\", path = \"/…\" }`");
-    let request = request.and_then(|request| read_request(&request, input.as_ref(), credential));
-    let input = Arc::new(input?);
-    Some(Self {
-        name: name?.value.to_owned(),
-        description: description?.value.trim().to_owned(),
-        arguments: ArgumentValidator::new(Arc::clone(&input)),
-        operation: Arc::new(Operation { request: request?, effects: effects?, input_schema: input }),
-        select: match select {
-            Some(compiled) => Some(compiled?),
-            None => None,
-        },
-        full: full.is_none_or(|full| full.value),
-    })
-}
+
+    /// Whether the input schema has been compiled.
+    #[cfg(test)]
+    pub(crate) fn is_compiled(&self) -> bool {
+        self.arguments.is_compiled()
+    }
 
     /// Checks a call's arguments against the input schema, which is compiled on first use.
     ///

@@ -86,4 +86,3 @@ pub struct Account {
     /// Where its service is: the account's own address, else the module's, else the manifest's.
     pub endpoint: Endpoint,
 }
-

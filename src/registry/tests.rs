@@ -52,8 +52,11 @@ fn arguments(value: Value) -> Map<String, Value> {
 fn a_broken_manifest_takes_down_its_module_and_no_other() {
     let good = manifest("good", &["one"]);
     let bad = good.replace("\"good\"", "\"bad\"").replace("side_effect = \"none\"", "");
-    let manifests =
-        ManifestLibrary::from_texts([("m/bad.toml", bad.as_str()), ("m/good.toml", &good), ("m/junk.toml", "junk")]);
+    let manifests = ManifestLibrary::from_texts([
+        ("m/bad.toml", bad.as_str()),
+        ("m/good.toml", &good),
+        ("m/junk.toml", "junk"),
+    ]);
     let entries = [entry("first", "bad"), entry("second", "good"), entry("third", "godo")];
     let registry = Registry::load(&entries, &manifests);
     let names: Vec<_> = registry.modules(&Caller::local()).map(|module| module.name.as_str()).collect();
@@ -87,8 +90,10 @@ fn two_modules_may_share_a_manifest_and_an_address_comes_from_the_nearest() {
 #[test]
 fn the_folder_goes_before_the_catalogue_even_when_it_is_broken() {
     let own = manifest("github", &["only_this"]);
-    let registry =
-        Registry::load(&[entry("github", "github")], &ManifestLibrary::from_texts([("m/github.toml", own.as_str())]));
+    let registry = Registry::load(
+        &[entry("github", "github")],
+        &ManifestLibrary::from_texts([("m/github.toml", own.as_str())]),
+    );
     let module = registry.module(&Caller::local(), "github").unwrap();
     assert!(module.tool("only_this").is_some() && module.tool("get_issue").is_none());
 
@@ -136,28 +141,27 @@ fn only_regular_files_of_bounded_size_are_read_from_the_folder() {
 #[test]
 fn arguments_that_do_not_fit_are_told_together_and_without_their_values() {
     let text = manifest("acme", &["one"]);
-    let registry =
-        Registry::load(&[entry("acme", "acme")], &ManifestLibrary::from_texts([("m/acme.toml", text.as_str())]));
+    let registry = Registry::load(
+        &[entry("acme", "acme")],
+        &ManifestLibrary::from_texts([("m/acme.toml", text.as_str())]),
+    );
     let module = registry.module(&Caller::local(), "acme").unwrap();
     let tool = module.tool("one").unwrap();
     assert_eq!(tool.check(&arguments(json!({"id": "x", "count": null, "tags": ["a"]}))), Ok(()));
     let secret = "hunter2".repeat(1000);
     for (sent, told) in [
         (json!({}), "the argument `id` is missing"),
-        (json!({"id": 7}), "`id` must be string"),
-        (json!({"id": secret}), "`id` does not keep to `maxLength`: it is longer than 8 characters"),
-        (json!({"id": "x", "count": "y"}), "`count` must be null or integer"),
-        (
-            json!({"id": "x", "count": 0}),
-            "`count` does not keep to `minimum`: it is less than the minimum of 1",
-        ),
+        (json!({"id": 7}), "`id` must be a string"),
+        (json!({"id": secret}), "`id` must have at most 8 characters"),
+        (json!({"id": "x", "count": "y"}), "`count` must be null or an integer"),
+        (json!({"id": "x", "count": 0}), "`count` must be at least 1"),
         (json!({"id": "x", "tags": ["a", secret]}), "`tags.1` must be one of `a`, `b`"),
-        (json!({"id": "x", "cuont": 1}), "there is no argument `cuont`, did you mean `count`?"),
+        (json!({"id": "x", "cuont": 1}), "unknown argument `cuont`; did you mean `count`?"),
     ] {
         assert_eq!(tool.check(&arguments(sent)), Err(told.to_owned()));
     }
     let several = tool.check(&arguments(json!({"count": "y", "more": 1}))).unwrap_err();
-    for part in ["`id` is missing", "`count` must be", "no argument `more`"] {
+    for part in ["`id` is missing", "`count` must be", "unknown argument `more`"] {
         assert!(several.contains(part), "{several}");
     }
 }
@@ -195,7 +199,8 @@ fn a_module_without_an_address_is_left_out_and_told_what_it_lacks() {
     };
     assert_eq!(told, [says("work"), says("personal")]);
     let module = registry.module(&Caller::local(), "housed").unwrap();
-    let addresses: Vec<&str> = module.accounts.iter().map(|account| account.endpoint.base_url.as_str()).collect();
+    let addresses: Vec<&str> =
+        module.accounts.iter().map(|account| account.endpoint.base_url.as_str()).collect();
     assert_eq!(addresses, ["https://work.example.test/", "https://all.example.test/"]);
 }
 
@@ -238,7 +243,8 @@ fn a_thousand_modules_of_twenty_tools_load_and_are_found() {
     let entries: Vec<ModuleEntry> =
         (0..1000).map(|at| entry(&format!("service{at}"), &format!("service{at}"))).collect();
     let started = Instant::now();
-    let manifests = ManifestLibrary::from_texts(texts.iter().map(|(file, text)| (file.as_str(), text.as_str())));
+    let manifests =
+        ManifestLibrary::from_texts(texts.iter().map(|(file, text)| (file.as_str(), text.as_str())));
     let checked = started.elapsed();
     let registry = Registry::load(&entries, &manifests);
     let loaded = started.elapsed();
@@ -247,7 +253,7 @@ fn a_thousand_modules_of_twenty_tools_load_and_are_found() {
     assert_eq!((registry.modules(&Caller::local()).count(), count), (1000, 20_000));
     // Nothing was compiled that was not called.
     let compiled =
-        |module: &Arc<Module>| module.tools.iter().filter(|tool| tool.validator.get().is_some()).count();
+        |module: &Arc<Module>| module.tools.iter().filter(|tool| tool.is_compiled()).count();
     assert_eq!(registry.modules(&Caller::local()).map(compiled).sum::<usize>(), 0);
     let asked = Instant::now();
     let found = registry.search(&Caller::local(), "create a widget in service 777 create_6", 5);

@@ -56,12 +56,7 @@ pub(in crate::profile) fn check(report: &mut Report, manifests: &ManifestLibrary
     names.into_iter().filter_map(|name| module(report, name, &vaults, &known)).collect()
 }
 
-fn module(
-    report: &mut Report,
-    name: String,
-    vaults: &[String],
-    manifests: &[&str],
-) -> Option<CheckedModule> {
+fn module(report: &mut Report, name: String, vaults: &[String], manifests: &[&str]) -> Option<CheckedModule> {
     let path = KeyPath::of(["modules", name.as_str()]);
     let mut keys = report.table("modules", &name)?;
     let names_vault = keys.contains_key("vault");

@@ -22,11 +22,22 @@ pub(in crate::profile) struct Report {
 }
 
 impl Report {
-    pub(in crate::profile) fn problem(&mut self, path: &KeyPath, part: Part, message: impl Into<String>, remedy: impl Into<String>) {
+    pub(in crate::profile) fn problem(
+        &mut self,
+        path: &KeyPath,
+        part: Part,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
         self.report(Severity::Error, path, part, message.into(), remedy.into());
     }
 
-    pub(in crate::profile) fn warning(&mut self, path: &KeyPath, message: impl Into<String>, remedy: impl Into<String>) {
+    pub(in crate::profile) fn warning(
+        &mut self,
+        path: &KeyPath,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
         self.report(Severity::Warning, path, Part::Key, message.into(), remedy.into());
     }
 
@@ -72,7 +83,6 @@ impl Report {
             }
         }
     }
-
 }
 
 /// Values as TOML; they came from TOML, so nothing is lost.

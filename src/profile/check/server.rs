@@ -7,12 +7,12 @@ use std::time::Duration;
 use figment::value::Value;
 
 use super::report::Report;
-use crate::profile::settings::ServerSettings;
 use crate::profile::address;
 use crate::profile::document::Part;
 use crate::profile::key::KeyPath;
-use crate::profile::validate::{Bounds, in_words};
+use crate::profile::settings::ServerSettings;
 use crate::profile::tables::ServerTable;
+use crate::profile::validate::{Bounds, in_words};
 
 const TEN_MINUTES: Duration = Duration::from_secs(10 * 60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -60,12 +60,7 @@ pub(in crate::profile) fn check(report: &mut Report, base_dir: &Path) -> ServerS
 fn socket(report: &mut Report, key: &str, text: &str) -> SocketAddr {
     text.parse().unwrap_or_else(|_| {
         let remedy = "write an IP address and a port, such as \"127.0.0.1:7080\" or \"[::1]:7080\"";
-        report.problem(
-            &KeyPath::of(["server", key]),
-            Part::Value,
-            "this is no address to listen on",
-            remedy,
-        );
+        report.problem(&KeyPath::of(["server", key]), Part::Value, "this is no address to listen on", remedy);
         SocketAddr::from(([127, 0, 0, 1], 0))
     })
 }

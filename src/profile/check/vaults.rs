@@ -38,7 +38,12 @@ fn vault(report: &mut Report, name: String, backends: &[Backend]) -> Option<Vaul
 ///
 /// Where the shape's check took something out, the backend may miss it; such an echo is not told, as long as
 /// something is.
-fn settings(report: &mut Report, path: &KeyPath, own: Dict, backend: &Backend) -> Option<Box<dyn VaultSettings>> {
+fn settings(
+    report: &mut Report,
+    path: &KeyPath,
+    own: Dict,
+    backend: &Backend,
+) -> Option<Box<dyn VaultSettings>> {
     let compiled = backend.compiled.as_ref()?;
     let reported = is_own_reported(report, path);
     match (compiled.read)(toml_table(own.clone())) {
