@@ -1,6 +1,6 @@
-//! The JSON schema of a profile: what editors complete from, and what a profile's shape is checked against.
+//! The JSON schema of a profile: for completion in editors, and for the validation of a profile.
 //!
-//! There is one description of every key, the documentation of the field that it is read into. The checked-in copy,
+//! Each key has one description, the documentation of its field. The checked-in copy,
 //! `profiles/profile.schema.json`, is written with `cargo run -- profile schema > profiles/profile.schema.json`.
 
 use schemars::generate::SchemaSettings;
@@ -21,7 +21,7 @@ pub fn schema() -> Value {
 
 /// The JSON schema of a profile whose vaults may have these backends.
 ///
-/// Draft 7 without references: editors' TOML plug-ins know no newer one, and a reader follows no pointers.
+/// Draft 7 without references: TOML plug-ins of editors support no newer draft.
 pub(super) fn of_backends(backends: &[Backend]) -> Value {
     let mut generator =
         SchemaSettings::draft07().with(|settings| settings.inline_subschemas = true).into_generator();
@@ -29,19 +29,19 @@ pub(super) fn of_backends(backends: &[Backend]) -> Value {
     json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Cofferdam profile",
-        "description": "How one Cofferdam process runs: its vaults, its modules, how it listens.",
+        "description": "The configuration of one Cofferdam process: its vaults, its modules, and its server.",
         "type": "object",
         "additionalProperties": false,
         "properties": {
             "server": table::<ServerTable>(&mut generator),
             "vaults": {
-                "description": "The vaults, each one physically separate store of secrets with walls of its own.",
+                "description": "The vaults. Each is a separate store of secrets with its own compartment.",
                 "type": "object",
                 "propertyNames": { "pattern": NAME_PATTERN },
                 "additionalProperties": { "oneOf": vaults },
             },
             "modules": {
-                "description": "The modules, each bound to the vault that its credentials come from.",
+                "description": "The modules, each with the vault that its credentials come from.",
                 "type": "object",
                 "propertyNames": { "pattern": NAME_PATTERN },
                 "additionalProperties": table::<ModuleTable>(&mut generator),
@@ -82,14 +82,15 @@ fn table<T: JsonSchema>(generator: &mut SchemaGenerator) -> Value {
     tidied(generator.subschema_for::<T>().to_value())
 }
 
-/// Takes out what TOML has not (null) or JSON Schema has not (Rust's integer formats), and writes durations as a profile does.
+/// Removes what TOML does not have (null) and what JSON Schema does not have (Rust's integer formats), and writes durations as
+/// a profile does.
 fn tidied(schema: Value) -> Value {
     match schema {
         Value::Object(mut keys) => {
             without_null(&mut keys);
             keys.remove("format");
             if let Some(Value::String(text)) = keys.get_mut("description") {
-                // A line break of the source is none of the text; an empty line is.
+                // A line break in the source is not one in the text; an empty line is.
                 *text =
                     text.split("\n\n").map(|text| text.replace('\n', " ")).collect::<Vec<_>>().join("\n\n");
             }
