@@ -146,6 +146,6 @@ fn binding(entry: &ModuleEntry, registry: &Registry) -> Option<ModuleBinding> {
         vault: entry.vault.clone(),
         accounts: entry.accounts.iter().map(|account| account.name.clone()).collect(),
         path: entry.path.clone(),
-        credential: module.credential.clone(),
+        credential: module.service.credential.clone(),
     })
 }
