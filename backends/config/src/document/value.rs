@@ -4,11 +4,13 @@
 //! not belong must not end up in a log, so an error here names the kind of the value, or quotes it by the rule of
 //! [`quote`](crate::quote).
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
-use serde::de::value::{MapDeserializer, SeqDeserializer};
-use serde::de::{self, Deserialize, Deserializer, IntoDeserializer, Unexpected, Visitor};
+use serde::de::{
+    self, Deserialize, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Unexpected, Visitor,
+};
 use toml::Spanned;
 use toml::de::{DeFloat, DeInteger, DeValue};
 
@@ -39,7 +41,7 @@ pub fn float(number: &DeFloat<'_>) -> Option<f64> {
 
 /// Deserializes `value` as `T`.
 pub(super) fn deserialize<'a, T: Deserialize<'a>>(value: &'a Spanned<DeValue<'a>>) -> Result<T, Mismatch> {
-    T::deserialize(Node { value, key: None })
+    T::deserialize(Node(value))
 }
 
 /// Why a value does not fit a type.
@@ -60,6 +62,16 @@ impl Mismatch {
 
     fn of(key: &str, message: &str, help: impl Into<String>) -> Self {
         Self { keys: vec![key.escape_debug().to_string()], ..Self::new(message, help) }
+    }
+
+    fn at(mut self, span: Range<usize>) -> Self {
+        self.span.get_or_insert(span);
+        self
+    }
+
+    fn below(mut self, key: String) -> Self {
+        self.keys.push(key);
+        self
     }
 
     /// Where the value is written, if that is known.
@@ -180,19 +192,7 @@ fn noun(expected: &dyn de::Expected) -> String {
 
 /// A value with its location, as serde reads it.
 #[derive(Clone, Copy)]
-struct Node<'a> {
-    value: &'a Spanned<DeValue<'a>>,
-    /// Its key in the table around it; `None` for the outermost value and for an entry of a list.
-    key: Option<&'a str>,
-}
-
-impl Node<'_> {
-    fn place(&self, mut mismatch: Mismatch) -> Mismatch {
-        mismatch.span.get_or_insert_with(|| self.value.span());
-        mismatch.keys.extend(self.key.map(|key| key.escape_debug().to_string()));
-        mismatch
-    }
-}
+struct Node<'a>(&'a Spanned<DeValue<'a>>);
 
 impl<'a> IntoDeserializer<'a, Mismatch> for Node<'a> {
     type Deserializer = Self;
@@ -202,11 +202,47 @@ impl<'a> IntoDeserializer<'a, Mismatch> for Node<'a> {
     }
 }
 
+/// The entries of a table or a list; an error in one of them gets its key and its location.
+struct Entries<'a, I> {
+    rest: I,
+    value: Option<(String, Node<'a>)>,
+}
+
+impl<'a, I: Iterator<Item = (&'a Spanned<Cow<'a, str>>, &'a Spanned<DeValue<'a>>)>> MapAccess<'a>
+    for Entries<'a, I>
+{
+    type Error = Mismatch;
+
+    fn next_key_seed<K: DeserializeSeed<'a>>(&mut self, seed: K) -> Result<Option<K::Value>, Mismatch> {
+        let Some((name, value)) = self.rest.next() else { return Ok(None) };
+        self.value = Some((name.get_ref().escape_debug().to_string(), Node(value)));
+        let key = seed.deserialize(name.get_ref().as_ref().into_deserializer());
+        key.map(Some).map_err(|mismatch: Mismatch| mismatch.at(name.span()))
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'a>>(&mut self, seed: V) -> Result<V::Value, Mismatch> {
+        let Some((key, value)) = self.value.take() else {
+            return Err(de::Error::custom("a value was read before its key"));
+        };
+        seed.deserialize(value).map_err(|mismatch| mismatch.at(value.0.span()).below(key))
+    }
+}
+
+impl<'a, I: Iterator<Item = (usize, &'a Spanned<DeValue<'a>>)>> SeqAccess<'a> for Entries<'a, I> {
+    type Error = Mismatch;
+
+    fn next_element_seed<T: DeserializeSeed<'a>>(&mut self, seed: T) -> Result<Option<T::Value>, Mismatch> {
+        let Some((index, value)) = self.rest.next() else { return Ok(None) };
+        let entry = seed.deserialize(Node(value));
+        entry.map(Some).map_err(|mismatch| mismatch.at(value.span()).below(index.to_string()))
+    }
+}
+
 impl<'de> Deserializer<'de> for Node<'de> {
     type Error = Mismatch;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
-        let read = match self.value.get_ref() {
+        let read = match self.0.get_ref() {
             DeValue::String(text) => visitor.visit_borrowed_str(text),
             DeValue::Integer(number) => match integer(number) {
                 Some(number) => visitor.visit_i64(number),
@@ -220,19 +256,10 @@ impl<'de> Deserializer<'de> for Node<'de> {
             DeValue::Datetime(_) => {
                 Err(Mismatch::new("must not be a date", "write it in double quotes if it is a string"))
             }
-            DeValue::Array(entries) => {
-                let entries = entries.iter().map(|value| Node { value, key: None });
-                visitor.visit_seq(SeqDeserializer::new(entries))
-            }
-            DeValue::Table(table) => {
-                let entries = table.iter().map(|(name, value)| {
-                    let name = name.get_ref().as_ref();
-                    (name, Node { value, key: Some(name) })
-                });
-                visitor.visit_map(MapDeserializer::new(entries))
-            }
+            DeValue::Array(list) => visitor.visit_seq(Entries { rest: list.iter().enumerate(), value: None }),
+            DeValue::Table(table) => visitor.visit_map(Entries { rest: table.iter(), value: None }),
         };
-        read.map_err(|mismatch| self.place(mismatch))
+        read.map_err(|mismatch| mismatch.at(self.0.span()))
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
@@ -253,12 +280,12 @@ impl<'de> Deserializer<'de> for Node<'de> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Mismatch> {
-        match self.value.get_ref() {
+        match self.0.get_ref() {
             DeValue::Table(_) => self.deserialize_any(visitor),
             other => {
                 let keys = list(fields.iter().copied());
                 let message = format!("must be a table, not {}", kind(other));
-                Err(self.place(Mismatch::new(message, format!("write a table with the keys {keys}"))))
+                Err(Mismatch::new(message, format!("write a table with the keys {keys}")).at(self.0.span()))
             }
         }
     }
@@ -269,7 +296,7 @@ impl<'de> Deserializer<'de> for Node<'de> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Mismatch> {
-        let read = match self.value.get_ref() {
+        let read = match self.0.get_ref() {
             DeValue::String(text) => visitor.visit_enum(text.as_ref().into_deserializer()),
             other => {
                 let variants = alternatives(variants.iter().copied());
@@ -277,7 +304,7 @@ impl<'de> Deserializer<'de> for Node<'de> {
                 Err(Mismatch::new(message, format!("write one of {variants}, in double quotes")))
             }
         };
-        read.map_err(|mismatch| self.place(mismatch))
+        read.map_err(|mismatch| mismatch.at(self.0.span()))
     }
 
     serde::forward_to_deserialize_any! {
@@ -348,7 +375,14 @@ mod tests {
             mismatch("style = 7").0,
             "style: must be a string, not a number; write one of short or very-long, in double quotes"
         );
-        assert_eq!(mismatch("inner = { wrd = 1 }").0, "inner.wrd: unknown key; did you mean \"word\"?");
+        assert_eq!(
+            mismatch("inner = { wrd = 1 }"),
+            ("inner.wrd: unknown key; did you mean \"word\"?".into(), 10..13)
+        );
+        assert_eq!(
+            mismatch("words = ['a', 7]"),
+            ("words.1: must be a string, not a number; write a string".into(), 14..15)
+        );
         assert_eq!(
             mismatch("word = 1979-05-27").0,
             "word: must not be a date; write it in double quotes if it is a string"
