@@ -7,7 +7,7 @@ mod world;
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use cofferdam::access::Caller;
+use cofferdam::caller::Caller;
 use criterion::{Criterion, criterion_group, criterion_main};
 use world::{LEASED, PLAIN, resolve, soon};
 

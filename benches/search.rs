@@ -5,7 +5,7 @@
 #[path = "../tests/support/fillers.rs"]
 mod fillers;
 
-use cofferdam::access::Caller;
+use cofferdam::caller::Caller;
 use criterion::{Criterion, criterion_group, criterion_main};
 
 /// How many tools a search of the server's finds.

@@ -8,7 +8,7 @@
 //! - [`registry`]: which modules and tools there are, and what a caller may see of them
 //! - [`connectors`]: how a tool reaches its service
 //! - [`catalogue`]: the modules that ship with the binary
-//! - [`access`]: who calls
+//! - [`caller`]: who makes a call
 //! - [`calls`]: one call, from the model's arguments to the answer it gets
 //! - [`mcp`]: the meta-tools over rmcp
 //! - [`http`]: routes, middleware, health
@@ -17,9 +17,9 @@
 //! - `names`: what to say of a name that nobody knows
 //! - [`os`]: what is particular to an operating system
 
-pub mod access;
 mod braces;
 pub mod broker;
+pub mod caller;
 pub mod calls;
 pub mod catalogue;
 pub mod cli;

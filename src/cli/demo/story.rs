@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::agent::{Agent, Seen};
 use super::service::{ECHO, Service, Tokens};
 use super::world::World;
-use crate::access::Caller;
+use crate::caller::Caller;
 use crate::cli::compose::{Composed, Person};
 use crate::cli::exit::Failure;
 use crate::cli::serve::running::{Exposure, Running};

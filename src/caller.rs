@@ -1,13 +1,13 @@
-//! Who calls. For now everyone is `local`: the person who started the process.
+//! Who makes a call. Every caller is currently `local`: the person who started the process.
 //!
-//! A later identity (a JWT, an API key) enters here: the transports put a [`Caller`] next to each request, and
-//! nothing behind them asks how it was found.
+//! The transports attach a [`Caller`] to each request. The code behind them does not depend on how the caller was
+//! authenticated, so a further kind of identity (a JWT, an API key) needs a constructor here and a transport.
 
 use std::sync::Arc;
 
 use cofferdam_vault::SecretPath;
 
-/// Whoever speaks MCP to us, after authentication. A clone is cheap, and the same caller.
+/// An authenticated MCP client. Clones are cheap and compare equal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Caller(Arc<Identity>);
 
@@ -15,12 +15,12 @@ pub struct Caller(Arc<Identity>);
 struct Identity {
     issuer: String,
     subject: String,
-    /// Follows from the other two; reckoned once, and not on each call.
+    /// Derived from issuer and subject; computed once.
     path_segment: String,
 }
 
 impl Caller {
-    /// The person who started the process: the only caller on stdio, and on loopback without authentication.
+    /// The person who started the process: the only caller on stdio and on unauthenticated loopback.
     pub fn local() -> Self {
         Self::new("cofferdam", "local")
     }
@@ -30,7 +30,7 @@ impl Caller {
         Self(Arc::new(Identity { issuer: issuer.to_owned(), subject: subject.to_owned(), path_segment }))
     }
 
-    /// The segment that stands for this caller in a path template with `{user}`.
+    /// The path segment that replaces `{user}` in a path template.
     pub fn path_segment(&self) -> &str {
         &self.0.path_segment
     }
