@@ -91,7 +91,7 @@ fn tools(module: &Module, tools: &[Arc<Tool>]) -> CallToolResult {
     let head = |tools: Vec<Value>| {
         json!({
             "module": module.name,
-            "title": module.title,
+            "title": module.service.title,
             "accounts": module.accounts.iter().map(|account| account.name.as_str()).collect::<Vec<_>>(),
             "tools": tools,
         })
@@ -133,8 +133,8 @@ fn described(tool: &Tool) -> Value {
     json!({
         "tool": tool.name,
         "description": tool.description,
-        "input_schema": *tool.input_schema,
-        "capabilities": tool.effects,
+        "input_schema": *tool.operation.input_schema,
+        "capabilities": tool.operation.effects,
     })
 }
 

@@ -3,10 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use cofferdam::broker::{Broker, BrokerError, Credential, CredentialSpec, ModuleBinding, PathTemplate, VaultParts, VaultStatus, Walls};
 use cofferdam::caller::Caller;
-use cofferdam::broker::{
-    Broker, BrokerError, Credential, CredentialSpec, ModuleBinding, PathTemplate, VaultParts, VaultStatus, Walls,
-};
 use cofferdam_vault::Vault;
 use cofferdam_vault::testkit::{Faults, MemoryVault};
 use tokio::time::{Instant, advance};

@@ -1,6 +1,6 @@
 //! The values of a profile, and what is wrong with them.
 
-use cofferdam_vault::ConfigProblem;
+use cofferdam_config::Diagnostics;
 use figment::value::{Dict, Value};
 use serde::de::DeserializeOwned;
 
@@ -47,9 +47,9 @@ impl Report {
     }
 
     /// Reports the problems of a table, whose keys are seen from `path`.
-    pub(in crate::profile) fn table_problems(&mut self, path: &KeyPath, problems: Vec<ConfigProblem>) {
+    pub(in crate::profile) fn table_problems(&mut self, path: &KeyPath, problems: Diagnostics) {
         for problem in problems {
-            self.problem(&path.below(&problem.key), Part::Value, problem.message, problem.remedy);
+            self.problem(&path.below(&problem.key), Part::Value, problem.message, problem.help);
         }
     }
 

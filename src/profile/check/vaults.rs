@@ -10,7 +10,7 @@ use crate::profile::document::Part;
 use crate::profile::key::KeyPath;
 use crate::profile::policy;
 use crate::profile::settings::VaultEntry;
-use cofferdam_vault::ConfigProblem;
+use cofferdam_config::Diagnostic;
 
 /// The vaults that are right, in the file's order.
 pub(in crate::profile) fn check(report: &mut Report, backends: &[Backend]) -> Vec<VaultEntry> {
@@ -50,7 +50,7 @@ fn settings(
         Ok(settings) => Some(settings),
         Err(problems) => {
             let own = Value::from(own);
-            let stands = |problem: &ConfigProblem| own.find_ref(&problem.key).is_some();
+            let stands = |problem: &Diagnostic| own.find_ref(&problem.key).is_some();
             let told = problems.into_iter().filter(|problem| !reported || stands(problem)).collect();
             report.table_problems(path, told);
             if !report.is_reported(path) {

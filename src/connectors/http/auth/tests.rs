@@ -15,13 +15,13 @@ fn credential(fields: &[(&str, &str)]) -> Credential {
     }
 }
 
-fn fill(spec: Value, fields: &[(&str, &str)]) -> Result<Filled, CallFailure> {
-    Filled::new(&serde_json::from_value(spec).unwrap(), &credential(fields))
+fn render(spec: Value, fields: &[(&str, &str)]) -> Result<AppliedAuth, CallFailure> {
+    AppliedAuth::new(&serde_json::from_value(spec).unwrap(), &credential(fields))
 }
 
 fn put(spec: Value, fields: &[(&str, &str)], url: &str) -> (Url, HeaderMap) {
     let (mut url, mut headers) = (Url::parse(url).unwrap(), HeaderMap::new());
-    fill(spec, fields).unwrap().put(&mut url, &mut headers, false).unwrap();
+    render(spec, fields).unwrap().apply(&mut url, &mut headers, false).unwrap();
     (url, headers)
 }
 
@@ -48,35 +48,35 @@ fn its_headers_are_marked_sensitive() {
 }
 
 #[test]
-fn what_a_header_cannot_carry_is_told_without_its_text() {
+fn what_a_header_cannot_carry_is_reported_without_its_value() {
     for bad in ["hunter22\n", "hunter\r\nx: y", " hunter22", "hunter\u{e9}22", "hunter\0"] {
-        let Err(failure) = fill(json!({ "kind": "bearer" }), &[("token", bad)]) else {
-            panic!("{bad:?} was taken")
+        let Err(failure) = render(json!({ "kind": "bearer" }), &[("token", bad)]) else {
+            panic!("{bad:?} was accepted")
         };
         assert!(matches!(failure, CallFailure::CredentialUnusable { .. }));
         assert!(!format!("{failure:?}").contains("hunter"), "{failure:?}");
-        let told = failure.to_string();
-        assert!(told.contains("`token`") && told.contains("store it anew without"), "{told}");
+        let message = failure.to_string();
+        assert!(message.contains("`token`") && message.contains("store it again without"), "{message}");
     }
 }
 
 #[test]
 fn a_missing_or_empty_field_never_becomes_an_empty_credential() {
     for fields in [&[][..], &[("token", "")]] {
-        let failure = fill(json!({ "kind": "bearer" }), fields).err();
+        let failure = render(json!({ "kind": "bearer" }), fields).err();
         assert!(matches!(failure, Some(CallFailure::CredentialUnusable { .. })));
     }
-    assert!(fill(json!({ "kind": "basic" }), &[("username", ""), ("password", "")]).is_err());
-    assert!(fill(json!({ "kind": "basic" }), &[("username", "a:b"), ("password", "x")]).is_err());
-    assert!(fill(json!({ "kind": "basic" }), &[("username", "key"), ("password", "")]).is_ok());
+    assert!(render(json!({ "kind": "basic" }), &[("username", ""), ("password", "")]).is_err());
+    assert!(render(json!({ "kind": "basic" }), &[("username", "a:b"), ("password", "x")]).is_err());
+    assert!(render(json!({ "kind": "basic" }), &[("username", "key"), ("password", "")]).is_ok());
 }
 
 #[test]
 fn no_credential_travels_over_plain_http_beyond_loopback() {
-    let filled = fill(json!({ "kind": "bearer" }), &[("token", "t0ken")]).unwrap();
+    let auth = render(json!({ "kind": "bearer" }), &[("token", "t0ken")]).unwrap();
     let put = |url: &str, insecure| {
         let mut headers = HeaderMap::new();
-        let result = filled.put(&mut Url::parse(url).unwrap(), &mut headers, insecure);
+        let result = auth.apply(&mut Url::parse(url).unwrap(), &mut headers, insecure);
         assert_eq!(result.is_ok(), headers.contains_key(AUTHORIZATION));
         result.is_ok()
     };

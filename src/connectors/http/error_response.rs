@@ -1,36 +1,37 @@
-//! What a service's error means, and how much of its words a model gets to see.
+//! What an error response means, and how much of its message a model sees.
 
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
-use super::answer::Kind;
-use super::failure::{CallFailure, Outcome};
+use super::body::ContentKind;
 use super::settings::HttpSettings;
-use crate::connectors::Scrubber;
-use crate::registry::Effects;
+use crate::connectors::effects::Effects;
+use crate::connectors::failure::CallFailure;
+use crate::connectors::outcome::Outcome;
+use crate::connectors::scrub::Scrubber;
 
-/// How much of an error's body is read, in bytes; a larger one is reduced to its status.
+/// The largest error body that is read, in bytes. For a larger one only the status is reported.
 pub(super) const ERROR_BYTES: u64 = 64 * 1024;
 
-/// How long an error's body is waited for; a later one is reduced to its status, which is known already.
+/// How long an error body may take. For a later one only the status is reported.
 pub(super) const ERROR_TIME: Duration = Duration::from_secs(2);
 
-/// How much of what a service says is shown, in characters.
+/// How much of a service's message is shown, in characters.
 const MESSAGE_CHARS: usize = 1000;
 
-/// An answer that is an error.
-pub(super) struct Refusal<'a> {
+/// A response whose status is not a success.
+pub(super) struct ErrorResponse<'a> {
     pub(super) title: &'a str,
     pub(super) status: StatusCode,
     pub(super) headers: &'a HeaderMap,
-    /// The body; `None` where it was larger than [`ERROR_BYTES`], late or broken.
+    /// The body; `None` if it was larger than [`ERROR_BYTES`], late or broken.
     pub(super) body: Option<&'a [u8]>,
     pub(super) effects: Effects,
 }
 
-impl Refusal<'_> {
+impl ErrorResponse<'_> {
     /// What the error means.
     pub(super) fn failure(
         &self,
@@ -59,16 +60,15 @@ impl Refusal<'_> {
         if let Some(reason) = self.status.canonical_reason() {
             line = format!("{line} {reason}");
         }
-        match self.said(settings, scrubber) {
+        match self.service_message(settings, scrubber) {
             Some(said) => format!("{line}: {said}"),
             None => line,
         }
     }
 
-    /// The service's own words, scrubbed before they are cut, so that no piece of a credential is left at the cut.
-    fn said(&self, settings: &HttpSettings, scrubber: &Scrubber) -> Option<String> {
-        let kind = Kind::of(self.headers);
-        if kind == Kind::Html {
+    /// The service's own message. It is scrubbed before it is cut, so that no part of a credential is left at the cut.
+    fn service_message(&self, settings: &HttpSettings, scrubber: &Scrubber) -> Option<String> {
+        if ContentKind::from_headers(self.headers) == ContentKind::Html {
             return None;
         }
         let clean = scrubber.bytes(self.body?);
@@ -84,7 +84,7 @@ impl Refusal<'_> {
                     other => other.to_string(),
                 }
             }
-            // A page that does not say what it is, and broken markup, teach a model nothing.
+            // Undeclared or broken markup is of no use to a model.
             Err(_) if text.starts_with('<') => return None,
             Err(_) => text.to_owned(),
         };
@@ -93,7 +93,7 @@ impl Refusal<'_> {
     }
 }
 
-/// At most [`MESSAGE_CHARS`] characters, with a mark where it was cut.
+/// At most [`MESSAGE_CHARS`] characters of `text`, with an ellipsis if it was cut.
 fn shortened(text: &str) -> String {
     match text.char_indices().nth(MESSAGE_CHARS) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
@@ -107,7 +107,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::registry::SideEffect;
+    use crate::connectors::effects::SideEffect;
 
     fn failure(
         status: u16,
@@ -122,24 +122,24 @@ mod tests {
         let credential = serde_json::from_value(json!({ "kind": "bearer" })).unwrap();
         let settings = HttpSettings::from_table(serde_json::from_value(table).unwrap(), &credential).unwrap();
         let headers = headers.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect();
-        let refusal = Refusal {
+        let response = ErrorResponse {
             title: "Svc",
             status: StatusCode::from_u16(status).unwrap(),
             headers: &headers,
             body: Some(body.as_bytes()),
             effects: Effects { side_effect, idempotent: false, concurrency_safe: true },
         };
-        refusal.failure(&settings, &Scrubber::new(["hunter-22"]), SystemTime::UNIX_EPOCH)
+        response.failure(&settings, &Scrubber::new(["hunter-22"]), SystemTime::UNIX_EPOCH)
     }
 
     #[test]
     fn the_service_is_quoted_in_its_own_words() {
-        let told = failure(404, &[], r#"{"message":"No such hunter-22","docs":"…"}"#, SideEffect::None);
-        assert_eq!(told.to_string(), "Svc answered 404 Not Found: No such [credential removed]");
-        let told = failure(400, &[], r#"{"error":"bad"}"#, SideEffect::None);
-        assert_eq!(told.to_string(), r#"Svc answered 400 Bad Request: {"error":"bad"}"#);
-        let told = failure(400, &[], " plain words ", SideEffect::None);
-        assert_eq!(told.to_string(), "Svc answered 400 Bad Request: plain words");
+        let message = failure(404, &[], r#"{"message":"No such hunter-22","docs":"…"}"#, SideEffect::None);
+        assert_eq!(message.to_string(), "Svc answered 404 Not Found: No such [credential removed]");
+        let message = failure(400, &[], r#"{"error":"bad"}"#, SideEffect::None);
+        assert_eq!(message.to_string(), r#"Svc answered 400 Bad Request: {"error":"bad"}"#);
+        let message = failure(400, &[], " plain words ", SideEffect::None);
+        assert_eq!(message.to_string(), "Svc answered 400 Bad Request: plain words");
     }
 
     #[test]
@@ -149,15 +149,16 @@ mod tests {
         let credential = serde_json::from_value(json!({ "kind": "bearer" })).unwrap();
         let settings = HttpSettings::from_table(serde_json::from_value(table).unwrap(), &credential).unwrap();
         let body = format!(r#"{{"seen":{secret}}}"#);
-        let refusal = Refusal {
+        let response = ErrorResponse {
             title: "Svc",
             status: StatusCode::BAD_REQUEST,
             headers: &HeaderMap::new(),
             body: Some(body.as_bytes()),
             effects: Effects { side_effect: SideEffect::None, idempotent: true, concurrency_safe: true },
         };
-        let told = refusal.failure(&settings, &Scrubber::new([secret]), SystemTime::UNIX_EPOCH).to_string();
-        assert_eq!(told, r#"Svc answered 400 Bad Request: {"seen":[credential removed]}"#);
+        let message =
+            response.failure(&settings, &Scrubber::new([secret]), SystemTime::UNIX_EPOCH).to_string();
+        assert_eq!(message, r#"Svc answered 400 Bad Request: {"seen":[credential removed]}"#);
     }
 
     #[test]
@@ -176,9 +177,9 @@ mod tests {
     #[test]
     fn a_long_message_is_cut_after_it_was_scrubbed() {
         let body = format!("{}hunter-22", "x".repeat(MESSAGE_CHARS - 4));
-        let told = failure(400, &[], &body, SideEffect::None).to_string();
-        assert!(!told.contains("hunt"), "{told}");
-        assert!(told.ends_with("[cre…"), "{told}");
+        let message = failure(400, &[], &body, SideEffect::None).to_string();
+        assert!(!message.contains("hunt"), "{message}");
+        assert!(message.ends_with("[cre…"), "{message}");
     }
 
     #[test]
@@ -194,11 +195,11 @@ mod tests {
     }
 
     #[test]
-    fn rejections_and_rate_limits_are_told_apart() {
+    fn rejections_and_rate_limits_are_distinguished() {
         assert!(matches!(failure(401, &[], "", SideEffect::None), CallFailure::CredentialRejected { .. }));
         let retry = Some(Duration::from_secs(9));
-        let told = failure(429, &[(RETRY_AFTER, "9")], "", SideEffect::Write);
-        assert!(matches!(told, CallFailure::RateLimited { retry_after, .. } if retry_after == retry));
+        let message = failure(429, &[(RETRY_AFTER, "9")], "", SideEffect::Write);
+        assert!(matches!(message, CallFailure::RateLimited { retry_after, .. } if retry_after == retry));
         let used_up = (http::HeaderName::from_static("x-remaining"), "0");
         assert!(matches!(failure(403, &[used_up], "", SideEffect::None), CallFailure::RateLimited { .. }));
         assert!(matches!(failure(403, &[], "", SideEffect::None), CallFailure::Upstream { status: 403, .. }));

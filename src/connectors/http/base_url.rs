@@ -1,46 +1,38 @@
-//! Where a request may go: no link-local or metadata address, and no loopback behind a public name.
+//! Where a request may go: to no link-local or metadata address, and over plain `http` to this machine only.
 //!
-//! A literal address never reaches the resolver, so the URL is checked as well as what names resolve to. The
-//! resolver's check is the one that counts for names: it decides about the very addresses that are connected to,
-//! so that a name which changes between two look-ups gains nothing. Private ranges are allowed: services on the
-//! premises live there.
+//! A literal address never reaches the [resolver](super::resolver), so the URL itself is checked too. Private ranges
+//! are allowed: services on the premises have such addresses.
 
-use std::error::Error;
-use std::fmt;
-use std::future::Future;
-use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::pin::Pin;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
 /// Metadata services beyond the link-local ranges: AWS over IPv6, and Alibaba Cloud.
 const METADATA_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
 const METADATA_V4: Ipv4Addr = Ipv4Addr::new(100, 100, 100, 200);
 
-/// Whether `url` can be the base of a service's requests.
+/// Checks that `url` can be the base of a service's requests.
 ///
 /// # Errors
 ///
-/// Why it cannot, as the end of a sentence about it.
-pub fn check_base_url(url: &Url) -> Result<(), String> {
+/// Why it cannot, as a sentence without its subject. Never quotes the URL.
+pub(super) fn check_base_url(url: &Url) -> Result<(), String> {
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(format!("has the scheme `{}`; only `https` and `http` are spoken", url.scheme()));
+        return Err(format!("has the scheme `{}`, but only `https` and `http` are supported", url.scheme()));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("holds a user name or password, which belong into a vault".into());
+        return Err("contains a user name or password, which belong in a vault".into());
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err("holds a `?` or `#`; constants of the query belong into `request`".into());
+        return Err("contains `?` or `#`; put constant query parameters into `request`".into());
     }
     match literal(url) {
-        Some(ip) if is_refused(ip) => Err(format!("points to {ip}, a link-local or metadata address")),
+        Some(ip) if is_forbidden(ip) => Err("is a link-local or metadata address".into()),
         _ => Ok(()),
     }
 }
 
-/// Whether a credential may travel to `url` without TLS because it never leaves this machine.
+/// Whether a request to `url` stays on this machine, so that it needs no TLS.
 pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => is_localhost(name),
@@ -48,7 +40,7 @@ pub(super) fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// Whether two addresses are one origin: scheme, host and port.
+/// Whether two URLs have the same origin: scheme, host and port.
 pub(super) fn same_origin(a: &Url, b: &Url) -> bool {
     a.scheme() == b.scheme() && a.host() == b.host() && a.port_or_known_default() == b.port_or_known_default()
 }
@@ -61,15 +53,16 @@ fn literal(url: &Url) -> Option<IpAddr> {
     }
 }
 
-fn is_localhost(name: &str) -> bool {
+/// Whether `name` is `localhost` or below it.
+pub(super) fn is_localhost(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
     name.eq_ignore_ascii_case("localhost")
         || name.len() > 10
             && name.get(name.len() - 10..).is_some_and(|end| end.eq_ignore_ascii_case(".localhost"))
 }
 
-/// Link-local, metadata and unspecified addresses, in whatever form IPv6 wraps them.
-fn is_refused(ip: IpAddr) -> bool {
+/// Whether `ip` is link-local, unspecified, multicast or a metadata service, also when embedded in an IPv6 address.
+pub(super) fn is_forbidden(ip: IpAddr) -> bool {
     match canonical(ip) {
         IpAddr::V4(ip) => {
             ip.is_link_local()
@@ -84,8 +77,8 @@ fn is_refused(ip: IpAddr) -> bool {
     }
 }
 
-/// The IPv4 address inside a mapped, compatible, NAT64 or 6to4 address; every other address itself.
-fn canonical(ip: IpAddr) -> IpAddr {
+/// The IPv4 address embedded in a mapped, compatible, NAT64 or 6to4 address. Other addresses are returned unchanged.
+pub(super) fn canonical(ip: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = ip else { return ip };
     let [a, b, c, d, e, f, g, h] = v6.segments();
     let embedded = |high: u16, low: u16| {
@@ -100,63 +93,6 @@ fn canonical(ip: IpAddr) -> IpAddr {
         [0x64, 0xff9b, 1, _, _, _] => embedded(g, h), // 64:ff9b:1::/48, NAT64 of a network's own
         [0x2002, high, low, _, _, _] => embedded(high, low), // 2002::/16, 6to4
         _ => ip,
-    }
-}
-
-/// A name that resolves only to addresses that may not be reached.
-#[derive(Debug)]
-pub(super) struct RefusedAddress {
-    host: String,
-}
-
-impl fmt::Display for RefusedAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` resolves to a loopback, link-local or metadata address, which is refused", self.host)
-    }
-}
-
-impl Error for RefusedAddress {}
-
-/// The addresses of `host` that may be reached.
-///
-/// # Errors
-///
-/// Where there are addresses, and none may be reached.
-fn admit(host: &str, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, RefusedAddress> {
-    let (any, local) = (!found.is_empty(), is_localhost(host));
-    let admitted: Vec<SocketAddr> = found
-        .into_iter()
-        .filter(|address| !is_refused(address.ip()) && canonical(address.ip()).is_loopback() == local)
-        .collect();
-    if any && admitted.is_empty() { Err(RefusedAddress { host: host.into() }) } else { Ok(admitted) }
-}
-
-type Found = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
-
-/// A resolver that answers only with addresses that may be reached.
-pub(super) struct GuardedResolver {
-    lookup: fn(String) -> Found,
-}
-
-impl GuardedResolver {
-    /// Asks the operating system.
-    pub(super) fn system() -> Self {
-        Self {
-            lookup: |host| Box::pin(async move { Ok(tokio::net::lookup_host((host, 0)).await?.collect()) }),
-        }
-    }
-
-    #[cfg(test)]
-    pub(super) fn scripted(lookup: fn(String) -> Found) -> Self {
-        Self { lookup }
-    }
-}
-
-impl Resolve for GuardedResolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let host = name.as_str().to_owned();
-        let found = (self.lookup)(host.clone());
-        Box::pin(async move { Ok(Box::new(admit(&host, found.await?)?.into_iter()) as Addrs) })
     }
 }
 
@@ -191,12 +127,12 @@ mod tests {
             "[2002:a9fe:a9fe::1]",
             "[::ffff:0.0.0.0]",
         ] {
-            assert!(check_base_url(&url(&format!("https://{host}/"))).is_err(), "{host} was taken");
+            assert!(check_base_url(&url(&format!("https://{host}/"))).is_err(), "{host} was accepted");
         }
     }
 
     #[test]
-    fn private_and_loopback_literals_are_taken() {
+    fn private_and_loopback_literals_are_accepted() {
         for host in
             ["10.0.0.1", "192.168.1.1", "127.0.0.1", "[::1]", "[fd12::1]", "localhost", "api.example.com"]
         {
@@ -213,10 +149,10 @@ mod tests {
             "https://a.example?k=v",
             "https://a.example#x",
         ] {
-            assert!(check_base_url(&url(bad)).is_err(), "{bad} was taken");
+            assert!(check_base_url(&url(bad)).is_err(), "{bad} was accepted");
         }
-        let told = check_base_url(&url("https://user:hunter22@a.example")).unwrap_err();
-        assert!(!told.contains("hunter22"));
+        let message = check_base_url(&url("https://user:hunter22@a.example")).unwrap_err();
+        assert!(!message.contains("hunter22"));
     }
 
     #[test]
@@ -235,21 +171,6 @@ mod tests {
         for host in ["10.0.0.1", "localhost.example.com", "notlocalhost", "[2001:db8::1]"] {
             assert!(!is_loopback(&url(&format!("http://{host}/"))), "{host}");
         }
-    }
-
-    #[test]
-    fn a_public_name_reaches_no_loopback_and_localhost_nothing_else() {
-        let socket = |ip: &str| SocketAddr::new(ip.parse().unwrap(), 0);
-        assert!(admit("rebind.example", vec![socket("127.0.0.1"), socket("::1")]).is_err());
-        assert!(admit("rebind.example", vec![socket("::ffff:127.0.0.1")]).is_err());
-        assert!(admit("rebind.example", vec![socket("169.254.169.254")]).is_err());
-        assert_eq!(
-            admit("api.example", vec![socket("169.254.1.1"), socket("10.1.2.3")]).unwrap(),
-            [socket("10.1.2.3")]
-        );
-        assert_eq!(admit("localhost", vec![socket("127.0.0.1")]).unwrap(), [socket("127.0.0.1")]);
-        assert!(admit("localhost", vec![socket("10.0.0.1")]).is_err());
-        assert!(admit("gone.example", vec![]).unwrap().is_empty());
     }
 
     #[test]

@@ -1,13 +1,22 @@
-//! When a service lets us come back.
+//! When a service accepts calls again after it has limited their rate.
 
 use std::time::{Duration, SystemTime};
 
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderName, StatusCode};
 
-use super::settings::RateLimit;
-
-/// No service means longer than this; what says so is a clock that is wrong.
+/// The longest plausible wait. A longer one comes from a clock that is wrong.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The headers in which a service announces its rate limit.
+#[derive(Debug)]
+pub(super) struct RateLimit {
+    /// Seconds or a date after which calls are accepted again.
+    pub(super) retry_after: HeaderName,
+    /// How many calls are left.
+    pub(super) remaining: Option<HeaderName>,
+    /// When there will be calls again, in seconds since 1970.
+    pub(super) reset: Option<HeaderName>,
+}
 
 impl RateLimit {
     /// Whether an error with this status and these headers is a rate limit.
@@ -17,7 +26,7 @@ impl RateLimit {
             || status == StatusCode::FORBIDDEN && (used_up() || headers.contains_key(&self.retry_after))
     }
 
-    /// How long to wait, at most a day: what `retry_after` says, else the time until `reset`.
+    /// How long to wait, at most a day: by the header `retry_after`, or else until `reset`.
     pub(super) fn retry_after(&self, headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
         let until = |time: SystemTime| time.duration_since(now).unwrap_or_default();
         let wait = match headers.get(&self.retry_after).and_then(|value| value.to_str().ok()) {
@@ -41,8 +50,6 @@ fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderName;
-
     use super::*;
 
     fn limit() -> RateLimit {
@@ -76,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_403_is_a_rate_limit_only_with_a_sign_of_it() {
+    fn a_403_is_a_rate_limit_only_if_a_header_says_so() {
         let applies =
             |status: u16, pairs| limit().applies(StatusCode::from_u16(status).unwrap(), &headers(pairs));
         assert!(applies(429, &[]));

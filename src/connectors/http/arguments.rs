@@ -1,20 +1,28 @@
-//! The account of a tool's arguments while its `request` is read: each is used exactly once.
+//! The arguments of a tool: a `request` uses each of them exactly once.
 
 use std::collections::BTreeMap;
 
 use super::finding::Finding;
-use super::request::DeclaredArgument;
 
-/// Where an argument stands, and so whether it may be absent.
+/// An argument that a tool declares in its input schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
-    /// Alone: where it is absent, its place is left out.
-    Whole,
-    /// In a path, or in the middle of a text: it must be there.
-    Inside,
+pub struct DeclaredArgument<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Whether every call has it.
+    pub required: bool,
 }
 
-/// Collects uses and findings.
+/// How a placeholder is used, which decides whether its argument may be absent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Position {
+    /// As a whole value, which is omitted if the argument is absent.
+    Whole,
+    /// In a path or inside a longer string: the argument must be present.
+    Embedded,
+}
+
+/// Collects the uses of arguments, and what is wrong with them.
 #[derive(Debug)]
 pub(super) struct Checker<'a> {
     declared: &'a [DeclaredArgument<'a>],
@@ -27,8 +35,8 @@ impl<'a> Checker<'a> {
         Self { declared, used: BTreeMap::new(), findings: Vec::new() }
     }
 
-    /// Notes that `key` uses argument `name`.
-    pub(super) fn uses(&mut self, key: &str, name: &str, place: Place) {
+    /// Records that `key` uses the argument `name`.
+    pub(super) fn uses(&mut self, key: &str, name: &str, position: Position) {
         let Some(argument) = self.declared.iter().find(|argument| argument.name == name) else {
             self.finding(
                 key,
@@ -37,11 +45,11 @@ impl<'a> Checker<'a> {
             );
             return;
         };
-        if place == Place::Inside && !argument.required {
+        if position == Position::Embedded && !argument.required {
             self.finding(
                 key,
-                format!("holds the argument `{name}`, which a call may leave out"),
-                format!("add `{name}` to `input.required`; only an argument that stands alone may be absent"),
+                format!("contains the argument `{name}`, which a call may omit"),
+                format!("add `{name}` to `input.required`; only a whole value may be absent"),
             );
         }
         if let Some(first) = self.used.insert(name.to_owned(), key.to_owned()) {
@@ -62,7 +70,7 @@ impl<'a> Checker<'a> {
         self.findings.push(Finding::new(key, message, remedy));
     }
 
-    /// Everything that was found, with the arguments that nothing uses.
+    /// Everything that is wrong, unused arguments included.
     pub(super) fn finish(mut self) -> Vec<Finding> {
         for argument in self.declared {
             if !self.used.contains_key(argument.name) {

@@ -1,7 +1,7 @@
-//! A text with its escapes read, and the way back to where they stand in the source.
+//! A text without its escapes, and the way back to the positions in its source.
 //!
-//! Which characters a service escapes is its own choice, and there are many choices. So credentials are not looked
-//! for in every escaped form; the escapes are read instead, and the credential is looked for in what they mean.
+//! A service may escape any characters in several ways. Searching for every escaped variant of a credential is
+//! therefore not possible. Instead the text is unescaped, and the credential is searched for in the result.
 
 use std::ops::Range;
 
@@ -27,8 +27,8 @@ impl Escape {
         }
     }
 
-    /// What the escape at the start of `bytes` means, and its length; `None` where there is none.
-    fn read(self, bytes: &[u8]) -> Option<(char, usize)> {
+    /// The character that the escape at the start of `bytes` means, and its length. `None` if there is no escape.
+    fn decode(self, bytes: &[u8]) -> Option<(char, usize)> {
         match self {
             Self::Percent => Some((char::from(u8::try_from(hex(bytes.get(1..3)?)?).ok()?), 3)),
             Self::Backslash => backslash(bytes),
@@ -37,52 +37,51 @@ impl Escape {
     }
 }
 
-/// A text with one kind of escape read.
-pub(super) struct View {
+/// A text without one kind of escape.
+pub(super) struct UnescapedView {
     pub(super) bytes: Vec<u8>,
-    /// Behind each escape: the place in `bytes`, and the place in the source.
-    behind: Vec<(usize, usize)>,
+    /// The positions after each escape: in `bytes`, and in the source.
+    after: Vec<(usize, usize)>,
 }
 
-impl View {
-    /// `source` with its escapes read; `None` where it has none.
-    pub(super) fn of(source: &[u8], escape: Escape) -> Option<Self> {
-        let mut view = Self { bytes: Vec::new(), behind: Vec::new() };
+impl UnescapedView {
+    /// Unescapes `source`. Returns `None` if it has no escape.
+    pub(super) fn new(source: &[u8], escape: Escape) -> Option<Self> {
+        let mut view = Self { bytes: Vec::new(), after: Vec::new() };
         let mut copied = 0;
         let mut at = 0;
         while let Some(rest) = source.get(at..) {
             let Some(next) = rest.iter().position(|&byte| byte == escape.mark()) else { break };
             at += next;
-            let Some((meaning, length)) = escape.read(source.get(at..).unwrap_or_default()) else {
+            let Some((meaning, length)) = escape.decode(source.get(at..).unwrap_or_default()) else {
                 at += 1;
                 continue;
             };
             view.bytes.extend_from_slice(source.get(copied..at).unwrap_or_default());
             match (escape, u8::try_from(meaning)) {
-                // A byte, which may be one of several of a character.
+                // A byte, perhaps one of several of a character.
                 (Escape::Percent, Ok(byte)) => view.bytes.push(byte),
                 _ => view.bytes.extend_from_slice(meaning.encode_utf8(&mut [0; 4]).as_bytes()),
             }
             at += length;
             copied = at;
-            view.behind.push((view.bytes.len(), at));
+            view.after.push((view.bytes.len(), at));
         }
-        if view.behind.is_empty() {
+        if view.after.is_empty() {
             return None;
         }
         view.bytes.extend_from_slice(source.get(copied..).unwrap_or_default());
         Some(view)
     }
 
-    /// Where a range of this view stands in its source.
+    /// The range of the source that `range` of this view comes from.
     pub(super) fn in_source(&self, range: Range<usize>) -> Range<usize> {
-        self.place(range.start)..self.place(range.end)
+        self.position(range.start)..self.position(range.end)
     }
 
-    fn place(&self, at: usize) -> usize {
-        let earlier = self.behind.partition_point(|&(here, _)| here <= at);
-        let (here, there) =
-            earlier.checked_sub(1).and_then(|i| self.behind.get(i)).copied().unwrap_or((0, 0));
+    fn position(&self, at: usize) -> usize {
+        let earlier = self.after.partition_point(|&(here, _)| here <= at);
+        let (here, there) = earlier.checked_sub(1).and_then(|i| self.after.get(i)).copied().unwrap_or((0, 0));
         there + (at - here)
     }
 }
@@ -117,7 +116,7 @@ fn entity(bytes: &[u8]) -> Option<(char, usize)> {
         return Some((*c, name.len()));
     }
     let digits = bytes.strip_prefix(b"&#")?;
-    // The longest number of a character has seven digits; zeros before it are somebody's joke.
+    // The longest number of a character has seven digits; longer ones have leading zeros and are not decoded.
     let end = digits.iter().take(12).position(|&byte| byte == b';')?;
     let number = match digits.get(..end)? {
         [b'x' | b'X', digits @ ..] => hex(digits)?,
@@ -131,12 +130,12 @@ mod tests {
     use super::*;
 
     fn view(source: &str, escape: Escape) -> String {
-        View::of(source.as_bytes(), escape)
+        UnescapedView::new(source.as_bytes(), escape)
             .map_or_else(String::new, |view| String::from_utf8(view.bytes).unwrap())
     }
 
     #[test]
-    fn escapes_are_read() {
+    fn escapes_are_decoded() {
         assert_eq!(view("a%2Fb%2fc%c3%A9%zz%", Escape::Percent), "a/b/cé%zz%");
         assert_eq!(
             view(r#"\u0041\/\"\\\x42\ud83d\ude00\q\ud83d\"#, Escape::Backslash),
@@ -144,14 +143,14 @@ mod tests {
         );
         assert_eq!(view("&amp;&#65;&#x42;&#X43;&no;&#;&", Escape::Entity), "&ABC&no;&#;&");
         for escape in Escape::ALL {
-            assert!(View::of(b"nothing % \\ & here", escape).is_none());
+            assert!(UnescapedView::new(b"nothing % \\ & here", escape).is_none());
         }
     }
 
     #[test]
-    fn every_place_leads_back_to_its_source() {
+    fn every_position_leads_back_to_its_source() {
         let source = "ab%20cd%2F%2Fe";
-        let view = View::of(source.as_bytes(), Escape::Percent).unwrap();
+        let view = UnescapedView::new(source.as_bytes(), Escape::Percent).unwrap();
         for (meaning, written) in
             [("ab", "ab"), (" cd", "%20cd"), ("//", "%2F%2F"), ("/e", "%2Fe"), ("d/", "d%2F")]
         {

@@ -1,4 +1,4 @@
-//! Puts a credential onto a request, just before it leaves.
+//! Puts a credential on a request, just before it is sent.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,28 +8,41 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::CallFailure;
-use super::address::is_loopback;
+use super::base_url::is_loopback;
 use super::encode::{push_encoded, push_pair};
 use super::headers;
 use crate::broker::{Credential, CredentialSpec, CredentialTemplate};
-use crate::connectors::Scrubber;
+use crate::connectors::failure::CallFailure;
+use crate::connectors::scrub::Scrubber;
 
-/// A credential as it goes onto the requests of one call.
-pub(super) struct Filled {
+/// A credential as the requests of one call carry it.
+pub(super) struct AppliedAuth {
     headers: HeaderMap,
     query: Vec<(String, SecretString)>,
-    /// What was made of the fields, for the scrubber.
-    made: Vec<SecretString>,
+    /// The strings that were made of the secret's fields, for the scrubber.
+    derived: Vec<SecretString>,
 }
 
-impl Filled {
-    /// Fills the places that `spec` names.
+/// The request would carry the credential over plain `http` to another machine.
+#[derive(Debug)]
+pub(super) struct PlainHttp;
+
+impl AppliedAuth {
+    /// Renders the headers and query parameters that `spec` names.
     ///
     /// # Errors
     ///
-    /// [`CallFailure::CredentialUnusable`] where a field is missing or empty, or cannot stand where it belongs.
+    /// [`CallFailure::CredentialUnusable`] if a field is missing, empty, or not valid where `spec` puts it.
     pub(super) fn new(spec: &CredentialSpec, credential: &Credential) -> Result<Self, CallFailure> {
+        Self::render(spec, credential).map_err(|why| CallFailure::CredentialUnusable {
+            message: format!(
+                "the credential of account `{}` of module `{}` cannot be used: {why}",
+                credential.account, credential.module
+            ),
+        })
+    }
+
+    fn render(spec: &CredentialSpec, credential: &Credential) -> Result<Self, String> {
         let (in_header, in_basic) = match spec {
             CredentialSpec::Bearer { .. } | CredentialSpec::Header { .. } => (true, false),
             CredentialSpec::Basic { .. } => (false, true),
@@ -37,41 +50,42 @@ impl Filled {
         };
         for field in spec.fields() {
             let text = credential.secret.expose(&field).unwrap_or_default();
-            // A user name alone may be the whole credential: then the password is there, and empty.
+            // The user name alone may be the whole credential. The password then exists and is empty.
             if text.is_empty() && !(in_basic && credential.secret.expose(&field).is_some()) {
-                return Err(unusable(format!("the secret has no text in its field `{field}`")));
+                return Err(format!("its field `{field}` is missing or empty; tell the user to store it"));
             }
             if in_header && text.trim() != text {
-                return Err(unusable(format!(
-                    "the secret's `{field}` starts or ends with a space or a line break; store it anew without"
-                )));
+                return Err(format!(
+                    "its field `{field}` starts or ends with a space or a line break; tell the user to store it \
+                     again without"
+                ));
             }
         }
-        let mut filled = Self { headers: HeaderMap::new(), query: Vec::new(), made: Vec::new() };
+        let mut auth = Self { headers: HeaderMap::new(), query: Vec::new(), derived: Vec::new() };
         match spec {
             CredentialSpec::Bearer { token } => {
-                filled.header(AUTHORIZATION, prefixed("Bearer ", &token.fill(credential)), token)?;
+                auth.header(AUTHORIZATION, prefixed("Bearer ", &token.fill(credential)), token)?;
             }
             CredentialSpec::Header { headers: templates } => {
                 for (name, template) in templates {
-                    let header = headers::fillable(name).map_err(unusable)?;
-                    filled.header(header, template.fill(credential), template)?;
+                    let header = headers::for_credential(name)?;
+                    auth.header(header, template.fill(credential), template)?;
                 }
             }
             CredentialSpec::Query { params } => {
                 for (name, template) in params {
                     let text = template.fill(credential);
-                    // As it stands on the wire: a service that reflects the request's line may encode it again.
+                    // As it is sent: a service that reflects the request line may encode it again.
                     let mut encoded = Zeroizing::new(String::new());
                     push_encoded(&mut encoded, text.expose_secret());
-                    filled.made.push(SecretString::from(encoded.as_str()));
-                    filled.made.push(text.clone());
-                    filled.query.push((name.clone(), text));
+                    auth.derived.push(SecretString::from(encoded.as_str()));
+                    auth.derived.push(text.clone());
+                    auth.query.push((name.clone(), text));
                 }
             }
-            CredentialSpec::Basic { username, password } => filled.basic(username, password, credential)?,
+            CredentialSpec::Basic { username, password } => auth.basic(username, password, credential)?,
         }
-        Ok(filled)
+        Ok(auth)
     }
 
     fn basic(
@@ -79,24 +93,23 @@ impl Filled {
         username: &CredentialTemplate,
         password: &CredentialTemplate,
         credential: &Credential,
-    ) -> Result<(), CallFailure> {
+    ) -> Result<(), String> {
         let name = username.fill(credential);
         if name.expose_secret().contains(':') {
-            return Err(unusable("the user name holds a `:`, which a basic credential cannot carry".into()));
+            return Err("its user name contains `:`, which basic authentication cannot carry; tell the user to store \
+                        another"
+                .into());
         }
         let word = password.fill(credential);
         if name.expose_secret().is_empty() && word.expose_secret().is_empty() {
-            return Err(unusable("the secret's user name and password are both empty".into()));
+            return Err("its user name and password are both empty; tell the user to store them".into());
         }
         let pair = SecretString::from(format!("{}:{}", name.expose_secret(), word.expose_secret()));
-        let encoded = Zeroizing::new(STANDARD.encode(pair.expose_secret()));
-        self.made.push(pair);
-        self.made.push(SecretString::from(encoded.as_str().to_owned()));
-        self.header(
-            AUTHORIZATION,
-            prefixed("Basic ", &SecretString::from(encoded.as_str().to_owned())),
-            password,
-        )
+        let encoded = SecretString::from(STANDARD.encode(pair.expose_secret()));
+        let value = prefixed("Basic ", &encoded);
+        self.derived.push(pair);
+        self.derived.push(encoded);
+        self.header(AUTHORIZATION, value, password)
     }
 
     fn header(
@@ -104,43 +117,39 @@ impl Filled {
         name: HeaderName,
         text: SecretString,
         template: &CredentialTemplate,
-    ) -> Result<(), CallFailure> {
+    ) -> Result<(), String> {
         let mut value: HeaderValue = headers::value(text.expose_secret()).ok_or_else(|| {
             let fields: Vec<String> = template.fields().map(|field| format!("`{field}`")).collect();
-            unusable(format!(
-                "the secret's {} holds a line break or another character that the header `{name}` cannot carry; \
-                 store it anew without, on one line and as plain ASCII",
+            format!(
+                "its field {} contains a line break or another character that the header `{name}` cannot carry; tell \
+                 the user to store it again without, on one line and as plain ASCII",
                 fields.join(" or ")
-            ))
+            )
         })?;
         value.set_sensitive(true);
         self.headers.insert(name, value);
-        self.made.push(text);
+        self.derived.push(text);
         Ok(())
     }
 
-    /// A scrubber of the credential, as the vault has it and as it goes onto the request.
+    /// A scrubber of the credential, as the vault stores it and as the request carries it.
     pub(super) fn scrubber(&self, credential: &Credential) -> Scrubber {
-        Scrubber::new(credential.texts().chain(self.made.iter().map(|text| text.expose_secret())))
+        Scrubber::new(credential.texts().chain(self.derived.iter().map(|text| text.expose_secret())))
     }
 
-    /// Puts the credential onto a request to `url`.
+    /// Puts the credential on a request to `url`.
     ///
     /// # Errors
     ///
-    /// [`CallFailure::Unreachable`] where it would travel over plain `http` beyond loopback.
-    pub(super) fn put(
+    /// If it would be sent over plain `http` to another machine, and `insecure_http` does not allow that.
+    pub(super) fn apply(
         &self,
         url: &mut Url,
         headers: &mut HeaderMap,
         insecure_http: bool,
-    ) -> Result<(), CallFailure> {
+    ) -> Result<(), PlainHttp> {
         if url.scheme() != "https" && !insecure_http && !is_loopback(url) {
-            return Err(CallFailure::unreachable(
-                "the service's address is plain `http`, over which no credential travels; use `https`, or allow it \
-                 for this module with `insecure_http = true` in the profile"
-                    .into(),
-            ));
+            return Err(PlainHttp);
         }
         headers.extend(self.headers.clone());
         if !self.query.is_empty() {
@@ -164,10 +173,6 @@ impl Filled {
 
 fn prefixed(scheme: &str, text: &SecretString) -> SecretString {
     format!("{scheme}{}", text.expose_secret()).into()
-}
-
-fn unusable(message: String) -> CallFailure {
-    CallFailure::CredentialUnusable { message }
 }
 
 #[cfg(test)]

@@ -2,22 +2,22 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{CallError, Code};
+use super::error::{CallError, Code};
 
-/// How many calls ended how.
+/// Counters of ended calls, one for success and one for each [`Code`].
 #[derive(Debug)]
-pub struct Counts {
+pub struct CallMetrics {
     ok: AtomicU64,
     failed: Vec<AtomicU64>,
 }
 
-impl Default for Counts {
+impl Default for CallMetrics {
     fn default() -> Self {
         Self { ok: AtomicU64::new(0), failed: Code::ALL.iter().map(|_| AtomicU64::new(0)).collect() }
     }
 }
 
-impl Counts {
+impl CallMetrics {
     pub(super) fn count<T>(&self, result: &Result<T, CallError>) {
         let counter = match result {
             Ok(_) => Some(&self.ok),
@@ -28,8 +28,8 @@ impl Counts {
         }
     }
 
-    /// Each code with its count, `ok` first; those that never happened are zero.
-    pub fn read(&self) -> impl Iterator<Item = (&'static str, u64)> {
+    /// Each code with its count, `ok` first. Codes that never occurred have zero.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let failed = Code::ALL.iter().zip(&self.failed).map(|(code, count)| (code.as_str(), count));
         std::iter::once(("ok", &self.ok)).chain(failed).map(|(code, n)| (code, n.load(Ordering::Relaxed)))
     }

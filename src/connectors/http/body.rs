@@ -1,35 +1,23 @@
-//! Reads what a service answered, within bounds, and turns it into something a model can read.
+//! Reads a response's body within bounds, and turns it into a value without credentials.
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
 use reqwest::Response;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use crate::connectors::Scrubber;
+use crate::connectors::scrub::Scrubber;
 
-/// What a service answered, scrubbed, before `select`.
-#[derive(Debug)]
-pub struct Answer {
-    /// The body: JSON where it was JSON, a text where it was text. An empty answer is `{"status": 204}`, and one that
-    /// is no text is a note of its type and size.
-    pub body: Value,
-    /// The arguments that fetch the next page, where there is one: those of this call, with what changes.
-    pub next: Option<Map<String, Value>>,
-    /// How large the body was: what is done with it is done [`Apart`](super::Apart) by that.
-    pub bytes: usize,
-}
-
-/// What a body claims to be.
+/// What the `Content-Type` says of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum ContentKind {
     Json,
     Html,
-    /// Text, or nothing that says what it is.
+    /// Anything else, or no `Content-Type`.
     Other,
 }
 
-impl Kind {
-    pub(super) fn of(headers: &HeaderMap) -> Self {
+impl ContentKind {
+    pub(super) fn from_headers(headers: &HeaderMap) -> Self {
         let essence = essence(headers);
         if essence == "application/json" || essence.ends_with("+json") || essence == "text/json" {
             Self::Json
@@ -46,13 +34,13 @@ fn essence(headers: &HeaderMap) -> String {
     value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-/// Reads a body, unpacked, up to `limit` bytes; `None` where it is larger.
+/// Reads and decompresses a body of up to `limit` bytes. Returns `None` if it is larger.
 ///
-/// What is beyond the limit is neither unpacked nor kept, so that a few bytes cannot become a full memory.
+/// Nothing beyond the limit is decompressed or kept, so a small compressed body cannot fill the memory.
 ///
 /// # Errors
 ///
-/// Where the connection breaks, or the body is not packed as it says.
+/// If the connection breaks, or the body is not compressed as its headers say.
 pub(super) async fn read(mut response: Response, limit: u64) -> Result<Option<Vec<u8>>, reqwest::Error> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let mut body = Vec::new();
@@ -65,16 +53,19 @@ pub(super) async fn read(mut response: Response, limit: u64) -> Result<Option<Ve
     Ok(Some(body))
 }
 
-/// A body as a value, without credentials: removed from its bytes before they are parsed, and again from every
-/// string, for JSON can write any character in several ways.
+/// A body as a value without credentials. They are removed from its bytes before these are parsed, and then from every
+/// string, because JSON has several ways to write a character.
 pub(super) fn value(status: StatusCode, headers: &HeaderMap, body: &[u8], scrubber: &Scrubber) -> Value {
     if body.is_empty() {
         return json!({ "status": status.as_u16() });
     }
     let clean = scrubber.bytes(body);
-    let untold = !headers.contains_key(CONTENT_TYPE);
-    let parsed =
-        if Kind::of(headers) == Kind::Json || untold { serde_json::from_slice(&clean).ok() } else { None };
+    let undeclared = !headers.contains_key(CONTENT_TYPE);
+    let parsed = if ContentKind::from_headers(headers) == ContentKind::Json || undeclared {
+        serde_json::from_slice(&clean).ok()
+    } else {
+        None
+    };
     let mut value = match (parsed, std::str::from_utf8(&clean)) {
         (Some(parsed), _) => parsed,
         (None, Ok(text)) if !text.contains('\0') => Value::String(text.to_owned()),
@@ -82,7 +73,7 @@ pub(super) fn value(status: StatusCode, headers: &HeaderMap, body: &[u8], scrubb
             Value::String(String::from_utf8_lossy(&clean).into_owned())
         }
         (None, _) => json!({
-            "note": "the answer is no text and is not shown",
+            "note": "the answer is not text and is not shown",
             "content_type": essence(headers),
             "bytes": body.len(),
         }),
@@ -104,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn json_is_parsed_where_it_says_so_or_nothing_says_otherwise() {
+    fn json_is_parsed_if_declared_or_if_nothing_is_declared() {
         assert_eq!(shown(Some("application/json; charset=utf-8"), b"{\"a\":1}"), json!({ "a": 1 }));
         assert_eq!(shown(Some("application/vnd.x+json"), b"[1]"), json!([1]));
         assert_eq!(shown(None, b"[1]"), json!([1]));
@@ -113,11 +104,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_empty_or_no_text_becomes_a_note() {
+    fn an_empty_or_binary_body_becomes_a_note() {
         assert_eq!(shown(None, b""), json!({ "status": 200 }));
         assert_eq!(
             shown(Some("image/png"), b"\x89PNG\0"),
-            json!({ "note": "the answer is no text and is not shown", "content_type": "image/png", "bytes": 5 })
+            json!({ "note": "the answer is not text and is not shown", "content_type": "image/png", "bytes": 5 })
         );
         assert_eq!(shown(Some("text/plain; charset=latin1"), b"caf\xe9"), json!("caf\u{fffd}"));
     }
