@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use cofferdam_config::Diagnostics;
 use cofferdam_vault::{Prompt, Threads, VaultContext};
 
 use super::Common;
@@ -15,7 +16,7 @@ use crate::calls::Calls;
 use crate::connectors::http::HttpConnector;
 use crate::manifest::ManifestLibrary;
 use crate::profile::{
-    self, FlagOverride, ModuleEntry, Overrides, Problem, Profile, ServerSettings, Source, VaultEntry,
+    self, FlagOverride, ModuleEntry, Overrides, Profile, ServerSettings, Source, VaultEntry,
 };
 use crate::registry::Registry;
 
@@ -47,7 +48,7 @@ pub(super) struct Composed {
     /// The registry, the broker and the connector, ready to be called.
     pub(super) calls: Arc<Calls>,
     /// What the profile was taken with all the same.
-    pub(super) warnings: Vec<Problem>,
+    pub(super) warnings: Diagnostics,
 }
 
 impl Composed {

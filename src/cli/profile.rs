@@ -3,14 +3,15 @@
 use std::fmt;
 
 use clap::{Args, Subcommand};
-use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
+use cofferdam_config::{Diagnostic, Diagnostics, Severity};
+use miette::{GraphicalReportHandler, GraphicalTheme};
 use serde_json::json;
 
 use super::Common;
 use super::compose::{environment, load};
 use super::exit::{Exit, Failure};
 use super::output::{Output, colour_on_stderr};
-use crate::profile::{Problem, ProfileError, schema};
+use crate::profile::{ProfileError, schema};
 use crate::registry::{BrokenManifest, Registry};
 
 const CHECK_EXAMPLES: &str = "\
@@ -87,7 +88,7 @@ fn check(common: &Common, output: Output) -> Result<Exit, Failure> {
 }
 
 /// Prints what does not refuse a profile, but should be looked at: warnings, and manifests that were refused.
-pub(super) fn print_remarks(output: Output, warnings: &[Problem], broken: &[BrokenManifest]) {
+pub(super) fn print_remarks(output: Output, warnings: &Diagnostics, broken: &[BrokenManifest]) {
     for warning in warnings {
         output.remark(rendered(warning));
     }
@@ -109,7 +110,7 @@ pub(super) fn print_refused(output: Output, error: &ProfileError) {
 }
 
 /// A problem as people read it: its place and what was found, and below it what would be right.
-fn rendered(problem: &Problem) -> String {
+fn rendered(problem: &Diagnostic) -> String {
     let theme = if colour_on_stderr() { GraphicalTheme::unicode() } else { GraphicalTheme::none() };
     let mut text = String::new();
     match GraphicalReportHandler::new_themed(theme).render_report(&mut text, &WithHelp(problem)) {
@@ -120,24 +121,27 @@ fn rendered(problem: &Problem) -> String {
 
 /// A problem with its remedy apart.
 #[derive(Debug)]
-struct WithHelp<'a>(&'a Problem);
+struct WithHelp<'a>(&'a Diagnostic);
 
 impl fmt::Display for WithHelp<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let key = if self.0.key.is_empty() { String::new() } else { format!("{}: ", self.0.key) };
-        write!(f, "{}  {key}{}", self.0.place, self.0.message)
+        write!(f, "{}", self.0.headline())
     }
 }
 
 impl std::error::Error for WithHelp<'_> {}
 
-impl Diagnostic for WithHelp<'_> {
+impl miette::Diagnostic for WithHelp<'_> {
     fn severity(&self) -> Option<miette::Severity> {
-        self.0.severity()
+        Some(match self.0.severity {
+            Severity::Error => miette::Severity::Error,
+            Severity::Warning => miette::Severity::Warning,
+            Severity::Info => miette::Severity::Advice,
+        })
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        Some(Box::new(&self.0.remedy))
+        Some(Box::new(&self.0.help))
     }
 }
 

@@ -34,7 +34,7 @@ impl Composed {
             entry,
             module: registry.module(&Caller::local(), &entry.name),
             vault: broker.module_vault(&entry.name),
-            refused: registry.refused(&entry.name),
+            refused: registry.broken_module(&entry.name),
         })
     }
 

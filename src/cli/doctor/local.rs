@@ -16,7 +16,7 @@ use crate::profile::ServerSettings;
 /// The profile's own problems, and who else can change it or the manifests.
 pub(super) fn profile(composed: &Composed, report: &mut Report) {
     for warning in &composed.warnings {
-        report.add("profile", Diagnostic::warning("", warning.to_string(), warning.remedy.clone()));
+        report.add("profile", Diagnostic::warning("", warning.to_string(), warning.help.clone()));
     }
     for broken in composed.calls.registry().broken() {
         let what = format!("manifest refused: {broken}");

@@ -1,6 +1,7 @@
 //! `secret list`: every account of the profile, and whether its credential is there.
 
 use clap::Args;
+use cofferdam_config::Diagnostics;
 use serde::Serialize;
 
 use super::super::compose::Composed;
@@ -80,7 +81,7 @@ pub(super) async fn run(composed: &Composed, args: ListArgs, output: Output) -> 
         }
         output.line(keep_words(table));
         if args.module.is_none() {
-            print_remarks(output, &[], registry.broken());
+            print_remarks(output, &Diagnostics::new(), registry.broken());
         }
     }
     Ok(exit)

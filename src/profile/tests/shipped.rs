@@ -25,8 +25,7 @@ fn dev_reads_the_environment() {
 #[test]
 fn airgap_reads_one_file_and_calls_inside_the_site() {
     let here = tempfile::tempdir().unwrap();
-    let profile =
-        load_real(&Source::find("airgap", here.path()).unwrap(), &Overrides::default()).unwrap();
+    let profile = load_real(&Source::find("airgap", here.path()).unwrap(), &Overrides::default()).unwrap();
     assert_eq!(profile.vaults[0].backend, "age");
     assert_eq!(profile.modules[0].accounts[0].name, "work");
     assert_eq!(profile.modules[0].base_url.as_ref().unwrap().host_str(), Some("github.example.internal"));
@@ -38,8 +37,7 @@ fn airgap_reads_one_file_and_calls_inside_the_site() {
 #[test]
 fn mounted_reads_where_docker_and_kubernetes_put_secrets() {
     let here = tempfile::tempdir().unwrap();
-    let profile =
-        load_real(&Source::find("mounted", here.path()).unwrap(), &Overrides::default()).unwrap();
+    let profile = load_real(&Source::find("mounted", here.path()).unwrap(), &Overrides::default()).unwrap();
     assert_eq!(profile.vaults[0].backend, "file");
     assert_eq!(profile.modules[0].accounts[0].name, "work");
     assert!(profile.warnings.is_empty(), "{:?}", profile.warnings);
@@ -50,8 +48,7 @@ fn mounted_reads_where_docker_and_kubernetes_put_secrets() {
 fn staging_and_onprem_read_a_hashicorp_vault() {
     let here = tempfile::tempdir().unwrap();
     for name in ["staging", "onprem"] {
-        let profile =
-            load_real(&Source::find(name, here.path()).unwrap(), &Overrides::default()).unwrap();
+        let profile = load_real(&Source::find(name, here.path()).unwrap(), &Overrides::default()).unwrap();
         assert_eq!(profile.vaults[0].backend, "hashicorp", "{name}");
         assert_eq!(profile.modules[0].vault, profile.vaults[0].name, "{name}");
         assert!(profile.warnings.is_empty(), "{:?}", profile.warnings);
