@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cofferdam_vault::testkit::{Subject, exercise, field, path};
+use cofferdam_vault::testkit::{BackendUnderTest, exercise, field, path};
 use cofferdam_vault::{
     BackendConfig as _, BoxFuture, ErrorKind, ExposeSecret as _, Scope, SecretFields, SecretPath, Stage,
     Threads, Vault, VaultContext, VaultError,
@@ -71,7 +71,7 @@ impl DotenvSubject {
 /// What no variable of the machine that runs the tests begins with.
 const PREFIX: &str = "COFFERDAM_ENV_SUITE";
 
-impl Subject for DotenvSubject {
+impl BackendUnderTest for DotenvSubject {
     fn open(&self) -> Arc<dyn Vault> {
         config(&format!("prefix = '{PREFIX}'\ndotenv = '.env'")).into_vault(context(self.folder.path()))
     }
