@@ -19,27 +19,27 @@ pub const ALL: &[Backend] = &[
 ];
 
 #[cfg(feature = "age")]
-const AGE: Option<Compiled> = Some(Compiled::of::<cofferdam_vault_age::Config>());
+const AGE: Option<Compiled> = Some(Compiled::new::<cofferdam_vault_age::Config>());
 #[cfg(not(feature = "age"))]
 const AGE: Option<Compiled> = None;
 
 #[cfg(feature = "aws")]
-const AWS: Option<Compiled> = Some(Compiled::of::<cofferdam_vault_aws::Config>());
+const AWS: Option<Compiled> = Some(Compiled::new::<cofferdam_vault_aws::Config>());
 #[cfg(not(feature = "aws"))]
 const AWS: Option<Compiled> = None;
 
 #[cfg(feature = "env")]
-const ENV: Option<Compiled> = Some(Compiled::of::<cofferdam_vault_env::Config>());
+const ENV: Option<Compiled> = Some(Compiled::new::<cofferdam_vault_env::Config>());
 #[cfg(not(feature = "env"))]
 const ENV: Option<Compiled> = None;
 
 #[cfg(feature = "file")]
-const FILE: Option<Compiled> = Some(Compiled::of::<cofferdam_vault_file::Config>());
+const FILE: Option<Compiled> = Some(Compiled::new::<cofferdam_vault_file::Config>());
 #[cfg(not(feature = "file"))]
 const FILE: Option<Compiled> = None;
 
 #[cfg(feature = "hashicorp")]
-const HASHICORP: Option<Compiled> = Some(Compiled::of::<cofferdam_vault_hashicorp::Config>());
+const HASHICORP: Option<Compiled> = Some(Compiled::new::<cofferdam_vault_hashicorp::Config>());
 #[cfg(not(feature = "hashicorp"))]
 const HASHICORP: Option<Compiled> = None;
 

@@ -7,7 +7,7 @@ use cofferdam_vault::{ExposeSecret, FieldName, Secret, SecretString, Stage, Vers
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::compartment::LeaseHold;
+use super::compartment::LeaseGuard;
 use crate::braces::{Piece, pieces};
 
 /// How a module's credential goes onto a request: the `[credential]` table of a manifest.
@@ -144,7 +144,7 @@ pub struct Credential {
     pub stage: Stage,
     pub(crate) secret: Secret,
     /// Where the secret has a lease: it is not released while this credential is there.
-    pub(crate) hold: Option<LeaseHold>,
+    pub(crate) lease: Option<LeaseGuard>,
 }
 
 impl Credential {
@@ -154,7 +154,7 @@ impl Credential {
     }
 
     /// The text of every field, for the scrubber.
-    pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn values(&self) -> impl Iterator<Item = &str> {
         self.secret.fields.values().map(|text| text.expose_secret())
     }
 }

@@ -20,7 +20,7 @@ use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use self::compartment::{Compartment, Wanted};
-pub use self::compartment::{CompartmentState, Walls};
+pub use self::compartment::{CompartmentPolicy, CompartmentState};
 pub use self::credential::{Credential, CredentialSpec, CredentialTemplate};
 pub use self::error::BrokerError;
 pub use self::template::{InvalidTemplate, PathTemplate};
@@ -32,7 +32,7 @@ pub struct VaultParts {
     /// The vault's name in the profile.
     pub name: String,
     /// The walls' settings.
-    pub walls: Walls,
+    pub policy: CompartmentPolicy,
     /// The vault itself; the compartment is its only owner.
     pub vault: Arc<dyn Vault>,
 }
@@ -102,7 +102,7 @@ impl Broker {
     /// the profile's check has refused it before. Here it is logged, and its module has no account.
     pub fn new(vaults: Vec<VaultParts>, modules: Vec<ModuleBinding>) -> Self {
         let compartments: Vec<_> =
-            vaults.into_iter().map(|parts| Compartment::new(parts.name, parts.walls, parts.vault)).collect();
+            vaults.into_iter().map(|parts| Compartment::new(parts.name, parts.policy, parts.vault)).collect();
         let by_name: HashMap<&str, _> = compartments.iter().map(|c| (c.name(), c)).collect();
         let mut bindings = HashMap::with_capacity(modules.len());
         for module in modules {
@@ -128,7 +128,7 @@ impl Broker {
     /// every user has one, those whose credentials are made when they are read, and those that are too many.
     ///
     /// Best after [`Broker::start`]: a vault that is down is then not asked.
-    pub async fn warm_up(&self) -> HashMap<(String, String), Result<(), BrokerError>> {
+    pub async fn prefetch(&self) -> HashMap<(String, String), Result<(), BrokerError>> {
         let found = join_all(self.compartments.iter().map(async |compartment| {
             let shared: Vec<Arc<Wanted>> = self
                 .modules
@@ -140,7 +140,7 @@ impl Broker {
                     Target::PerUser { .. } | Target::Nowhere(_) => None,
                 })
                 .collect();
-            let answers = compartment.warm_up(&shared).await;
+            let answers = compartment.prefetch(&shared).await;
             let found = shared.into_iter().zip(answers).filter_map(|(wanted, answer)| {
                 let (module, account) = (wanted.module.to_string(), wanted.account.to_string());
                 let answer = answer?.map_err(|error| failure(compartment, &module, &account, error));

@@ -27,15 +27,15 @@ fn binding(module: &str, vault: &str, path: &str) -> ModuleBinding {
     }
 }
 
-fn parts(name: &str, walls: Walls) -> (MemoryVault, Faults, VaultParts) {
+fn parts(name: &str, walls: CompartmentPolicy) -> (MemoryVault, Faults, VaultParts) {
     let (memory, faults) = (MemoryVault::new(name), Faults::default());
     memory.put("github/work", [("token", "one")]);
     let vault = faults.wrap(Arc::new(memory.clone()));
-    (memory, faults, VaultParts { name: name.into(), walls, vault })
+    (memory, faults, VaultParts { name: name.into(), policy: walls, vault })
 }
 
 impl World {
-    fn new(walls: Walls) -> Self {
+    fn new(walls: CompartmentPolicy) -> Self {
         let (memory, faults, parts) = parts("main", walls);
         let broker = Broker::new(vec![parts], vec![binding("github", "main", "{module}/{account}")]);
         Self { memory, faults, broker }
@@ -70,7 +70,7 @@ fn token(credential: &Credential) -> String {
 #[tokio::test(start_paused = true)]
 async fn a_rotation_that_the_service_does_not_enforce_is_used_within_the_caches_time() {
     for rotated_after in [0, 1, 150, 299] {
-        let world = World::new(Walls::default());
+        let world = World::new(CompartmentPolicy::default());
         assert_eq!(token(&*world.credential().await), "one");
         advance(rotated_after * SECOND).await;
         world.memory.put("github/work", [("token", "two")]);
@@ -78,14 +78,14 @@ async fn a_rotation_that_the_service_does_not_enforce_is_used_within_the_caches_
         while token(&*world.credential().await) == "one" {
             advance(SECOND).await;
         }
-        assert!(rotated.elapsed() <= Walls::default().cache_ttl, "{:?}", rotated.elapsed());
+        assert!(rotated.elapsed() <= CompartmentPolicy::default().cache_ttl, "{:?}", rotated.elapsed());
         assert_eq!(world.memory.requests().read, 2);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_rotation_that_the_service_enforces_is_used_at_once_and_costs_one_read() {
-    let world = World::new(Walls::default());
+    let world = World::new(CompartmentPolicy::default());
     assert_eq!(world.call("one").await.as_deref(), Some("one"));
     world.memory.put("github/work", [("token", "two")]);
     let rotated = Instant::now();
@@ -97,7 +97,7 @@ async fn a_rotation_that_the_service_enforces_is_used_at_once_and_costs_one_read
 
 #[tokio::test(start_paused = true)]
 async fn a_service_that_lags_behind_a_rotation_gets_the_previous_state_until_it_follows() {
-    let world = World::new(Walls::default());
+    let world = World::new(CompartmentPolicy::default());
     world.memory.put("github/work", [("token", "two")]);
     for _ in 0..20 {
         assert_eq!(world.call("one").await.as_deref(), Some("one"));
@@ -111,7 +111,7 @@ async fn a_service_that_lags_behind_a_rotation_gets_the_previous_state_until_it_
 
 #[tokio::test(start_paused = true)]
 async fn two_rotations_in_a_row_are_followed() {
-    let world = World::new(Walls::default());
+    let world = World::new(CompartmentPolicy::default());
     for valid in ["one", "two", "three"] {
         world.memory.put("github/work", [("token", valid)]);
         assert_eq!(world.call(valid).await.as_deref(), Some(valid));
@@ -120,7 +120,10 @@ async fn two_rotations_in_a_row_are_followed() {
 
 #[tokio::test(start_paused = true)]
 async fn a_credential_that_is_wrong_everywhere_is_no_storm() {
-    let world = World::new(Walls { cache_ttl: Duration::from_secs(3600), ..Walls::default() });
+    let world = World::new(CompartmentPolicy {
+        cache_ttl: Duration::from_secs(3600),
+        ..CompartmentPolicy::default()
+    });
     for _ in 0..120 {
         for _ in 0..10 {
             assert_eq!(world.call("never").await, None);
@@ -133,7 +136,7 @@ async fn a_credential_that_is_wrong_everywhere_is_no_storm() {
 
 #[tokio::test(start_paused = true)]
 async fn logins_that_the_service_never_takes_are_no_storm_either_and_leave_no_lease() {
-    let world = World::new(Walls::default());
+    let world = World::new(CompartmentPolicy::default());
     world.memory.serve_dynamic(&path("github/work"), 3600 * SECOND);
     for _ in 0..120 {
         for _ in 0..10 {
@@ -152,8 +155,8 @@ async fn logins_that_the_service_never_takes_are_no_storm_either_and_leave_no_le
 
 #[tokio::test(start_paused = true)]
 async fn a_hundred_thousand_cached_reads_ask_the_vault_nothing() {
-    let world = World::new(Walls::default());
-    world.broker.warm_up().await;
+    let world = World::new(CompartmentPolicy::default());
+    world.broker.prefetch().await;
     let before = world.memory.requests();
     for _ in 0..100_000 {
         world.credential().await;
@@ -163,13 +166,13 @@ async fn a_hundred_thousand_cached_reads_ask_the_vault_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_start_finds_which_shared_accounts_lack_a_credential_and_reads_them_once() {
-    let (memory, _, main) = parts("main", Walls::default());
+    let (memory, _, main) = parts("main", CompartmentPolicy::default());
     let broker = Broker::new(
         vec![main],
         vec![binding("github", "main", "{module}/{account}"), binding("notes", "main", "{user}/{account}")],
     );
     broker.start().await;
-    let found = broker.warm_up().await;
+    let found = broker.prefetch().await;
     let name = |account: &str| ("github".to_owned(), account.to_owned());
     assert!(found[&name("work")].is_ok());
     assert!(matches!(found[&name("personal")], Err(BrokerError::Missing { .. })));
@@ -183,8 +186,8 @@ async fn a_start_finds_which_shared_accounts_lack_a_credential_and_reads_them_on
 
 #[tokio::test(start_paused = true)]
 async fn a_vault_that_is_down_at_start_is_not_read_and_takes_no_neighbour_along() {
-    let (_, faults, down) = parts("down", Walls::default());
-    let (_, _, well) = parts("well", Walls::default());
+    let (_, faults, down) = parts("down", CompartmentPolicy::default());
+    let (_, _, well) = parts("well", CompartmentPolicy::default());
     let broker = Broker::new(
         vec![down, well],
         vec![binding("issues", "down", "github/{account}"), binding("github", "well", "{module}/{account}")],
@@ -192,7 +195,7 @@ async fn a_vault_that_is_down_at_start_is_not_read_and_takes_no_neighbour_along(
     faults.set(Calls::All, Fault::Hang);
     broker.start().await;
     let start = Instant::now();
-    let found = broker.warm_up().await;
+    let found = broker.prefetch().await;
     assert_eq!(start.elapsed(), Duration::ZERO);
     assert_eq!(faults.attempts(Calls::Reads), 0);
     assert!(matches!(found[&("issues".into(), "work".into())], Err(BrokerError::Unavailable { .. })));
@@ -201,7 +204,7 @@ async fn a_vault_that_is_down_at_start_is_not_read_and_takes_no_neighbour_along(
 
 #[tokio::test(start_paused = true)]
 async fn a_rotation_while_the_vault_is_slow_still_ends_within_the_calls_deadline() {
-    let world = World::new(Walls::default());
+    let world = World::new(CompartmentPolicy::default());
     let old = world.credential().await;
     world.faults.set(Calls::Reads, Fault::Hang);
     let start = Instant::now();

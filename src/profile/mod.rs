@@ -32,7 +32,7 @@ use std::path::{Path, PathBuf};
 
 use cofferdam_vault::FieldName;
 
-use crate::broker::Walls;
+use crate::broker::CompartmentPolicy;
 use crate::broker::backends::{ALL, Backend, VaultSettings};
 
 pub use layers::{Layers, Override};
@@ -108,7 +108,7 @@ pub struct VaultEntry {
     /// The backend's name.
     pub backend: &'static str,
     /// The walls around it.
-    pub walls: Walls,
+    pub walls: CompartmentPolicy,
     /// The backend's own settings.
     pub settings: Box<dyn VaultSettings>,
 }

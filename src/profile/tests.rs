@@ -81,7 +81,7 @@ impl BackendConfig for StoreConfig {
 
 const BACKENDS: &[Backend] = &[
     Backend { name: "safe", compiled: None },
-    Backend { name: "store", compiled: Some(Compiled::of::<StoreConfig>()) },
+    Backend { name: "store", compiled: Some(Compiled::new::<StoreConfig>()) },
 ];
 
 /// The manifests `github` and `notion`, each with the field `token`, and `broken`.
@@ -135,7 +135,7 @@ fn what_is_absent_stands_at_its_default() {
     assert_eq!(profile.base_dir, Path::new("/site"));
     assert_eq!(profile.vaults[0].name, "main");
     assert_eq!(profile.vaults[0].backend, "store");
-    assert_eq!(profile.vaults[0].walls, Walls::default());
+    assert_eq!(profile.vaults[0].walls, CompartmentPolicy::default());
     let module = &profile.modules[0];
     assert_eq!((module.vault.as_str(), module.manifest.as_str()), ("main", "github"));
     assert_eq!(module.accounts.iter().map(|account| account.name.as_str()).collect::<Vec<_>>(), ["default"]);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cofferdam::access::Caller;
-use cofferdam::broker::{Broker, ModuleBinding, VaultParts, Walls};
+use cofferdam::broker::{Broker, CompartmentPolicy, ModuleBinding, VaultParts};
 use cofferdam::calls::{CallRequest, Calls};
 use cofferdam::connectors::http::HttpConnector;
 use cofferdam::profile::{AccountEntry, ModuleEntry};
@@ -58,7 +58,8 @@ impl Proof {
         let found = Arc::clone(registry.module(&Caller::local(), module).unwrap());
         let vault = MemoryVault::new("vault");
         vault.put(&format!("{module}/default"), [("token", TOKEN)]);
-        let parts = VaultParts { name: "vault".into(), walls: Walls::default(), vault: Arc::new(vault) };
+        let parts =
+            VaultParts { name: "vault".into(), policy: CompartmentPolicy::default(), vault: Arc::new(vault) };
         let binding = ModuleBinding {
             module: entry.name.clone(),
             vault: entry.vault.clone(),

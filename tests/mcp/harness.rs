@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use axum::{Json, Router};
 use cofferdam::access::Caller;
-use cofferdam::broker::{Broker, ModuleBinding, VaultParts, Walls};
+use cofferdam::broker::{Broker, CompartmentPolicy, ModuleBinding, VaultParts};
 use cofferdam::calls::Calls;
 use cofferdam::connectors::http::HttpConnector;
 use cofferdam::http::Server;
@@ -282,7 +282,7 @@ impl Setup {
         let bindings = entries.iter().map(|entry| binding(&registry, entry)).collect();
         let vaults = vec![VaultParts {
             name: "desk-vault".into(),
-            walls: Walls::default(),
+            policy: CompartmentPolicy::default(),
             vault: faults.wrap(Arc::new(vault.clone())),
         }];
         let broker = Arc::new(Broker::new(vaults, bindings));

@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::retry::Failure;
-use super::{BreakerSettings, Walls, later, refusal};
+use super::{BreakerPolicy, CompartmentPolicy, later, refusal};
 
 /// Decides whether the vault is asked at all.
 #[derive(Debug)]
@@ -105,8 +105,8 @@ impl Breaker {
     ///
     /// The window has room for as many failing reads as it takes, one after the other: in a shorter one, a vault that
     /// hangs would never be given up by a caller who is alone with it.
-    pub(super) fn new(walls: &Walls) -> Self {
-        let BreakerSettings { failures, window } = walls.breaker;
+    pub(super) fn new(walls: &CompartmentPolicy) -> Self {
+        let BreakerPolicy { failures, window } = walls.breaker;
         let window = window.max(walls.deadline.saturating_mul(failures));
         let phase = Phase::closed(false);
         let period = Period { number: 0, since: Moment::now(), phase };
@@ -258,8 +258,12 @@ mod tests {
     use super::*;
 
     fn breaker() -> Breaker {
-        let breaker = BreakerSettings { failures: 3, window: Duration::from_secs(10) };
-        Breaker::new(&Walls { breaker, deadline: Duration::from_secs(1), ..Walls::default() })
+        let breaker = BreakerPolicy { failures: 3, window: Duration::from_secs(10) };
+        Breaker::new(&CompartmentPolicy {
+            breaker,
+            deadline: Duration::from_secs(1),
+            ..CompartmentPolicy::default()
+        })
     }
 
     fn fault() -> VaultError {

@@ -28,7 +28,7 @@ use tokio::time::Instant;
 use super::fill::Answer;
 use super::slot::Slot;
 use super::wanted::{Confirmed, Wanted};
-use super::{Walls, later};
+use super::{CompartmentPolicy, later};
 use crate::broker::Credential;
 
 /// What the vault last said about each secret.
@@ -54,7 +54,7 @@ enum Held {
 
 impl Cache {
     /// An empty cache.
-    pub(super) fn new(walls: &Walls) -> Self {
+    pub(super) fn new(walls: &CompartmentPolicy) -> Self {
         let map = (walls.cache_entries > 0).then(|| {
             moka::sync::Cache::builder()
                 .max_capacity(walls.cache_entries)
@@ -93,7 +93,7 @@ impl Cache {
         let end = later(found.at, self.ttl);
         let end = found.ends.map_or(end, |own| own.min(end));
         let ahead = self.ahead.min(end.saturating_duration_since(found.at) / 2);
-        found.credential.hold.is_none() && later(now, ahead) >= end
+        found.credential.lease.is_none() && later(now, ahead) >= end
     }
 
     /// The secret that may be served although the vault cannot confirm it.
@@ -109,7 +109,7 @@ impl Cache {
         let mut leased = None;
         match answer {
             Ok(found) => {
-                if found.credential.hold.is_some() {
+                if found.credential.lease.is_some() {
                     leased = Some(Slot::new(found.clone()));
                 }
                 let held = leased.clone().map_or_else(|| Held::Found(found.clone()), Held::Leased);
@@ -148,7 +148,7 @@ impl Cache {
     fn end(&self, found: &Confirmed) -> Instant {
         let end = later(found.at, self.ttl.max(self.stale_for));
         match found.ends {
-            Some(expiry) if found.credential.hold.is_some() => expiry,
+            Some(expiry) if found.credential.lease.is_some() => expiry,
             Some(expiry) => expiry.min(end),
             None => end,
         }
@@ -189,7 +189,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_secret_is_read_again_when_its_time_is_over_and_not_before() {
-        let rig = Rig::new(Walls { cache_ttl: 10 * SECOND, ..Walls::default() });
+        let rig = Rig::new(CompartmentPolicy { cache_ttl: 10 * SECOND, ..CompartmentPolicy::default() });
         rig.token().await.unwrap();
         rig.memory.put("github/work", [("token", "two")]);
         advance(10 * SECOND - Duration::from_millis(1)).await;
@@ -201,7 +201,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_secret_in_use_is_read_anew_before_its_time_is_over_and_once() {
-        let rig = Rig::new(Walls::default());
+        let rig = Rig::new(CompartmentPolicy::default());
         rig.token().await.unwrap();
         rig.memory.put("github/work", [("token", "two")]);
         rig.faults.set(Calls::Reads, Fault::Delay(SECOND));
@@ -221,7 +221,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_vault_that_hangs_while_its_secret_is_in_use_delays_nobody() {
-        let rig = Rig::new(Walls::default());
+        let rig = Rig::new(CompartmentPolicy::default());
         rig.token().await.unwrap();
         rig.faults.set(Calls::All, Fault::Hang);
         advance(Duration::from_secs(4 * 60 + 55)).await;
@@ -239,7 +239,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_secret_of_a_short_life_is_not_read_at_every_call() {
-        let rig = Rig::new(Walls::default());
+        let rig = Rig::new(CompartmentPolicy::default());
         rig.memory.set_valid_for(Some(SECOND));
         for _ in 0..100 {
             rig.token().await.unwrap();
@@ -254,7 +254,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_ttl_of_zero_reads_each_time_and_still_bridges_an_outage() {
-        let rig = Rig::new(Walls { cache_ttl: Duration::ZERO, ..Walls::default() });
+        let rig = Rig::new(CompartmentPolicy { cache_ttl: Duration::ZERO, ..CompartmentPolicy::default() });
         rig.token().await.unwrap();
         rig.token().await.unwrap();
         assert_eq!(rig.reads(), 2);
@@ -264,7 +264,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn no_entries_keep_nothing() {
-        let rig = Rig::new(Walls { cache_entries: 0, ..Walls::default() });
+        let rig = Rig::new(CompartmentPolicy { cache_entries: 0, ..CompartmentPolicy::default() });
         rig.token().await.unwrap();
         rig.token().await.unwrap();
         assert_eq!(rig.reads(), 2);
@@ -275,7 +275,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_full_cache_lets_newcomers_in_and_stays_within_its_bound() {
-        let rig = Rig::new(Walls { cache_entries: 10, ..Walls::default() });
+        let rig = Rig::new(CompartmentPolicy { cache_entries: 10, ..CompartmentPolicy::default() });
         for n in 0..100 {
             let at = format!("module/m{n}");
             rig.memory.put(&at, [("token", "one")]);
@@ -293,7 +293,7 @@ mod tests {
     async fn an_absence_and_a_denial_are_remembered_for_a_moment() {
         for kind in [ErrorKind::NotFound, ErrorKind::Denied] {
             for (missing_ttl, asked) in [(5 * SECOND, 1), (Duration::ZERO, 3)] {
-                let rig = Rig::new(Walls { missing_ttl, ..Walls::default() });
+                let rig = Rig::new(CompartmentPolicy { missing_ttl, ..CompartmentPolicy::default() });
                 rig.faults.set(Calls::Reads, Fault::secret(kind));
                 for _ in 0..3 {
                     assert_eq!(rig.kind().await, Some(kind));
@@ -309,7 +309,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_the_vault_has_taken_back_is_never_served_again() {
         for kind in [ErrorKind::NotFound, ErrorKind::Denied] {
-            let rig = Rig::new(Walls::default());
+            let rig = Rig::new(CompartmentPolicy::default());
             rig.token().await.unwrap();
             advance(Duration::from_secs(5 * 60)).await;
             rig.faults.once(Calls::Reads, Fault::secret(kind));
@@ -323,7 +323,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_secret_is_never_served_past_its_own_expiry() {
-        let rig = Rig::new(Walls::default());
+        let rig = Rig::new(CompartmentPolicy::default());
         rig.memory.set_valid_for(Some(20 * SECOND));
         rig.token().await.unwrap();
         rig.give_up(ErrorKind::Unavailable).await;

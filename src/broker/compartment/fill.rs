@@ -198,10 +198,10 @@ mod tests {
 
     use super::*;
     use crate::broker::compartment::testing::{Rig, SECOND, patient, settle, text};
-    use crate::broker::compartment::{Walls, deadline::wait};
+    use crate::broker::compartment::{CompartmentPolicy, deadline::wait};
 
-    fn wide() -> Walls {
-        Walls { max_waiting: 20_000, ..Walls::default() }
+    fn wide() -> CompartmentPolicy {
+        CompartmentPolicy { max_waiting: 20_000, ..CompartmentPolicy::default() }
     }
 
     #[tokio::test(start_paused = true)]
@@ -256,7 +256,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn fills_that_were_left_alone_are_bounded() {
-        let rig = Rig::new(Walls { max_waiting: 3, ..Walls::default() });
+        let rig = Rig::new(CompartmentPolicy { max_waiting: 3, ..CompartmentPolicy::default() });
         rig.faults.set(Calls::Reads, Fault::Hang);
         for n in 0..10 {
             let wanted = Rig::wanted(&format!("module/m{n}"));
@@ -274,7 +274,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_older_read_never_overwrites_what_a_newer_one_found() {
-        let rig = Rig::new(Walls::default());
+        let rig = Rig::new(CompartmentPolicy::default());
         let wanted = Rig::wanted("github/work");
         // The answer of the older read is on its way when the secret changes.
         rig.faults.once(Calls::Reads, Fault::Delay(SECOND));
@@ -292,7 +292,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_misses_while_two_reads_run_joins_the_newer() {
-        let rig = Rig::new(Walls::default());
+        let rig = Rig::new(CompartmentPolicy::default());
         let wanted = Rig::wanted("github/work");
         rig.faults.set(Calls::Reads, Fault::Delay(SECOND));
         let _older = rig.compartment.fill(&wanted).unwrap();
@@ -305,7 +305,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_older_reads_end_leaves_the_newer_one_registered() {
-        let rig = Rig::new(Walls::default());
+        let rig = Rig::new(CompartmentPolicy::default());
         let wanted = Rig::wanted("github/work");
         rig.faults.set(Calls::Reads, Fault::Delay(SECOND));
         let older = rig.compartment.fill(&wanted).unwrap();
@@ -320,7 +320,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_missed_just_before_a_fill_ended_starts_no_other() {
-        let rig = Rig::new(Walls::default());
+        let rig = Rig::new(CompartmentPolicy::default());
         rig.token().await.unwrap();
         // Its look at the cache was in vain; now it comes to join a fill that is over.
         let pending = rig.compartment.fill(&Rig::wanted("github/work")).unwrap();

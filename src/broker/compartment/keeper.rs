@@ -12,14 +12,14 @@ use futures_util::StreamExt as _;
 use futures_util::stream::{FuturesUnordered, iter};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::lease::{Care, Hold, Leases};
+use super::lease::{Care, LeaseGuard, Leases};
 use super::retry::Failure;
 use super::wanted::Wanted;
 use super::{Compartment, deadline, later};
 
 impl Compartment {
     /// Takes charge of the lease of a secret that was read just now, where it has one.
-    pub(super) fn take_lease(self: &Arc<Self>, wanted: &Arc<Wanted>, secret: &Secret) -> Option<Hold> {
+    pub(super) fn take_lease(self: &Arc<Self>, wanted: &Arc<Wanted>, secret: &Secret) -> Option<LeaseGuard> {
         let hold = self.leases.take(wanted, secret)?;
         if hold.is_first() {
             let leases = Arc::clone(&self.leases);

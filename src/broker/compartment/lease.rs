@@ -12,7 +12,7 @@
 //! # When a lease is released
 //!
 //! When nobody holds its credential any more, and not before. Each [`Credential`](crate::broker::Credential) carries a
-//! [`Hold`] on its lease. The cache has one reference to it and each call in flight another one. Replaced, evicted,
+//! [`LeaseGuard`] on its lease. The cache has one reference to it and each call in flight another one. Replaced, evicted,
 //! rejected, or read by a fill that lost its race: in each case the cache's reference goes (or never was), the calls that
 //! still work with the credential end one by one, and the last to go gives the lease back. So no call loses its login
 //! under its hands, and no guess at how long calls take is needed. What could not be released simply runs out.
@@ -31,7 +31,7 @@ use tokio::time::Instant;
 use super::retry::Jitter;
 use super::slot::Slot;
 use super::wanted::Wanted;
-use super::{Walls, later};
+use super::{CompartmentPolicy, later};
 
 /// The part of a life after which a lease is renewed or replaced.
 const DUE_AT: f64 = 2.0 / 3.0;
@@ -89,7 +89,7 @@ pub(super) enum Care {
 
 impl Leases {
     /// No leases; as many may be open as the cache holds secrets, and one more for each caller that may wait.
-    pub(super) fn new(walls: &Walls, jitter: Jitter) -> Self {
+    pub(super) fn new(walls: &CompartmentPolicy, jitter: Jitter) -> Self {
         let entries = usize::try_from(walls.cache_entries).unwrap_or(usize::MAX);
         let capacity = entries.saturating_add(walls.max_waiting);
         Self { table: Mutex::default(), changed: Notify::new(), capacity, jitter }
@@ -97,7 +97,7 @@ impl Leases {
 
     /// Takes charge of the lease of `secret`, which was read just now. `None` where it has none, or more are open than may
     /// be, or the compartment is closed: such a lease runs out by itself.
-    pub(super) fn take(self: &Arc<Self>, wanted: &Arc<Wanted>, secret: &Secret) -> Option<Hold> {
+    pub(super) fn take(self: &Arc<Self>, wanted: &Arc<Wanted>, secret: &Secret) -> Option<LeaseGuard> {
         let mut lease = secret.lease.clone()?;
         let granted = life(secret)?;
         // What ends before its lease does, a longer lease does not help.
@@ -121,7 +121,7 @@ impl Leases {
         table.due.insert((due, number));
         drop(table);
         self.changed.notify_one();
-        Some(Hold { number, leases: Arc::downgrade(self) })
+        Some(LeaseGuard { number, leases: Arc::downgrade(self) })
     }
 
     /// From now on the lease of what lies in `slot` is kept alive while it is used.
@@ -288,12 +288,12 @@ pub(super) fn life(secret: &Secret) -> Option<Duration> {
 }
 
 /// A hold on a lease: the lease is released when it is dropped, in the background.
-pub(crate) struct Hold {
+pub(crate) struct LeaseGuard {
     number: u64,
     leases: Weak<Leases>,
 }
 
-impl Hold {
+impl LeaseGuard {
     /// The lease's number.
     pub(super) fn number(&self) -> u64 {
         self.number
@@ -305,7 +305,7 @@ impl Hold {
     }
 }
 
-impl Drop for Hold {
+impl Drop for LeaseGuard {
     fn drop(&mut self) {
         if let Some(leases) = self.leases.upgrade() {
             leases.free(self.number);
@@ -313,9 +313,9 @@ impl Drop for Hold {
     }
 }
 
-impl fmt::Debug for Hold {
+impl fmt::Debug for LeaseGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Hold").field(&self.number).finish()
+        f.debug_tuple("LeaseGuard").field(&self.number).finish()
     }
 }
 

@@ -50,6 +50,7 @@ mod keeper;
 mod lease;
 mod limit;
 mod pending;
+mod policy;
 mod probe;
 mod reject;
 mod retry;
@@ -59,7 +60,6 @@ mod state;
 mod testing;
 #[cfg(test)]
 mod tests;
-mod walls;
 mod wanted;
 mod warm;
 
@@ -77,15 +77,15 @@ use self::breaker::{Breaker, Standing};
 use self::cache::Cache;
 use self::deadline::WaitingRoom;
 use self::fill::Fills;
-pub(crate) use self::lease::Hold as LeaseHold;
+pub(crate) use self::lease::LeaseGuard;
 use self::lease::Leases;
 use self::limit::Limit;
+pub use self::policy::{BreakerPolicy, CompartmentPolicy};
 use self::probe::Probes;
 use self::reject::Rejections;
 use self::retry::{Failure, Jitter, Retry};
 pub use self::state::CompartmentState;
 pub(super) use self::state::Status;
-pub use self::walls::{BreakerSettings, Walls};
 use self::wanted::Confirmed;
 pub(super) use self::wanted::Wanted;
 
@@ -95,7 +95,7 @@ use super::Credential;
 pub(super) struct Compartment {
     name: String,
     vault: Arc<dyn Vault>,
-    walls: Walls,
+    walls: CompartmentPolicy,
     room: WaitingRoom,
     cache: Cache,
     fills: Fills,
@@ -115,11 +115,16 @@ pub(super) struct Compartment {
 
 impl Compartment {
     /// Puts `vault` behind `walls`. Touches nothing.
-    pub(super) fn new(name: String, walls: Walls, vault: Arc<dyn Vault>) -> Arc<Self> {
+    pub(super) fn new(name: String, walls: CompartmentPolicy, vault: Arc<dyn Vault>) -> Arc<Self> {
         Self::with_jitter(name, walls, vault, fastrand::f64)
     }
 
-    fn with_jitter(name: String, walls: Walls, vault: Arc<dyn Vault>, jitter: Jitter) -> Arc<Self> {
+    fn with_jitter(
+        name: String,
+        walls: CompartmentPolicy,
+        vault: Arc<dyn Vault>,
+        jitter: Jitter,
+    ) -> Arc<Self> {
         let closing = CancellationToken::new();
         Arc::new(Self {
             name,

@@ -144,7 +144,7 @@ mod tests {
 
     use super::*;
     use crate::broker::compartment::testing::{Rig, SECOND, settle};
-    use crate::broker::compartment::{BreakerSettings, Walls};
+    use crate::broker::compartment::{BreakerPolicy, CompartmentPolicy};
 
     /// Lets `seconds` pass one by one, so that what is due comes to run.
     async fn pass(seconds: u32) {
@@ -156,7 +156,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_vault_that_is_down_at_start_is_given_up_at_once_and_comes_back_by_itself() {
-        let rig = Rig::new(Walls::default());
+        let rig = Rig::new(CompartmentPolicy::default());
         rig.faults.set(Calls::All, Fault::vault(ErrorKind::Misconfigured));
         rig.compartment.start().await;
         let status = rig.status();
@@ -176,7 +176,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_start_takes_no_longer_than_an_attempt() {
-        let rig = Rig::new(Walls::default());
+        let rig = Rig::new(CompartmentPolicy::default());
         rig.faults.set(Calls::All, Fault::Hang);
         let start = Instant::now();
         rig.compartment.start().await;
@@ -186,7 +186,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_busy_vault_is_well() {
-        let rig = Rig::new(Walls::default());
+        let rig = Rig::new(CompartmentPolicy::default());
         rig.faults.set(Calls::Probes, Fault::throttled(None));
         rig.compartment.start().await;
         assert_eq!(rig.status().state, CompartmentState::Ready);
@@ -194,7 +194,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_vault_that_hangs_sees_at_most_one_probe_an_interval_and_never_two_at_once() {
-        let rig = Rig::new(Walls { probe_interval: SECOND, ..Walls::default() });
+        let rig = Rig::new(CompartmentPolicy { probe_interval: SECOND, ..CompartmentPolicy::default() });
         rig.give_up(ErrorKind::Unavailable).await;
         rig.faults.set(Calls::All, Fault::Hang);
         for _ in 0..300 {
@@ -209,7 +209,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_flapping_vault_costs_one_failed_call_an_interval() {
-        let rig = Rig::new(Walls { retries: 0, ..Walls::default() });
+        let rig = Rig::new(CompartmentPolicy { retries: 0, ..CompartmentPolicy::default() });
         rig.give_up(ErrorKind::Unavailable).await;
         // Its probes succeed, its reads fail.
         rig.faults.clear();
@@ -234,9 +234,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_compartment_that_nobody_holds_is_not_kept_alive_by_its_recovery() {
-        let rig = Rig::new(Walls {
-            breaker: BreakerSettings { failures: 1, ..BreakerSettings::default() },
-            ..Walls::default()
+        let rig = Rig::new(CompartmentPolicy {
+            breaker: BreakerPolicy { failures: 1, ..BreakerPolicy::default() },
+            ..CompartmentPolicy::default()
         });
         rig.give_up(ErrorKind::Unavailable).await;
         settle().await;

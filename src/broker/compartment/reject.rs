@@ -22,7 +22,7 @@ use tokio::time::Instant;
 
 use super::pending::Pending;
 use super::wanted::{Confirmed, Wanted};
-use super::{Compartment, Walls, deadline, later};
+use super::{Compartment, CompartmentPolicy, deadline, later};
 use crate::broker::Credential;
 
 /// What re-reads found lately.
@@ -42,7 +42,7 @@ type Found = Result<Option<Confirmed>, VaultError>;
 
 impl Rejections {
     /// Remembers as many rejections as the cache does secrets, and at least one for each caller that may wait.
-    pub(super) fn new(walls: &Walls) -> Self {
+    pub(super) fn new(walls: &CompartmentPolicy) -> Self {
         let entries = walls.cache_entries.max(walls.max_waiting as u64);
         let table =
             moka::sync::Cache::builder().max_capacity(entries).eviction_policy(EvictionPolicy::lru()).build();
@@ -130,7 +130,7 @@ impl Compartment {
         let this = Arc::clone(self);
         Pending::spawn(&self.tasks, async move {
             let current = deadline::answered(this.fill_anew(&wanted)?.answer().await)??;
-            if current.credential.hold.is_some() {
+            if current.credential.lease.is_some() {
                 return Ok(None);
             }
             if *current.credential.version() != rejected {
@@ -172,7 +172,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_thousand_rejections_of_one_version_cause_one_read_anew() {
-        let rig = Rig::new(Walls::default());
+        let rig = Rig::new(CompartmentPolicy::default());
         let old = current(&rig).await;
         rig.memory.put("github/work", [("token", "two")]);
         rig.faults.set(Calls::Reads, Fault::Delay(SECOND));
@@ -194,7 +194,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_unchanged_secret_is_followed_by_its_previous_state_and_then_by_nothing() {
-        let rig = Rig::new(Walls::default());
+        let rig = Rig::new(CompartmentPolicy::default());
         rig.memory.put("github/work", [("token", "two")]);
         let ahead = current(&rig).await;
         let wanted = Rig::wanted("github/work");
@@ -209,7 +209,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_wrong_password_is_read_once_an_interval() {
-        let rig = Rig::new(Walls::default());
+        let rig = Rig::new(CompartmentPolicy::default());
         let wrong = current(&rig).await;
         for _ in 0..60 {
             assert_eq!(rejected(&rig, &wrong).await, None);
@@ -221,7 +221,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_interval_of_zero_reads_at_each_rejection() {
-        let rig = Rig::new(Walls { reject_interval: Duration::ZERO, ..Walls::default() });
+        let rig =
+            Rig::new(CompartmentPolicy { reject_interval: Duration::ZERO, ..CompartmentPolicy::default() });
         let wrong = current(&rig).await;
         for _ in 0..3 {
             assert_eq!(rejected(&rig, &wrong).await, None);
@@ -231,7 +232,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_newer_version_that_is_known_already_needs_no_read() {
-        let rig = Rig::new(Walls { cache_ttl: 10 * SECOND, ..Walls::default() });
+        let rig = Rig::new(CompartmentPolicy { cache_ttl: 10 * SECOND, ..CompartmentPolicy::default() });
         let old = current(&rig).await;
         rig.memory.put("github/work", [("token", "two")]);
         advance(10 * SECOND).await;
@@ -242,7 +243,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_vault_that_cannot_answer_leaves_nothing_to_try_and_is_asked_again_when_it_can() {
-        let rig = Rig::new(Walls { retries: 0, ..Walls::default() });
+        let rig = Rig::new(CompartmentPolicy { retries: 0, ..CompartmentPolicy::default() });
         let old = current(&rig).await;
         rig.memory.put("github/work", [("token", "two")]);
         rig.faults.once(Calls::Reads, Fault::vault(ErrorKind::Unavailable));
@@ -257,7 +258,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_secret_that_is_gone_is_an_error_and_leaves_the_cache() {
-        let rig = Rig::new(Walls::default());
+        let rig = Rig::new(CompartmentPolicy::default());
         let old = current(&rig).await;
         rig.memory.remove("github/work");
         let wanted = Rig::wanted("github/work");
@@ -271,7 +272,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_rejection_never_trusts_a_read_that_began_before_it() {
-        let rig = Rig::new(Walls { cache_ttl: 10 * SECOND, ..Walls::default() });
+        let rig = Rig::new(CompartmentPolicy { cache_ttl: 10 * SECOND, ..CompartmentPolicy::default() });
         let old = current(&rig).await;
         advance(10 * SECOND).await;
         rig.faults.set(Calls::Reads, Fault::Delay(SECOND));
@@ -285,7 +286,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn each_caller_waits_only_as_long_as_it_may() {
-        let rig = Rig::new(Walls::default());
+        let rig = Rig::new(CompartmentPolicy::default());
         let old = current(&rig).await;
         rig.faults.set(Calls::Reads, Fault::Hang);
         let hurry = Instant::now() + SECOND;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::time::Instant;
 
-use super::lease::Hold;
+use super::lease::LeaseGuard;
 use super::wanted::Confirmed;
 
 /// The place of a leased secret in the cache.
@@ -67,7 +67,7 @@ impl Slot {
 
     /// The number of the secret's lease.
     pub(super) fn number(&self) -> Option<u64> {
-        self.lock().as_ref()?.confirmed.credential.hold.as_ref().map(Hold::number)
+        self.lock().as_ref()?.confirmed.credential.lease.as_ref().map(LeaseGuard::number)
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Cached>> {

@@ -8,7 +8,7 @@ use cofferdam_vault::{ErrorKind, VaultError};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::{Compartment, Status, Walls, Wanted};
+use super::{Compartment, CompartmentPolicy, Status, Wanted};
 use crate::broker::Credential;
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
@@ -33,7 +33,7 @@ pub(super) struct Rig {
 
 impl Rig {
     /// A compartment whose pauses have no jitter. The vault holds `github/work`, whose token is `one`.
-    pub(super) fn new(walls: Walls) -> Self {
+    pub(super) fn new(walls: CompartmentPolicy) -> Self {
         let memory = MemoryVault::new("rig");
         memory.put("github/work", [("token", "one")]);
         let faults = Faults::default();

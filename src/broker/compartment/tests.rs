@@ -15,7 +15,7 @@ use super::*;
 
 #[tokio::test(start_paused = true)]
 async fn a_read_that_succeeds_at_the_second_attempt_is_a_success() {
-    let rig = Rig::new(Walls::default());
+    let rig = Rig::new(CompartmentPolicy::default());
     rig.faults.once(Calls::Reads, Fault::vault(ErrorKind::Unavailable));
     assert_eq!(rig.token().await.unwrap(), "one");
     assert_eq!(rig.reads(), 2);
@@ -23,7 +23,7 @@ async fn a_read_that_succeeds_at_the_second_attempt_is_a_success() {
 
 #[tokio::test(start_paused = true)]
 async fn each_attempt_counts_for_the_breaker_and_the_last_one_it_takes_is_the_last() {
-    let rig = Rig::new(Walls { retries: 100, ..Walls::default() });
+    let rig = Rig::new(CompartmentPolicy { retries: 100, ..CompartmentPolicy::default() });
     rig.faults.set(Calls::All, Fault::vault(ErrorKind::Unavailable));
     assert_eq!(rig.kind().await, Some(ErrorKind::Unavailable));
     assert_eq!(rig.reads(), 5, "the breaker stops the retries");
@@ -34,7 +34,10 @@ async fn each_attempt_counts_for_the_breaker_and_the_last_one_it_takes_is_the_la
 #[tokio::test(start_paused = true)]
 async fn a_vault_that_hangs_is_given_up_by_a_caller_who_is_alone_with_it() {
     // Two attempts fit into a read, the third is cut short: the fifth failure comes 10 s after the first.
-    let rig = Rig::new(Walls { attempt_timeout: Duration::from_millis(2100), ..Walls::default() });
+    let rig = Rig::new(CompartmentPolicy {
+        attempt_timeout: Duration::from_millis(2100),
+        ..CompartmentPolicy::default()
+    });
     rig.faults.set(Calls::All, Fault::Hang);
     for _ in 0..3 {
         rig.token().await.unwrap_err();
@@ -44,7 +47,7 @@ async fn a_vault_that_hangs_is_given_up_by_a_caller_who_is_alone_with_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_queue_does_not_run_into_a_vault_that_was_given_up() {
-    let walls = Walls { max_in_flight: 5, retries: 0, ..Walls::default() };
+    let walls = CompartmentPolicy { max_in_flight: 5, retries: 0, ..CompartmentPolicy::default() };
     let rig = Arc::new(Rig::new(walls));
     rig.faults.set(Calls::Reads, Fault::Hang);
     let start = Instant::now();
@@ -65,7 +68,7 @@ async fn a_queue_does_not_run_into_a_vault_that_was_given_up() {
 
 #[tokio::test(start_paused = true)]
 async fn a_queue_behind_permits_that_do_not_come_back_ends_when_the_vault_is_given_up() {
-    let rig = Rig::new(Walls { max_in_flight: 1, ..Walls::default() });
+    let rig = Rig::new(CompartmentPolicy { max_in_flight: 1, ..CompartmentPolicy::default() });
     let _hung = rig.compartment.limit.enter(patient(), std::future::pending()).await.unwrap();
     let start = Instant::now();
     let (answer, opened) = tokio::join!(rig.token(), async {
@@ -78,7 +81,7 @@ async fn a_queue_behind_permits_that_do_not_come_back_ends_when_the_vault_is_giv
 
 #[tokio::test(start_paused = true)]
 async fn our_own_queue_is_never_blamed_on_the_vault() {
-    let rig = Arc::new(Rig::new(Walls { max_in_flight: 1, ..Walls::default() }));
+    let rig = Arc::new(Rig::new(CompartmentPolicy { max_in_flight: 1, ..CompartmentPolicy::default() }));
     rig.faults.set(Calls::Reads, Fault::Delay(SECOND + SECOND / 2));
     let mut calls = tokio::task::JoinSet::new();
     for n in 0..50 {
@@ -94,7 +97,7 @@ async fn our_own_queue_is_never_blamed_on_the_vault() {
 
 #[tokio::test(start_paused = true)]
 async fn no_permit_is_held_while_a_retry_sleeps() {
-    let rig = Rig::new(Walls { max_in_flight: 1, ..Walls::default() });
+    let rig = Rig::new(CompartmentPolicy { max_in_flight: 1, ..CompartmentPolicy::default() });
     rig.memory.put("module/other", [("token", "other")]);
     let pause = Some(3 * SECOND);
     rig.faults.once(Calls::Reads, Fault::throttled(pause));
@@ -110,7 +113,8 @@ async fn no_permit_is_held_while_a_retry_sleeps() {
 
 #[tokio::test(start_paused = true)]
 async fn a_vault_that_hangs_is_blamed_even_where_the_deadline_is_shorter_than_an_attempt() {
-    let walls = Walls { deadline: SECOND, attempt_timeout: 10 * SECOND, ..Walls::default() };
+    let walls =
+        CompartmentPolicy { deadline: SECOND, attempt_timeout: 10 * SECOND, ..CompartmentPolicy::default() };
     let rig = Rig::new(walls);
     rig.faults.set(Calls::All, Fault::Hang);
     for _ in 0..5 {
@@ -123,7 +127,7 @@ async fn a_vault_that_hangs_is_blamed_even_where_the_deadline_is_shorter_than_an
 
 #[tokio::test(start_paused = true)]
 async fn with_the_vault_given_up_a_stale_secret_is_served_at_once_and_not_too_long() {
-    let rig = Rig::new(Walls::default());
+    let rig = Rig::new(CompartmentPolicy::default());
     assert_eq!(rig.token().await.unwrap(), "one");
     rig.give_up(ErrorKind::Unavailable).await;
     assert_eq!(rig.status().state, CompartmentState::Degraded);
@@ -141,7 +145,10 @@ async fn with_the_vault_given_up_a_stale_secret_is_served_at_once_and_not_too_lo
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_check_never_makes_a_secret_younger() {
-    let rig = Rig::new(Walls { probe_interval: Duration::from_secs(24 * 3600), ..Walls::default() });
+    let rig = Rig::new(CompartmentPolicy {
+        probe_interval: Duration::from_secs(24 * 3600),
+        ..CompartmentPolicy::default()
+    });
     assert_eq!(rig.token().await.unwrap(), "one");
     rig.faults.set(Calls::All, Fault::vault(ErrorKind::Unavailable));
     let mut served = 0;
@@ -155,7 +162,7 @@ async fn a_failed_check_never_makes_a_secret_younger() {
 
 #[tokio::test(start_paused = true)]
 async fn a_caller_in_a_hurry_gets_the_stale_secret_of_a_slow_vault() {
-    let rig = Rig::new(Walls::default());
+    let rig = Rig::new(CompartmentPolicy::default());
     assert_eq!(rig.token().await.unwrap(), "one");
     advance(Duration::from_secs(5 * 60)).await;
     rig.faults.set(Calls::All, Fault::Hang);
@@ -167,7 +174,7 @@ async fn a_caller_in_a_hurry_gets_the_stale_secret_of_a_slow_vault() {
 
 #[tokio::test(start_paused = true)]
 async fn nobody_who_can_be_served_waits_for_a_second_attempt() {
-    let rig = Rig::new(Walls::default());
+    let rig = Rig::new(CompartmentPolicy::default());
     rig.token().await.unwrap();
     advance(Duration::from_secs(5 * 60)).await;
     rig.faults.set(Calls::All, Fault::Hang);
@@ -191,7 +198,7 @@ async fn nobody_who_can_be_served_waits_for_a_second_attempt() {
 
 #[tokio::test(start_paused = true)]
 async fn a_vault_that_is_back_is_believed_again() {
-    let rig = Rig::new(Walls { retries: 0, ..Walls::default() });
+    let rig = Rig::new(CompartmentPolicy { retries: 0, ..CompartmentPolicy::default() });
     rig.token().await.unwrap();
     advance(Duration::from_secs(5 * 60)).await;
     rig.faults.once(Calls::Reads, Fault::vault(ErrorKind::Unavailable));
@@ -207,7 +214,7 @@ async fn a_vault_that_is_back_is_believed_again() {
 
 #[tokio::test(start_paused = true)]
 async fn what_the_vault_takes_back_while_it_is_in_doubt_is_gone() {
-    let rig = Rig::new(Walls { retries: 0, ..Walls::default() });
+    let rig = Rig::new(CompartmentPolicy { retries: 0, ..CompartmentPolicy::default() });
     rig.token().await.unwrap();
     advance(Duration::from_secs(5 * 60)).await;
     rig.faults.once(Calls::Reads, Fault::vault(ErrorKind::Unavailable));
@@ -221,7 +228,7 @@ async fn what_the_vault_takes_back_while_it_is_in_doubt_is_gone() {
 #[tokio::test(start_paused = true)]
 async fn a_busy_vault_is_left_alone_as_long_as_it_asks_by_those_who_can_be_served() {
     for (asked, pause) in [(Some(30 * SECOND), 30 * SECOND), (None, SECOND)] {
-        let rig = Rig::new(Walls { retries: 0, ..Walls::default() });
+        let rig = Rig::new(CompartmentPolicy { retries: 0, ..CompartmentPolicy::default() });
         rig.token().await.unwrap();
         advance(Duration::from_secs(5 * 60)).await;
         rig.faults.set(Calls::Reads, Fault::throttled(asked));
@@ -241,7 +248,7 @@ async fn a_busy_vault_is_left_alone_as_long_as_it_asks_by_those_who_can_be_serve
 #[tokio::test(start_paused = true)]
 async fn an_error_of_the_secret_is_never_covered_by_a_stale_one() {
     for kind in [ErrorKind::NotFound, ErrorKind::Denied, ErrorKind::Malformed] {
-        let rig = Rig::new(Walls::default());
+        let rig = Rig::new(CompartmentPolicy::default());
         assert_eq!(rig.token().await.unwrap(), "one");
         advance(Duration::from_secs(5 * 60)).await;
         rig.faults.once(Calls::Reads, Fault::secret(kind));
@@ -251,7 +258,7 @@ async fn an_error_of_the_secret_is_never_covered_by_a_stale_one() {
 
 #[tokio::test(start_paused = true)]
 async fn one_more_caller_than_may_wait_is_turned_away_and_the_breaker_never_hears_of_it() {
-    let rig = Arc::new(Rig::new(Walls { max_waiting: 10, ..Walls::default() }));
+    let rig = Arc::new(Rig::new(CompartmentPolicy { max_waiting: 10, ..CompartmentPolicy::default() }));
     rig.faults.set(Calls::Reads, Fault::Delay(SECOND));
     let crowd = tokio::spawn({
         let rig = Arc::clone(&rig);
@@ -268,7 +275,7 @@ async fn one_more_caller_than_may_wait_is_turned_away_and_the_breaker_never_hear
 
 #[tokio::test(start_paused = true)]
 async fn closing_ends_the_recovery_and_closes_the_vault() {
-    let rig = Rig::new(Walls::default());
+    let rig = Rig::new(CompartmentPolicy::default());
     rig.give_up(ErrorKind::Unavailable).await;
     rig.compartment.close().await;
     assert_eq!(rig.memory.requests().close, 1);
@@ -280,7 +287,7 @@ async fn closing_ends_the_recovery_and_closes_the_vault() {
 
 #[tokio::test(start_paused = true)]
 async fn closing_lets_running_reads_finish_but_does_not_wait_for_ever() {
-    let rig = Rig::new(Walls::default());
+    let rig = Rig::new(CompartmentPolicy::default());
     rig.faults.set(Calls::Reads, Fault::Delay(SECOND));
     let (answer, ()) = tokio::join!(rig.token(), async {
         settle().await;
@@ -288,7 +295,11 @@ async fn closing_lets_running_reads_finish_but_does_not_wait_for_ever() {
     });
     assert_eq!(answer.unwrap(), "one");
 
-    let rig = Rig::new(Walls { attempt_timeout: 60 * SECOND, deadline: 50 * SECOND, ..Walls::default() });
+    let rig = Rig::new(CompartmentPolicy {
+        attempt_timeout: 60 * SECOND,
+        deadline: 50 * SECOND,
+        ..CompartmentPolicy::default()
+    });
     rig.faults.set(Calls::Reads, Fault::Hang);
     let start = Instant::now();
     let (_, ()) = tokio::join!(rig.token(), async {
@@ -378,14 +389,14 @@ impl Vault for Blocking {
 // for one that is about to start or to answer; what could end that wait is far longer than any machine takes.
 #[tokio::test]
 async fn a_hung_thread_keeps_its_permit_and_hung_threads_never_add_up() {
-    let walls = Walls {
+    let walls = CompartmentPolicy {
         max_in_flight: 2,
         attempt_timeout: 300 * SECOND,
         deadline: 600 * SECOND,
         retries: 0,
-        breaker: BreakerSettings { failures: 1000, ..BreakerSettings::default() },
+        breaker: BreakerPolicy { failures: 1000, ..BreakerPolicy::default() },
         missing_ttl: Duration::ZERO,
-        ..Walls::default()
+        ..CompartmentPolicy::default()
     };
     let (vault, release) = Blocking::new(walls.threads());
     let compartment = Compartment::new("hung".into(), walls, Arc::clone(&vault) as Arc<dyn Vault>);
@@ -417,7 +428,7 @@ async fn a_hung_thread_keeps_its_permit_and_hung_threads_never_add_up() {
 #[tokio::test(start_paused = true)]
 async fn a_panic_in_a_backend_answers_everyone_and_counts_as_garbage() {
     let (vault, _release) = Blocking::new(1);
-    let compartment = Compartment::new("panics".into(), Walls::default(), vault);
+    let compartment = Compartment::new("panics".into(), CompartmentPolicy::default(), vault);
     for _ in 0..5 {
         let mut crowd = tokio::task::JoinSet::new();
         for _ in 0..10 {
@@ -429,13 +440,13 @@ async fn a_panic_in_a_backend_answers_everyone_and_counts_as_garbage() {
         }
     }
     assert_eq!(compartment.status().state, CompartmentState::Down);
-    assert_eq!(compartment.limit.free(), Walls::default().max_in_flight);
+    assert_eq!(compartment.limit.free(), CompartmentPolicy::default().max_in_flight);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_secret_with_a_hole_in_it_is_malformed_and_the_vault_is_well() {
     let (vault, _release) = Blocking::new(1);
-    let compartment = Compartment::new("hollow".into(), Walls::default(), vault);
+    let compartment = Compartment::new("hollow".into(), CompartmentPolicy::default(), vault);
     for _ in 0..10 {
         let error = compartment.resolve(&Rig::wanted("read/hollow"), patient()).await.unwrap_err();
         assert_eq!((error.kind(), error.scope()), (ErrorKind::Malformed, cofferdam_vault::Scope::Secret));
@@ -445,7 +456,7 @@ async fn a_secret_with_a_hole_in_it_is_malformed_and_the_vault_is_well() {
 
 #[tokio::test(start_paused = true)]
 async fn a_read_that_creates_leases_is_not_repeated_after_silence() {
-    let rig = Rig::new(Walls::default());
+    let rig = Rig::new(CompartmentPolicy::default());
     rig.memory.serve_dynamic(&path("github/work"), Duration::from_secs(3600));
     rig.faults.once(Calls::Reads, Fault::lost_answer());
     assert_eq!(rig.kind().await, Some(ErrorKind::Unavailable));

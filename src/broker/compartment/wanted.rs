@@ -6,7 +6,7 @@ use cofferdam_vault::{FieldName, Secret, SecretPath, Stage};
 use tokio::time::Instant;
 
 use super::later;
-use super::lease::{Hold, life};
+use super::lease::{LeaseGuard, life};
 use crate::broker::Credential;
 
 /// The secret of one account, of one user where the path has a `{user}`.
@@ -37,12 +37,12 @@ pub(super) struct Confirmed {
 }
 
 impl Confirmed {
-    /// The vault's answer of just now; `hold` is the hold on its lease, where one is taken care of.
-    pub(super) fn new(wanted: &Wanted, secret: Secret, stage: Stage, hold: Option<Hold>) -> Self {
+    /// The vault's answer of just now; `lease` is the guard of its lease, where one is taken care of.
+    pub(super) fn new(wanted: &Wanted, secret: Secret, stage: Stage, lease: Option<LeaseGuard>) -> Self {
         let at = Instant::now();
         let ends = life(&secret).map(|life| later(at, life));
         let (module, account) = (wanted.module.to_string(), wanted.account.to_string());
-        let credential = Arc::new(Credential { module, account, stage, secret, hold });
+        let credential = Arc::new(Credential { module, account, stage, secret, lease });
         Self { credential, at, ends }
     }
 

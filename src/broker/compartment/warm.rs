@@ -28,7 +28,7 @@ const ALONE: usize = 50;
 impl Compartment {
     /// Reads `wanted` into the cache, within the deadline of one read. Answers how each was found, in their order;
     /// `None` for one that was not looked at.
-    pub(in crate::broker) async fn warm_up(
+    pub(in crate::broker) async fn prefetch(
         self: &Arc<Self>,
         wanted: &[Arc<Wanted>],
     ) -> Vec<Option<Result<(), VaultError>>> {
@@ -74,7 +74,7 @@ mod tests {
 
     use super::*;
     use crate::broker::compartment::testing::{Rig, SECOND, settle};
-    use crate::broker::compartment::{CompartmentState, Walls};
+    use crate::broker::compartment::{CompartmentPolicy, CompartmentState};
 
     /// `count` secrets in the rig's vault, each found as its token says.
     fn many(rig: &Rig, count: usize) -> Vec<Arc<Wanted>> {
@@ -89,9 +89,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn two_hundred_secrets_take_ten_requests_and_later_calls_none() {
-        let rig = Rig::new(Walls::default());
+        let rig = Rig::new(CompartmentPolicy::default());
         let wanted = many(&rig, 200);
-        assert!(rig.compartment.warm_up(&wanted).await.iter().all(|found| *found == Some(Ok(()))));
+        assert!(rig.compartment.prefetch(&wanted).await.iter().all(|found| *found == Some(Ok(()))));
         for n in 0..200 {
             assert_eq!(rig.token_of(&format!("module/m{n}")).await.unwrap(), "one");
         }
@@ -101,10 +101,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_caller_who_misses_meanwhile_joins_the_batch() {
-        let rig = Rig::new(Walls::default());
+        let rig = Rig::new(CompartmentPolicy::default());
         let wanted = many(&rig, 3);
         rig.faults.set(Calls::Reads, Fault::Delay(SECOND));
-        let (_, token) = tokio::join!(rig.compartment.warm_up(&wanted), async {
+        let (_, token) = tokio::join!(rig.compartment.prefetch(&wanted), async {
             settle().await;
             rig.token_of("module/m1").await
         });
@@ -113,10 +113,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_absent_secret_is_told_and_remembered_and_takes_nobody_with_it() {
-        let rig = Rig::new(Walls::default());
+        let rig = Rig::new(CompartmentPolicy::default());
         let mut wanted = many(&rig, 2);
         wanted.insert(1, Rig::wanted("module/absent"));
-        let found = rig.compartment.warm_up(&wanted).await;
+        let found = rig.compartment.prefetch(&wanted).await;
         let kinds: Vec<_> = found.into_iter().map(|found| found.unwrap().err().map(|e| e.kind())).collect();
         assert_eq!(kinds, [None, Some(ErrorKind::NotFound), None]);
         rig.token_of("module/absent").await.unwrap_err();
@@ -125,43 +125,43 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn no_login_is_made_for_nobody() {
-        let rig = Rig::new(Walls::default());
+        let rig = Rig::new(CompartmentPolicy::default());
         let mut wanted = many(&rig, 2);
         rig.memory.serve_dynamic(&path("db/ro"), 30 * SECOND);
         wanted.push(Rig::wanted("db/ro"));
-        assert_eq!(rig.compartment.warm_up(&wanted).await, [Some(Ok(())), Some(Ok(())), None]);
+        assert_eq!(rig.compartment.prefetch(&wanted).await, [Some(Ok(())), Some(Ok(())), None]);
         assert_eq!(rig.memory.leases(), 0);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_failed_batch_is_retried_like_a_read() {
-        let rig = Rig::new(Walls::default());
+        let rig = Rig::new(CompartmentPolicy::default());
         let wanted = many(&rig, 5);
         rig.faults.once(Calls::Reads, Fault::throttled(Some(SECOND)));
         let start = Instant::now();
-        assert!(rig.compartment.warm_up(&wanted).await.iter().all(|found| *found == Some(Ok(()))));
+        assert!(rig.compartment.prefetch(&wanted).await.iter().all(|found| *found == Some(Ok(()))));
         assert_eq!((rig.reads(), start.elapsed()), (2, SECOND));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_vault_that_fails_ends_it_after_one_batch_and_is_counted() {
-        let rig = Rig::new(Walls::default());
+        let rig = Rig::new(CompartmentPolicy::default());
         let wanted = many(&rig, 200);
         rig.faults.set(Calls::All, Fault::vault(ErrorKind::Unavailable));
-        let found = rig.compartment.warm_up(&wanted).await;
+        let found = rig.compartment.prefetch(&wanted).await;
         assert_eq!(found.iter().filter(|found| found.is_some()).count(), BATCH);
         assert_eq!(rig.reads(), 3, "one batch and its retries");
-        rig.compartment.warm_up(&wanted).await;
+        rig.compartment.prefetch(&wanted).await;
         assert_eq!((rig.reads(), rig.status().state), (5, CompartmentState::Down));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_slow_vault_delays_a_start_by_no_more_than_a_reads_deadline() {
-        let rig = Rig::new(Walls::default());
+        let rig = Rig::new(CompartmentPolicy::default());
         let wanted = many(&rig, 200);
         rig.faults.set(Calls::Reads, Fault::Delay(3 * SECOND / 2));
         let start = Instant::now();
-        let found = rig.compartment.warm_up(&wanted).await;
+        let found = rig.compartment.prefetch(&wanted).await;
         assert_eq!(start.elapsed(), 5 * SECOND);
         assert_eq!(found.iter().filter(|found| **found == Some(Ok(()))).count(), 3 * BATCH);
         assert_eq!(rig.faults.max_in_flight(), 1, "one batch after the other");

@@ -121,7 +121,7 @@ impl Filled {
 
     /// A scrubber of the credential, as the vault has it and as it goes onto the request.
     pub(super) fn scrubber(&self, credential: &Credential) -> Scrubber {
-        Scrubber::new(credential.texts().chain(self.made.iter().map(|text| text.expose_secret())))
+        Scrubber::new(credential.values().chain(self.made.iter().map(|text| text.expose_secret())))
     }
 
     /// Puts the credential onto a request to `url`.

@@ -3,7 +3,7 @@
 use figment::value::{Dict, Value};
 
 use super::{Check, toml_table};
-use crate::broker::Walls;
+use crate::broker::CompartmentPolicy;
 use crate::broker::backends::{Backend, VaultSettings};
 use crate::names::nearest;
 use crate::profile::VaultEntry;
@@ -24,10 +24,10 @@ impl Check<'_> {
         let backend = own.remove("backend")?.into_string()?;
         let backend = backends.iter().find(|known| known.name == backend)?;
         let mut keys = Dict::new();
-        for key in Walls::KEYS {
+        for key in CompartmentPolicy::KEYS {
             keys.extend(own.remove(key).map(|value| (key.to_owned(), value)));
         }
-        let walls = self.read::<Walls>(&path, keys);
+        let walls = self.read::<CompartmentPolicy>(&path, keys);
         if let Some(walls) = &walls {
             self.table_problems(&path, walls::problems(walls));
         }
@@ -68,7 +68,7 @@ impl Check<'_> {
         let vault = path.to_string();
         self.problems.iter().filter_map(|problem| problem.key.strip_prefix(&vault)).any(|rest| {
             let key = rest.strip_prefix('.').map_or("", |rest| rest.split('.').next().unwrap_or_default());
-            rest.is_empty() || (rest.starts_with('.') && nearest(key, Walls::KEYS).is_none())
+            rest.is_empty() || (rest.starts_with('.') && nearest(key, CompartmentPolicy::KEYS).is_none())
         })
     }
 }

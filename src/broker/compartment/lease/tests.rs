@@ -10,12 +10,12 @@ use tokio::time::{Instant, advance};
 
 use crate::broker::Credential;
 use crate::broker::compartment::testing::{Rig, SECOND, patient, settle};
-use crate::broker::compartment::{CompartmentState, Walls};
+use crate::broker::compartment::{CompartmentPolicy, CompartmentState};
 
 const LIFE: Duration = Duration::from_secs(30);
 
 /// A rig whose `github/work` is a login of its own at each read, with a lease of 30 s.
-fn leased(walls: Walls) -> Rig {
+fn leased(walls: CompartmentPolicy) -> Rig {
     let rig = Rig::new(walls);
     rig.memory.serve_dynamic(&path("github/work"), LIFE);
     rig
@@ -56,7 +56,11 @@ async fn pass(span: Duration) {
 
 #[tokio::test(start_paused = true)]
 async fn a_used_lease_is_renewed_for_ever_and_read_once_however_short_the_caches_time() {
-    let rig = leased(Walls { cache_ttl: SECOND, stale_for: Duration::ZERO, ..Walls::default() });
+    let rig = leased(CompartmentPolicy {
+        cache_ttl: SECOND,
+        stale_for: Duration::ZERO,
+        ..CompartmentPolicy::default()
+    });
     assert_eq!(work(&rig, 600).await.len(), 1);
     assert_eq!((rig.memory.requests().read, rig.memory.leases()), (1, 1));
     let renewals = rig.memory.requests().renew;
@@ -65,7 +69,7 @@ async fn a_used_lease_is_renewed_for_ever_and_read_once_however_short_the_caches
 
 #[tokio::test(start_paused = true)]
 async fn an_unused_lease_is_left_to_run_out() {
-    let rig = leased(Walls::default());
+    let rig = leased(CompartmentPolicy::default());
     drop(login(&rig).await);
     pass(2 * LIFE).await;
     assert_eq!((rig.memory.requests().renew, rig.memory.leases()), (0, 0));
@@ -75,13 +79,13 @@ async fn an_unused_lease_is_left_to_run_out() {
 
 #[tokio::test(start_paused = true)]
 async fn one_that_was_used_and_is_not_any_more_is_kept_for_nobody() {
-    let rig = leased(Walls::default());
+    let rig = leased(CompartmentPolicy::default());
     work(&rig, 45).await;
     pass(3 * LIFE).await;
     let requests = rig.memory.requests();
     assert_eq!((requests.read, requests.renew, rig.memory.leases()), (1, 3, 0), "once more for its last use");
 
-    let rig = leased(Walls::default());
+    let rig = leased(CompartmentPolicy::default());
     rig.memory.limit_leases(LIFE);
     work(&rig, 10).await;
     pass(3 * LIFE).await;
@@ -90,7 +94,7 @@ async fn one_that_was_used_and_is_not_any_more_is_kept_for_nobody() {
 
 #[tokio::test(start_paused = true)]
 async fn who_asks_in_the_last_third_of_an_unused_lease_gets_a_new_one_and_the_old_one_is_released() {
-    let rig = leased(Walls::default());
+    let rig = leased(CompartmentPolicy::default());
     let first = lease(&*login(&rig).await).clone();
     pass(LIFE - SECOND).await;
     assert!(rig.memory.is_running(&first));
@@ -103,7 +107,7 @@ async fn who_asks_in_the_last_third_of_an_unused_lease_gets_a_new_one_and_the_ol
 
 #[tokio::test(start_paused = true)]
 async fn an_unused_lease_is_a_spare_while_the_vault_is_out_of_reach() {
-    let rig = leased(Walls::default());
+    let rig = leased(CompartmentPolicy::default());
     let first = lease(&*login(&rig).await).clone();
     pass(LIFE - 2 * SECOND).await;
     rig.give_up(ErrorKind::Unavailable).await;
@@ -118,7 +122,7 @@ async fn an_unused_lease_is_a_spare_while_the_vault_is_out_of_reach() {
 async fn a_thousand_lives_cost_no_call_and_leave_no_lease_behind() {
     // Lives that cannot be lengthened, and lives that can for a while.
     for (cycles, longest, asked) in [(1_000, LIFE, 5), (50, 4 * LIFE, 25)] {
-        let rig = leased(Walls::default());
+        let rig = leased(CompartmentPolicy::default());
         rig.memory.limit_leases(longest);
         let mut open = HashSet::new();
         for _ in 0..cycles {
@@ -143,7 +147,7 @@ async fn a_thousand_lives_cost_no_call_and_leave_no_lease_behind() {
 
 #[tokio::test(start_paused = true)]
 async fn a_replaced_lease_is_released_when_the_last_call_with_it_is_over_and_not_before() {
-    let rig = leased(Walls::default());
+    let rig = leased(CompartmentPolicy::default());
     rig.memory.limit_leases(LIFE);
     let (one, other) = (login(&rig).await, login(&rig).await);
     pass(22 * SECOND).await;
@@ -159,7 +163,7 @@ async fn a_replaced_lease_is_released_when_the_last_call_with_it_is_over_and_not
 
 #[tokio::test(start_paused = true)]
 async fn a_renewal_that_fails_is_tried_again_until_the_end_and_nothing_is_served_past_it() {
-    let rig = leased(Walls { retries: 0, ..Walls::default() });
+    let rig = leased(CompartmentPolicy { retries: 0, ..CompartmentPolicy::default() });
     let first = lease(&*login(&rig).await).clone();
     work(&rig, 19).await;
     rig.faults.set(Calls::All, Fault::vault(ErrorKind::Throttled));
@@ -185,7 +189,7 @@ async fn a_renewal_that_fails_is_tried_again_until_the_end_and_nothing_is_served
 
 #[tokio::test(start_paused = true)]
 async fn a_failing_renewal_costs_few_requests() {
-    let rig = leased(Walls { retries: 0, ..Walls::default() });
+    let rig = leased(CompartmentPolicy { retries: 0, ..CompartmentPolicy::default() });
     drop(login(&rig).await);
     work(&rig, 19).await;
     rig.faults.set(Calls::All, Fault::vault(ErrorKind::Throttled));
@@ -197,7 +201,7 @@ async fn a_failing_renewal_costs_few_requests() {
 
 #[tokio::test(start_paused = true)]
 async fn a_lease_that_ended_behind_our_back_is_noticed_at_its_renewal_and_nobody_gets_it_then() {
-    let rig = leased(Walls::default());
+    let rig = leased(CompartmentPolicy::default());
     let first = lease(&*login(&rig).await).clone();
     work(&rig, 15).await;
     rig.memory.revoke_leases();
@@ -210,7 +214,7 @@ async fn a_lease_that_ended_behind_our_back_is_noticed_at_its_renewal_and_nobody
 
 #[tokio::test(start_paused = true)]
 async fn a_rejected_login_is_replaced_once_an_interval_and_released() {
-    let rig = leased(Walls::default());
+    let rig = leased(CompartmentPolicy::default());
     let wanted = Rig::wanted("github/work");
     let first = login(&rig).await;
     let next = rig.compartment.after_rejection(&wanted, &first, patient()).await.unwrap().unwrap();
@@ -236,7 +240,7 @@ async fn a_rejected_login_is_replaced_once_an_interval_and_released() {
 
 #[tokio::test(start_paused = true)]
 async fn an_older_reads_late_answer_is_released_once_those_who_waited_for_it_are_done() {
-    let rig = leased(Walls::default());
+    let rig = leased(CompartmentPolicy::default());
     let wanted = Rig::wanted("github/work");
     rig.faults.once(Calls::Reads, Fault::Delay(SECOND));
     let older = rig.compartment.fill(&wanted).unwrap();
@@ -254,7 +258,7 @@ async fn an_older_reads_late_answer_is_released_once_those_who_waited_for_it_are
 
 #[tokio::test(start_paused = true)]
 async fn an_evicted_lease_is_released() {
-    let rig = leased(Walls { cache_entries: 1, ..Walls::default() });
+    let rig = leased(CompartmentPolicy { cache_entries: 1, ..CompartmentPolicy::default() });
     drop(login(&rig).await);
     rig.memory.put("module/other", [("token", "one")]);
     rig.token_of("module/other").await.unwrap();
@@ -265,7 +269,7 @@ async fn an_evicted_lease_is_released() {
 
 #[tokio::test(start_paused = true)]
 async fn without_a_cache_a_lease_lasts_as_long_as_its_call() {
-    let rig = leased(Walls { cache_entries: 0, ..Walls::default() });
+    let rig = leased(CompartmentPolicy { cache_entries: 0, ..CompartmentPolicy::default() });
     for _ in 0..100 {
         let credential = login(&rig).await;
         assert_eq!(rig.memory.leases(), 1);
@@ -277,14 +281,14 @@ async fn without_a_cache_a_lease_lasts_as_long_as_its_call() {
 
 #[tokio::test(start_paused = true)]
 async fn more_leases_than_may_be_open_run_out_by_themselves() {
-    let rig = leased(Walls { cache_entries: 2, max_waiting: 1, ..Walls::default() });
+    let rig = leased(CompartmentPolicy { cache_entries: 2, max_waiting: 1, ..CompartmentPolicy::default() });
     let mut held = Vec::new();
     for _ in 0..10 {
         let fill = rig.compartment.fill_anew(&Rig::wanted("github/work")).unwrap();
         held.push(fill.answer().await.unwrap().unwrap());
         settle().await;
     }
-    assert_eq!(held.iter().filter(|found| found.credential.hold.is_some()).count(), 3);
+    assert_eq!(held.iter().filter(|found| found.credential.lease.is_some()).count(), 3);
     held.clear();
     pass(2 * LIFE).await;
     assert_eq!(rig.memory.leases(), 0);
@@ -293,7 +297,7 @@ async fn more_leases_than_may_be_open_run_out_by_themselves() {
 
 #[tokio::test(start_paused = true)]
 async fn a_release_that_fails_is_tried_again() {
-    let rig = leased(Walls { cache_entries: 0, ..Walls::default() });
+    let rig = leased(CompartmentPolicy { cache_entries: 0, ..CompartmentPolicy::default() });
     let credential = login(&rig).await;
     rig.faults.once(Calls::All, Fault::vault(ErrorKind::Throttled));
     rig.faults.once(Calls::All, Fault::vault(ErrorKind::Throttled));
@@ -313,7 +317,7 @@ async fn closing_releases_what_is_left_at_once_and_waits_for_a_hung_vault_no_lon
             rig.token_of(&at).await.unwrap();
         }
     };
-    let rig = leased(Walls::default());
+    let rig = leased(CompartmentPolicy::default());
     open(&rig).await;
     rig.faults.set(Calls::All, Fault::Delay(SECOND / 20));
     let start = Instant::now();
@@ -321,7 +325,7 @@ async fn closing_releases_what_is_left_at_once_and_waits_for_a_hung_vault_no_lon
     assert_eq!(rig.memory.requests().release, 100);
     assert_eq!(start.elapsed(), 7 * SECOND / 20, "sixteen at a time");
 
-    let rig = leased(Walls::default());
+    let rig = leased(CompartmentPolicy::default());
     open(&rig).await;
     rig.faults.set(Calls::All, Fault::Hang);
     let start = Instant::now();
@@ -332,7 +336,7 @@ async fn closing_releases_what_is_left_at_once_and_waits_for_a_hung_vault_no_lon
 
 #[tokio::test(start_paused = true)]
 async fn a_lease_that_is_answered_while_closing_is_released_too() {
-    let rig = leased(Walls::default());
+    let rig = leased(CompartmentPolicy::default());
     rig.faults.once(Calls::Reads, Fault::Delay(SECOND));
     let (answer, ()) = tokio::join!(rig.token(), async {
         settle().await;
@@ -344,7 +348,7 @@ async fn a_lease_that_is_answered_while_closing_is_released_too() {
 
 #[tokio::test(start_paused = true)]
 async fn upkeep_never_takes_more_than_half_of_the_permits() {
-    let rig = leased(Walls { max_in_flight: 4, ..Walls::default() });
+    let rig = leased(CompartmentPolicy { max_in_flight: 4, ..CompartmentPolicy::default() });
     for n in 0..50 {
         let at = format!("module/m{n}");
         rig.memory.serve_dynamic(&path(&at), LIFE);
@@ -362,7 +366,7 @@ async fn upkeep_never_takes_more_than_half_of_the_permits() {
 
 #[tokio::test(start_paused = true)]
 async fn a_compartment_that_nobody_holds_is_not_kept_alive_by_its_leases() {
-    let rig = leased(Walls::default());
+    let rig = leased(CompartmentPolicy::default());
     let credential = login(&rig).await;
     let (weak, leases) = (Arc::downgrade(&rig.compartment), Arc::downgrade(&rig.compartment.leases));
     drop(rig.compartment);

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 /// The settings of the walls around one vault. Every key has a default; durations are text with units (`"2s"`).
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Walls {
+pub struct CompartmentPolicy {
     /// How long one attempt at the vault may take, counted from when it has its permit. Default `"2s"`; zero is refused.
     #[serde(deserialize_with = "duration")]
     #[schemars(with = "String")]
@@ -25,7 +25,7 @@ pub struct Walls {
     /// How many callers may wait for the vault at once; one more is answered `module_unavailable`. Default 1024; zero is refused.
     pub max_waiting: usize,
     /// When the vault counts as given up.
-    pub breaker: BreakerSettings,
+    pub breaker: BreakerPolicy,
     /// How often a vault that is down is looked at, at most; up to a tenth longer, at random. Default `"5s"`; zero is refused.
     #[serde(deserialize_with = "duration")]
     #[schemars(with = "String")]
@@ -55,7 +55,7 @@ pub struct Walls {
     pub reject_interval: Duration,
 }
 
-impl Walls {
+impl CompartmentPolicy {
     /// The keys, as they stand in a profile.
     pub const KEYS: [&str; 12] = [
         "attempt_timeout",
@@ -79,7 +79,7 @@ impl Walls {
     }
 }
 
-impl Default for Walls {
+impl Default for CompartmentPolicy {
     fn default() -> Self {
         Self {
             attempt_timeout: Duration::from_secs(2),
@@ -87,7 +87,7 @@ impl Default for Walls {
             retries: 2,
             max_in_flight: 16,
             max_waiting: 1024,
-            breaker: BreakerSettings::default(),
+            breaker: BreakerPolicy::default(),
             probe_interval: Duration::from_secs(5),
             cache_ttl: Duration::from_secs(5 * 60),
             cache_entries: 10_000,
@@ -101,7 +101,7 @@ impl Default for Walls {
 /// When the breaker opens: after `failures` that count within `window`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct BreakerSettings {
+pub struct BreakerPolicy {
     /// How many failures open it. Default 5; zero is refused.
     pub failures: u32,
     /// Within which time. Default `"10s"`; zero is refused. Shorter than `failures` times `deadline`, it is that long:
@@ -111,7 +111,7 @@ pub struct BreakerSettings {
     pub window: Duration,
 }
 
-impl Default for BreakerSettings {
+impl Default for BreakerPolicy {
     fn default() -> Self {
         Self { failures: 5, window: Duration::from_secs(10) }
     }
