@@ -98,7 +98,7 @@ pub struct Compiled {
 
 impl Compiled {
     /// What the backend with the settings `C` can do.
-    pub const fn of<C: BackendConfig>() -> Self {
+    pub const fn new<C: BackendConfig>() -> Self {
         Self { read: read::<C>, schema: SchemaGenerator::subschema_for::<C> }
     }
 }
