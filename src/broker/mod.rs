@@ -4,7 +4,7 @@
 //! off in that vault's [`compartment`]; nothing is shared between two of them.
 
 pub mod backends;
-pub mod compartment;
+mod compartment;
 mod credential;
 mod error;
 mod template;
@@ -19,8 +19,8 @@ use cofferdam_vault::{ErrorKind, FieldName, Scope, SecretPath, Vault, VaultError
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
-use self::compartment::{Compartment, Wanted};
-pub use self::compartment::{CompartmentPolicy, CompartmentState};
+pub use self::compartment::{BreakerPolicy, CompartmentPolicy, CompartmentState};
+use self::compartment::{CacheKey, Compartment};
 pub use self::credential::{Credential, CredentialSpec, CredentialTemplate};
 pub use self::error::BrokerError;
 pub use self::template::{InvalidTemplate, PathTemplate};
@@ -88,7 +88,7 @@ struct Binding {
 #[derive(Debug)]
 enum Target {
     /// The same for every user, made once: a call that hits the cache allocates nothing.
-    Shared(Arc<Wanted>),
+    Shared(Arc<CacheKey>),
     /// Another one for each user.
     PerUser { template: PathTemplate, module: Arc<str>, account: Arc<str>, fields: Arc<[FieldName]> },
     /// Nothing: the template makes no path of these names.
@@ -101,8 +101,10 @@ impl Broker {
     /// Touches no vault. A binding whose vault is not among `vaults` is a programming error of the composition;
     /// the profile's check has refused it before. Here it is logged, and its module has no account.
     pub fn new(vaults: Vec<VaultParts>, modules: Vec<ModuleBinding>) -> Self {
-        let compartments: Vec<_> =
-            vaults.into_iter().map(|parts| Compartment::new(parts.name, parts.policy, parts.vault)).collect();
+        let compartments: Vec<_> = vaults
+            .into_iter()
+            .map(|parts| Arc::new(Compartment::new(parts.name, parts.policy, parts.vault)))
+            .collect();
         let by_name: HashMap<&str, _> = compartments.iter().map(|c| (c.name(), c)).collect();
         let mut bindings = HashMap::with_capacity(modules.len());
         for module in modules {
@@ -130,19 +132,19 @@ impl Broker {
     /// Best after [`Broker::start`]: a vault that is down is then not asked.
     pub async fn prefetch(&self) -> HashMap<(String, String), Result<(), BrokerError>> {
         let found = join_all(self.compartments.iter().map(async |compartment| {
-            let shared: Vec<Arc<Wanted>> = self
+            let shared: Vec<Arc<CacheKey>> = self
                 .modules
                 .values()
                 .filter(|binding| Arc::ptr_eq(&binding.compartment, compartment))
                 .flat_map(|binding| binding.accounts.values())
                 .filter_map(|target| match target {
-                    Target::Shared(wanted) => Some(Arc::clone(wanted)),
+                    Target::Shared(key) => Some(Arc::clone(key)),
                     Target::PerUser { .. } | Target::Nowhere(_) => None,
                 })
                 .collect();
             let answers = compartment.prefetch(&shared).await;
-            let found = shared.into_iter().zip(answers).filter_map(|(wanted, answer)| {
-                let (module, account) = (wanted.module.to_string(), wanted.account.to_string());
+            let found = shared.into_iter().zip(answers).filter_map(|(key, answer)| {
+                let (module, account) = (key.module.to_string(), key.account.to_string());
                 let answer = answer?.map_err(|error| failure(compartment, &module, &account, error));
                 Some(((module, account), answer))
             });
@@ -165,9 +167,9 @@ impl Broker {
         account: &str,
         deadline: Instant,
     ) -> Result<Arc<Credential>, BrokerError> {
-        let (compartment, wanted) = self.target(caller, module, account)?;
+        let (compartment, key) = self.target(caller, module, account)?;
         compartment
-            .resolve(&wanted, deadline)
+            .resolve(&key, deadline)
             .await
             .map_err(|error| failure(compartment, module, account, error))
     }
@@ -188,9 +190,9 @@ impl Broker {
         deadline: Instant,
     ) -> Result<Option<Arc<Credential>>, BrokerError> {
         let (module, account) = (&rejected.module, &rejected.account);
-        let (compartment, wanted) = self.target(caller, module, account)?;
+        let (compartment, key) = self.target(caller, module, account)?;
         compartment
-            .after_rejection(&wanted, rejected, deadline)
+            .after_rejection(&key, rejected, deadline)
             .await
             .map_err(|error| failure(compartment, module, account, error))
     }
@@ -214,8 +216,8 @@ impl Broker {
         module: &str,
         account: &str,
     ) -> Option<(Arc<dyn Vault>, SecretPath)> {
-        let (compartment, wanted) = self.target(caller, module, account).ok()?;
-        Some((Arc::clone(compartment.vault()), wanted.path.clone()))
+        let (compartment, key) = self.target(caller, module, account).ok()?;
+        Some((Arc::clone(compartment.vault()), key.path.clone()))
     }
 
     /// The vault `name` itself, for commands that look at vaults as such (`doctor`, `secret copy`).
@@ -234,16 +236,16 @@ impl Broker {
         caller: &Caller,
         module: &str,
         account: &str,
-    ) -> Result<(&Arc<Compartment>, Arc<Wanted>), BrokerError> {
+    ) -> Result<(&Arc<Compartment>, Arc<CacheKey>), BrokerError> {
         let unknown =
             || BrokerError::UnknownAccount { module: module.to_owned(), account: account.to_owned() };
         let binding = self.modules.get(module).ok_or_else(unknown)?;
         let target = binding.accounts.get(account).ok_or_else(unknown)?;
-        let wanted = target.wanted(caller).map_err(|invalid| {
+        let key = target.key(caller).map_err(|invalid| {
             let error = VaultError::secret(ErrorKind::Misconfigured, invalid.to_string());
             failure(&binding.compartment, module, account, error)
         })?;
-        Ok((&binding.compartment, wanted))
+        Ok((&binding.compartment, key))
     }
 }
 
@@ -260,7 +262,7 @@ impl Binding {
                     Target::PerUser { template, module, account, fields }
                 }
                 Ok(template) => template.fill("", &module, &account).map_or_else(Target::Nowhere, |path| {
-                    Target::Shared(Arc::new(Wanted { path, module, account, fields }))
+                    Target::Shared(Arc::new(CacheKey { path, module, account, fields }))
                 }),
                 Err(invalid) => Target::Nowhere(invalid),
             }
@@ -271,10 +273,10 @@ impl Binding {
 }
 
 impl Target {
-    fn wanted(&self, caller: &Caller) -> Result<Arc<Wanted>, InvalidTemplate> {
+    fn key(&self, caller: &Caller) -> Result<Arc<CacheKey>, InvalidTemplate> {
         match self {
-            Self::Shared(wanted) => Ok(Arc::clone(wanted)),
-            Self::PerUser { template, module, account, fields } => Ok(Arc::new(Wanted {
+            Self::Shared(key) => Ok(Arc::clone(key)),
+            Self::PerUser { template, module, account, fields } => Ok(Arc::new(CacheKey {
                 path: template.fill(caller.path_segment(), module, account)?,
                 module: Arc::clone(module),
                 account: Arc::clone(account),

@@ -1,62 +1,68 @@
-//! The settings of a compartment's walls: the keys of a `[vaults.NAME]` table that every backend has.
+//! The policy of a compartment: the keys of a `[vaults.NAME]` table that every backend has.
 
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
-/// The settings of the walls around one vault. Every key has a default; durations are text with units (`"2s"`).
+/// Number of threads that may hang in probes at once.
+///
+/// With one, a single thread stuck in a dead mount would block every later probe. With no bound, each interval would
+/// leave one more thread behind.
+pub(crate) const PROBE_THREADS: usize = 2;
+
+/// How a compartment treats its vault. Every key has a default; durations are strings with units (`"2s"`).
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct CompartmentPolicy {
-    /// How long one attempt at the vault may take, counted from when it has its permit. Default `"2s"`; zero is refused.
+    /// Time limit of one attempt, counted from when it has its permit. Default `"2s"`; zero is rejected.
     #[serde(deserialize_with = "duration")]
     #[schemars(with = "String")]
     pub attempt_timeout: Duration,
-    /// How long one read for all who wait may take: its attempts, its pauses and our own queue together.
-    /// Default `"5s"`; zero is refused. Shorter than `attempt_timeout`, it is an attempt's time-out too.
+    /// Time limit of one read, shared by all callers that wait for it: attempts, pauses and queueing together.
+    /// Default `"5s"`; zero is rejected. A value below `attempt_timeout` also limits each attempt.
     #[serde(deserialize_with = "duration")]
     #[schemars(with = "String")]
     pub deadline: Duration,
-    /// How many more attempts a failed one is worth. Default 2; zero means one attempt only, a new login included.
+    /// Maximum number of retries of a failed attempt. Default 2; zero disables retries, the one after a new login included.
     pub retries: u32,
-    /// How many requests may be at the vault at once. Default 16; zero is refused.
+    /// Maximum number of concurrent requests to the vault. Default 16; zero is rejected.
     pub max_in_flight: usize,
-    /// How many callers may wait for the vault at once; one more is answered `module_unavailable`. Default 1024; zero is refused.
+    /// Maximum number of callers that wait for the vault; one more gets `module_unavailable`. Default 1024; zero is rejected.
     pub max_waiting: usize,
-    /// When the vault counts as given up.
+    /// When the circuit opens.
     pub breaker: BreakerPolicy,
-    /// How often a vault that is down is looked at, at most; up to a tenth longer, at random. Default `"5s"`; zero is refused.
+    /// Shortest time between two probes of a vault that is down; jitter adds up to a tenth. Default `"5s"`; zero is rejected.
     #[serde(deserialize_with = "duration")]
     #[schemars(with = "String")]
     pub probe_interval: Duration,
-    /// How long a secret is served from memory before it is read anew. Default `"5m"`; zero reads the vault on every call
-    /// (calls at the same moment share one read), and leaves `stale_for` as it is. A secret with a lease is served for as long
-    /// as its lease instead: reading it again would make another one.
+    /// How long a secret is served from memory before it is read again. Default `"5m"`; zero reads the vault on every call
+    /// (concurrent calls share one read) and does not affect `stale_for`. A secret with a lease is served for as long as
+    /// its lease lasts, because reading it again would create another lease.
     #[serde(deserialize_with = "duration")]
     #[schemars(with = "String")]
     pub cache_ttl: Duration,
-    /// How many secrets are kept in memory; the one not used for longest goes first. Default 10000; zero keeps none,
-    /// so that nothing is served while the vault is out of reach.
+    /// Maximum number of secrets in memory; the least recently used is evicted first. Default 10000; zero disables the
+    /// cache, so that nothing is served while the vault is unreachable.
     pub cache_entries: u64,
-    /// How long an absent or denied secret is remembered as that. Default `"5s"`; zero asks the vault each time.
+    /// How long the absence or denial of a secret is cached. Default `"5s"`; zero asks the vault each time.
     #[serde(deserialize_with = "duration")]
     #[schemars(with = "String")]
     pub missing_ttl: Duration,
-    /// How long after it was last confirmed a secret may be served while the vault is out of reach. Default `"1h"`;
-    /// zero serves nothing stale. A secret with a lease is served for as long as its lease instead.
+    /// How long a secret may be served after its last confirmation while the vault is unreachable. Default `"1h"`;
+    /// zero serves nothing stale. A secret with a lease is served for as long as its lease lasts.
     #[serde(deserialize_with = "duration")]
     #[schemars(with = "String")]
     pub stale_for: Duration,
-    /// How often a credential that the service rejects is read anew, per secret version. Default `"30s"`; zero re-reads at each
-    /// rejection (those at the same moment share one re-read).
+    /// Shortest time between two reads of a secret version that the service rejects. Default `"30s"`; zero reads after
+    /// each rejection (concurrent rejections share one read).
     #[serde(deserialize_with = "duration")]
     #[schemars(with = "String")]
     pub reject_interval: Duration,
 }
 
 impl CompartmentPolicy {
-    /// The keys, as they stand in a profile.
+    /// The keys in a profile.
     pub const KEYS: [&str; 12] = [
         "attempt_timeout",
         "deadline",
@@ -72,10 +78,10 @@ impl CompartmentPolicy {
         "reject_interval",
     ];
 
-    /// How many threads the vault's [`Threads`](cofferdam_vault::Threads) must have: one for each permit, and those of
-    /// the probes. With fewer, hung calls would take the thread that a probe needs, and the vault never came back.
+    /// Number of threads that the vault's [`Threads`](cofferdam_vault::Threads) must have: one for each permit, and those
+    /// of the probes. With fewer, hung calls would take the thread that a probe needs, and the vault would never recover.
     pub fn threads(&self) -> usize {
-        self.max_in_flight.saturating_add(super::probe::THREADS)
+        self.max_in_flight.saturating_add(PROBE_THREADS)
     }
 }
 
@@ -98,14 +104,14 @@ impl Default for CompartmentPolicy {
     }
 }
 
-/// When the breaker opens: after `failures` that count within `window`.
+/// When the circuit opens: after `failures` failures within `window`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct BreakerPolicy {
-    /// How many failures open it. Default 5; zero is refused.
+    /// Number of failures that open the circuit. Default 5; zero is rejected.
     pub failures: u32,
-    /// Within which time. Default `"10s"`; zero is refused. Shorter than `failures` times `deadline`, it is that long:
-    /// a vault that hangs fails no faster.
+    /// The period in which failures are counted. Default `"10s"`; zero is rejected. It is at least `failures` times
+    /// `deadline`, because a vault that hangs fails no faster.
     #[serde(deserialize_with = "duration")]
     #[schemars(with = "String")]
     pub window: Duration,
@@ -121,7 +127,7 @@ fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::E
     let text = String::deserialize(deserializer)?;
     humantime::parse_duration(&text).map_err(|_| {
         D::Error::custom(format!(
-            "`{}` is no duration; write for example \"5s\" or \"2m\"",
+            "`{}` is not a duration; write for example \"5s\" or \"2m\"",
             text.escape_debug()
         ))
     })

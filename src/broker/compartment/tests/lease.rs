@@ -1,4 +1,4 @@
-//! Leases from outside: what callers get, and what is left open at the vault.
+//! Leases: what callers get, and what stays open at the vault.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -8,21 +8,21 @@ use cofferdam_vault::testkit::{Calls, Fault, path};
 use cofferdam_vault::{ErrorKind, Lease};
 use tokio::time::{Instant, advance};
 
-use crate::broker::Credential;
-use crate::broker::compartment::testing::{Rig, SECOND, patient, settle};
+use super::rig::{Rig, SECOND, patient, settle};
 use crate::broker::compartment::{CompartmentPolicy, CompartmentState};
+use crate::broker::credential::Credential;
 
 const LIFE: Duration = Duration::from_secs(30);
 
 /// A rig whose `github/work` is a login of its own at each read, with a lease of 30 s.
-fn leased(walls: CompartmentPolicy) -> Rig {
-    let rig = Rig::new(walls);
+fn leased(policy: CompartmentPolicy) -> Rig {
+    let rig = Rig::new(policy);
     rig.memory.serve_dynamic(&path("github/work"), LIFE);
     rig
 }
 
 async fn login(rig: &Rig) -> Arc<Credential> {
-    rig.compartment.resolve(&Rig::wanted("github/work"), patient()).await.unwrap()
+    rig.compartment.resolve(&Rig::key("github/work"), patient()).await.unwrap()
 }
 
 fn lease(credential: &Credential) -> &Lease {
@@ -55,7 +55,7 @@ async fn pass(span: Duration) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_used_lease_is_renewed_for_ever_and_read_once_however_short_the_caches_time() {
+async fn a_used_lease_is_renewed_forever_and_read_once_however_short_cache_ttl_is() {
     let rig = leased(CompartmentPolicy {
         cache_ttl: SECOND,
         stale_for: Duration::ZERO,
@@ -68,7 +68,7 @@ async fn a_used_lease_is_renewed_for_ever_and_read_once_however_short_the_caches
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unused_lease_is_left_to_run_out() {
+async fn an_unused_lease_is_left_to_expire() {
     let rig = leased(CompartmentPolicy::default());
     drop(login(&rig).await);
     pass(2 * LIFE).await;
@@ -78,7 +78,7 @@ async fn an_unused_lease_is_left_to_run_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_was_used_and_is_not_any_more_is_kept_for_nobody() {
+async fn a_lease_that_is_no_longer_used_is_left_to_expire() {
     let rig = leased(CompartmentPolicy::default());
     work(&rig, 45).await;
     pass(3 * LIFE).await;
@@ -93,7 +93,7 @@ async fn one_that_was_used_and_is_not_any_more_is_kept_for_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_asks_in_the_last_third_of_an_unused_lease_gets_a_new_one_and_the_old_one_is_released() {
+async fn a_caller_in_the_last_third_of_an_unused_lease_gets_a_new_one_and_the_old_one_is_released() {
     let rig = leased(CompartmentPolicy::default());
     let first = lease(&*login(&rig).await).clone();
     pass(LIFE - SECOND).await;
@@ -106,11 +106,11 @@ async fn who_asks_in_the_last_third_of_an_unused_lease_gets_a_new_one_and_the_ol
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unused_lease_is_a_spare_while_the_vault_is_out_of_reach() {
+async fn an_unused_lease_is_served_while_the_vault_is_unreachable() {
     let rig = leased(CompartmentPolicy::default());
     let first = lease(&*login(&rig).await).clone();
     pass(LIFE - 2 * SECOND).await;
-    rig.give_up(ErrorKind::Unavailable).await;
+    rig.open_circuit(ErrorKind::Unavailable).await;
     assert_eq!(rig.status().state, CompartmentState::Degraded);
     assert_eq!(lease(&*login(&rig).await), &first);
     pass(2 * SECOND).await;
@@ -177,7 +177,7 @@ async fn a_renewal_that_fails_is_tried_again_until_the_end_and_nothing_is_served
 
     rig.faults.set(Calls::All, Fault::vault(ErrorKind::Throttled));
     let start = Instant::now();
-    while let Ok(credential) = rig.compartment.resolve(&Rig::wanted("github/work"), patient()).await {
+    while let Ok(credential) = rig.compartment.resolve(&Rig::key("github/work"), patient()).await {
         assert!(rig.memory.is_running(lease(&credential)));
         pass(SECOND / 2).await;
     }
@@ -200,7 +200,7 @@ async fn a_failing_renewal_costs_few_requests() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lease_that_ended_behind_our_back_is_noticed_at_its_renewal_and_nobody_gets_it_then() {
+async fn a_lease_that_the_vault_revoked_is_detected_at_its_renewal_and_no_longer_served() {
     let rig = leased(CompartmentPolicy::default());
     let first = lease(&*login(&rig).await).clone();
     work(&rig, 15).await;
@@ -213,16 +213,16 @@ async fn a_lease_that_ended_behind_our_back_is_noticed_at_its_renewal_and_nobody
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rejected_login_is_replaced_once_an_interval_and_released() {
+async fn a_rejected_login_is_replaced_once_per_interval_and_released() {
     let rig = leased(CompartmentPolicy::default());
-    let wanted = Rig::wanted("github/work");
+    let key = Rig::key("github/work");
     let first = login(&rig).await;
-    let next = rig.compartment.after_rejection(&wanted, &first, patient()).await.unwrap().unwrap();
+    let next = rig.compartment.after_rejection(&key, &first, patient()).await.unwrap().unwrap();
     assert_ne!(lease(&next), lease(&first));
     for _ in 0..20 {
-        let again = rig.compartment.after_rejection(&wanted, &next, patient()).await.unwrap();
+        let again = rig.compartment.after_rejection(&key, &next, patient()).await.unwrap();
         assert!(again.is_none(), "every login is new, so a rejected one says nothing of the next");
-        let known = rig.compartment.after_rejection(&wanted, &first, patient()).await.unwrap().unwrap();
+        let known = rig.compartment.after_rejection(&key, &first, patient()).await.unwrap().unwrap();
         assert_eq!(lease(&known), lease(&next));
         pass(SECOND).await;
     }
@@ -231,7 +231,7 @@ async fn a_rejected_login_is_replaced_once_an_interval_and_released() {
     settle().await;
     assert_eq!(rig.memory.leases(), 1);
     pass(10 * SECOND).await;
-    let third = rig.compartment.after_rejection(&wanted, &next, patient()).await.unwrap().unwrap();
+    let third = rig.compartment.after_rejection(&key, &next, patient()).await.unwrap().unwrap();
     assert!(rig.memory.is_running(lease(&third)));
     drop((next, third));
     settle().await;
@@ -239,15 +239,15 @@ async fn a_rejected_login_is_replaced_once_an_interval_and_released() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_older_reads_late_answer_is_released_once_those_who_waited_for_it_are_done() {
+async fn the_late_result_of_an_older_read_is_released_after_its_last_caller() {
     let rig = leased(CompartmentPolicy::default());
-    let wanted = Rig::wanted("github/work");
+    let key = Rig::key("github/work");
     rig.faults.once(Calls::Reads, Fault::Delay(SECOND));
-    let older = rig.compartment.fill(&wanted).unwrap();
+    let older = rig.compartment.loader.load(&key).unwrap();
     settle().await;
-    let newer = rig.compartment.fill_anew(&wanted).unwrap();
-    let newer = newer.answer().await.unwrap().unwrap();
-    let late = older.answer().await.unwrap().unwrap();
+    let newer = rig.compartment.loader.reload(&key).unwrap();
+    let newer = newer.wait().await.unwrap().unwrap();
+    let late = older.wait().await.unwrap().unwrap();
     settle().await;
     assert_eq!(rig.memory.leases(), 2);
     assert_eq!(lease(&*login(&rig).await), lease(&newer.credential));
@@ -262,7 +262,7 @@ async fn an_evicted_lease_is_released() {
     drop(login(&rig).await);
     rig.memory.put("module/other", [("token", "one")]);
     rig.token_of("module/other").await.unwrap();
-    rig.compartment.cache.tidy();
+    rig.compartment.cache.run_pending_evictions();
     settle().await;
     assert_eq!((rig.memory.leases(), rig.memory.requests().release), (0, 1));
 }
@@ -280,19 +280,19 @@ async fn without_a_cache_a_lease_lasts_as_long_as_its_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn more_leases_than_may_be_open_run_out_by_themselves() {
+async fn leases_beyond_the_bound_expire_by_themselves() {
     let rig = leased(CompartmentPolicy { cache_entries: 2, max_waiting: 1, ..CompartmentPolicy::default() });
     let mut held = Vec::new();
     for _ in 0..10 {
-        let fill = rig.compartment.fill_anew(&Rig::wanted("github/work")).unwrap();
-        held.push(fill.answer().await.unwrap().unwrap());
+        let load = rig.compartment.loader.reload(&Rig::key("github/work")).unwrap();
+        held.push(load.wait().await.unwrap().unwrap());
         settle().await;
     }
     assert_eq!(held.iter().filter(|found| found.credential.lease.is_some()).count(), 3);
     held.clear();
     pass(2 * LIFE).await;
     assert_eq!(rig.memory.leases(), 0);
-    assert!(rig.compartment.leases.next_due().is_none(), "nothing is remembered of them");
+    assert!(rig.compartment.renewer.leases().next_due().is_none(), "nothing is remembered of them");
 }
 
 #[tokio::test(start_paused = true)]
@@ -309,7 +309,7 @@ async fn a_release_that_fails_is_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn closing_releases_what_is_left_at_once_and_waits_for_a_hung_vault_no_longer_than_it_may() {
+async fn closing_releases_open_leases_and_does_not_wait_for_a_hung_vault() {
     let open = async |rig: &Rig| {
         for n in 0..100 {
             let at = format!("module/m{n}");
@@ -335,7 +335,7 @@ async fn closing_releases_what_is_left_at_once_and_waits_for_a_hung_vault_no_lon
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lease_that_is_answered_while_closing_is_released_too() {
+async fn a_lease_that_arrives_while_closing_is_released_too() {
     let rig = leased(CompartmentPolicy::default());
     rig.faults.once(Calls::Reads, Fault::Delay(SECOND));
     let (answer, ()) = tokio::join!(rig.token(), async {
@@ -347,7 +347,7 @@ async fn a_lease_that_is_answered_while_closing_is_released_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn upkeep_never_takes_more_than_half_of_the_permits() {
+async fn renewals_never_take_more_than_half_of_the_permits() {
     let rig = leased(CompartmentPolicy { max_in_flight: 4, ..CompartmentPolicy::default() });
     for n in 0..50 {
         let at = format!("module/m{n}");
@@ -365,10 +365,10 @@ async fn upkeep_never_takes_more_than_half_of_the_permits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_compartment_that_nobody_holds_is_not_kept_alive_by_its_leases() {
+async fn a_dropped_compartment_is_not_kept_alive_by_its_leases() {
     let rig = leased(CompartmentPolicy::default());
     let credential = login(&rig).await;
-    let (weak, leases) = (Arc::downgrade(&rig.compartment), Arc::downgrade(&rig.compartment.leases));
+    let (weak, leases) = (Arc::downgrade(&rig.compartment), Arc::downgrade(rig.compartment.renewer.leases()));
     drop(rig.compartment);
     settle().await;
     assert!(weak.upgrade().is_none() && leases.upgrade().is_none());
