@@ -33,7 +33,7 @@ async fn a_secret_in_use_is_refreshed_ahead_once() {
     assert_eq!(rig.reads(), 1, "not yet");
     advance(Duration::from_millis(1)).await;
     for _ in 0..100 {
-        assert_eq!(rig.token().await.unwrap(), "one", "and nobody waits");
+        assert_eq!(rig.token().await.unwrap(), "one", "and no caller waits");
     }
     settle().await;
     advance(SECOND).await;
@@ -51,7 +51,7 @@ async fn a_vault_that_hangs_while_its_secret_is_in_use_delays_no_caller() {
         let start = Instant::now();
         assert_eq!(rig.token().await.unwrap(), "one");
         assert_eq!(start.elapsed(), Duration::ZERO);
-        // What the call has started begins now, and what time ends is over before the next call.
+        // The load that the call started runs now, and its timeout ends before the next call.
         settle().await;
         advance(Duration::from_millis(100)).await;
         settle().await;

@@ -27,9 +27,9 @@ async fn each_attempt_counts_for_the_breaker_and_none_follows_the_one_that_opens
     let rig = Rig::new(CompartmentPolicy { retries: 100, ..CompartmentPolicy::default() });
     rig.faults.set(Calls::All, Fault::vault(ErrorKind::Unavailable));
     assert_eq!(rig.kind().await, Some(ErrorKind::Unavailable));
-    assert_eq!(rig.reads(), 5, "the breaker stops the retries");
+    assert_eq!(rig.reads(), 5, "the open circuit stops the retries");
     rig.token().await.unwrap_err();
-    assert_eq!(rig.reads(), 5, "and lets no later call through");
+    assert_eq!(rig.reads(), 5, "and admits no later call");
 }
 
 #[tokio::test(start_paused = true)]
@@ -58,7 +58,7 @@ async fn a_queue_does_not_reach_the_vault_after_the_circuit_opened() {
         calls.spawn(async move { rig.token_of(&format!("module/{n}")).await.unwrap_err().kind() });
     }
     let kinds = calls.join_all().await;
-    assert_eq!(rig.reads(), 5, "those who had a permit");
+    assert_eq!(rig.reads(), 5, "those with a permit");
     assert_eq!(kinds.iter().filter(|&&kind| kind == ErrorKind::Timeout).count(), 5);
     assert_eq!(
         start.elapsed(),
@@ -155,7 +155,7 @@ async fn a_failed_check_never_extends_the_life_of_a_secret() {
     let mut served = 0;
     while rig.token().await.is_ok() {
         served += 1;
-        assert!(served < 100, "it is served for ever");
+        assert!(served < 100, "it is served forever");
         advance(Duration::from_secs(60)).await;
     }
     assert!((58..=60).contains(&served), "served for {served} minutes of 60");
@@ -185,16 +185,12 @@ async fn no_caller_with_a_cached_secret_waits_for_a_second_attempt() {
     while rig.status().state == CompartmentState::Ready {
         let start = Instant::now();
         assert_eq!(rig.token().await.unwrap(), "one");
-        assert_eq!(start.elapsed(), Duration::ZERO, "the vault is in doubt: its silence delays nobody");
-        assert!(rig.reads() < 10, "it is never given up");
+        assert_eq!(start.elapsed(), Duration::ZERO, "the vault is suspect: its silence delays no caller");
+        assert!(rig.reads() < 10, "the circuit never opens");
         advance(SECOND).await;
         settle().await;
     }
-    assert_eq!(
-        rig.reads(),
-        6,
-        "the first, and the five failures that it takes: nobody waited, and all were counted"
-    );
+    assert_eq!(rig.reads(), 6, "the first read and five failures: no caller waited, and all were counted");
 }
 
 #[tokio::test(start_paused = true)]
@@ -205,12 +201,12 @@ async fn a_vault_that_is_back_becomes_healthy_again() {
     rig.faults.once(Calls::Reads, Fault::vault(ErrorKind::Unavailable));
     assert_eq!(rig.token().await.unwrap(), "one");
     rig.memory.put("github/work", [("token", "two")]);
-    assert_eq!(rig.token().await.unwrap(), "one", "served while the fill looks");
+    assert_eq!(rig.token().await.unwrap(), "one", "served while the load runs");
     settle().await;
     assert_eq!(rig.token().await.unwrap(), "two");
     advance(Duration::from_secs(5 * 60)).await;
     rig.memory.put("github/work", [("token", "three")]);
-    assert_eq!(rig.token().await.unwrap(), "three", "no doubt, so the vault's answer is waited for");
+    assert_eq!(rig.token().await.unwrap(), "three", "the vault is healthy, so its answer is awaited");
 }
 
 #[tokio::test(start_paused = true)]
@@ -311,7 +307,7 @@ async fn closing_lets_running_reads_finish_and_does_not_wait_forever() {
     assert_eq!(rig.memory.requests().close, 1);
 }
 
-/// A vault whose reads block a real thread until the test lets go, panic, or answer no field, by their path.
+/// A vault whose reads block a real thread until the test releases it, panic, or return no field, depending on the path.
 #[derive(Debug)]
 struct Blocking {
     info: VaultInfo,
@@ -386,8 +382,8 @@ impl Vault for Blocking {
     }
 }
 
-// The clock is paused, and jumps over the time-outs, only while nothing but a hung thread is waited for. It would not wait
-// for one that is about to start or to answer; what could end that wait is far longer than any machine takes.
+// The clock is paused, and jumps over the timeouts, only while nothing but a hung thread is awaited. A paused clock would not
+// wait for a thread that is about to start or to answer. The timeouts are therefore far longer than any machine takes.
 #[tokio::test]
 async fn a_hung_thread_keeps_its_permit_so_hung_threads_stay_within_the_limit() {
     let policy = CompartmentPolicy {
@@ -427,7 +423,7 @@ async fn a_hung_thread_keeps_its_permit_so_hung_threads_stay_within_the_limit() 
 
     drop(release);
     let error = compartment.resolve(&key, patient()).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::NotFound, "the threads came back, and their permits with them");
+    assert_eq!(error.kind(), ErrorKind::NotFound, "the threads returned, and their permits with them");
 }
 
 #[tokio::test(start_paused = true)]

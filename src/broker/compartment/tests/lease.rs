@@ -14,7 +14,7 @@ use crate::broker::credential::Credential;
 
 const LIFE: Duration = Duration::from_secs(30);
 
-/// A rig whose `github/work` is a login of its own at each read, with a lease of 30 s.
+/// A rig in which each read of `github/work` creates a login with a lease of 30 s.
 fn leased(policy: CompartmentPolicy) -> Rig {
     let rig = Rig::new(policy);
     rig.memory.serve_dynamic(&path("github/work"), LIFE);
@@ -29,14 +29,14 @@ fn lease(credential: &Credential) -> &Lease {
     credential.secret.lease.as_ref().unwrap()
 }
 
-/// Asks once a second for `seconds`; answers the logins that were handed out. None of them had ended.
+/// Resolves once a second for `seconds` and returns the logins. Asserts that none of them had ended.
 async fn work(rig: &Rig, seconds: u64) -> HashSet<String> {
     let mut logins = HashSet::new();
     for _ in 0..seconds {
         let start = Instant::now();
         let credential = login(rig).await;
-        assert_eq!(start.elapsed(), Duration::ZERO, "nobody waits while the vault is well");
-        assert!(rig.memory.is_running(lease(&credential)), "a login was handed out that had ended");
+        assert_eq!(start.elapsed(), Duration::ZERO, "no caller waits while the vault works");
+        assert!(rig.memory.is_running(lease(&credential)), "a login was returned that had ended");
         logins.insert(lease(&credential).id.clone());
         drop(credential);
         pass(SECOND).await;
@@ -44,7 +44,7 @@ async fn work(rig: &Rig, seconds: u64) -> HashSet<String> {
     logins
 }
 
-/// Lets `span` pass in steps that are short beside a lease, so that what is due comes to run.
+/// Advances the clock by `span` in steps that are short compared to a lease, so that due tasks run.
 async fn pass(span: Duration) {
     let end = Instant::now() + span;
     while Instant::now() < end {
@@ -89,7 +89,7 @@ async fn a_lease_that_is_no_longer_used_is_left_to_expire() {
     rig.memory.limit_leases(LIFE);
     work(&rig, 10).await;
     pass(3 * LIFE).await;
-    assert_eq!((rig.memory.requests().read, rig.memory.leases()), (2, 0), "and replaced once, not for ever");
+    assert_eq!((rig.memory.requests().read, rig.memory.leases()), (2, 0), "and replaced once, not forever");
 }
 
 #[tokio::test(start_paused = true)]
@@ -120,7 +120,7 @@ async fn an_unused_lease_is_served_while_the_vault_is_unreachable() {
 
 #[tokio::test(start_paused = true)]
 async fn a_thousand_lives_cost_no_call_and_leave_no_lease_behind() {
-    // Lives that cannot be lengthened, and lives that can for a while.
+    // Leases that cannot be renewed, and leases that can be renewed for a while.
     for (cycles, longest, asked) in [(1_000, LIFE, 5), (50, 4 * LIFE, 25)] {
         let rig = leased(CompartmentPolicy::default());
         rig.memory.limit_leases(longest);
@@ -128,7 +128,7 @@ async fn a_thousand_lives_cost_no_call_and_leave_no_lease_behind() {
         for _ in 0..cycles {
             for _ in 0..asked {
                 let credential = login(&rig).await;
-                assert!(rig.memory.is_running(lease(&credential)), "a login was handed out that had ended");
+                assert!(rig.memory.is_running(lease(&credential)), "a login was returned that had ended");
                 drop(credential);
                 settle().await;
                 advance(4 * SECOND).await;
@@ -136,7 +136,7 @@ async fn a_thousand_lives_cost_no_call_and_leave_no_lease_behind() {
             settle().await;
             open.insert(rig.memory.leases());
         }
-        assert_eq!(open, HashSet::from([1]), "one lease is open, whenever one looks");
+        assert_eq!(open, HashSet::from([1]), "one lease is open at any time");
         let reads = rig.memory.requests().read;
         assert!(reads >= cycles * 9 / 10, "{reads} lives in {cycles} cycles");
         assert_eq!(rig.memory.requests().release, reads - 1, "each but the last was released");
@@ -151,7 +151,7 @@ async fn a_replaced_lease_is_released_when_the_last_call_with_it_is_over_and_not
     rig.memory.limit_leases(LIFE);
     let (one, other) = (login(&rig).await, login(&rig).await);
     pass(22 * SECOND).await;
-    assert_ne!(lease(&*login(&rig).await), lease(&one), "it has been replaced");
+    assert_ne!(lease(&*login(&rig).await), lease(&one), "it was replaced");
     assert_eq!(rig.memory.leases(), 2);
     drop(one);
     settle().await;
@@ -221,7 +221,7 @@ async fn a_rejected_login_is_replaced_once_per_interval_and_released() {
     assert_ne!(lease(&next), lease(&first));
     for _ in 0..20 {
         let again = rig.compartment.after_rejection(&key, &next, patient()).await.unwrap();
-        assert!(again.is_none(), "every login is new, so a rejected one says nothing of the next");
+        assert!(again.is_none(), "every login is new, so a rejected one says nothing about the next");
         let known = rig.compartment.after_rejection(&key, &first, patient()).await.unwrap().unwrap();
         assert_eq!(lease(&known), lease(&next));
         pass(SECOND).await;
@@ -235,7 +235,7 @@ async fn a_rejected_login_is_replaced_once_per_interval_and_released() {
     assert!(rig.memory.is_running(lease(&third)));
     drop((next, third));
     settle().await;
-    assert_eq!((rig.memory.requests().read, rig.memory.leases()), (3, 1), "the re-read holds nothing");
+    assert_eq!((rig.memory.requests().read, rig.memory.leases()), (3, 1), "the refetch keeps no lease");
 }
 
 #[tokio::test(start_paused = true)]
@@ -292,7 +292,7 @@ async fn leases_beyond_the_bound_expire_by_themselves() {
     held.clear();
     pass(2 * LIFE).await;
     assert_eq!(rig.memory.leases(), 0);
-    assert!(rig.compartment.renewer.leases().next_due().is_none(), "nothing is remembered of them");
+    assert!(rig.compartment.renewer.leases().next_due().is_none(), "none of them stays in the table");
 }
 
 #[tokio::test(start_paused = true)]

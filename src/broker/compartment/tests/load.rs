@@ -43,7 +43,7 @@ async fn a_dropped_caller_affects_no_other_even_if_it_was_the_first() {
             async move { compartment.resolve(&Rig::key("github/work"), patient()).await.map(|_| ()) },
         );
     settle().await;
-    assert_eq!(rig.reads(), 1, "the first one's read is under way");
+    assert_eq!(rig.reads(), 1, "the read of the first caller is running");
     let (answers, ()) = tokio::join!(rig.crowd(1_000), async {
         settle().await;
         first.abort();
@@ -86,7 +86,7 @@ async fn loads_without_callers_are_bounded() {
 async fn an_older_read_never_overwrites_the_result_of_a_newer_one() {
     let rig = Rig::new(CompartmentPolicy::default());
     let key = Rig::key("github/work");
-    // The answer of the older read is on its way when the secret changes.
+    // The older read has left the vault when the secret changes.
     rig.faults.once(Calls::Reads, Fault::Delay(SECOND));
     let older = rig.compartment.loader.load(&key).unwrap();
     settle().await;
@@ -94,7 +94,7 @@ async fn an_older_read_never_overwrites_the_result_of_a_newer_one() {
     let newer = rig.compartment.loader.reload(&key).unwrap();
     assert!(newer.wait_until(patient()).await.unwrap().is_err(), "the secret is gone");
     let late = older.wait_until(patient()).await.unwrap().unwrap();
-    assert_eq!(token_in(&late.credential), "one", "those who waited for it get it");
+    assert_eq!(token_in(&late.credential), "one", "its callers get it");
     settle().await;
     assert_eq!(rig.kind().await, Some(ErrorKind::NotFound), "the cache does not");
     assert_eq!(rig.reads(), 2);
@@ -125,14 +125,14 @@ async fn the_end_of_the_older_read_leaves_the_newer_one_registered() {
     older.wait_until(patient()).await.unwrap().unwrap();
     settle().await;
     assert_eq!(rig.token().await.unwrap(), "one");
-    assert_eq!(rig.reads(), 2, "who misses now joins the newer one");
+    assert_eq!(rig.reads(), 2, "a miss now joins the newer one");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_miss_just_before_a_load_ended_starts_no_other() {
     let rig = Rig::new(CompartmentPolicy::default());
     rig.token().await.unwrap();
-    // Its look at the cache was in vain; now it comes to join a fill that is over.
+    // The caller missed in the cache, and the load ended before the caller could join it.
     let load = rig.compartment.loader.load(&Rig::key("github/work")).unwrap();
     assert!(load.get().is_some());
     assert_eq!(rig.reads(), 1);

@@ -13,7 +13,7 @@ use crate::broker::compartment::{CacheKey, CompartmentPolicy, CompartmentState};
 /// The size of a batch.
 const BATCH: usize = 20;
 
-/// `count` secrets in the rig's vault, each found as its token says.
+/// Puts `count` secrets into the rig's vault and returns their keys.
 fn many(rig: &Rig, count: usize) -> Vec<Arc<CacheKey>> {
     (0..count)
         .map(|n| {
@@ -103,5 +103,5 @@ async fn a_slow_vault_delays_a_start_by_no_more_than_a_reads_deadline() {
     assert_eq!(found.iter().filter(|found| **found == Some(Ok(()))).count(), 3 * BATCH);
     assert_eq!(rig.faults.max_in_flight(), 1, "one batch after the other");
     tokio::time::sleep(Duration::from_secs(60)).await;
-    assert_eq!(rig.reads(), 4, "and what is left is not read behind its back");
+    assert_eq!(rig.reads(), 4, "and the rest is not read later");
 }

@@ -9,7 +9,7 @@ use tokio::time::{Instant, advance};
 use super::rig::{Rig, SECOND, settle};
 use crate::broker::compartment::{BreakerPolicy, CompartmentPolicy, CompartmentState};
 
-/// Lets `seconds` pass one by one, so that what is due comes to run.
+/// Advances the clock second by second, so that due tasks run.
 async fn pass(seconds: u32) {
     for _ in 0..seconds {
         advance(SECOND).await;
@@ -34,7 +34,7 @@ async fn a_vault_that_is_down_at_start_opens_the_circuit_at_once_and_recovers_by
     assert_eq!(rig.status().state, CompartmentState::Ready);
     assert_eq!(rig.token().await.unwrap(), "one");
     pass(60).await;
-    assert_eq!(rig.probes(), 1 + 7, "a vault that is well is not probed");
+    assert_eq!(rig.probes(), 1 + 7, "a vault that works is not probed");
 }
 
 #[tokio::test(start_paused = true)]
@@ -67,7 +67,7 @@ async fn a_vault_that_hangs_gets_at_most_one_probe_per_interval_and_never_two_at
         assert!(rig.probes() <= probes + 1);
         assert!(rig.faults.in_flight() <= 1);
     }
-    assert!(rig.probes() >= 90, "and it is looked at: {}", rig.probes());
+    assert!(rig.probes() >= 90, "and probing goes on: {}", rig.probes());
 }
 
 #[tokio::test(start_paused = true)]
