@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cofferdam::access::Caller;
-use cofferdam::broker::{Broker, CompartmentPolicy, Credential, ModuleBinding, VaultParts};
+use cofferdam::broker::{Broker, CompartmentPolicy, Credential, ModuleBinding, PathTemplate, VaultParts};
+use cofferdam::caller::Caller;
 use cofferdam_vault::testkit::{MemoryVault, path};
 use futures_util::FutureExt as _;
 use tokio::time::Instant;
@@ -35,7 +35,7 @@ fn binding(module: &str) -> ModuleBinding {
         module: module.into(),
         vault: "bench".into(),
         accounts: vec!["work".into()],
-        path: "{module}/{account}".into(),
+        path: PathTemplate::default(),
         credential: serde_json::from_str(r#"{ "kind": "bearer" }"#).unwrap(),
     }
 }

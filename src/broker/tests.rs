@@ -1,12 +1,14 @@
 //! The broker as a whole: rotation and start.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use cofferdam_vault::Stage;
 use cofferdam_vault::testkit::{Calls, Fault, Faults, MemoryVault, field, path};
-use tokio::time::advance;
+use tokio::time::{Instant, advance};
 
 use super::*;
+use crate::caller::Caller;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -22,7 +24,7 @@ fn binding(module: &str, vault: &str, path: &str) -> ModuleBinding {
         module: module.into(),
         vault: vault.into(),
         accounts: vec!["work".into(), "personal".into()],
-        path: path.into(),
+        path: path.parse().unwrap(),
         credential: serde_json::from_str(r#"{ "kind": "bearer" }"#).unwrap(),
     }
 }

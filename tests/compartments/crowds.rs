@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use cofferdam::access::Caller;
 use cofferdam::broker::{Broker, BrokerError, CompartmentPolicy, ModuleBinding, VaultParts};
+use cofferdam::caller::Caller;
 use cofferdam_vault::testkit::{Calls, Fault, MemoryVault};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -67,7 +67,7 @@ async fn a_module_finds_its_vault_its_account_and_its_users_path() {
         module: "github".into(),
         vault: "users".into(),
         accounts: vec!["work".into(), "personal".into()],
-        path: "{user}/{module}/{account}".into(),
+        path: "{user}/{module}/{account}".parse().unwrap(),
         credential: bearer(),
     };
     let broker = Broker::new(vec![parts], vec![binding]);

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cofferdam::access::Caller;
 use cofferdam::broker::{
-    Broker, BrokerError, CompartmentPolicy, Credential, CredentialSpec, ModuleBinding, VaultParts,
-    VaultStatus,
+    Broker, BrokerError, CompartmentPolicy, Credential, CredentialSpec, ModuleBinding, PathTemplate,
+    VaultParts, VaultStatus,
 };
+use cofferdam::caller::Caller;
 use cofferdam_vault::Vault;
 use cofferdam_vault::testkit::{Faults, MemoryVault};
 use tokio::time::{Instant, advance};
@@ -33,13 +33,13 @@ impl World {
         let faults = Faults::default();
         let vaults = vec![
             VaultParts { name: "faulty".into(), policy: walls.clone(), vault: faults.wrap(subject) },
-            VaultParts { name: "well".into(), policy: walls, vault: Arc::new(memory("well")) },
+            VaultParts { name: "well".into(), policy: policy: policy: walls, vault: Arc::new(memory("well")) },
         ];
         let modules = [("github", "faulty"), ("notes", "well")].map(|(module, vault)| ModuleBinding {
             module: module.into(),
             vault: vault.into(),
             accounts: vec!["work".into()],
-            path: "{module}/{account}".into(),
+            path: PathTemplate::default(),
             credential: bearer(),
         });
         Self { broker: Arc::new(Broker::new(vaults, modules.into())), faults }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cofferdam::access::Caller;
 use cofferdam::broker::{
     Broker, BrokerError, CompartmentPolicy, CompartmentState, Credential, CredentialSpec, CredentialTemplate,
-    ModuleBinding, VaultParts,
+    ModuleBinding, PathTemplate, VaultParts,
 };
+use cofferdam::caller::Caller;
 use cofferdam_vault::testkit::MemoryVault;
 use cofferdam_vault::{ExposeSecret as _, Vault};
 use tokio::time::{Instant, sleep};
@@ -39,14 +39,14 @@ impl World {
         let memory = MemoryVault::new("well");
         memory.put("notes/work", [("token", "well")]);
         let vaults = vec![
-            VaultParts { name: "real".into(), policy: walls, vault: real },
+            VaultParts { name: "real".into(), policy: policy: policy: walls, vault: real },
             VaultParts { name: "well".into(), policy: cache_off(), vault: Arc::new(memory) },
         ];
         let of = |module: &str, vault: &str, kind: &str| ModuleBinding {
             module: module.into(),
             vault: vault.into(),
             accounts: vec!["work".into()],
-            path: "{module}/{account}".into(),
+            path: PathTemplate::default(),
             credential: spec(kind),
         };
         let mut bindings: Vec<_> = modules.iter().map(|module| of(module, "real", kind)).collect();

@@ -72,7 +72,7 @@ impl TryFrom<String> for CredentialTemplate {
         }
         let template = Self(parts);
         if template.fields().next().is_none() {
-            return Err("uses no field of the secret; write `{token}` where the secret belongs".into());
+            return Err("names no field of the secret; write `{token}` where the secret belongs".into());
         }
         Ok(template)
     }

@@ -12,8 +12,8 @@ use super::super::compose::Composed;
 use super::super::output::{Output, fair, good, keep_words};
 use super::super::roster::ModuleStatus;
 use super::running::Running;
-use crate::access::Caller;
 use crate::broker::{BrokerError, VaultStatus};
+use crate::caller::Caller;
 
 /// How the accounts were found at start, by module and account: see [`Broker::prefetch`](crate::broker::Broker::prefetch).
 pub(super) type Found = HashMap<(String, String), Result<(), BrokerError>>;

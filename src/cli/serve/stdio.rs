@@ -6,7 +6,7 @@ use super::super::compose::Composed;
 use super::super::exit::Failure;
 use super::super::output::Output;
 use super::greeting::Greeting;
-use crate::access::Caller;
+use crate::caller::Caller;
 use crate::mcp::{Handler, serve_stdio};
 
 /// Serves until the host closes its end, or `shutdown` is cancelled.
