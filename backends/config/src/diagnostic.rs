@@ -23,8 +23,8 @@ pub enum Severity {
 /// No part ever holds a secret. A value is quoted only by the rule of [`quote`](crate::quote), and a line of a file
 /// never, because a line may hold a secret that does not belong there.
 ///
-/// A diagnostic is made where the mistake is found, with the key as it is named there. Whoever knows the table around
-/// it and the file adds these with [`below`](Self::below) and [`at`](Self::at).
+/// A check makes a diagnostic with the key as it knows it. The caller, who knows the table around it and the file, adds
+/// these with [`below`](Self::below) and [`at`](Self::at).
 ///
 /// ```
 /// use cofferdam_config::{Diagnostic, Location};

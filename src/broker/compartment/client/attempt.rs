@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cofferdam_vault::{ErrorKind, VaultError, hold};
+use cofferdam_vault::{ErrorKind, VaultError, with_permit};
 use futures_util::FutureExt;
 use tokio::time::{Instant, timeout};
 
@@ -37,7 +37,7 @@ impl AttemptTimeout {
         deadline: Instant,
     ) -> Result<Result<T, VaultError>, AttemptError> {
         let allowed = self.0.min(deadline.saturating_duration_since(Instant::now()));
-        match timeout(allowed, hold(Arc::new(permit), catch_panic(request))).await {
+        match timeout(allowed, with_permit(Arc::new(permit), catch_panic(request))).await {
             Ok(result) => Ok(result.and_then(|result| result)),
             Err(_) if allowed < self.0 / 2 => Err(AttemptError::local(
                 "the deadline passed while the read was queued; try again, or raise `max_in_flight`",

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cofferdam_vault::{ErrorKind, Vault, VaultError, hold};
+use cofferdam_vault::{ErrorKind, Vault, VaultError, with_permit};
 use tokio::sync::{Mutex, Semaphore};
 use tokio::time::timeout;
 
@@ -58,7 +58,7 @@ impl Prober {
         let Ok(thread) = Arc::clone(&self.threads).acquire_owned().await else {
             return Err(VaultError::vault(ErrorKind::Unavailable, "probing has ended"));
         };
-        let result = timeout(self.timeout, hold(Arc::new(thread), catch_panic(probe))).await;
+        let result = timeout(self.timeout, with_permit(Arc::new(thread), catch_panic(probe))).await;
         let result = result.unwrap_or_else(|_| {
             let message = format!("no answer from {location} within {:?}", self.timeout);
             Err(VaultError::vault(ErrorKind::Timeout, message))

@@ -459,7 +459,7 @@ async fn a_secret_without_a_field_is_malformed_and_the_vault_stays_ready() {
 async fn a_read_that_creates_a_lease_is_not_retried_after_a_lost_answer() {
     let rig = Rig::new(CompartmentPolicy::default());
     rig.memory.serve_dynamic(&path("github/work"), Duration::from_secs(3600));
-    rig.faults.once(Calls::Reads, Fault::lost_answer());
+    rig.faults.once(Calls::Reads, Fault::lost_response());
     assert_eq!(rig.kind().await, Some(ErrorKind::Unavailable));
     assert_eq!((rig.reads(), rig.memory.leases()), (1, 1));
     let credential = rig.compartment.resolve(&Rig::key("github/work"), patient()).await.unwrap();
