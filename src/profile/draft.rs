@@ -4,6 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use super::check::{Report, modules, names, paths, server, vaults};
 use super::document::Document;
 use super::overrides::{Merged, Overrides};
@@ -33,14 +35,15 @@ pub struct ProfileDraft {
 ///
 /// If the text is not TOML. Further problems would only follow from that.
 pub fn parse(source: &Source, overrides: &Overrides) -> Result<ProfileDraft, ProfileError> {
-    parse_with(source, overrides, ALL)
+    parse_with(source, overrides, ALL, &schema::schema())
 }
 
-/// [`parse`], for vaults with these backends.
+/// [`parse`], for vaults with these backends and the schema that follows from them.
 pub(super) fn parse_with(
     source: &Source,
     overrides: &Overrides,
     backends: &'static [Backend],
+    schema: &Value,
 ) -> Result<ProfileDraft, ProfileError> {
     let mut document = Document::read(source.file.clone(), &source.text);
     let mut problems = std::mem::take(&mut document.problems);
@@ -48,11 +51,10 @@ pub(super) fn parse_with(
         problems.sort();
         return Err(ProfileError { profile: source.name.clone(), problems });
     }
-    let schema = schema::of_backends(backends);
-    let merged = Merged::new(document, overrides, &schema, &mut problems);
+    let merged = Merged::new(document, overrides, schema, &mut problems);
     let compiled_out: Vec<_> =
         backends.iter().filter(|backend| backend.compiled.is_none()).map(|backend| backend.name).collect();
-    let (values, findings) = Validator::validate(&merged.values, &schema, &compiled_out);
+    let (values, findings) = Validator::validate(&merged.values, schema, &compiled_out);
     let mut report = Report { merged, values, problems };
     for finding in findings {
         report.problem(&finding.path, finding.part, finding.message, finding.remedy);

@@ -8,13 +8,14 @@ mod schema;
 mod shipped;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use cofferdam_config::{Diagnostic, Diagnostics};
 use cofferdam_vault::testkit::MemoryVault;
 use cofferdam_vault::{BackendConfig, FieldName, SecretPath, Vault, VaultContext};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::*;
 use crate::broker::CompartmentPolicy;
@@ -88,25 +89,28 @@ const BACKENDS: &[Backend] = &[
 ];
 
 /// The catalogue, and the manifest `broken`.
-fn manifests() -> ManifestLibrary {
-    ManifestLibrary::from_texts([("m/broken.toml", "junk")])
-}
+static MANIFESTS: LazyLock<ManifestLibrary> =
+    LazyLock::new(|| ManifestLibrary::from_texts([("m/broken.toml", "junk")]));
 
 fn source(text: &str) -> Source {
     Source::of("p", PathBuf::from("p.toml"), Path::new("/site"), text.to_owned())
 }
 
-/// Both phases, for vaults with these backends.
-fn load_with(
-    source: &Source,
-    overrides: &Overrides,
-    backends: &'static [Backend],
-) -> Result<Profile, ProfileError> {
-    draft::parse_with(source, overrides, backends)?.check(&manifests())
+static SCHEMA: LazyLock<Value> = LazyLock::new(|| schema::of_backends(BACKENDS));
+static SCHEMA_OF_ALL: LazyLock<Value> = LazyLock::new(schema::schema);
+
+/// Both phases, for vaults with the test backends.
+fn load(source: &Source, overrides: &Overrides) -> Result<Profile, ProfileError> {
+    draft::parse_with(source, overrides, BACKENDS, &SCHEMA)?.check(&MANIFESTS)
+}
+
+/// Both phases, for vaults with the real backends.
+fn load_real(source: &Source, overrides: &Overrides) -> Result<Profile, ProfileError> {
+    draft::parse_with(source, overrides, ALL, &SCHEMA_OF_ALL)?.check(&MANIFESTS)
 }
 
 fn load_text(text: &str) -> Result<Profile, ProfileError> {
-    load_with(&source(text), &Overrides::default(), BACKENDS)
+    load(&source(text), &Overrides::default())
 }
 
 /// The problems of a profile, as they are printed.

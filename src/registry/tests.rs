@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::*;
 use crate::broker::PathTemplate;
+use crate::profile::AccountEntry;
 
 fn entry(name: &str, manifest: &str) -> ModuleEntry {
     let account = |name: &str| AccountEntry { name: name.into(), base_url: None };

@@ -10,11 +10,11 @@ fn layers(variables: &[(&str, &str)]) -> Overrides {
 }
 
 fn loaded(variables: &[(&str, &str)]) -> Profile {
-    load_with(&source(FILE), &layers(variables), BACKENDS).unwrap()
+    load(&source(FILE), &layers(variables)).unwrap()
 }
 
 fn refused(variables: &[(&str, &str)]) -> Vec<String> {
-    let loaded = load_with(&source(FILE), &layers(variables), BACKENDS);
+    let loaded = load(&source(FILE), &layers(variables));
     loaded.map(|_| ()).expect_err("this is wrong").report().lines().map(str::to_owned).collect()
 }
 
@@ -37,7 +37,7 @@ fn a_flag_wins_over_a_variable_and_a_variable_over_the_file() {
 
     let flag = FlagOverride { flag: "--listen", key: "server.listen", value: "127.0.0.1:3".into() };
     let both = layers(&variables).with_flags([flag]);
-    let server = load_with(&source(FILE), &both, BACKENDS).unwrap().server;
+    let server = load(&source(FILE), &both).unwrap().server;
     assert_eq!((server.listen.port(), server.max_calls), (3, 7));
 }
 
@@ -83,7 +83,7 @@ fn a_problem_names_the_layer_that_the_value_came_from() {
           this is no https address; write https://…"]
     );
     let flag = FlagOverride { flag: "--listen", key: "server.listen", value: "here".into() };
-    let error = load_with(&source(FILE), &Overrides::default().with_flags([flag]), BACKENDS);
+    let error = load(&source(FILE), &Overrides::default().with_flags([flag]));
     let report = error.map(|_| ()).unwrap_err().report();
     assert!(report.starts_with("--listen  server.listen: this is no address to listen on"), "{report}");
 }
@@ -142,7 +142,7 @@ fn names_alike_are_refused_and_no_variable_reaches_either() {
     let vault = "backend = \"store\"\naddress = \"https://x.example\"\n";
     let text = format!("[vaults.a-b]\n{vault}[vaults.a_b]\n{vault}");
     let layers = layers(&[("COFFERDAM__VAULTS__A_B__ADDRESS", "https://y.example")]);
-    let report = load_with(&source(&text), &layers, BACKENDS).map(|_| ()).unwrap_err().report();
+    let report = load(&source(&text), &layers).map(|_| ()).unwrap_err().report();
     assert!(report.contains("vaults.a_b: differs from `a-b` only by"), "{report}");
     assert!(report.contains("COFFERDAM__VAULTS__A_B__ADDRESS  could mean any of `a-b`, `a_b`"), "{report}");
 }
