@@ -6,8 +6,8 @@ use super::error::{CallError, Code, Outcome};
 use super::request::CallRequest;
 use crate::caller::Caller;
 use crate::connectors::SideEffect;
-use crate::names::{bounded, did_you_mean, listed};
 use crate::manifest::Tool;
+use crate::names::{bounded, did_you_mean, listed};
 use crate::registry::{Account, Module, Registry};
 
 /// What a request is about.

@@ -7,8 +7,8 @@ use super::ENTRIES;
 use crate::broker::PathTemplate;
 use crate::caller::Caller;
 use crate::connectors::SideEffect;
-use crate::profile::{AccountEntry, ModuleEntry};
 use crate::manifest::{ManifestLibrary, Tool};
+use crate::profile::{AccountEntry, ModuleEntry};
 use crate::registry::{Module, Registry};
 
 fn every_module() -> Registry {

@@ -136,7 +136,7 @@ fn vault(entry: VaultEntry, base_dir: &Path, prompt: Option<Arc<dyn Prompt>>) ->
         threads: Threads::new(entry.name.as_str(), walls.threads()),
         prompt,
     };
-    VaultParts { name: entry.name, walls, vault: entry.settings.into_vault(context) }
+    VaultParts { name: entry.name, policy: walls, vault: entry.settings.into_vault(context) }
 }
 
 /// What the broker must know of a module; nothing for one whose manifest was refused.

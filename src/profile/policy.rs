@@ -9,14 +9,14 @@ use cofferdam_config::Diagnostics;
 use cofferdam_config::duration::Bounds;
 use serde_json::{Value, json};
 
-use crate::broker::Walls;
+use crate::broker::CompartmentPolicy;
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const TEN_MINUTES: Duration = Duration::from_secs(10 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-type DurationOf = fn(&Walls) -> Duration;
+type DurationOf = fn(&CompartmentPolicy) -> Duration;
 
 const DURATIONS: [(&str, DurationOf, Bounds); 8] = [
     ("attempt_timeout", |policy| policy.attempt_timeout, Bounds { least: MILLISECOND, most: TEN_MINUTES }),
@@ -51,7 +51,7 @@ pub(super) fn add_bounds(schema: &mut Value) {
 }
 
 /// Every duration that is out of its bounds.
-pub(super) fn check(policy: &Walls) -> Diagnostics {
+pub(super) fn check(policy: &CompartmentPolicy) -> Diagnostics {
     let out_of_bounds = |(key, duration_of, bounds): &(&str, DurationOf, Bounds)| {
         bounds.check(duration_of(policy)).err().map(|found| found.below(key))
     };

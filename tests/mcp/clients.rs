@@ -1,7 +1,7 @@
 //! A real client, in each revision.
 
-use cofferdam::mcp::REVISIONS;
 use cofferdam::manifest::ManifestLibrary;
+use cofferdam::mcp::REVISIONS;
 use rmcp::model::{CallToolRequestParams, ClientCapabilities, ClientConfig, Implementation, ProtocolVersion};
 use rmcp::service::{ClientLifecycleMode, ClientServiceExt as _, RoleClient, RunningService};
 use rmcp::transport::StreamableHttpClientTransport;

@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use cofferdam::broker::PathTemplate;
-use cofferdam::profile::{AccountEntry, ModuleEntry};
 use cofferdam::manifest::ManifestLibrary;
+use cofferdam::profile::{AccountEntry, ModuleEntry};
 use cofferdam::registry::Registry;
 
 /// How many modules the program is sized for.

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::service::Tokens;
 use crate::os::write_private_file;
 
-/// The profile. Walls are set tight, so that a broken vault is noticed at once and the demo takes seconds: nothing is
+/// The profile. CompartmentPolicy are set tight, so that a broken vault is noticed at once and the demo takes seconds: nothing is
 /// cached or served stale, and a vault that is down is looked at four times a second.
 const PROFILE: &str = r#"
 [server]

@@ -15,7 +15,7 @@ use super::running::Running;
 use crate::broker::{BrokerError, VaultStatus};
 use crate::caller::Caller;
 
-/// How the accounts were found at start, by module and account: see [`Broker::warm_up`](crate::broker::Broker::warm_up).
+/// How the accounts were found at start, by module and account: see [`Broker::prefetch`](crate::broker::Broker::prefetch).
 pub(super) type Found = HashMap<(String, String), Result<(), BrokerError>>;
 
 /// How the server is, just started.

@@ -89,7 +89,7 @@ pub(crate) async fn run(common: &Common, args: ServeArgs, output: &Output) -> Re
     Greeting::print_address(&running, *output);
     let greet = async {
         running.look_at_vaults().await;
-        let found = composed.calls.broker().warm_up().await;
+        let found = composed.calls.broker().prefetch().await;
         Greeting::of(&composed, Some(&running), &found).print(*output);
         std::future::pending::<()>().await;
     };

@@ -17,9 +17,9 @@ use crate::broker::Broker;
 use crate::calls::Calls;
 use crate::connectors::http::HttpConnector;
 use crate::http::Server;
+use crate::manifest::ManifestLibrary;
 use crate::mcp::REVISIONS;
 use crate::profile::ServerSettings;
-use crate::manifest::ManifestLibrary;
 use crate::registry::Registry;
 
 /// What the fixtures cannot pass, and why.

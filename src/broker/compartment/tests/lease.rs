@@ -1,4 +1,4 @@
-//! Leases from outside: what callers get, and what is left open at the vault.
+//! Leases: what callers get, and what stays open at the vault.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -8,35 +8,35 @@ use cofferdam_vault::testkit::{Calls, Fault, path};
 use cofferdam_vault::{ErrorKind, Lease};
 use tokio::time::{Instant, advance};
 
-use crate::broker::Credential;
-use crate::broker::compartment::testing::{Rig, SECOND, patient, settle};
-use crate::broker::compartment::{CompartmentState, Walls};
+use super::rig::{Rig, SECOND, patient, settle};
+use crate::broker::compartment::{CompartmentPolicy, CompartmentState};
+use crate::broker::credential::Credential;
 
 const LIFE: Duration = Duration::from_secs(30);
 
-/// A rig whose `github/work` is a login of its own at each read, with a lease of 30 s.
-fn leased(walls: Walls) -> Rig {
-    let rig = Rig::new(walls);
+/// A rig in which each read of `github/work` creates a login with a lease of 30 s.
+fn leased(policy: CompartmentPolicy) -> Rig {
+    let rig = Rig::new(policy);
     rig.memory.serve_dynamic(&path("github/work"), LIFE);
     rig
 }
 
 async fn login(rig: &Rig) -> Arc<Credential> {
-    rig.compartment.resolve(&Rig::wanted("github/work"), patient()).await.unwrap()
+    rig.compartment.resolve(&Rig::key("github/work"), patient()).await.unwrap()
 }
 
 fn lease(credential: &Credential) -> &Lease {
     credential.secret.lease.as_ref().unwrap()
 }
 
-/// Asks once a second for `seconds`; answers the logins that were handed out. None of them had ended.
+/// Resolves once a second for `seconds` and returns the logins. Asserts that none of them had ended.
 async fn work(rig: &Rig, seconds: u64) -> HashSet<String> {
     let mut logins = HashSet::new();
     for _ in 0..seconds {
         let start = Instant::now();
         let credential = login(rig).await;
-        assert_eq!(start.elapsed(), Duration::ZERO, "nobody waits while the vault is well");
-        assert!(rig.memory.is_running(lease(&credential)), "a login was handed out that had ended");
+        assert_eq!(start.elapsed(), Duration::ZERO, "no caller waits while the vault works");
+        assert!(rig.memory.is_running(lease(&credential)), "a login was returned that had ended");
         logins.insert(lease(&credential).id.clone());
         drop(credential);
         pass(SECOND).await;
@@ -44,7 +44,7 @@ async fn work(rig: &Rig, seconds: u64) -> HashSet<String> {
     logins
 }
 
-/// Lets `span` pass in steps that are short beside a lease, so that what is due comes to run.
+/// Advances the clock by `span` in steps that are short compared to a lease, so that due tasks run.
 async fn pass(span: Duration) {
     let end = Instant::now() + span;
     while Instant::now() < end {
@@ -55,8 +55,12 @@ async fn pass(span: Duration) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_used_lease_is_renewed_for_ever_and_read_once_however_short_the_caches_time() {
-    let rig = leased(Walls { cache_ttl: SECOND, stale_for: Duration::ZERO, ..Walls::default() });
+async fn a_used_lease_is_renewed_forever_and_read_once_however_short_cache_ttl_is() {
+    let rig = leased(CompartmentPolicy {
+        cache_ttl: SECOND,
+        stale_for: Duration::ZERO,
+        ..CompartmentPolicy::default()
+    });
     assert_eq!(work(&rig, 600).await.len(), 1);
     assert_eq!((rig.memory.requests().read, rig.memory.leases()), (1, 1));
     let renewals = rig.memory.requests().renew;
@@ -64,8 +68,8 @@ async fn a_used_lease_is_renewed_for_ever_and_read_once_however_short_the_caches
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unused_lease_is_left_to_run_out() {
-    let rig = leased(Walls::default());
+async fn an_unused_lease_is_left_to_expire() {
+    let rig = leased(CompartmentPolicy::default());
     drop(login(&rig).await);
     pass(2 * LIFE).await;
     assert_eq!((rig.memory.requests().renew, rig.memory.leases()), (0, 0));
@@ -74,23 +78,23 @@ async fn an_unused_lease_is_left_to_run_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_was_used_and_is_not_any_more_is_kept_for_nobody() {
-    let rig = leased(Walls::default());
+async fn a_lease_that_is_no_longer_used_is_left_to_expire() {
+    let rig = leased(CompartmentPolicy::default());
     work(&rig, 45).await;
     pass(3 * LIFE).await;
     let requests = rig.memory.requests();
     assert_eq!((requests.read, requests.renew, rig.memory.leases()), (1, 3, 0), "once more for its last use");
 
-    let rig = leased(Walls::default());
+    let rig = leased(CompartmentPolicy::default());
     rig.memory.limit_leases(LIFE);
     work(&rig, 10).await;
     pass(3 * LIFE).await;
-    assert_eq!((rig.memory.requests().read, rig.memory.leases()), (2, 0), "and replaced once, not for ever");
+    assert_eq!((rig.memory.requests().read, rig.memory.leases()), (2, 0), "and replaced once, not forever");
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_asks_in_the_last_third_of_an_unused_lease_gets_a_new_one_and_the_old_one_is_released() {
-    let rig = leased(Walls::default());
+async fn a_caller_in_the_last_third_of_an_unused_lease_gets_a_new_one_and_the_old_one_is_released() {
+    let rig = leased(CompartmentPolicy::default());
     let first = lease(&*login(&rig).await).clone();
     pass(LIFE - SECOND).await;
     assert!(rig.memory.is_running(&first));
@@ -102,11 +106,11 @@ async fn who_asks_in_the_last_third_of_an_unused_lease_gets_a_new_one_and_the_ol
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unused_lease_is_a_spare_while_the_vault_is_out_of_reach() {
-    let rig = leased(Walls::default());
+async fn an_unused_lease_is_served_while_the_vault_is_unreachable() {
+    let rig = leased(CompartmentPolicy::default());
     let first = lease(&*login(&rig).await).clone();
     pass(LIFE - 2 * SECOND).await;
-    rig.give_up(ErrorKind::Unavailable).await;
+    rig.open_circuit(ErrorKind::Unavailable).await;
     assert_eq!(rig.status().state, CompartmentState::Degraded);
     assert_eq!(lease(&*login(&rig).await), &first);
     pass(2 * SECOND).await;
@@ -116,15 +120,15 @@ async fn an_unused_lease_is_a_spare_while_the_vault_is_out_of_reach() {
 
 #[tokio::test(start_paused = true)]
 async fn a_thousand_lives_cost_no_call_and_leave_no_lease_behind() {
-    // Lives that cannot be lengthened, and lives that can for a while.
+    // Leases that cannot be renewed, and leases that can be renewed for a while.
     for (cycles, longest, asked) in [(1_000, LIFE, 5), (50, 4 * LIFE, 25)] {
-        let rig = leased(Walls::default());
+        let rig = leased(CompartmentPolicy::default());
         rig.memory.limit_leases(longest);
         let mut open = HashSet::new();
         for _ in 0..cycles {
             for _ in 0..asked {
                 let credential = login(&rig).await;
-                assert!(rig.memory.is_running(lease(&credential)), "a login was handed out that had ended");
+                assert!(rig.memory.is_running(lease(&credential)), "a login was returned that had ended");
                 drop(credential);
                 settle().await;
                 advance(4 * SECOND).await;
@@ -132,7 +136,7 @@ async fn a_thousand_lives_cost_no_call_and_leave_no_lease_behind() {
             settle().await;
             open.insert(rig.memory.leases());
         }
-        assert_eq!(open, HashSet::from([1]), "one lease is open, whenever one looks");
+        assert_eq!(open, HashSet::from([1]), "one lease is open at any time");
         let reads = rig.memory.requests().read;
         assert!(reads >= cycles * 9 / 10, "{reads} lives in {cycles} cycles");
         assert_eq!(rig.memory.requests().release, reads - 1, "each but the last was released");
@@ -143,11 +147,11 @@ async fn a_thousand_lives_cost_no_call_and_leave_no_lease_behind() {
 
 #[tokio::test(start_paused = true)]
 async fn a_replaced_lease_is_released_when_the_last_call_with_it_is_over_and_not_before() {
-    let rig = leased(Walls::default());
+    let rig = leased(CompartmentPolicy::default());
     rig.memory.limit_leases(LIFE);
     let (one, other) = (login(&rig).await, login(&rig).await);
     pass(22 * SECOND).await;
-    assert_ne!(lease(&*login(&rig).await), lease(&one), "it has been replaced");
+    assert_ne!(lease(&*login(&rig).await), lease(&one), "it was replaced");
     assert_eq!(rig.memory.leases(), 2);
     drop(one);
     settle().await;
@@ -159,7 +163,7 @@ async fn a_replaced_lease_is_released_when_the_last_call_with_it_is_over_and_not
 
 #[tokio::test(start_paused = true)]
 async fn a_renewal_that_fails_is_tried_again_until_the_end_and_nothing_is_served_past_it() {
-    let rig = leased(Walls { retries: 0, ..Walls::default() });
+    let rig = leased(CompartmentPolicy { retries: 0, ..CompartmentPolicy::default() });
     let first = lease(&*login(&rig).await).clone();
     work(&rig, 19).await;
     rig.faults.set(Calls::All, Fault::vault(ErrorKind::Throttled));
@@ -173,7 +177,7 @@ async fn a_renewal_that_fails_is_tried_again_until_the_end_and_nothing_is_served
 
     rig.faults.set(Calls::All, Fault::vault(ErrorKind::Throttled));
     let start = Instant::now();
-    while let Ok(credential) = rig.compartment.resolve(&Rig::wanted("github/work"), patient()).await {
+    while let Ok(credential) = rig.compartment.resolve(&Rig::key("github/work"), patient()).await {
         assert!(rig.memory.is_running(lease(&credential)));
         pass(SECOND / 2).await;
     }
@@ -185,7 +189,7 @@ async fn a_renewal_that_fails_is_tried_again_until_the_end_and_nothing_is_served
 
 #[tokio::test(start_paused = true)]
 async fn a_failing_renewal_costs_few_requests() {
-    let rig = leased(Walls { retries: 0, ..Walls::default() });
+    let rig = leased(CompartmentPolicy { retries: 0, ..CompartmentPolicy::default() });
     drop(login(&rig).await);
     work(&rig, 19).await;
     rig.faults.set(Calls::All, Fault::vault(ErrorKind::Throttled));
@@ -196,8 +200,8 @@ async fn a_failing_renewal_costs_few_requests() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lease_that_ended_behind_our_back_is_noticed_at_its_renewal_and_nobody_gets_it_then() {
-    let rig = leased(Walls::default());
+async fn a_lease_that_the_vault_revoked_is_detected_at_its_renewal_and_no_longer_served() {
+    let rig = leased(CompartmentPolicy::default());
     let first = lease(&*login(&rig).await).clone();
     work(&rig, 15).await;
     rig.memory.revoke_leases();
@@ -209,16 +213,16 @@ async fn a_lease_that_ended_behind_our_back_is_noticed_at_its_renewal_and_nobody
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rejected_login_is_replaced_once_an_interval_and_released() {
-    let rig = leased(Walls::default());
-    let wanted = Rig::wanted("github/work");
+async fn a_rejected_login_is_replaced_once_per_interval_and_released() {
+    let rig = leased(CompartmentPolicy::default());
+    let key = Rig::key("github/work");
     let first = login(&rig).await;
-    let next = rig.compartment.after_rejection(&wanted, &first, patient()).await.unwrap().unwrap();
+    let next = rig.compartment.after_rejection(&key, &first, patient()).await.unwrap().unwrap();
     assert_ne!(lease(&next), lease(&first));
     for _ in 0..20 {
-        let again = rig.compartment.after_rejection(&wanted, &next, patient()).await.unwrap();
-        assert!(again.is_none(), "every login is new, so a rejected one says nothing of the next");
-        let known = rig.compartment.after_rejection(&wanted, &first, patient()).await.unwrap().unwrap();
+        let again = rig.compartment.after_rejection(&key, &next, patient()).await.unwrap();
+        assert!(again.is_none(), "every login is new, so a rejected one says nothing about the next");
+        let known = rig.compartment.after_rejection(&key, &first, patient()).await.unwrap().unwrap();
         assert_eq!(lease(&known), lease(&next));
         pass(SECOND).await;
     }
@@ -227,23 +231,23 @@ async fn a_rejected_login_is_replaced_once_an_interval_and_released() {
     settle().await;
     assert_eq!(rig.memory.leases(), 1);
     pass(10 * SECOND).await;
-    let third = rig.compartment.after_rejection(&wanted, &next, patient()).await.unwrap().unwrap();
+    let third = rig.compartment.after_rejection(&key, &next, patient()).await.unwrap().unwrap();
     assert!(rig.memory.is_running(lease(&third)));
     drop((next, third));
     settle().await;
-    assert_eq!((rig.memory.requests().read, rig.memory.leases()), (3, 1), "the re-read holds nothing");
+    assert_eq!((rig.memory.requests().read, rig.memory.leases()), (3, 1), "the refetch keeps no lease");
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_older_reads_late_answer_is_released_once_those_who_waited_for_it_are_done() {
-    let rig = leased(Walls::default());
-    let wanted = Rig::wanted("github/work");
+async fn the_late_result_of_an_older_read_is_released_after_its_last_caller() {
+    let rig = leased(CompartmentPolicy::default());
+    let key = Rig::key("github/work");
     rig.faults.once(Calls::Reads, Fault::Delay(SECOND));
-    let older = rig.compartment.fill(&wanted).unwrap();
+    let older = rig.compartment.loader.load(&key).unwrap();
     settle().await;
-    let newer = rig.compartment.fill_anew(&wanted).unwrap();
-    let newer = newer.answer().await.unwrap().unwrap();
-    let late = older.answer().await.unwrap().unwrap();
+    let newer = rig.compartment.loader.reload(&key).unwrap();
+    let newer = newer.wait().await.unwrap().unwrap();
+    let late = older.wait().await.unwrap().unwrap();
     settle().await;
     assert_eq!(rig.memory.leases(), 2);
     assert_eq!(lease(&*login(&rig).await), lease(&newer.credential));
@@ -254,18 +258,18 @@ async fn an_older_reads_late_answer_is_released_once_those_who_waited_for_it_are
 
 #[tokio::test(start_paused = true)]
 async fn an_evicted_lease_is_released() {
-    let rig = leased(Walls { cache_entries: 1, ..Walls::default() });
+    let rig = leased(CompartmentPolicy { cache_entries: 1, ..CompartmentPolicy::default() });
     drop(login(&rig).await);
     rig.memory.put("module/other", [("token", "one")]);
     rig.token_of("module/other").await.unwrap();
-    rig.compartment.cache.tidy();
+    rig.compartment.cache.run_pending_evictions();
     settle().await;
     assert_eq!((rig.memory.leases(), rig.memory.requests().release), (0, 1));
 }
 
 #[tokio::test(start_paused = true)]
 async fn without_a_cache_a_lease_lasts_as_long_as_its_call() {
-    let rig = leased(Walls { cache_entries: 0, ..Walls::default() });
+    let rig = leased(CompartmentPolicy { cache_entries: 0, ..CompartmentPolicy::default() });
     for _ in 0..100 {
         let credential = login(&rig).await;
         assert_eq!(rig.memory.leases(), 1);
@@ -276,24 +280,24 @@ async fn without_a_cache_a_lease_lasts_as_long_as_its_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn more_leases_than_may_be_open_run_out_by_themselves() {
-    let rig = leased(Walls { cache_entries: 2, max_waiting: 1, ..Walls::default() });
+async fn leases_beyond_the_bound_expire_by_themselves() {
+    let rig = leased(CompartmentPolicy { cache_entries: 2, max_waiting: 1, ..CompartmentPolicy::default() });
     let mut held = Vec::new();
     for _ in 0..10 {
-        let fill = rig.compartment.fill_anew(&Rig::wanted("github/work")).unwrap();
-        held.push(fill.answer().await.unwrap().unwrap());
+        let load = rig.compartment.loader.reload(&Rig::key("github/work")).unwrap();
+        held.push(load.wait().await.unwrap().unwrap());
         settle().await;
     }
-    assert_eq!(held.iter().filter(|found| found.credential.hold.is_some()).count(), 3);
+    assert_eq!(held.iter().filter(|found| found.credential.lease.is_some()).count(), 3);
     held.clear();
     pass(2 * LIFE).await;
     assert_eq!(rig.memory.leases(), 0);
-    assert!(rig.compartment.leases.next_due().is_none(), "nothing is remembered of them");
+    assert!(rig.compartment.renewer.leases().next_due().is_none(), "none of them stays in the table");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_release_that_fails_is_tried_again() {
-    let rig = leased(Walls { cache_entries: 0, ..Walls::default() });
+    let rig = leased(CompartmentPolicy { cache_entries: 0, ..CompartmentPolicy::default() });
     let credential = login(&rig).await;
     rig.faults.once(Calls::All, Fault::vault(ErrorKind::Throttled));
     rig.faults.once(Calls::All, Fault::vault(ErrorKind::Throttled));
@@ -305,7 +309,7 @@ async fn a_release_that_fails_is_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn closing_releases_what_is_left_at_once_and_waits_for_a_hung_vault_no_longer_than_it_may() {
+async fn closing_releases_open_leases_and_does_not_wait_for_a_hung_vault() {
     let open = async |rig: &Rig| {
         for n in 0..100 {
             let at = format!("module/m{n}");
@@ -313,7 +317,7 @@ async fn closing_releases_what_is_left_at_once_and_waits_for_a_hung_vault_no_lon
             rig.token_of(&at).await.unwrap();
         }
     };
-    let rig = leased(Walls::default());
+    let rig = leased(CompartmentPolicy::default());
     open(&rig).await;
     rig.faults.set(Calls::All, Fault::Delay(SECOND / 20));
     let start = Instant::now();
@@ -321,7 +325,7 @@ async fn closing_releases_what_is_left_at_once_and_waits_for_a_hung_vault_no_lon
     assert_eq!(rig.memory.requests().release, 100);
     assert_eq!(start.elapsed(), 7 * SECOND / 20, "sixteen at a time");
 
-    let rig = leased(Walls::default());
+    let rig = leased(CompartmentPolicy::default());
     open(&rig).await;
     rig.faults.set(Calls::All, Fault::Hang);
     let start = Instant::now();
@@ -331,8 +335,8 @@ async fn closing_releases_what_is_left_at_once_and_waits_for_a_hung_vault_no_lon
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lease_that_is_answered_while_closing_is_released_too() {
-    let rig = leased(Walls::default());
+async fn a_lease_that_arrives_while_closing_is_released_too() {
+    let rig = leased(CompartmentPolicy::default());
     rig.faults.once(Calls::Reads, Fault::Delay(SECOND));
     let (answer, ()) = tokio::join!(rig.token(), async {
         settle().await;
@@ -343,8 +347,8 @@ async fn a_lease_that_is_answered_while_closing_is_released_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn upkeep_never_takes_more_than_half_of_the_permits() {
-    let rig = leased(Walls { max_in_flight: 4, ..Walls::default() });
+async fn renewals_never_take_more_than_half_of_the_permits() {
+    let rig = leased(CompartmentPolicy { max_in_flight: 4, ..CompartmentPolicy::default() });
     for n in 0..50 {
         let at = format!("module/m{n}");
         rig.memory.serve_dynamic(&path(&at), LIFE);
@@ -361,10 +365,10 @@ async fn upkeep_never_takes_more_than_half_of_the_permits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_compartment_that_nobody_holds_is_not_kept_alive_by_its_leases() {
-    let rig = leased(Walls::default());
+async fn a_dropped_compartment_is_not_kept_alive_by_its_leases() {
+    let rig = leased(CompartmentPolicy::default());
     let credential = login(&rig).await;
-    let (weak, leases) = (Arc::downgrade(&rig.compartment), Arc::downgrade(&rig.compartment.leases));
+    let (weak, leases) = (Arc::downgrade(&rig.compartment), Arc::downgrade(rig.compartment.renewer.leases()));
     drop(rig.compartment);
     settle().await;
     assert!(weak.upgrade().is_none() && leases.upgrade().is_none());

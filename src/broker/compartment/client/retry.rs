@@ -1,104 +1,91 @@
-//! Retry: whether a failed attempt is worth another one, and how long to pause before it.
+//! Retries: whether a failed attempt is repeated, and after which pause.
 //!
-//! Whether is the error's own verdict ([`VaultError::retry`]); how often is `retries`, over all kinds together. A login
-//! that ended is worth one more attempt with a new one, no second: `retries = 0` forbids that one too.
+//! The error decides whether ([`VaultError::retry`]); `retries` limits how often, over all kinds of errors together. An
+//! expired login is worth one attempt with a new login, and no second; `retries = 0` disables that one too.
 
 use std::time::Duration;
 
 use cofferdam_vault::{ErrorKind, Retry as Verdict, VaultError};
 use tokio::time::{Instant, sleep_until};
 
-use super::later;
+use super::error::AttemptError;
+use crate::broker::compartment::timing::{Jitter, saturating_add};
 
-/// The first pause's upper bound: about one round trip to a vault on another continent.
+/// Upper bound of the first pause: about one round trip to a vault on another continent.
 const BASE: Duration = Duration::from_millis(100);
 
-/// Every pause's upper bound. A fill has seconds, not minutes: longer outages are the breaker's.
+/// Upper bound of every pause. A read has seconds, not minutes; longer outages are the breaker's.
 const CAP: Duration = Duration::from_secs(1);
 
-/// A number in 0..1 for the jitter, injected so that tests have none.
-pub(super) type Jitter = fn() -> f64;
-
-/// Why an attempt brought no secret.
+/// Repeats attempts until one succeeds or a retry is not worthwhile.
 #[derive(Debug)]
-pub(super) enum Failure {
-    /// A wall of ours let it not through, or cut it short. Another attempt would meet the same wall.
-    Refused(VaultError),
-    /// The vault's own answer, or its silence.
-    Vault(VaultError),
-}
-
-impl Failure {
-    /// The error, whoever's it is.
-    pub(super) fn into_error(self) -> VaultError {
-        match self {
-            Self::Refused(error) | Self::Vault(error) => error,
-        }
-    }
-}
-
-/// Makes attempts until one succeeds or another one is not worth it.
-#[derive(Debug)]
-pub(super) struct Retry {
+pub(crate) struct Retry {
     retries: u32,
     jitter: Jitter,
 }
 
 impl Retry {
-    /// At most `retries` more attempts after the first.
-    pub(super) fn new(retries: u32, jitter: Jitter) -> Self {
+    /// At most `retries` attempts after the first.
+    pub(crate) fn new(retries: u32, jitter: Jitter) -> Self {
         Self { retries, jitter }
     }
 
-    /// The first success of `attempt`, or the last failure. No pause ends past `deadline`: where it would, the failure
-    /// is answered at once, with the pause that the vault asked for. `leases` says that an attempt may create a lease.
-    pub(super) async fn run<T, F: Future<Output = Result<T, Failure>>>(
+    /// Returns the first success of `attempt`, or the last failure.
+    ///
+    /// `creates_lease` says that an attempt may create a lease. Such an attempt is not repeated if the first one may have
+    /// succeeded.
+    ///
+    /// # Errors
+    ///
+    /// The error of the last attempt. A pause that would end after `deadline` is not started: its error is returned at once
+    /// and carries the pause that the vault asked for.
+    pub(crate) async fn run<T, F: Future<Output = Result<T, AttemptError>>>(
         &self,
         deadline: Instant,
-        leases: bool,
+        creates_lease: bool,
         mut attempt: impl FnMut() -> F,
     ) -> Result<T, VaultError> {
-        let mut login_renewed = false;
-        let mut made = 0;
+        let mut logged_in_again = false;
+        let mut retries = 0;
         loop {
             let error = match attempt().await {
-                Ok(answer) => return Ok(answer),
-                Err(Failure::Refused(error)) => return Err(error),
-                Err(Failure::Vault(error)) => error,
+                Ok(value) => return Ok(value),
+                Err(AttemptError::Local(error)) => return Err(error),
+                Err(AttemptError::Vault(error)) => error,
             };
-            if made >= self.retries || (leases && may_have_leased(&error)) {
+            if retries >= self.retries || (creates_lease && may_have_created_lease(&error)) {
                 return Err(error);
             }
             let pause = match error.retry() {
                 Verdict::Never => return Err(error),
-                Verdict::Once if login_renewed => return Err(error),
+                Verdict::Once if logged_in_again => return Err(error),
                 Verdict::Once => {
-                    login_renewed = true;
+                    logged_in_again = true;
                     Duration::ZERO
                 }
-                Verdict::Backoff | Verdict::After(None) => self.backoff(made),
-                // A little longer than asked, so that all who were told the same do not come back as one.
+                Verdict::Backoff | Verdict::After(None) => self.backoff(retries),
+                // A little longer than asked, so that clients with the same retry-after do not return together.
                 Verdict::After(Some(asked)) => asked.saturating_add(self.backoff(0)),
             };
-            let resume = later(Instant::now(), pause);
+            let resume = saturating_add(Instant::now(), pause);
             if resume >= deadline {
                 return Err(error);
             }
-            made += 1;
-            tracing::debug!(kind = %error.kind(), made, "another attempt follows");
+            retries += 1;
+            tracing::debug!(kind = %error.kind(), retries, "retrying");
             sleep_until(resume).await;
         }
     }
 
-    /// Full jitter: anything between nothing and twice the last bound.
-    fn backoff(&self, made: u32) -> Duration {
-        BASE.saturating_mul(2_u32.saturating_pow(made)).min(CAP).mul_f64((self.jitter)())
+    /// Exponential backoff with full jitter: between zero and `BASE * 2^retries`, capped.
+    fn backoff(&self, retries: u32) -> Duration {
+        BASE.saturating_mul(2_u32.saturating_pow(retries)).min(CAP).mul_f64((self.jitter)())
     }
 }
 
-/// Whether an attempt that creates leases may have created one that we know nothing of: a second one would leave it
-/// behind, unseen, for as long as it lasts. Only silence and a lost connection leave that open.
-fn may_have_leased(error: &VaultError) -> bool {
+/// Whether a failed attempt may have created a lease whose id is lost. A retry would create a second one, and the first
+/// would last unused for its whole duration. Only a timeout or a lost connection leaves this open.
+fn may_have_created_lease(error: &VaultError) -> bool {
     matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Unavailable)
 }
 
@@ -114,8 +101,8 @@ mod tests {
         VaultError::vault(kind, "on purpose")
     }
 
-    /// What came of attempts that fail with each of `errors` in turn and then succeed: the answer, how many attempts
-    /// were made, and when each began.
+    /// Runs attempts that fail with each of `errors` in turn and then succeed. Returns the result and when each attempt
+    /// began, in milliseconds.
     async fn run(
         retry: Retry,
         deadline_ms: u64,
@@ -128,14 +115,14 @@ mod tests {
             .run(start + Duration::from_millis(deadline_ms), false, || {
                 begun.borrow_mut().push(start.elapsed().as_millis() as u64);
                 let failure = errors.borrow_mut().next();
-                async { failure.map_or(Ok(()), |error| Err(Failure::Vault(error))) }
+                async { failure.map_or(Ok(()), |error| Err(AttemptError::Vault(error))) }
             })
             .await;
         (answer.map_err(|error| error.kind()), begun.into_inner())
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_vault_out_of_reach_is_tried_again_with_growing_pauses() {
+    async fn an_unreachable_vault_is_retried_with_growing_pauses() {
         let errors = vec![vault(ErrorKind::Unavailable); 6];
         let (answer, begun) = run(Retry::new(6, FULL), 60_000, errors).await;
         assert_eq!(answer, Ok(()));
@@ -143,7 +130,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn no_more_attempts_are_made_than_allowed() {
+    async fn no_more_retries_are_made_than_allowed() {
         for retries in [0, 1, 2] {
             let errors = vec![vault(ErrorKind::Timeout); 9];
             let (answer, begun) = run(Retry::new(retries, FULL), 60_000, errors).await;
@@ -153,7 +140,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_would_fail_the_same_way_is_not_tried_again() {
+    async fn an_error_that_would_repeat_is_not_retried() {
         let hopeless = [
             VaultError::secret(ErrorKind::NotFound, "on purpose"),
             VaultError::secret(ErrorKind::Denied, "on purpose"),
@@ -180,7 +167,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_busy_vault_is_left_alone_for_as_long_as_it_asks() {
+    async fn a_throttling_vault_gets_the_pause_that_it_asks_for() {
         let busy = |pause| vault(ErrorKind::Throttled).with_retry_after(pause);
         let (answer, begun) =
             run(Retry::new(2, FULL), 5000, vec![busy(Some(Duration::from_secs(2))), busy(None)]).await;
@@ -188,13 +175,13 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_pause_past_the_deadline_fails_at_once_and_names_the_pause() {
+    async fn a_pause_past_the_deadline_fails_at_once_and_returns_the_pause() {
         let start = Instant::now();
         let asked = Some(Duration::from_secs(30));
         let busy = vault(ErrorKind::Throttled).with_retry_after(asked);
         let error = Retry::new(2, FULL)
             .run(start + Duration::from_secs(5), false, || async {
-                Err::<(), _>(Failure::Vault(busy.clone()))
+                Err::<(), _>(AttemptError::Vault(busy.clone()))
             })
             .await
             .unwrap_err();
@@ -203,11 +190,11 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_read_that_may_have_made_a_lease_is_not_repeated_blindly() {
+    async fn a_read_that_may_have_created_a_lease_is_not_retried() {
         for (kind, attempts) in [
             (ErrorKind::Timeout, 1),
             (ErrorKind::Unavailable, 1),
-            // A refused login, or a request turned away unread, made nothing.
+            // A rejected login or a throttled request created nothing.
             (ErrorKind::Unauthenticated, 2),
             (ErrorKind::Throttled, 2),
         ] {
@@ -215,7 +202,7 @@ mod tests {
             let answer = Retry::new(1, FULL)
                 .run(Instant::now() + Duration::from_secs(5), true, || {
                     made.set(made.get() + 1);
-                    async { Err::<(), _>(Failure::Vault(vault(kind))) }
+                    async { Err::<(), _>(AttemptError::Vault(vault(kind))) }
                 })
                 .await;
             assert_eq!((answer.unwrap_err().kind(), made.get()), (kind, attempts));
@@ -223,12 +210,12 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_wall_that_refuses_is_not_asked_again() {
+    async fn a_local_error_is_not_retried() {
         let asked = Cell::new(0);
         let answer = Retry::new(2, FULL)
             .run(Instant::now() + Duration::from_secs(5), false, || {
                 asked.set(asked.get() + 1);
-                async { Err::<(), _>(Failure::Refused(vault(ErrorKind::Unavailable))) }
+                async { Err::<(), _>(AttemptError::Local(vault(ErrorKind::Unavailable))) }
             })
             .await;
         assert!(answer.is_err());

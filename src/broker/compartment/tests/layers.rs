@@ -1,6 +1,7 @@
-//! The walls together: what no single one of them can show.
+//! The layers together: what no single layer can show.
 
 use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
 
 use cofferdam_vault::testkit::{Calls, Fault, path};
 use cofferdam_vault::{
@@ -8,33 +9,36 @@ use cofferdam_vault::{
     Threads, Vault, VaultError, VaultInfo, Version,
 };
 use tokio::sync::Semaphore;
-use tokio::time::advance;
+use tokio::time::{Instant, advance};
 
-use super::testing::{Rig, SECOND, patient, settle, text};
-use super::*;
+use super::rig::{Rig, SECOND, patient, settle, token_in};
+use crate::broker::compartment::{BreakerPolicy, Compartment, CompartmentPolicy, CompartmentState};
 
 #[tokio::test(start_paused = true)]
 async fn a_read_that_succeeds_at_the_second_attempt_is_a_success() {
-    let rig = Rig::new(Walls::default());
+    let rig = Rig::new(CompartmentPolicy::default());
     rig.faults.once(Calls::Reads, Fault::vault(ErrorKind::Unavailable));
     assert_eq!(rig.token().await.unwrap(), "one");
     assert_eq!(rig.reads(), 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_attempt_counts_for_the_breaker_and_the_last_one_it_takes_is_the_last() {
-    let rig = Rig::new(Walls { retries: 100, ..Walls::default() });
+async fn each_attempt_counts_for_the_breaker_and_none_follows_the_one_that_opens_it() {
+    let rig = Rig::new(CompartmentPolicy { retries: 100, ..CompartmentPolicy::default() });
     rig.faults.set(Calls::All, Fault::vault(ErrorKind::Unavailable));
     assert_eq!(rig.kind().await, Some(ErrorKind::Unavailable));
-    assert_eq!(rig.reads(), 5, "the breaker stops the retries");
+    assert_eq!(rig.reads(), 5, "the open circuit stops the retries");
     rig.token().await.unwrap_err();
-    assert_eq!(rig.reads(), 5, "and lets no later call through");
+    assert_eq!(rig.reads(), 5, "and admits no later call");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_vault_that_hangs_is_given_up_by_a_caller_who_is_alone_with_it() {
+async fn a_single_caller_opens_the_circuit_of_a_vault_that_hangs() {
     // Two attempts fit into a read, the third is cut short: the fifth failure comes 10 s after the first.
-    let rig = Rig::new(Walls { attempt_timeout: Duration::from_millis(2100), ..Walls::default() });
+    let rig = Rig::new(CompartmentPolicy {
+        attempt_timeout: Duration::from_millis(2100),
+        ..CompartmentPolicy::default()
+    });
     rig.faults.set(Calls::All, Fault::Hang);
     for _ in 0..3 {
         rig.token().await.unwrap_err();
@@ -43,9 +47,9 @@ async fn a_vault_that_hangs_is_given_up_by_a_caller_who_is_alone_with_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_queue_does_not_run_into_a_vault_that_was_given_up() {
-    let walls = Walls { max_in_flight: 5, retries: 0, ..Walls::default() };
-    let rig = Arc::new(Rig::new(walls));
+async fn a_queue_does_not_reach_the_vault_after_the_circuit_opened() {
+    let policy = CompartmentPolicy { max_in_flight: 5, retries: 0, ..CompartmentPolicy::default() };
+    let rig = Arc::new(Rig::new(policy));
     rig.faults.set(Calls::Reads, Fault::Hang);
     let start = Instant::now();
     let mut calls = tokio::task::JoinSet::new();
@@ -54,7 +58,7 @@ async fn a_queue_does_not_run_into_a_vault_that_was_given_up() {
         calls.spawn(async move { rig.token_of(&format!("module/{n}")).await.unwrap_err().kind() });
     }
     let kinds = calls.join_all().await;
-    assert_eq!(rig.reads(), 5, "those who had a permit");
+    assert_eq!(rig.reads(), 5, "those with a permit");
     assert_eq!(kinds.iter().filter(|&&kind| kind == ErrorKind::Timeout).count(), 5);
     assert_eq!(
         start.elapsed(),
@@ -64,21 +68,21 @@ async fn a_queue_does_not_run_into_a_vault_that_was_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_queue_behind_permits_that_do_not_come_back_ends_when_the_vault_is_given_up() {
-    let rig = Rig::new(Walls { max_in_flight: 1, ..Walls::default() });
-    let _hung = rig.compartment.limit.enter(patient(), std::future::pending()).await.unwrap();
+async fn a_queue_behind_permits_that_do_not_return_ends_when_the_circuit_opens() {
+    let rig = Rig::new(CompartmentPolicy { max_in_flight: 1, ..CompartmentPolicy::default() });
+    let _hung = rig.compartment.client.take_permit().await;
     let start = Instant::now();
     let (answer, opened) = tokio::join!(rig.token(), async {
         settle().await;
-        rig.compartment.breaker.open(VaultError::vault(ErrorKind::Timeout, "on purpose"))
+        rig.compartment.client.open_circuit(VaultError::vault(ErrorKind::Timeout, "on purpose"))
     });
     assert!(opened && answer.is_err());
     assert_eq!((start.elapsed(), rig.reads()), (Duration::ZERO, 0));
 }
 
 #[tokio::test(start_paused = true)]
-async fn our_own_queue_is_never_blamed_on_the_vault() {
-    let rig = Arc::new(Rig::new(Walls { max_in_flight: 1, ..Walls::default() }));
+async fn queueing_never_counts_against_the_vault() {
+    let rig = Arc::new(Rig::new(CompartmentPolicy { max_in_flight: 1, ..CompartmentPolicy::default() }));
     rig.faults.set(Calls::Reads, Fault::Delay(SECOND + SECOND / 2));
     let mut calls = tokio::task::JoinSet::new();
     for n in 0..50 {
@@ -93,8 +97,8 @@ async fn our_own_queue_is_never_blamed_on_the_vault() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_permit_is_held_while_a_retry_sleeps() {
-    let rig = Rig::new(Walls { max_in_flight: 1, ..Walls::default() });
+async fn no_permit_is_held_during_a_retry_pause() {
+    let rig = Rig::new(CompartmentPolicy { max_in_flight: 1, ..CompartmentPolicy::default() });
     rig.memory.put("module/other", [("token", "other")]);
     let pause = Some(3 * SECOND);
     rig.faults.once(Calls::Reads, Fault::throttled(pause));
@@ -109,9 +113,10 @@ async fn no_permit_is_held_while_a_retry_sleeps() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_vault_that_hangs_is_blamed_even_where_the_deadline_is_shorter_than_an_attempt() {
-    let walls = Walls { deadline: SECOND, attempt_timeout: 10 * SECOND, ..Walls::default() };
-    let rig = Rig::new(walls);
+async fn a_vault_that_hangs_is_blamed_even_if_the_deadline_is_shorter_than_an_attempt() {
+    let policy =
+        CompartmentPolicy { deadline: SECOND, attempt_timeout: 10 * SECOND, ..CompartmentPolicy::default() };
+    let rig = Rig::new(policy);
     rig.faults.set(Calls::All, Fault::Hang);
     for _ in 0..5 {
         let start = Instant::now();
@@ -122,10 +127,10 @@ async fn a_vault_that_hangs_is_blamed_even_where_the_deadline_is_shorter_than_an
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_the_vault_given_up_a_stale_secret_is_served_at_once_and_not_too_long() {
-    let rig = Rig::new(Walls::default());
+async fn with_the_circuit_open_a_stale_secret_is_served_at_once_until_stale_for_ends() {
+    let rig = Rig::new(CompartmentPolicy::default());
     assert_eq!(rig.token().await.unwrap(), "one");
-    rig.give_up(ErrorKind::Unavailable).await;
+    rig.open_circuit(ErrorKind::Unavailable).await;
     assert_eq!(rig.status().state, CompartmentState::Degraded);
     advance(Duration::from_secs(30 * 60)).await;
     let (reads, start) = (rig.reads(), Instant::now());
@@ -140,34 +145,37 @@ async fn with_the_vault_given_up_a_stale_secret_is_served_at_once_and_not_too_lo
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_check_never_makes_a_secret_younger() {
-    let rig = Rig::new(Walls { probe_interval: Duration::from_secs(24 * 3600), ..Walls::default() });
+async fn a_failed_check_never_extends_the_life_of_a_secret() {
+    let rig = Rig::new(CompartmentPolicy {
+        probe_interval: Duration::from_secs(24 * 3600),
+        ..CompartmentPolicy::default()
+    });
     assert_eq!(rig.token().await.unwrap(), "one");
     rig.faults.set(Calls::All, Fault::vault(ErrorKind::Unavailable));
     let mut served = 0;
     while rig.token().await.is_ok() {
         served += 1;
-        assert!(served < 100, "it is served for ever");
+        assert!(served < 100, "it is served forever");
         advance(Duration::from_secs(60)).await;
     }
     assert!((58..=60).contains(&served), "served for {served} minutes of 60");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_in_a_hurry_gets_the_stale_secret_of_a_slow_vault() {
-    let rig = Rig::new(Walls::default());
+async fn a_caller_with_a_short_deadline_gets_the_stale_secret_of_a_slow_vault() {
+    let rig = Rig::new(CompartmentPolicy::default());
     assert_eq!(rig.token().await.unwrap(), "one");
     advance(Duration::from_secs(5 * 60)).await;
     rig.faults.set(Calls::All, Fault::Hang);
     let hurry = Instant::now() + SECOND;
-    let credential = rig.compartment.resolve(&Rig::wanted("github/work"), hurry).await.unwrap();
-    assert_eq!(text(&credential), "one");
+    let credential = rig.compartment.resolve(&Rig::key("github/work"), hurry).await.unwrap();
+    assert_eq!(token_in(&credential), "one");
     assert_eq!(Instant::now(), hurry);
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_who_can_be_served_waits_for_a_second_attempt() {
-    let rig = Rig::new(Walls::default());
+async fn no_caller_with_a_cached_secret_waits_for_a_second_attempt() {
+    let rig = Rig::new(CompartmentPolicy::default());
     rig.token().await.unwrap();
     advance(Duration::from_secs(5 * 60)).await;
     rig.faults.set(Calls::All, Fault::Hang);
@@ -177,37 +185,33 @@ async fn nobody_who_can_be_served_waits_for_a_second_attempt() {
     while rig.status().state == CompartmentState::Ready {
         let start = Instant::now();
         assert_eq!(rig.token().await.unwrap(), "one");
-        assert_eq!(start.elapsed(), Duration::ZERO, "the vault is in doubt: its silence delays nobody");
-        assert!(rig.reads() < 10, "it is never given up");
+        assert_eq!(start.elapsed(), Duration::ZERO, "the vault is suspect: its silence delays no caller");
+        assert!(rig.reads() < 10, "the circuit never opens");
         advance(SECOND).await;
         settle().await;
     }
-    assert_eq!(
-        rig.reads(),
-        6,
-        "the first, and the five failures that it takes: nobody waited, and all were counted"
-    );
+    assert_eq!(rig.reads(), 6, "the first read and five failures: no caller waited, and all were counted");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_vault_that_is_back_is_believed_again() {
-    let rig = Rig::new(Walls { retries: 0, ..Walls::default() });
+async fn a_vault_that_is_back_becomes_healthy_again() {
+    let rig = Rig::new(CompartmentPolicy { retries: 0, ..CompartmentPolicy::default() });
     rig.token().await.unwrap();
     advance(Duration::from_secs(5 * 60)).await;
     rig.faults.once(Calls::Reads, Fault::vault(ErrorKind::Unavailable));
     assert_eq!(rig.token().await.unwrap(), "one");
     rig.memory.put("github/work", [("token", "two")]);
-    assert_eq!(rig.token().await.unwrap(), "one", "served while the fill looks");
+    assert_eq!(rig.token().await.unwrap(), "one", "served while the load runs");
     settle().await;
     assert_eq!(rig.token().await.unwrap(), "two");
     advance(Duration::from_secs(5 * 60)).await;
     rig.memory.put("github/work", [("token", "three")]);
-    assert_eq!(rig.token().await.unwrap(), "three", "no doubt, so the vault's answer is waited for");
+    assert_eq!(rig.token().await.unwrap(), "three", "the vault is healthy, so its answer is awaited");
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_vault_takes_back_while_it_is_in_doubt_is_gone() {
-    let rig = Rig::new(Walls { retries: 0, ..Walls::default() });
+async fn a_secret_that_a_suspect_vault_revokes_is_evicted() {
+    let rig = Rig::new(CompartmentPolicy { retries: 0, ..CompartmentPolicy::default() });
     rig.token().await.unwrap();
     advance(Duration::from_secs(5 * 60)).await;
     rig.faults.once(Calls::Reads, Fault::vault(ErrorKind::Unavailable));
@@ -219,9 +223,9 @@ async fn what_the_vault_takes_back_while_it_is_in_doubt_is_gone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_busy_vault_is_left_alone_as_long_as_it_asks_by_those_who_can_be_served() {
+async fn callers_with_a_cached_secret_spare_a_throttling_vault() {
     for (asked, pause) in [(Some(30 * SECOND), 30 * SECOND), (None, SECOND)] {
-        let rig = Rig::new(Walls { retries: 0, ..Walls::default() });
+        let rig = Rig::new(CompartmentPolicy { retries: 0, ..CompartmentPolicy::default() });
         rig.token().await.unwrap();
         advance(Duration::from_secs(5 * 60)).await;
         rig.faults.set(Calls::Reads, Fault::throttled(asked));
@@ -239,9 +243,9 @@ async fn a_busy_vault_is_left_alone_as_long_as_it_asks_by_those_who_can_be_serve
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_of_the_secret_is_never_covered_by_a_stale_one() {
+async fn a_stale_secret_never_hides_an_error_of_the_secret() {
     for kind in [ErrorKind::NotFound, ErrorKind::Denied, ErrorKind::Malformed] {
-        let rig = Rig::new(Walls::default());
+        let rig = Rig::new(CompartmentPolicy::default());
         assert_eq!(rig.token().await.unwrap(), "one");
         advance(Duration::from_secs(5 * 60)).await;
         rig.faults.once(Calls::Reads, Fault::secret(kind));
@@ -250,8 +254,8 @@ async fn an_error_of_the_secret_is_never_covered_by_a_stale_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_more_caller_than_may_wait_is_turned_away_and_the_breaker_never_hears_of_it() {
-    let rig = Arc::new(Rig::new(Walls { max_waiting: 10, ..Walls::default() }));
+async fn a_caller_beyond_max_waiting_is_rejected_without_counting_for_the_breaker() {
+    let rig = Arc::new(Rig::new(CompartmentPolicy { max_waiting: 10, ..CompartmentPolicy::default() }));
     rig.faults.set(Calls::Reads, Fault::Delay(SECOND));
     let crowd = tokio::spawn({
         let rig = Arc::clone(&rig);
@@ -268,8 +272,8 @@ async fn one_more_caller_than_may_wait_is_turned_away_and_the_breaker_never_hear
 
 #[tokio::test(start_paused = true)]
 async fn closing_ends_the_recovery_and_closes_the_vault() {
-    let rig = Rig::new(Walls::default());
-    rig.give_up(ErrorKind::Unavailable).await;
+    let rig = Rig::new(CompartmentPolicy::default());
+    rig.open_circuit(ErrorKind::Unavailable).await;
     rig.compartment.close().await;
     assert_eq!(rig.memory.requests().close, 1);
     advance(Duration::from_secs(3600)).await;
@@ -279,8 +283,8 @@ async fn closing_ends_the_recovery_and_closes_the_vault() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn closing_lets_running_reads_finish_but_does_not_wait_for_ever() {
-    let rig = Rig::new(Walls::default());
+async fn closing_lets_running_reads_finish_and_does_not_wait_forever() {
+    let rig = Rig::new(CompartmentPolicy::default());
     rig.faults.set(Calls::Reads, Fault::Delay(SECOND));
     let (answer, ()) = tokio::join!(rig.token(), async {
         settle().await;
@@ -288,7 +292,11 @@ async fn closing_lets_running_reads_finish_but_does_not_wait_for_ever() {
     });
     assert_eq!(answer.unwrap(), "one");
 
-    let rig = Rig::new(Walls { attempt_timeout: 60 * SECOND, deadline: 50 * SECOND, ..Walls::default() });
+    let rig = Rig::new(CompartmentPolicy {
+        attempt_timeout: 60 * SECOND,
+        deadline: 50 * SECOND,
+        ..CompartmentPolicy::default()
+    });
     rig.faults.set(Calls::Reads, Fault::Hang);
     let start = Instant::now();
     let (_, ()) = tokio::join!(rig.token(), async {
@@ -299,7 +307,7 @@ async fn closing_lets_running_reads_finish_but_does_not_wait_for_ever() {
     assert_eq!(rig.memory.requests().close, 1);
 }
 
-/// A vault whose reads block a real thread until the test lets go, panic, or answer no field, by their path.
+/// A vault whose reads block a real thread until the test releases it, panic, or return no field, depending on the path.
 #[derive(Debug)]
 struct Blocking {
     info: VaultInfo,
@@ -374,34 +382,38 @@ impl Vault for Blocking {
     }
 }
 
-// The clock is paused, and jumps over the time-outs, only while nothing but a hung thread is waited for. It would not wait
-// for one that is about to start or to answer; what could end that wait is far longer than any machine takes.
+// The clock is paused, and jumps over the timeouts, only while nothing but a hung thread is awaited. A paused clock would not
+// wait for a thread that is about to start or to answer. The timeouts are therefore far longer than any machine takes.
 #[tokio::test]
-async fn a_hung_thread_keeps_its_permit_and_hung_threads_never_add_up() {
-    let walls = Walls {
+async fn a_hung_thread_keeps_its_permit_so_hung_threads_stay_within_the_limit() {
+    let policy = CompartmentPolicy {
         max_in_flight: 2,
         attempt_timeout: 300 * SECOND,
         deadline: 600 * SECOND,
         retries: 0,
-        breaker: BreakerSettings { failures: 1000, ..BreakerSettings::default() },
+        breaker: BreakerPolicy { failures: 1000, ..BreakerPolicy::default() },
         missing_ttl: Duration::ZERO,
-        ..Walls::default()
+        ..CompartmentPolicy::default()
     };
-    let (vault, release) = Blocking::new(walls.threads());
-    let compartment = Compartment::new("hung".into(), walls, Arc::clone(&vault) as Arc<dyn Vault>);
-    let wanted = Rig::wanted("github/work");
+    let (vault, release) = Blocking::new(policy.threads());
+    let compartment = Arc::new(Compartment::new("hung".into(), policy, Arc::clone(&vault) as Arc<dyn Vault>));
+    let key = Rig::key("github/work");
     let mut both = tokio::task::JoinSet::new();
     for at in ["github/work", "github/home"] {
         let compartment = Arc::clone(&compartment);
-        both.spawn(async move { compartment.resolve(&Rig::wanted(at), patient()).await });
+        both.spawn(async move { compartment.resolve(&Rig::key(at), patient()).await });
     }
     let _ = vault.started.acquire_many(2).await.unwrap();
     tokio::time::pause();
     for answer in both.join_all().await {
         assert_eq!(answer.unwrap_err().kind(), ErrorKind::Timeout);
     }
-    assert_eq!(compartment.limit.free(), 0, "both attempts are over, and both threads still hang");
-    let error = compartment.resolve(&wanted, patient()).await.unwrap_err();
+    assert_eq!(
+        compartment.client.available_permits(),
+        0,
+        "both attempts are over, and both threads still hang"
+    );
+    let error = compartment.resolve(&key, patient()).await.unwrap_err();
     assert!(error.message().contains("max_in_flight"), "{error}");
     assert_eq!(vault.threads.count(), 2, "no further thread was risked");
 
@@ -410,46 +422,46 @@ async fn a_hung_thread_keeps_its_permit_and_hung_threads_never_add_up() {
     assert_eq!(compartment.status().state, CompartmentState::Ready, "a probe has a thread of its own");
 
     drop(release);
-    let error = compartment.resolve(&wanted, patient()).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::NotFound, "the threads came back, and their permits with them");
+    let error = compartment.resolve(&key, patient()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "the threads returned, and their permits with them");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_in_a_backend_answers_everyone_and_counts_as_garbage() {
+async fn a_panic_in_a_backend_fails_every_waiter_and_counts_for_the_breaker() {
     let (vault, _release) = Blocking::new(1);
-    let compartment = Compartment::new("panics".into(), Walls::default(), vault);
+    let compartment = Arc::new(Compartment::new("panics".into(), CompartmentPolicy::default(), vault));
     for _ in 0..5 {
         let mut crowd = tokio::task::JoinSet::new();
         for _ in 0..10 {
             let compartment = Arc::clone(&compartment);
-            crowd.spawn(async move { compartment.resolve(&Rig::wanted("read/panics"), patient()).await });
+            crowd.spawn(async move { compartment.resolve(&Rig::key("read/panics"), patient()).await });
         }
         for answer in crowd.join_all().await {
             assert_eq!(answer.unwrap_err().kind(), ErrorKind::Malformed);
         }
     }
     assert_eq!(compartment.status().state, CompartmentState::Down);
-    assert_eq!(compartment.limit.free(), Walls::default().max_in_flight);
+    assert_eq!(compartment.client.available_permits(), CompartmentPolicy::default().max_in_flight);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_secret_with_a_hole_in_it_is_malformed_and_the_vault_is_well() {
+async fn a_secret_without_a_field_is_malformed_and_the_vault_stays_ready() {
     let (vault, _release) = Blocking::new(1);
-    let compartment = Compartment::new("hollow".into(), Walls::default(), vault);
+    let compartment = Compartment::new("hollow".into(), CompartmentPolicy::default(), vault);
     for _ in 0..10 {
-        let error = compartment.resolve(&Rig::wanted("read/hollow"), patient()).await.unwrap_err();
+        let error = compartment.resolve(&Rig::key("read/hollow"), patient()).await.unwrap_err();
         assert_eq!((error.kind(), error.scope()), (ErrorKind::Malformed, cofferdam_vault::Scope::Secret));
     }
     assert_eq!(compartment.status().state, CompartmentState::Ready);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_read_that_creates_leases_is_not_repeated_after_silence() {
-    let rig = Rig::new(Walls::default());
+async fn a_read_that_creates_a_lease_is_not_retried_after_a_lost_answer() {
+    let rig = Rig::new(CompartmentPolicy::default());
     rig.memory.serve_dynamic(&path("github/work"), Duration::from_secs(3600));
     rig.faults.once(Calls::Reads, Fault::lost_response());
     assert_eq!(rig.kind().await, Some(ErrorKind::Unavailable));
     assert_eq!((rig.reads(), rig.memory.leases()), (1, 1));
-    let credential = rig.compartment.resolve(&Rig::wanted("github/work"), patient()).await.unwrap();
+    let credential = rig.compartment.resolve(&Rig::key("github/work"), patient()).await.unwrap();
     assert!(credential.secret.lease.is_some(), "the lease stays with its secret");
 }

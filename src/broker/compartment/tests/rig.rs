@@ -1,4 +1,4 @@
-//! What the walls' tests share: `Rig::new(walls)` is a compartment around a memory vault with scripted faults.
+//! The test rig: `Rig::new(policy)` is a compartment around a memory vault with scripted faults.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,8 +8,8 @@ use cofferdam_vault::{ErrorKind, VaultError};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::{Compartment, Status, Walls, Wanted};
-use crate::broker::Credential;
+use crate::broker::compartment::{CacheKey, Compartment, CompartmentPolicy, Status};
+use crate::broker::credential::Credential;
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
 
@@ -18,7 +18,7 @@ pub(super) fn patient() -> Instant {
     Instant::now() + Duration::from_secs(24 * 60 * 60)
 }
 
-/// Lets every task run until it waits, without a step of the clock.
+/// Lets every task run until it waits. The clock does not advance.
 pub(super) async fn settle() {
     for _ in 0..100 {
         tokio::task::yield_now().await;
@@ -32,19 +32,19 @@ pub(super) struct Rig {
 }
 
 impl Rig {
-    /// A compartment whose pauses have no jitter. The vault holds `github/work`, whose token is `one`.
-    pub(super) fn new(walls: Walls) -> Self {
+    /// A compartment without jitter. The vault holds `github/work`, whose token is `one`.
+    pub(super) fn new(policy: CompartmentPolicy) -> Self {
         let memory = MemoryVault::new("rig");
         memory.put("github/work", [("token", "one")]);
         let faults = Faults::default();
         let vault = faults.wrap(Arc::new(memory.clone()));
-        let compartment = Compartment::with_jitter("rig".into(), walls, vault, || 0.0);
+        let compartment = Arc::new(Compartment::with_jitter("rig".into(), policy, vault, || 0.0));
         Self { memory, faults, compartment }
     }
 
-    /// What is asked of the vault for `at`.
-    pub(super) fn wanted(at: &str) -> Arc<Wanted> {
-        Arc::new(Wanted {
+    /// The key of the secret at `at`.
+    pub(super) fn key(at: &str) -> Arc<CacheKey> {
+        Arc::new(CacheKey {
             path: path(at),
             module: "github".into(),
             account: "work".into(),
@@ -52,34 +52,39 @@ impl Rig {
         })
     }
 
-    /// The token of `github/work`, or what went wrong.
+    /// Resolves the token of `github/work`.
     pub(super) async fn token(&self) -> Result<String, VaultError> {
         self.token_of("github/work").await
     }
 
     pub(super) async fn token_of(&self, at: &str) -> Result<String, VaultError> {
-        self.compartment.resolve(&Self::wanted(at), patient()).await.map(|credential| text(&credential))
+        self.compartment.resolve(&Self::key(at), patient()).await.map(|credential| token_in(&credential))
     }
 
     pub(super) async fn kind(&self) -> Option<ErrorKind> {
         self.token().await.err().map(|error| error.kind())
     }
 
-    /// The answers of `callers` who ask for `github/work` at once.
+    /// Resolves `github/work` for many `callers` at once.
     pub(super) async fn crowd(&self, callers: usize) -> Vec<Result<String, VaultError>> {
         let mut crowd = JoinSet::new();
         for _ in 0..callers {
             let compartment = Arc::clone(&self.compartment);
-            crowd.spawn(async move { compartment.resolve(&Self::wanted("github/work"), patient()).await });
+            crowd.spawn(async move { compartment.resolve(&Self::key("github/work"), patient()).await });
         }
-        crowd.join_all().await.into_iter().map(|answer| answer.map(|credential| text(&credential))).collect()
+        crowd
+            .join_all()
+            .await
+            .into_iter()
+            .map(|answer| answer.map(|credential| token_in(&credential)))
+            .collect()
     }
 
-    /// Fails the vault with `kind` from now on, and spends as many calls on it as it takes to give it up.
-    pub(super) async fn give_up(&self, kind: ErrorKind) {
+    /// Makes the vault fail with `kind` from now on, and calls it until the circuit opens.
+    pub(super) async fn open_circuit(&self, kind: ErrorKind) {
         self.faults.set(Calls::All, Fault::vault(kind));
-        while self.compartment.breaker.admit().is_ok() {
-            self.token_of("nobody/knows").await.unwrap_err();
+        while self.compartment.client.circuit().open.is_none() {
+            self.token_of("no/such-secret").await.unwrap_err();
         }
     }
 
@@ -96,6 +101,6 @@ impl Rig {
     }
 }
 
-pub(super) fn text(credential: &Credential) -> String {
+pub(super) fn token_in(credential: &Credential) -> String {
     credential.secret.expose(&field("token")).unwrap().to_owned()
 }
