@@ -74,7 +74,7 @@ impl Subject {
             modules.push(status.entry.name.clone());
             // One whose manifest was refused is told with the profile.
             let Some(module) = status.module else { continue };
-            if status.entry.path.contains("{user}") {
+            if status.entry.path.is_per_user() {
                 per_user.push(module.name.clone());
                 continue;
             }

@@ -1,4 +1,4 @@
-//! The `[http]` table of a manifest: as it is written, and checked.
+//! The `[http]` table of a manifest: as written, and checked.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,34 +10,36 @@ use serde::Deserialize;
 use tokio::sync::Semaphore;
 use url::Url;
 
-use super::address::check_base_url;
+use super::base_url::check_base_url;
+use super::expression::compile;
 use super::finding::Finding;
 use super::headers;
 use super::page::{PageStyle, PageTable};
+use super::retry_after::RateLimit;
 use super::units::{parse_duration, parse_size};
 use crate::broker::CredentialSpec;
 
-/// The `[http]` table of a manifest, as it is written.
+/// The `[http]` table of a manifest, as written.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HttpTable {
-    /// Where the service is, with the part of the path that all its tools share: `https://api.github.com`. Where absent,
-    /// the profile must say so for the module or for each of its accounts.
+    /// The base URL of the service, with the part of the path that all its tools share: `https://api.github.com`. If
+    /// absent, the profile must set it for the module or for each of its accounts.
     pub base_url: Option<String>,
-    /// Headers that every request carries. None where absent.
+    /// Headers of every request. None if absent.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
-    /// How the service offers a next page. Where absent, none is offered to the model.
+    /// How the service announces a next page. If absent, the model is offered none.
     pub page: Option<PageTable>,
-    /// How the service words its errors.
+    /// Where the service puts its error messages.
     #[serde(default)]
     pub errors: ErrorsTable,
-    /// In which headers the service says how often it may be called.
+    /// In which headers the service announces its rate limit.
     #[serde(default)]
     pub rate_limit: RateLimitTable,
-    /// The statuses that mean: this credential is not taken. `[401]` where absent; an empty list means that none does.
+    /// The statuses with which the service rejects a credential. `[401]` if absent; an empty list means none.
     pub rejected_status: Option<Vec<u16>>,
-    /// How a list is written in a query or a form. `"repeat"` where absent.
+    /// How a list is written in a query or a form. `"repeat"` if absent.
     #[serde(default)]
     pub arrays: Arrays,
     /// The bounds of one call.
@@ -45,23 +47,23 @@ pub struct HttpTable {
     pub limits: LimitsTable,
 }
 
-/// How a service words its errors.
+/// Where a service puts its error messages.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ErrorsTable {
-    /// A JMESPath into an error's JSON body that yields its message. Where absent, a short body is the message.
+    /// A JMESPath into an error's JSON body that yields its message. If absent, the body is the message.
     pub message: Option<String>,
 }
 
-/// The headers in which a service says how often it may be called.
+/// The headers in which a service announces its rate limit.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RateLimitTable {
-    /// Seconds or a date after which to come back. `retry-after` where absent.
+    /// Seconds or a date after which calls are accepted again. `retry-after` if absent.
     pub retry_after: Option<String>,
-    /// How many calls are left; with zero, a 403 counts as a rate limit. Not looked at where absent.
+    /// How many calls are left. With zero, a 403 counts as a rate limit. Ignored if absent.
     pub remaining: Option<String>,
-    /// When there will be calls again, in seconds since 1970. Not looked at where absent.
+    /// When calls are accepted again, in seconds since 1970. Ignored if absent.
     pub reset: Option<String>,
 }
 
@@ -72,22 +74,22 @@ pub enum Arrays {
     /// `label=a&label=b`.
     #[default]
     Repeat,
-    /// `label=a,b`; an element that holds a comma is refused.
+    /// `label=a,b`. An element that contains a comma is refused.
     Comma,
 }
 
-/// The bounds of one call. Sizes are text with a unit (`"4MiB"`, `"512KiB"`), durations too (`"30s"`).
+/// The bounds of one call. Sizes are strings with a unit (`"4MiB"`, `"512KiB"`), and so are durations (`"30s"`).
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LimitsTable {
-    /// How large an answer may be, unpacked. `"4MiB"` where absent; zero is refused.
+    /// The largest answer, decompressed. `"4MiB"` if absent; zero is refused.
     pub answer: Option<String>,
-    /// How large a request's body may be. `"4MiB"` where absent; zero is refused.
+    /// The largest request body. `"4MiB"` if absent; zero is refused.
     pub request: Option<String>,
-    /// How many calls to the service may run at once; further ones wait, within their deadline. 256 where absent; zero
-    /// is refused.
+    /// How many calls to the service may run at once. Further ones wait within their deadline. 256 if absent; zero is
+    /// refused.
     pub in_flight: Option<u32>,
-    /// How long the whole answer may take, below the caller's own deadline. `"30s"` where absent; zero is refused.
+    /// How long a call may take, if the caller's own deadline is not earlier. `"30s"` if absent; zero is refused.
     pub timeout: Option<String>,
 }
 
@@ -102,16 +104,8 @@ pub struct HttpSettings {
     pub(super) rejected_status: Vec<u16>,
     pub(super) arrays: Arrays,
     pub(super) limits: Limits,
-    /// One for each call that may run: a service that hangs holds these, and not the whole process.
+    /// One for each call that may run. A service that hangs uses these up, and nothing that other services need.
     pub(super) permits: Semaphore,
-}
-
-/// The headers in which a service says how often it may be called.
-#[derive(Debug)]
-pub(super) struct RateLimit {
-    pub(super) retry_after: HeaderName,
-    pub(super) remaining: Option<HeaderName>,
-    pub(super) reset: Option<HeaderName>,
 }
 
 /// The bounds of one call.
@@ -123,32 +117,32 @@ pub(super) struct Limits {
     in_flight: u32,
 }
 
-/// What fits into a model's context many times over, and still into memory when every call asks for it.
+/// Much more than fits a model's context, and little enough for every call in flight to need it.
 const DEFAULT_BYTES: u64 = 4 * 1024 * 1024;
-/// More than services take from one client, and few enough that many services can hang at once.
+/// More than services accept from one client, and few enough for many services to hang at once.
 const DEFAULT_IN_FLIGHT: u32 = 256;
-/// Longer than services take that answer at all.
+/// Longer than a service takes that answers at all.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl HttpSettings {
-    /// Checks a manifest's `[http]` table, and that `credential` can go onto its requests.
+    /// Checks a manifest's `[http]` table, and that its requests can carry `credential`.
     ///
     /// # Errors
     ///
-    /// Everything that is wrong at once; keys are those inside the `[http]` table, or start with `credential.`.
+    /// Everything that is wrong. Keys are relative to the `[http]` table, or start with `credential.`.
     pub fn from_table(table: HttpTable, credential: &CredentialSpec) -> Result<Self, Vec<Finding>> {
         let mut findings = check_credential(credential);
         let base_url = table.base_url.as_deref().and_then(|text| base_url(text, &mut findings));
         let headers = headers(&table.headers, credential, &mut findings);
         let page = table.page.and_then(|page| PageStyle::from_table(page, &mut findings));
         let error_message =
-            table.errors.message.and_then(|text| expression("errors.message", &text, &mut findings));
+            table.errors.message.and_then(|text| compile("errors.message", &text, &mut findings));
         let rate_limit = rate_limit(table.rate_limit, &mut findings);
         let rejected_status = table.rejected_status.unwrap_or_else(|| vec![401]);
         for status in rejected_status.iter().filter(|status| !(400..500).contains(*status)) {
             findings.push(Finding::new(
                 "rejected_status",
-                format!("{status} is no status by which a service refuses"),
+                format!("{status} is not a status of a rejected request"),
                 "name statuses from 400 to 499",
             ));
         }
@@ -170,7 +164,7 @@ impl HttpSettings {
         })
     }
 
-    /// Where the service is, for accounts that say nothing else; `None` where each account must.
+    /// The base URL for accounts without one of their own. `None` if each account must have one.
     pub fn base_url(&self) -> Option<&Url> {
         self.base_url.as_ref()
     }
@@ -178,7 +172,7 @@ impl HttpSettings {
 
 fn base_url(text: &str, findings: &mut Vec<Finding>) -> Option<Url> {
     let checked = Url::parse(text)
-        .map_err(|e| format!("is no address: {e}"))
+        .map_err(|e| format!("is not a valid URL: {e}"))
         .and_then(|url| check_base_url(&url).map(|()| url));
     checked
         .map_err(|why| {
@@ -187,18 +181,18 @@ fn base_url(text: &str, findings: &mut Vec<Finding>) -> Option<Url> {
         .ok()
 }
 
-/// Headers and parameters that a credential may not fill.
+/// Checks that requests can carry the credential.
 fn check_credential(credential: &CredentialSpec) -> Vec<Finding> {
     let mut findings = Vec::new();
     match credential {
         CredentialSpec::Header { headers } => {
             for name in headers.keys() {
-                if let Err(why) = headers::fillable(name) {
+                if let Err(why) = headers::for_credential(name) {
                     let key = format!("credential.headers.{name}");
                     findings.push(Finding::new(
                         key,
                         why,
-                        "name the header that the service's documents name",
+                        "use the header that the service's documentation names",
                     ));
                 }
             }
@@ -230,14 +224,14 @@ fn headers(
     let mut headers = HeaderMap::new();
     for (name, text) in table {
         let key = format!("headers.{name}");
-        match (headers::settable(name, credential), headers::value(text)) {
+        match (headers::for_manifest(name, credential), headers::value(text)) {
             (Ok(header), Some(value)) => {
                 headers.insert(header, value);
             }
-            (Err(why), _) => findings.push(Finding::new(key, why, "leave it out")),
+            (Err(why), _) => findings.push(Finding::new(key, why, "remove it")),
             (_, None) => findings.push(Finding::new(
                 key,
-                "holds a character that a header cannot carry",
+                "contains a character that a header cannot carry",
                 "use visible ASCII",
             )),
         }
@@ -251,7 +245,11 @@ fn rate_limit(table: RateLimitTable, findings: &mut Vec<Finding>) -> RateLimit {
         HeaderName::from_bytes(name.as_bytes())
             .map_err(|_| {
                 let key = format!("rate_limit.{key}");
-                findings.push(Finding::new(key, format!("`{name}` is no header's name"), "name a header"));
+                findings.push(Finding::new(
+                    key,
+                    format!("`{name}` is not a valid header name"),
+                    "write a header name",
+                ));
             })
             .ok()
     };
@@ -269,7 +267,7 @@ fn limits(table: &LimitsTable, findings: &mut Vec<Finding>) -> Limits {
         Some(None) => {
             findings.push(Finding::new(
                 format!("limits.{key}"),
-                "is no size above zero",
+                "is not a size above zero",
                 "write a number and a unit: `\"4MiB\"`, `\"512KiB\"`",
             ));
             DEFAULT_BYTES
@@ -283,7 +281,7 @@ fn limits(table: &LimitsTable, findings: &mut Vec<Finding>) -> Limits {
         Some(None) => {
             findings.push(Finding::new(
                 "limits.timeout",
-                "is no duration above zero",
+                "is not a duration above zero",
                 "write a number and a unit: `\"30s\"`",
             ));
             DEFAULT_TIMEOUT
@@ -293,21 +291,11 @@ fn limits(table: &LimitsTable, findings: &mut Vec<Finding>) -> Limits {
     if in_flight == 0 {
         findings.push(Finding::new(
             "limits.in_flight",
-            "is zero, so that no call could run",
+            "must not be zero, because no call could run",
             "write at least 1",
         ));
     }
     Limits { answer_bytes, request_bytes, timeout, in_flight }
-}
-
-/// A JMESPath, compiled.
-pub(super) fn expression(key: &str, text: &str, findings: &mut Vec<Finding>) -> Option<Expression<'static>> {
-    jmespath::compile(text)
-        .map_err(|e| {
-            let why = format!("`{text}` is no JMESPath: {}", e.reason);
-            findings.push(Finding::new(key, why, "see https://jmespath.org for how one is written"));
-        })
-        .ok()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use cofferdam_vault::testkit::Log;
 use http::{HeaderMap, Method, StatusCode, Uri};
 
-use super::service::Service;
+use super::service::TestService;
 use super::*;
 use crate::connectors::scrub::REMOVED;
 
@@ -67,7 +67,7 @@ fn holds_canary(text: &str) -> bool {
 
 #[tokio::test]
 async fn a_reflected_canary_is_found_nowhere() {
-    let service = Service::start(Router::new().fallback(any(reflect)));
+    let service = TestService::start(Router::new().fallback(any(reflect)));
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
@@ -95,12 +95,12 @@ async fn a_reflected_canary_is_found_nowhere() {
                             "properties": { "page": { "type": "string" } },
                         }),
                     );
-                    let told = match fixture.call().await {
+                    let shown = match fixture.call().await {
                         Ok(answer) => format!("{} {answer:?}", answer.body),
                         Err(failure) => format!("{failure} {failure:?}"),
                     };
-                    assert!(!holds_canary(&told), "{credential} {status} {kind} {encoding}: {told}");
-                    reflected += usize::from(told.contains(REMOVED));
+                    assert!(!holds_canary(&shown), "{credential} {status} {kind} {encoding}: {shown}");
+                    reflected += usize::from(shown.contains(REMOVED));
                 }
             }
         }

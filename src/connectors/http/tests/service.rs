@@ -7,12 +7,12 @@ use axum::Router;
 use tokio::sync::oneshot;
 
 /// A service; it ends when this is dropped.
-pub(super) struct Service {
+pub(super) struct TestService {
     pub(super) address: SocketAddr,
     _end: oneshot::Sender<()>,
 }
 
-impl Service {
+impl TestService {
     pub(super) fn start(router: Router) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
