@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use cofferdam_config::suggestions::{bounded, did_you_mean};
+
 use super::error::{CallError, Code, Outcome};
 use super::request::CallRequest;
 use crate::caller::Caller;
 use crate::connectors::SideEffect;
-use crate::names::{bounded, did_you_mean, listed};
 use crate::registry::{Account, Module, Registry, Tool};
 
 /// What a request is about.
@@ -71,7 +72,10 @@ fn unknown_tool(module: &Module, name: &str) -> CallError {
 }
 
 fn account<'m>(module: &'m Module, tool: &Tool, named: Option<&str>) -> Result<&'m Account, CallError> {
-    let accounts = || listed(module.accounts.iter().map(|account| account.name.as_str()));
+    let accounts = || {
+        let names = module.accounts.iter().map(|account| format!("`{}`", account.name));
+        names.collect::<Vec<_>>().join(", ")
+    };
     match named {
         Some(name) => module.account(name).ok_or_else(|| {
             let message = format!(

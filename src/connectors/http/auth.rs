@@ -68,7 +68,8 @@ impl AppliedAuth {
             }
             CredentialSpec::Header { headers: templates } => {
                 for (name, template) in templates {
-                    let header = headers::for_credential(name)?;
+                    let header =
+                        headers::for_credential(name).map_err(|why| format!("its header `{name}` {why}"))?;
                     auth.header(header, template.fill(credential), template)?;
                 }
             }

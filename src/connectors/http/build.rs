@@ -1,6 +1,7 @@
 //! A template and arguments become a request, still without its credential.
 
 use bytes::Bytes;
+use cofferdam_config::size;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method};
 use serde_json::{Map, Value};
@@ -12,7 +13,6 @@ use super::headers;
 use super::request::{BodyFormat, RequestTemplate};
 use super::settings::{Arrays, HttpSettings};
 use super::template::{Node, Nulls, Part, invalid, scalar_text};
-use super::units::show_size;
 use crate::connectors::failure::CallFailure;
 
 /// A request without its credential.
@@ -108,7 +108,10 @@ impl RequestTemplate {
             Ok(Some(bytes.into()))
         } else {
             Err(CallFailure::InvalidArguments {
-                message: format!("the arguments make a request larger than {}; send less", show_size(limit)),
+                message: format!(
+                    "the arguments make a request larger than {}; send less",
+                    size::format(limit)
+                ),
             })
         }
     }

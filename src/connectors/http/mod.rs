@@ -21,7 +21,6 @@ mod connector;
 mod encode;
 mod error_response;
 mod expression;
-mod finding;
 mod headers;
 mod page;
 mod path;
@@ -31,14 +30,12 @@ mod retry_after;
 mod service;
 mod settings;
 mod template;
-mod units;
 
 #[cfg(test)]
 mod tests;
 
 pub use arguments::DeclaredArgument;
 pub use connector::HttpConnector;
-pub use finding::Finding;
 pub use page::PageTable;
 pub use request::{BodyFormat, RequestTable, RequestTemplate};
 pub use service::{Endpoint, Operation, Service};
