@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use cofferdam_config::Diagnostics;
 use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
@@ -17,16 +18,19 @@ pub trait BackendConfig: DeserializeOwned + JsonSchema + Send + 'static {
     /// The backend's name in a profile.
     const BACKEND: &'static str;
 
-    /// Everything that is wrong with these settings by themselves, without a look at files or networks.
-    fn problems(&self) -> Vec<ConfigProblem>;
+    /// Everything that is wrong with these settings by themselves. Touches no file and no network.
+    ///
+    /// The keys are those of this table: `auth.secret_id_file`. Whoever read the table adds its name and the location.
+    fn check(&self) -> Diagnostics;
 
-    /// Settings that clash with what will be read through this vault, for stores whose names can collide.
-    fn collisions(&self, wanted: &[(SecretPath, Vec<FieldName>)]) -> Vec<ConfigProblem> {
-        let _ = wanted;
-        Vec::new()
+    /// Everything that is wrong with these settings together with the secrets that will be read through this vault, for
+    /// stores in which the names of two secrets can collide. Nothing by default.
+    fn collisions(&self, secrets: &[(SecretPath, Vec<FieldName>)]) -> Diagnostics {
+        let _ = secrets;
+        Diagnostics::new()
     }
 
-    /// Why this vault cannot serve a path template with `{user}` in it, where it cannot.
+    /// Why this vault cannot serve a path template that contains `{user}`; `None` if it can.
     fn refuses_users(&self) -> Option<&'static str> {
         None
     }
@@ -64,22 +68,4 @@ pub trait Prompt: std::fmt::Debug + Send + Sync {
     ///
     /// Where there is no terminal, or it was closed.
     fn secret(&self, question: &str) -> std::io::Result<SecretString>;
-}
-
-/// One thing that is wrong with a backend's settings.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfigProblem {
-    /// The key, with dots between nested ones: `auth.secret_id_file`.
-    pub key: String,
-    /// What was found and why it cannot be; never the value of a secret.
-    pub message: String,
-    /// What would be right.
-    pub remedy: String,
-}
-
-impl ConfigProblem {
-    /// A problem of `key`.
-    pub fn new(key: impl Into<String>, message: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { key: key.into(), message: message.into(), remedy: remedy.into() }
-    }
 }

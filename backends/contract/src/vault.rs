@@ -3,7 +3,8 @@
 use std::fmt;
 use std::pin::Pin;
 
-use crate::{FieldName, Finding, Lease, Secret, SecretFields, SecretPath, VaultError, Version};
+use crate::{FieldName, Lease, Secret, SecretFields, SecretPath, VaultError, Version};
+use cofferdam_config::Diagnostics;
 
 /// A boxed future that may move between threads.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -187,29 +188,30 @@ pub trait Vault: fmt::Debug + Send + Sync {
     /// What a read would meet that is not about one secret, always with scope vault.
     fn probe(&self) -> BoxFuture<'_, Result<(), VaultError>>;
 
-    /// Where `path` lies, in the words of the store's own access rules; `None`, as by default, where it has none.
-    fn place(&self, path: &SecretPath) -> Option<String> {
+    /// The resource that the store's access rules name for `path`; `None`, as by default, if it has no such rules.
+    fn resource(&self, path: &SecretPath) -> Option<String> {
         let _ = path;
         None
     }
 
-    /// Looks closer than [`Vault::probe`], for a person: may this login do what reading `needs` takes, may it do more, who
-    /// else can reach the files of the settings, what ends soon. Nothing by default.
+    /// Diagnoses the vault for an operator, more closely than [`Vault::probe`]: whether this login may do what reading
+    /// `needs` takes, whether it may do more, who else can reach the files that the settings name, what ends soon. Nothing
+    /// by default.
     ///
-    /// `elsewhere` are [places](Vault::place) of other vaults' secrets, which this one should not reach. Changes nothing, and
-    /// reads no secret: whether each is there is the caller's to look at. Ends where the vault is down too, with
-    /// what could be found; that it is down is [`Vault::probe`]'s to say. A question that the store does not answer is
-    /// a [`Finding::notice`], never taken for a good answer.
+    /// `foreign` are [resources](Vault::resource) of other vaults, which this vault should not be able to read. The call
+    /// changes nothing and reads no secret: whether each secret is there is for the caller to check. It ends if the vault
+    /// is down too, with what could be found; that the vault is down is reported by [`Vault::probe`]. A question that
+    /// the store does not answer is a warning, never a check that passed.
     ///
-    /// Each finding is added to `found` when it is made, and those that need no network come first: whoever cuts the look
-    /// off, because the store hangs, keeps what was found until then.
-    fn examine<'a>(
+    /// A diagnostic about one secret has its path as the key. Each diagnostic is added to `found` when it is made, and
+    /// those that need no network come first, so that a caller whose timeout ends keeps what was found until then.
+    fn diagnose<'a>(
         &'a self,
         needs: &'a [SecretPath],
-        elsewhere: &'a [String],
-        found: &'a mut Vec<Finding>,
+        foreign: &'a [String],
+        found: &'a mut Diagnostics,
     ) -> BoxFuture<'a, ()> {
-        let _ = (needs, elsewhere, found);
+        let _ = (needs, foreign, found);
         Box::pin(async {})
     }
 

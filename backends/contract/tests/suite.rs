@@ -4,10 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use cofferdam_config::{Diagnostic, Diagnostics};
 use cofferdam_vault::testkit::{Calls, Dynamic, Fault, Faults, MemoryVault, Subject, exercise, field, path};
 use cofferdam_vault::{
-    BoxFuture, Capabilities, ErrorKind, Expect, FieldName, Finding, Page, PageToken, Secret, SecretFields,
-    SecretPath, Stage, Vault, VaultError, VaultInfo, Version,
+    BoxFuture, Capabilities, ErrorKind, Expect, FieldName, Page, PageToken, Secret, SecretFields, SecretPath,
+    Stage, Vault, VaultError, VaultInfo, Version,
 };
 
 struct Memory {
@@ -88,9 +89,9 @@ enum Flaw {
     TakesAnOutageForAbsence,
     ListsAPrefixByText,
     KeepsItsVersion,
-    ExaminesByWriting,
-    ExaminesAndTells,
-    ExaminesWithoutRemedy,
+    DiagnosesByWriting,
+    DiagnosesWithASecret,
+    DiagnosesWithoutHelp,
 }
 
 struct Flawed {
@@ -196,25 +197,28 @@ impl Vault for Flawed {
         }
     }
 
-    fn examine<'a>(
+    fn diagnose<'a>(
         &'a self,
         needs: &'a [SecretPath],
         _: &'a [String],
-        found: &'a mut Vec<Finding>,
+        found: &'a mut Diagnostics,
     ) -> BoxFuture<'a, ()> {
         let token: [FieldName; 1] = ["token".parse().unwrap()];
         Box::pin(async move {
             match self.flaw {
-                Flaw::ExaminesByWriting => {
+                Flaw::DiagnosesByWriting => {
                     let fields = [(token[0].clone(), "x".into())].into();
                     let _ = self.inner.write(&needs[1], &fields, Expect::Any).await;
                 }
-                Flaw::ExaminesAndTells => {
+                Flaw::DiagnosesWithASecret => {
                     let read = self.inner.read(&needs[0], &token, Stage::Current).await;
-                    found
-                        .extend(read.iter().filter_map(|secret| secret.expose(&token[0])).map(Finding::good));
+                    found.extend(
+                        read.iter()
+                            .filter_map(|secret| secret.expose(&token[0]))
+                            .map(|message| Diagnostic::info("", message)),
+                    );
                 }
-                Flaw::ExaminesWithoutRemedy => found.push(Finding::bad("something", "")),
+                Flaw::DiagnosesWithoutHelp => found.push(Diagnostic::error("", "something", "")),
                 _ => {}
             }
         })
@@ -260,9 +264,9 @@ async fn a_vault_fails_the_suite_exactly_if_it_breaks_the_contract() {
         Flaw::TakesAnOutageForAbsence,
         Flaw::ListsAPrefixByText,
         Flaw::KeepsItsVersion,
-        Flaw::ExaminesByWriting,
-        Flaw::ExaminesAndTells,
-        Flaw::ExaminesWithoutRemedy,
+        Flaw::DiagnosesByWriting,
+        Flaw::DiagnosesWithASecret,
+        Flaw::DiagnosesWithoutHelp,
     ] {
         let tasks = tokio::task::LocalSet::new();
         let run = tasks.run_until(async move {

@@ -14,7 +14,7 @@ use crate::endpoint::{self, Request};
 use crate::error;
 use crate::files::{self, Format};
 use crate::response::{self, Envelope, JsonSecret, Response, TokenLookup};
-use crate::settings::{AuthMethod, SecretIdSource, TokenSource};
+use crate::settings::{AuthMethod, Credentials, SecretIdSource, TokenSource};
 use crate::token::{Token, TokenHeader, Ttl};
 
 /// Logs in by one method.
@@ -51,48 +51,49 @@ impl Authenticator {
                 ErrorKind::Misconfigured,
                 "no login is configured: VAULT_TOKEN is unset or empty; set it, or set `auth` in the profile",
             )),
-            method => {
-                let request = self.request(method, client).await?;
+            AuthMethod::Login { mount, credentials } => {
+                let request = self.request(client, mount, credentials).await?;
                 self.request_token(client, &request).await
             }
         }
     }
 
-    /// The login request of `method`.
-    async fn request(&self, method: &AuthMethod, client: &Client) -> Result<Request, VaultError> {
-        Ok(match method {
-            AuthMethod::AppRole { mount, role_id, secret_id } => {
+    /// The login request with `credentials` at `mount`.
+    async fn request(
+        &self,
+        client: &Client,
+        mount: &str,
+        credentials: &Credentials,
+    ) -> Result<Request, VaultError> {
+        let path = format!("{mount}/login");
+        Ok(match credentials {
+            Credentials::AppRole { role_id, secret_id } => {
                 let secret_id = match secret_id {
                     SecretIdSource::File(path) => {
                         self.read_file(path, "secret ID file", Format::Word).await?
                     }
                     SecretIdSource::Wrapped(path) => self.unwrap(client, path).await?,
                 };
-                let body = [("role_id", role_id.as_str()), ("secret_id", secret_id.expose_secret())];
-                endpoint::login(&format!("{mount}/login"), &body)
+                endpoint::login(&path, &[("role_id", role_id), ("secret_id", secret_id.expose_secret())])
             }
-            AuthMethod::Kubernetes { mount, role, jwt } => {
+            Credentials::Kubernetes { role, jwt } => {
                 let jwt = self.read_file(jwt, "service account token", Format::Word).await?;
-                let body = [("role", role.as_str()), ("jwt", jwt.expose_secret())];
-                endpoint::login(&format!("{mount}/login"), &body)
+                endpoint::login(&path, &[("role", role), ("jwt", jwt.expose_secret())])
             }
-            AuthMethod::Jwt { mount, role, jwt } => {
+            Credentials::Jwt { role, jwt } => {
                 let jwt = self.read_file(jwt, "JWT file", Format::Word).await?;
                 let mut body = vec![("jwt", jwt.expose_secret())];
                 body.extend(role.as_deref().map(|role| ("role", role)));
-                endpoint::login(&format!("{mount}/login"), &body)
+                endpoint::login(&path, &body)
             }
-            AuthMethod::Cert { mount, name } => {
+            Credentials::Cert { name } => {
                 // Without a name the body stays empty, and the server tries every role.
-                let body = name.as_deref().map(|name| ("cert_name", name));
-                endpoint::login(&format!("{mount}/login"), body.as_slice())
+                endpoint::login(&path, name.as_deref().map(|name| ("cert_name", name)).as_slice())
             }
-            AuthMethod::Userpass { mount, username, password } => {
+            Credentials::Userpass { username, password } => {
                 let password = self.read_file(password, "password file", Format::Line).await?;
-                endpoint::login(
-                    &format!("{mount}/login/{username}"),
-                    &[("password", password.expose_secret())],
-                )
+                let body = [("password", password.expose_secret())];
+                endpoint::login(&format!("{path}/{username}"), &body)
             }
         })
     }

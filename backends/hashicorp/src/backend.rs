@@ -235,7 +235,7 @@ impl Vault for HashicorpVault {
         })
     }
 
-    fn place(&self, path: &SecretPath) -> Option<String> {
+    fn resource(&self, path: &SecretPath) -> Option<String> {
         Some(self.paths.get(path).cloned().unwrap_or_else(|| self.store.mount().policy_path(path)))
     }
 
@@ -249,7 +249,7 @@ impl Vault for HashicorpVault {
             found.extend(diagnose::permissions(self.files.clone(), &self.threads).await);
             found.extend(certificates::in_files(self.tls.clone(), &self.threads).await);
             found.extend(certificates::of_server(&self.sessions.client).await);
-            let needed: Vec<_> = needed.iter().filter_map(|path| Some((path, self.place(path)?))).collect();
+            let needed: Vec<_> = needed.iter().filter_map(|path| Some((path, self.resource(path)?))).collect();
             let foreign = foreign.iter().cloned().chain(self.store.mount().path_outside_folder()).collect();
             let secret_id = self.secret_id.as_ref();
             found.extend(diagnose::login(&self.sessions, &self.threads, secret_id, &needed, foreign).await);

@@ -87,7 +87,8 @@ impl Client {
         let request = self.request(address, endpoint, token, namespace).await?;
         let response = async {
             let response = request.send().await?;
-            let (status, retry_after) = (response.status(), retry_after(response.headers()));
+            let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+            let (status, retry_after) = (response.status(), retry_after.and_then(cofferdam_vault::retry_after));
             Ok(collect(response).await?.map(|body| Response { status, retry_after, body }))
         };
         match response.await {
@@ -180,9 +181,4 @@ async fn collect(mut response: reqwest::Response) -> reqwest::Result<Option<Zero
         body.extend_from_slice(&chunk);
     }
     Ok(Some(body))
-}
-
-/// `Retry-After` in seconds. Vault does not send the form with a date.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }

@@ -19,7 +19,7 @@ use crate::expiry::{self, TimeLeft};
 use crate::response;
 use crate::secret_id::SecretIdFile;
 use crate::session_manager::SessionManager;
-use crate::settings::{AuthMethod, SecretIdSource, Settings, TokenSource};
+use crate::settings::{AuthMethod, Credentials, SecretIdSource, Settings, TokenSource};
 
 /// Paths that no module needs, and that make a login dangerous: writing policies and engines, creating tokens.
 const PRIVILEGED_PATHS: [&str; 4] = [
@@ -34,27 +34,29 @@ pub(crate) type NamedFile = (PathBuf, &'static str, Protection);
 
 /// The files that `settings` name.
 pub(crate) fn files(settings: &Settings) -> Vec<NamedFile> {
-    let mut files = Vec::new();
-    match &settings.auth {
-        AuthMethod::Token(TokenSource::File(path)) => {
-            files.push((path.clone(), "the token file", Protection::Secrecy));
-        }
-        AuthMethod::AppRole { secret_id: SecretIdSource::File(path), .. } => {
-            files.push((path.clone(), "the secret ID file", Protection::Secrecy));
-        }
-        AuthMethod::AppRole { secret_id: SecretIdSource::Wrapped(path), .. } => {
-            files.push((path.clone(), "the wrapped secret ID file", Protection::Secrecy));
-        }
-        // Kubernetes sets its mode, and only the pod's own users exist there.
-        AuthMethod::Kubernetes { jwt, .. } => {
-            files.push((jwt.clone(), "the service account token", Protection::Integrity));
-        }
-        AuthMethod::Jwt { jwt, .. } => files.push((jwt.clone(), "the JWT file", Protection::Secrecy)),
-        AuthMethod::Userpass { password, .. } => {
-            files.push((password.clone(), "the password file", Protection::Secrecy));
-        }
-        AuthMethod::Token(TokenSource::Variable(_)) | AuthMethod::Cert { .. } | AuthMethod::None => {}
-    }
+    let login = match &settings.auth {
+        AuthMethod::Token(TokenSource::File(path)) => Some((path, "the token file", Protection::Secrecy)),
+        AuthMethod::Token(TokenSource::Variable(_)) | AuthMethod::None => None,
+        AuthMethod::Login { credentials, .. } => match credentials {
+            Credentials::AppRole { secret_id: SecretIdSource::File(path), .. } => {
+                Some((path, "the secret ID file", Protection::Secrecy))
+            }
+            Credentials::AppRole { secret_id: SecretIdSource::Wrapped(path), .. } => {
+                Some((path, "the wrapped secret ID file", Protection::Secrecy))
+            }
+            // Kubernetes sets its mode, and only the pod's own users exist there.
+            Credentials::Kubernetes { jwt, .. } => {
+                Some((jwt, "the service account token", Protection::Integrity))
+            }
+            Credentials::Jwt { jwt, .. } => Some((jwt, "the JWT file", Protection::Secrecy)),
+            Credentials::Userpass { password, .. } => {
+                Some((password, "the password file", Protection::Secrecy))
+            }
+            Credentials::Cert { .. } => None,
+        },
+    };
+    let mut files: Vec<NamedFile> =
+        login.map(|(path, what, protection)| (path.clone(), what, protection)).into_iter().collect();
     let tls = &settings.tls;
     files.extend(tls.key.clone().map(|path| (path, "the client key", Protection::Secrecy)));
     files.extend(tls.ca.clone().map(|path| (path, "the CA file", Protection::Integrity)));

@@ -7,7 +7,7 @@ use cofferdam_vault::{ErrorKind, VaultContext, VaultError};
 use crate::address::Address;
 use crate::auth::{Auth, AuthTable, Method};
 use crate::config::Config;
-use crate::settings::{AuthMethod, KvVersion, SecretIdSource, Settings, TlsFiles, TokenSource};
+use crate::settings::{AuthMethod, Credentials, KvVersion, SecretIdSource, Settings, TlsFiles, TokenSource};
 
 /// The token of a pod's service account in Kubernetes.
 const SERVICE_ACCOUNT_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
@@ -73,29 +73,27 @@ pub(crate) fn resolve(config: Config, context: &VaultContext, variable: Lookup<'
 fn auth_method(auth: AuthTable, context: &VaultContext) -> AuthMethod {
     let mount = auth.mount.unwrap_or_else(|| auth.method.name().to_owned());
     let file = |path: Option<PathBuf>| context.resolve(&path.unwrap_or_default());
-    match auth.method {
-        Method::Token => AuthMethod::Token(TokenSource::File(file(auth.token_file))),
-        Method::Approle => AuthMethod::AppRole {
-            mount,
+    let credentials = match auth.method {
+        Method::Token => return AuthMethod::Token(TokenSource::File(file(auth.token_file))),
+        Method::Approle => Credentials::AppRole {
             role_id: auth.role_id.unwrap_or_default(),
             secret_id: match (auth.secret_id_file, auth.secret_id_wrapped_file) {
                 (None, Some(wrapped)) => SecretIdSource::Wrapped(context.resolve(&wrapped)),
                 (plain, _) => SecretIdSource::File(file(plain)),
             },
         },
-        Method::Kubernetes => AuthMethod::Kubernetes {
-            mount,
+        Method::Kubernetes => Credentials::Kubernetes {
             role: auth.role.unwrap_or_default(),
             jwt: file(Some(auth.jwt_file.unwrap_or_else(|| SERVICE_ACCOUNT_TOKEN.into()))),
         },
-        Method::Jwt => AuthMethod::Jwt { mount, role: auth.role, jwt: file(auth.jwt_file) },
-        Method::Cert => AuthMethod::Cert { mount, name: auth.name },
-        Method::Userpass => AuthMethod::Userpass {
-            mount,
+        Method::Jwt => Credentials::Jwt { role: auth.role, jwt: file(auth.jwt_file) },
+        Method::Cert => Credentials::Cert { name: auth.name },
+        Method::Userpass => Credentials::Userpass {
             username: auth.username.unwrap_or_default(),
             password: file(auth.password_file),
         },
-    }
+    };
+    AuthMethod::Login { mount, credentials }
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use crate::expiry::{self, TimeLeft};
 use crate::files::{self, Format};
 use crate::response;
 use crate::session_manager::SessionManager;
-use crate::settings::{AuthMethod, SecretIdSource};
+use crate::settings::{AuthMethod, Credentials, SecretIdSource};
 
 /// A secret ID in a file. A wrapped one is not diagnosed, because unwrapping would use it up.
 #[derive(Debug, Clone)]
@@ -30,7 +30,10 @@ impl SecretIdFile {
     /// The secret ID file of `method`, if it has one.
     pub(crate) fn from_method(method: &AuthMethod) -> Option<Self> {
         match method {
-            AuthMethod::AppRole { mount, secret_id: SecretIdSource::File(path), .. } => {
+            AuthMethod::Login {
+                mount,
+                credentials: Credentials::AppRole { secret_id: SecretIdSource::File(path), .. },
+            } => {
                 Some(Self { mount: mount.clone(), path: path.clone() })
             }
             _ => None,

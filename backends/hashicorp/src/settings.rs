@@ -38,36 +38,23 @@ pub(crate) struct TlsFiles {
     pub(crate) key: Option<PathBuf>,
 }
 
-/// How to log in, with the files to read for it.
+/// How to get a token.
 pub(crate) enum AuthMethod {
-    /// A token that was issued elsewhere.
+    /// Use a token that was issued elsewhere.
     Token(TokenSource),
-    AppRole {
-        mount: String,
-        role_id: String,
-        secret_id: SecretIdSource,
-    },
-    Kubernetes {
-        mount: String,
-        role: String,
-        jwt: PathBuf,
-    },
-    Jwt {
-        mount: String,
-        role: Option<String>,
-        jwt: PathBuf,
-    },
-    Cert {
-        mount: String,
-        name: Option<String>,
-    },
-    Userpass {
-        mount: String,
-        username: String,
-        password: PathBuf,
-    },
+    /// Log in with credentials at this mount below `auth/`.
+    Login { mount: String, credentials: Credentials },
     /// Neither the profile nor the environment configures a login.
     None,
+}
+
+/// The credentials of a login, with the files to read for it.
+pub(crate) enum Credentials {
+    AppRole { role_id: String, secret_id: SecretIdSource },
+    Kubernetes { role: String, jwt: PathBuf },
+    Jwt { role: Option<String>, jwt: PathBuf },
+    Cert { name: Option<String> },
+    Userpass { username: String, password: PathBuf },
 }
 
 impl AuthMethod {
@@ -75,11 +62,13 @@ impl AuthMethod {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Token(_) | Self::None => "token",
-            Self::AppRole { .. } => "approle",
-            Self::Kubernetes { .. } => "kubernetes",
-            Self::Jwt { .. } => "jwt",
-            Self::Cert { .. } => "cert",
-            Self::Userpass { .. } => "userpass",
+            Self::Login { credentials, .. } => match credentials {
+                Credentials::AppRole { .. } => "approle",
+                Credentials::Kubernetes { .. } => "kubernetes",
+                Credentials::Jwt { .. } => "jwt",
+                Credentials::Cert { .. } => "cert",
+                Credentials::Userpass { .. } => "userpass",
+            },
         }
     }
 }

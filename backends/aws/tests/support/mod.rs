@@ -320,7 +320,7 @@ impl Site {
 
 pub(crate) fn open(dir: &Path, settings: &str) -> Arc<dyn Vault> {
     let config: Config = toml::from_str(settings).unwrap();
-    assert_eq!(config.problems(), []);
+    assert!(config.check().is_empty(), "{}", config.check());
     config.into_vault(VaultContext {
         name: "cloud".to_owned(),
         base_dir: dir.to_owned(),

@@ -8,9 +8,10 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::{
-    BoxFuture, ErrorKind, Expect, FieldName, Finding, Lease, Page, PageToken, ReadRequest, Secret,
-    SecretFields, SecretPath, Stage, Vault, VaultError, VaultInfo, Version,
+    BoxFuture, ErrorKind, Expect, FieldName, Lease, Page, PageToken, ReadRequest, Secret, SecretFields,
+    SecretPath, Stage, Vault, VaultError, VaultInfo, Version,
 };
+use cofferdam_config::Diagnostics;
 
 /// Which calls a fault is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -286,17 +287,17 @@ impl Vault for FaultyVault {
         self.inner.creates_lease(path)
     }
 
-    fn place(&self, path: &SecretPath) -> Option<String> {
-        self.inner.place(path)
+    fn resource(&self, path: &SecretPath) -> Option<String> {
+        self.inner.resource(path)
     }
 
-    fn examine<'a>(
+    fn diagnose<'a>(
         &'a self,
         needs: &'a [SecretPath],
-        elsewhere: &'a [String],
-        found: &'a mut Vec<Finding>,
+        foreign: &'a [String],
+        found: &'a mut Diagnostics,
     ) -> BoxFuture<'a, ()> {
-        self.inner.examine(needs, elsewhere, found)
+        self.inner.diagnose(needs, foreign, found)
     }
 
     fn read_many<'a>(&'a self, wanted: &'a [ReadRequest]) -> BoxFuture<'a, Vec<Result<Secret, VaultError>>> {

@@ -5,7 +5,7 @@
 //! contract names.
 #![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used)] // these are tests: here a panic is the report
 
-mod examine;
+mod diagnose;
 mod lease;
 mod list;
 mod outage;
@@ -81,7 +81,7 @@ pub async fn exercise<S: Subject>(fresh: impl AsyncFn() -> S) {
     lease::cases(&fresh).await;
     outage::cases(&fresh).await;
     secrecy::cases(&fresh).await;
-    examine::cases(&fresh).await;
+    diagnose::cases(&fresh).await;
 }
 
 /// The names of `fields`: what to ask for to get all of them.
