@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::base_url::is_loopback;
+use super::destination::is_loopback;
 use super::encode::{push_encoded, push_pair};
 use super::headers;
 use crate::broker::{Credential, CredentialSpec, CredentialTemplate};

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue, Method};
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::base_url::{check_base_url, same_origin};
+use super::destination::{check_host, same_origin};
 use super::encode::push_pair;
 use super::headers;
 use super::request::{BodyFormat, RequestTemplate};
@@ -58,7 +58,7 @@ impl RequestTemplate {
     }
 
     fn url(&self, base: &Url, arrays: Arrays, arguments: &Map<String, Value>) -> Result<Url, CallFailure> {
-        check_base_url(base).map_err(|why| {
+        check_host(base).map_err(|why| {
             CallFailure::unreachable(format!(
                 "the service is not called: its `base_url` {why}; tell the user to correct it"
             ))

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::base_url::same_origin;
+use super::destination::same_origin;
 use super::expression::compile;
 use super::template::Node;
 

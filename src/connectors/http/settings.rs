@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use cofferdam_config::base_url::BaseUrlRules;
 use cofferdam_config::{Diagnostic, Diagnostics, duration, quote, size};
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderName};
@@ -11,7 +12,7 @@ use serde::Deserialize;
 use tokio::sync::Semaphore;
 use url::Url;
 
-use super::base_url::check_base_url;
+use super::destination::check_host;
 use super::expression::compile;
 use super::headers;
 use super::page::{PageStyle, PageTable};
@@ -131,7 +132,7 @@ impl HttpSettings {
     /// Everything that is wrong. Keys are relative to the `[http]` table, or start with `credential.`.
     pub fn from_table(table: HttpTable, credential: &CredentialSpec) -> Result<Self, Diagnostics> {
         let mut diagnostics = check_credential(credential);
-        let base_url = table.base_url.as_deref().and_then(|text| base_url(text, &mut diagnostics));
+        let base_url = table.base_url.as_deref().and_then(|text| diagnostics.take(base_url(text)));
         let headers = headers(&table.headers, credential, &mut diagnostics);
         let page = table.page.and_then(|page| PageStyle::from_table(page, &mut diagnostics));
         let error_message =
@@ -169,13 +170,14 @@ impl HttpSettings {
     }
 }
 
-fn base_url(text: &str, diagnostics: &mut Diagnostics) -> Option<Url> {
-    let checked = Url::parse(text)
-        .map_err(|e| format!("is not a valid URL: {e}"))
-        .and_then(|url| check_base_url(&url).map(|()| url));
-    checked
-        .map_err(|why| diagnostics.error("base_url", why, "write it like `https://api.example.com/v1`"))
-        .ok()
+/// Parses the base URL. Whether plain `http` is allowed is decided by the profile, when a request is sent.
+fn base_url(text: &str) -> Result<Url, Diagnostic> {
+    const KEY: &str = "base_url";
+    let url = BaseUrlRules { insecure_http: true, user_name: false }.parse(KEY, text)?;
+    match check_host(&url) {
+        Ok(()) => Ok(url),
+        Err(why) => Err(Diagnostic::error(KEY, why, "use the address of the service's API")),
+    }
 }
 
 /// Checks that requests can carry the credential.
@@ -325,6 +327,23 @@ mod tests {
                 "limits.in_flight",
             ]
         );
+    }
+
+    #[test]
+    fn a_base_url_has_no_password_query_or_other_scheme() {
+        for bad in [
+            "ftp://a.example",
+            "https://u@a.example",
+            "https://u:hunter22@a.example",
+            "https://a.example?k=v",
+            "https://a.example#x",
+            "http://169.254.169.254",
+        ] {
+            let table = serde_json::from_value(json!({ "base_url": bad })).unwrap();
+            let credential = serde_json::from_value(json!({ "kind": "bearer" })).unwrap();
+            let found = HttpSettings::from_table(table, &credential).unwrap_err();
+            assert_eq!((found.len(), found.to_string().contains("hunter22")), (1, false), "{bad}: {found}");
+        }
     }
 
     #[test]
