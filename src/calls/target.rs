@@ -1,4 +1,4 @@
-//! What a request is about: a module, a tool and an account, as this caller sees them.
+//! The module, the tool and the account of a request, as this caller sees them.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::caller::Caller;
 use crate::connectors::SideEffect;
 use crate::registry::{Account, Module, Registry, Tool};
 
-/// What a request is about.
+/// The module, the tool and the account of a request.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Target<'a> {
     pub(super) module: &'a Arc<Module>,

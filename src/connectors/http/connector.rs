@@ -74,7 +74,7 @@ impl Connector for HttpConnector {
         tracing::debug!(
             module = credential.module,
             account = credential.account,
-            good = answer.is_ok(),
+            ok = answer.is_ok(),
             ms = started.elapsed().as_millis(),
             "called"
         );
