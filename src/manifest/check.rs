@@ -158,7 +158,7 @@ fn service(root: &Section<'_>) -> Option<(CredentialSpec, Arc<HttpSettings>)> {
                     (false, true) => http.key.clone(),
                     (false, false) => http.key_of(&finding.key),
                 };
-                root.report.add(root.place_of(&key), key, finding.message, finding.remedy);
+                root.report.add(root.place_of(&key), key, finding.message, finding.help);
             }
             None
         }

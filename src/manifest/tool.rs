@@ -195,7 +195,7 @@ fn read_request(
             for finding in findings {
                 let key =
                     if finding.key.is_empty() { request.key.clone() } else { request.key_of(&finding.key) };
-                request.report.add(request.place_of(&finding.key), key, finding.message, finding.remedy);
+                request.report.add(request.place_of(&finding.key), key, finding.message, finding.help);
             }
             None
         }
