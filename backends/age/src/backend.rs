@@ -92,7 +92,9 @@ impl Vault for AgeVault {
     ) -> BoxFuture<'a, Result<Secret, VaultError>> {
         Box::pin(async move {
             if stage == Stage::Previous {
-                return Err(unsupported("an age vault keeps no previous state of a secret; read the current one"));
+                return Err(unsupported(
+                    "an age vault keeps no previous state of a secret; read the current one",
+                ));
             }
             let (path, fields) = (path.clone(), fields.to_vec());
             self.run(move |store| store.contents()?.document.read(&path, &fields)).await
@@ -144,7 +146,9 @@ impl Vault for AgeVault {
         found: &'a mut Diagnostics,
     ) -> BoxFuture<'a, ()> {
         // If no thread is free, the probe reports it.
-        Box::pin(async move { found.extend(self.run(|store| Ok(store.diagnose())).await.unwrap_or_default()) })
+        Box::pin(
+            async move { found.extend(self.run(|store| Ok(store.diagnose())).await.unwrap_or_default()) },
+        )
     }
 }
 

@@ -66,9 +66,7 @@ impl Document {
     pub(crate) fn read(&self, at: &SecretPath, names: &[FieldName]) -> Result<Secret, VaultError> {
         let not_found = |message: String| Err(VaultError::secret(ErrorKind::NotFound, message));
         match self.secrets.get(at) {
-            None => {
-                not_found(format!("this vault has no secret {at}; `cofferdam secret set` writes it"))
-            }
+            None => not_found(format!("this vault has no secret {at}; `cofferdam secret set` writes it")),
             Some(Entry::Invalid { line, why }) => Err(VaultError::secret(
                 ErrorKind::Malformed,
                 format!(

@@ -13,8 +13,7 @@ use crate::error::{Cause, vault_error};
 use crate::version::Salt;
 
 /// The comment above the salts, for a person who decrypts the file.
-const EXPLANATION: &str =
-    "\n# Written by cofferdam to detect changes of a secret. Do not edit.\n";
+const EXPLANATION: &str = "\n# Written by cofferdam to detect changes of a secret. Do not edit.\n";
 
 /// The plaintext of the file at `file` with the secret at `at` replaced by `fields`, or deleted if they are `None`.
 pub(crate) fn edit(

@@ -89,10 +89,12 @@ pub(crate) fn vault_error(path: &Path, cause: Cause) -> VaultError {
         Cause::DecryptingWithPassphrase(DecryptError::DecryptionFailed) => misconfigured(format!(
             "the passphrase does not decrypt {path}; use the one that it was encrypted with"
         )),
-        Cause::DecryptingWithPassphrase(DecryptError::ExcessiveWork { required, .. }) => misconfigured(format!(
-            "{path} requires a scrypt work factor of 2^{required}, more than the maximum of 2^{MAX_LOG_N}; encrypt it \
+        Cause::DecryptingWithPassphrase(DecryptError::ExcessiveWork { required, .. }) => {
+            misconfigured(format!(
+                "{path} requires a scrypt work factor of 2^{required}, more than the maximum of 2^{MAX_LOG_N}; encrypt it \
              again with `age -p`"
-        )),
+            ))
+        }
         Cause::DecryptingWithIdentity(_) | Cause::DecryptingWithPassphrase(_) => {
             malformed(format!("{path} is not a valid age file; restore it from a backup"))
         }

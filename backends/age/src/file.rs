@@ -88,7 +88,11 @@ pub(crate) fn read(role: Role, path: &Path, known: Option<&Snapshot>) -> Result<
 }
 
 /// Reads a file that must exist, unless it is unchanged since `known`.
-pub(crate) fn read_required(role: Role, path: &Path, known: Option<&Snapshot>) -> Result<Reading, VaultError> {
+pub(crate) fn read_required(
+    role: Role,
+    path: &Path,
+    known: Option<&Snapshot>,
+) -> Result<Reading, VaultError> {
     read(role, path, known)?.ok_or_else(|| missing(role, path))
 }
 

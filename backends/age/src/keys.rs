@@ -73,7 +73,10 @@ fn ask(prompt: Option<&dyn Prompt>, path: &Path, question: &str) -> Result<Secre
         )));
     };
     let passphrase = prompt.secret(question).map_err(|error| {
-        misconfigured(format!("the prompt for the passphrase of {} failed: {error}; try again", path.display()))
+        misconfigured(format!(
+            "the prompt for the passphrase of {} failed: {error}; try again",
+            path.display()
+        ))
     })?;
     if passphrase.expose_secret().is_empty() {
         return Err(misconfigured(format!(

@@ -5,8 +5,8 @@
 use std::time::SystemTime;
 
 pub(crate) use imp::{
-    Attributes, attributes, create_folders, create_private, fingerprint, open_lock, open_mode, set_attributes,
-    sync_folder,
+    Attributes, attributes, create_folders, create_private, fingerprint, open_lock, open_mode,
+    set_attributes, sync_folder,
 };
 
 /// Distinguishes the states of a file without reading it.

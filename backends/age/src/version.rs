@@ -120,7 +120,11 @@ mod tests {
         let (salt, other) = (Salt([1; BYTES]), Salt([2; BYTES]));
         let one = fields(&[("ab", "c")]);
         let base = version(&path, &one, Some(&salt), &file);
-        assert_eq!(base, version(&path, &one, Some(&salt), &[9; 32]), "a write to another secret does not matter");
+        assert_eq!(
+            base,
+            version(&path, &one, Some(&salt), &[9; 32]),
+            "a write to another secret does not matter"
+        );
         assert_ne!(base, version(&path, &one, Some(&other), &file));
         assert_ne!(base, version(&path, &fields(&[("a", "bc")]), Some(&salt), &file));
         assert_ne!(base, version(&path, &fields(&[("ab", "c"), ("d", "")]), Some(&salt), &file));

@@ -108,7 +108,10 @@ impl Vault for AwsVault {
         })
     }
 
-    fn read_many<'a>(&'a self, requests: &'a [ReadRequest]) -> BoxFuture<'a, Vec<Result<Secret, VaultError>>> {
+    fn read_many<'a>(
+        &'a self,
+        requests: &'a [ReadRequest],
+    ) -> BoxFuture<'a, Vec<Result<Secret, VaultError>>> {
         Box::pin(self.batch_reader.read(&self.store, &self.names, requests))
     }
 

@@ -168,12 +168,7 @@ impl Config {
                 checks::external_id,
                 "write the external ID of the role's trust policy",
             ),
-            (
-                "session_name",
-                &self.session_name,
-                checks::session_name,
-                "write for example \"cofferdam-eu\"",
-            ),
+            ("session_name", &self.session_name, checks::session_name, "write for example \"cofferdam-eu\""),
         ];
         checks.into_iter().filter_map(|(key, value, check, help)| {
             value.as_deref().and_then(check).map(|why| Diagnostic::error(key, why, help))

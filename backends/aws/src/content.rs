@@ -213,9 +213,9 @@ mod tests {
     #[test]
     fn an_unsupported_value_fails_only_reads_of_its_field() {
         for value in ["1.5", "null", r#"["canary"]"#, r#"{"a": "canary"}"#, "18446744073709551616"] {
-            let text = format!(r#"{{"token": "t", "odd": {value}}}"#);
+            let text = format!(r#"{{"token": "t", "other": {value}}}"#);
             assert_eq!(select(&text, &["token"]), pairs(&[("token", "t")]), "{value}");
-            assert_eq!(select(&text, &["odd"]), Err(ErrorKind::Malformed), "{value}");
+            assert_eq!(select(&text, &["other"]), Err(ErrorKind::Malformed), "{value}");
             assert_eq!(
                 select(&text, &[]),
                 Err(ErrorKind::Malformed),

@@ -68,13 +68,15 @@ where
                 None => from_status(raw, operation),
             }
         }
-        SdkError::ResponseError(broken) if broken.raw().status().is_success() => {
-            vault(ErrorKind::Unavailable, format!("the response to {action} for {subject} was truncated; check the network"))
-        }
+        SdkError::ResponseError(broken) if broken.raw().status().is_success() => vault(
+            ErrorKind::Unavailable,
+            format!("the response to {action} for {subject} was truncated; check the network"),
+        ),
         SdkError::ResponseError(broken) => from_status(broken.raw(), operation),
-        SdkError::TimeoutError(_) => {
-            vault(ErrorKind::Timeout, format!("Secrets Manager did not respond to {action} for {subject} in time"))
-        }
+        SdkError::TimeoutError(_) => vault(
+            ErrorKind::Timeout,
+            format!("Secrets Manager did not respond to {action} for {subject} in time"),
+        ),
         SdkError::DispatchFailure(failed) => {
             match (cause::<CredentialsError>(error), failed.as_connector_error()) {
                 (Some(login), _) => Failure { reason: Reason::Other, error: from_credentials(login) },
@@ -93,7 +95,12 @@ where
 }
 
 /// The failure of an error code, of a whole response or of one entry of a batch.
-pub(crate) fn from_code(code: &str, status: u16, operation: Operation<'_>, retry_after: Option<Duration>) -> Failure {
+pub(crate) fn from_code(
+    code: &str,
+    status: u16,
+    operation: Operation<'_>,
+    retry_after: Option<Duration>,
+) -> Failure {
     let Operation { action, subject } = operation;
     let secret = |reason, kind, message: String| Failure { reason, error: VaultError::secret(kind, message) };
     let vault =
@@ -170,17 +177,24 @@ pub(crate) fn from_code(code: &str, status: u16, operation: Operation<'_>, retry
         ),
         "OptInRequired" | "UnknownOperationException" | "RegionDisabledException" => vault(
             ErrorKind::Misconfigured,
-            format!("Secrets Manager is not available to the account there ({code}); check `region` and `endpoint`"),
+            format!(
+                "Secrets Manager is not available to the account there ({code}); check `region` and `endpoint`"
+            ),
         ),
-        "RequestTimeout" | "RequestTimeoutException" => {
-            vault(ErrorKind::Timeout, format!("Secrets Manager timed out on {action} for {subject} ({code}); wait"))
-        }
+        "RequestTimeout" | "RequestTimeoutException" => vault(
+            ErrorKind::Timeout,
+            format!("Secrets Manager timed out on {action} for {subject} ({code}); wait"),
+        ),
         _ if status == 429 => throttled(printable(code), retry_after),
-        _ if status >= 500 => {
-            vault(ErrorKind::Unavailable, format!("Secrets Manager is unavailable ({}); check the AWS health dashboard", printable(code)))
-        }
+        _ if status >= 500 => vault(
+            ErrorKind::Unavailable,
+            format!("Secrets Manager is unavailable ({}); check the AWS health dashboard", printable(code)),
+        ),
         "InternalServiceError" | "InternalFailure" | "ServiceUnavailable" | "ServiceUnavailableException" => {
-            vault(ErrorKind::Unavailable, format!("Secrets Manager is unavailable ({code}); check the AWS health dashboard"))
+            vault(
+                ErrorKind::Unavailable,
+                format!("Secrets Manager is unavailable ({code}); check the AWS health dashboard"),
+            )
         }
         _ => vault(
             ErrorKind::Malformed,
@@ -193,7 +207,10 @@ pub(crate) fn from_code(code: &str, status: u16, operation: Operation<'_>, retry
 }
 
 fn throttled(code: &str, retry_after: Option<Duration>) -> Failure {
-    let error = VaultError::vault(ErrorKind::Throttled, format!("Secrets Manager throttles requests ({code}); raise the quota, or wait"));
+    let error = VaultError::vault(
+        ErrorKind::Throttled,
+        format!("Secrets Manager throttles requests ({code}); raise the quota, or wait"),
+    );
     Failure { reason: Reason::Other, error: error.with_retry_after(retry_after) }
 }
 
@@ -204,13 +221,13 @@ fn from_status(raw: &HttpResponse, operation: Operation<'_>) -> Failure {
         429 => return throttled("status 429", retry_after(raw)),
         500.. => VaultError::vault(
             ErrorKind::Unavailable,
-            format!("Secrets Manager is unavailable (status {status}); check `endpoint` and the AWS health dashboard"),
+            format!(
+                "Secrets Manager is unavailable (status {status}); check `endpoint` and the AWS health dashboard"
+            ),
         ),
         300..400 => VaultError::vault(
             ErrorKind::Malformed,
-            format!(
-                "Secrets Manager redirects (status {status}), which is not followed; check `endpoint`"
-            ),
+            format!("Secrets Manager redirects (status {status}), which is not followed; check `endpoint`"),
         ),
         _ => VaultError::vault(
             ErrorKind::Malformed,
@@ -235,9 +252,10 @@ fn from_credentials(error: &CredentialsError) -> VaultError {
             ErrorKind::Misconfigured,
             "the AWS configuration is invalid; check the AWS profile, its files, and `assume_role`",
         ),
-        CredentialsError::ProviderTimedOut(_) => {
-            VaultError::vault(ErrorKind::Timeout, "the source of AWS credentials did not respond in time; check the network")
-        }
+        CredentialsError::ProviderTimedOut(_) => VaultError::vault(
+            ErrorKind::Timeout,
+            "the source of AWS credentials did not respond in time; check the network",
+        ),
         _ => from_token_service(error),
     }
 }
@@ -288,11 +306,17 @@ where
 
 fn from_connector(peer: &str, connector: Option<&ConnectorError>) -> VaultError {
     if connector.is_some_and(ConnectorError::is_timeout) {
-        return VaultError::vault(ErrorKind::Timeout, format!("the connection to {peer} timed out; check the network"));
+        return VaultError::vault(
+            ErrorKind::Timeout,
+            format!("the connection to {peer} timed out; check the network"),
+        );
     }
     let why = connector.and_then(|connector| cause::<io::Error>(connector)).map(io::Error::kind);
     let why = why.map_or_else(String::new, |kind| format!(": {kind}"));
-    VaultError::vault(ErrorKind::Unavailable, format!("{peer} cannot be reached{why}; check the network and `endpoint`"))
+    VaultError::vault(
+        ErrorKind::Unavailable,
+        format!("{peer} cannot be reached{why}; check the network and `endpoint`"),
+    )
 }
 
 /// The first cause of type `C`.
@@ -346,7 +370,8 @@ mod tests {
             ("Whatever", 503, K::Unavailable, Scope::Vault),
             ("Whatever", 400, K::Malformed, Scope::Vault),
         ] {
-            let error = from_code(code, status, Operation { action: "GetSecretValue", subject: "a/b" }, None).error;
+            let error =
+                from_code(code, status, Operation { action: "GetSecretValue", subject: "a/b" }, None).error;
             assert_eq!((error.kind(), error.scope()), (kind, scope), "{code}: {error}");
         }
     }

@@ -208,14 +208,12 @@ async fn mark(
 
 /// The error of a secret that exists and rejects new versions.
 fn managed(name: &str) -> VaultError {
-    let message = format!(
-        "the secret {name} cannot be written: another AWS service manages it; change it there"
-    );
+    let message =
+        format!("the secret {name} cannot be written: another AWS service manages it; change it there");
     VaultError::secret(ErrorKind::Unsupported, message)
 }
 
 fn conflict(name: &str) -> VaultError {
-    let message =
-        format!("the secret {name} was changed by another writer; read it again, then retry");
+    let message = format!("the secret {name} was changed by another writer; read it again, then retry");
     VaultError::secret(ErrorKind::Conflict, message)
 }

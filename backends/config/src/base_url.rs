@@ -88,7 +88,8 @@ mod tests {
         ] {
             assert!(STRICT.parse("url", good).is_ok(), "{good}");
         }
-        for insecure in ["http://a.example", "http://localhost.a.example", "http://a.localhost", "http://10.0.0.1"]
+        for insecure in
+            ["http://a.example", "http://localhost.a.example", "http://a.localhost", "http://10.0.0.1"]
         {
             assert!(STRICT.parse("url", insecure).is_err(), "{insecure}");
             assert!(LENIENT.parse("url", insecure).is_ok(), "{insecure}");

@@ -88,7 +88,8 @@ impl EnvVault {
             }
             Some(Err(raw)) => {
                 drop(Zeroizing::new(raw.into_encoded_bytes()));
-                let message = format!("the environment variable {name} is not UTF-8; set it to a valid string");
+                let message =
+                    format!("the environment variable {name} is not UTF-8; set it to a valid string");
                 return Err(VaultError::secret(ErrorKind::Malformed, message));
             }
             None => None,
@@ -140,7 +141,8 @@ impl EnvVault {
 
 /// The error of a write or delete.
 fn read_only(what: &str) -> VaultError {
-    let message = format!("environment variables are read-only; {what} in the server's environment and restart");
+    let message =
+        format!("environment variables are read-only; {what} in the server's environment and restart");
     VaultError::secret(ErrorKind::ReadOnly, message)
 }
 
@@ -191,9 +193,7 @@ impl Vault for EnvVault {
         _prefix: Option<&'a SecretPath>,
         _after: Option<&'a PageToken>,
     ) -> BoxFuture<'a, Result<Page, VaultError>> {
-        Box::pin(async {
-            Err(unsupported("cannot be listed: their names do not identify a secret"))
-        })
+        Box::pin(async { Err(unsupported("cannot be listed: their names do not identify a secret")) })
     }
 
     fn probe(&self) -> BoxFuture<'_, Result<(), VaultError>> {

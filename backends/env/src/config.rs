@@ -32,7 +32,11 @@ impl Config {
             found.error("prefix", why, "write for example \"ACME\"");
         }
         if self.dotenv.as_ref().is_some_and(|path| path.as_os_str().is_empty()) {
-            found.error("dotenv", "the path is empty", "name a file, for example \".env\", or remove the key");
+            found.error(
+                "dotenv",
+                "the path is empty",
+                "name a file, for example \".env\", or remove the key",
+            );
         }
         found
     }

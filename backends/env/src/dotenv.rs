@@ -127,7 +127,11 @@ fn closing_quote(text: &str) -> Option<usize> {
 fn after_quote(text: &str) -> Result<&str, &'static str> {
     let (line, rest) = split_line(text);
     let line = line.trim_matches([' ', '\t', '\r']);
-    if line.is_empty() || line.starts_with('#') { Ok(rest) } else { Err("has text after its closing quote; remove it") }
+    if line.is_empty() || line.starts_with('#') {
+        Ok(rest)
+    } else {
+        Err("has text after its closing quote; remove it")
+    }
 }
 
 fn split_line(text: &str) -> (&str, &str) {

@@ -23,7 +23,10 @@ pub(crate) fn vault_error(path: &Path, error: FileError) -> VaultError {
             io::ErrorKind::PermissionDenied => {
                 misconfigured("is not readable by the user that the server runs as; change its owner or mode")
             }
-            _ => VaultError::vault(ErrorKind::Unavailable, format!("{path} cannot be read: {error}; check its file system")),
+            _ => VaultError::vault(
+                ErrorKind::Unavailable,
+                format!("{path} cannot be read: {error}; check its file system"),
+            ),
         },
     }
 }

@@ -145,8 +145,8 @@ async fn the_real_environment_is_read() {
 async fn missing_variables_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let vault = vault("", folder.path(), process(&[("A_WORK_USERNAME", "canary")]));
-    let wanted = ["username", "password", "tenant"].map(field);
-    let error = vault.read(&path("a/work"), &wanted, Stage::Current).await.unwrap_err();
+    let fields = ["username", "password", "tenant"].map(field);
+    let error = vault.read(&path("a/work"), &fields, Stage::Current).await.unwrap_err();
     assert_eq!((error.kind(), error.scope()), (ErrorKind::NotFound, Scope::Secret));
     let expected = "A_WORK_PASSWORD, A_WORK_TENANT are unset or empty; `export A_WORK_PASSWORD=… A_WORK_TENANT=…` and \
                     restart, or name a .env file (`dotenv`)";
@@ -177,8 +177,7 @@ async fn a_fifo_in_place_of_the_file_never_hangs() {
     for _ in 0..3 {
         let result = tokio::time::timeout(limit, vault.probe()).await.expect("the probe hangs");
         assert_eq!(result.unwrap_err().kind(), ErrorKind::Misconfigured);
-        let result =
-            tokio::time::timeout(limit, token(&vault, "a/default")).await.expect("the read hangs");
+        let result = tokio::time::timeout(limit, token(&vault, "a/default")).await.expect("the read hangs");
         assert_eq!(result.unwrap_err().scope(), Scope::Vault);
     }
     std::fs::remove_file(&file).unwrap();
@@ -240,13 +239,13 @@ fn fields_that_share_a_variable_are_reported() {
         ("github/work", &["token"]),
     ];
     assert_eq!(config.collisions(&secrets(&clean)), Diagnostics::new());
-    let clash = [
+    let shared = [
         ("github/default", &["work_token", "token"][..]),
         ("github/work", &["token"]),
         ("a-b/work", &["Token"]),
         ("a_b/work", &["token"]),
     ];
-    let problems = config.collisions(&secrets(&clash));
+    let problems = config.collisions(&secrets(&shared));
     let messages: Vec<_> = problems.iter().map(|problem| problem.message.as_str()).collect();
     assert_eq!(
         messages,

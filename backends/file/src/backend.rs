@@ -61,14 +61,15 @@ impl FileVault {
     /// system may have a coarse clock. It is a hash under a key that never leaves the process, so that it does not help to
     /// guess a value.
     fn version(&self, entries: &Entries) -> Version {
-        let states: Vec<_> =
-            entries.iter().map(|(field, entry)| (field, &entry.fingerprint, entry.value.expose_secret())).collect();
+        let states: Vec<_> = entries
+            .iter()
+            .map(|(field, entry)| (field, &entry.fingerprint, entry.value.expose_secret()))
+            .collect();
         Version::new(format!("{:016x}", self.key.hash_one(states)))
     }
 
     fn read_only(&self) -> VaultError {
-        let message =
-            format!("{} is read-only; change its files at their source", self.info.location);
+        let message = format!("{} is read-only; change its files at their source", self.info.location);
         VaultError::secret(ErrorKind::ReadOnly, message)
     }
 }

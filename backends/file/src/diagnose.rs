@@ -63,10 +63,7 @@ mod mount {
                 format!("the mounted file {shown} can be read by every user (mode {:04o})", mode & 0o7777);
             Diagnostic::warning("", what, HELP)
         } else {
-            Diagnostic::info(
-                "",
-                format!("the mounted file {shown}: only its owner and group can read it"),
-            )
+            Diagnostic::info("", format!("the mounted file {shown}: only its owner and group can read it"))
         })
     }
 }
@@ -119,7 +116,7 @@ mod tests {
         let levels = |mounted| {
             let all = check(&folder, &needed, |_| mounted);
             assert!(!format!("{all:?}").contains("canary"), "{all:?}");
-            all.into_iter().map(|finding| (finding.key, finding.severity)).collect::<Vec<_>>()
+            all.into_iter().map(|found| (found.key, found.severity)).collect::<Vec<_>>()
         };
         let (vault, secret) = (String::new(), "github/work".to_owned());
         for (mode, unmounted, mounted) in [
@@ -129,7 +126,11 @@ mod tests {
         ] {
             set(&files[0], 0o400);
             set(&files[1], mode);
-            assert_eq!(levels(false), [(vault.clone(), Severity::Info), (secret.clone(), unmounted)], "{mode:o}");
+            assert_eq!(
+                levels(false),
+                [(vault.clone(), Severity::Info), (secret.clone(), unmounted)],
+                "{mode:o}"
+            );
             assert_eq!(
                 levels(true),
                 [(vault.clone(), Severity::Info), (secret.clone(), mounted)],
@@ -144,7 +145,7 @@ mod tests {
         // A missing folder is reported by the probe.
         let gone = Folder::new(at("gone"));
         for mounted in [false, true] {
-            assert_eq!(found(&gone, &needs, |_| mounted), []);
+            assert_eq!(check(&gone, &needed, |_| mounted), []);
         }
     }
 }

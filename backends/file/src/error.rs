@@ -46,12 +46,14 @@ pub(crate) fn vault_error(path: &Path, cause: Cause) -> VaultError {
             }
             _ => vault(ErrorKind::Unavailable, format!("cannot be used: {error}; check its file system")),
         },
-        Cause::Entry(FileError::NotRegular) => {
-            secret(ErrorKind::Malformed, "is not a regular file; replace it with a file that contains the value")
-        }
-        Cause::Entry(FileError::TooLarge { max_bytes }) => {
-            secret(ErrorKind::Malformed, &format!("is larger than {max_bytes} bytes; check that it is the right file"))
-        }
+        Cause::Entry(FileError::NotRegular) => secret(
+            ErrorKind::Malformed,
+            "is not a regular file; replace it with a file that contains the value",
+        ),
+        Cause::Entry(FileError::TooLarge { max_bytes }) => secret(
+            ErrorKind::Malformed,
+            &format!("is larger than {max_bytes} bytes; check that it is the right file"),
+        ),
         Cause::Entry(FileError::Io(error)) => match error.kind() {
             io::ErrorKind::PermissionDenied => secret(
                 ErrorKind::Denied,
@@ -61,9 +63,10 @@ pub(crate) fn vault_error(path: &Path, cause: Cause) -> VaultError {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidFilename => {
                 secret(ErrorKind::NotFound, "does not exist; create a file with the value there")
             }
-            _ if is_link_cycle(&error) => {
-                secret(ErrorKind::Malformed, "is a cyclic link; replace it with a file that contains the value")
-            }
+            _ if is_link_cycle(&error) => secret(
+                ErrorKind::Malformed,
+                "is a cyclic link; replace it with a file that contains the value",
+            ),
             _ => vault(ErrorKind::Unavailable, format!("cannot be read: {error}; check its file system")),
         },
         Cause::Outside => secret(
@@ -75,9 +78,10 @@ pub(crate) fn vault_error(path: &Path, cause: Cause) -> VaultError {
             ErrorKind::Unavailable,
             "changes faster than it can be read; replace files by renaming, and less often".into(),
         ),
-        Cause::TooMany(max) => {
-            vault(ErrorKind::Malformed, format!("has more than {max} entries; check that it is a folder of secrets"))
-        }
+        Cause::TooMany(max) => vault(
+            ErrorKind::Malformed,
+            format!("has more than {max} entries; check that it is a folder of secrets"),
+        ),
     }
 }
 

@@ -32,7 +32,8 @@ impl Entry {
     /// Whether the path still leads to the same file in the same state.
     fn is_unchanged(&self) -> bool {
         fs::canonicalize(&self.named).is_ok_and(|real| real == self.real)
-            && fs::metadata(&self.real).is_ok_and(|metadata| Fingerprint::from_metadata(&metadata) == self.fingerprint)
+            && fs::metadata(&self.real)
+                .is_ok_and(|metadata| Fingerprint::from_metadata(&metadata) == self.fingerprint)
     }
 }
 
@@ -71,7 +72,8 @@ impl Folder {
     pub(crate) fn read(&self, path: &SecretPath, fields: &[FieldName]) -> Result<Entries, VaultError> {
         self.read_consistently(Some(path), |root| {
             let entries = self.read_once(root, path, fields);
-            let unchanged = entries.as_ref().map_or(true, |entries| entries.values().all(Entry::is_unchanged));
+            let unchanged =
+                entries.as_ref().map_or(true, |entries| entries.values().all(Entry::is_unchanged));
             unchanged.then_some(entries)
         })
     }

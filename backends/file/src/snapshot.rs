@@ -43,7 +43,11 @@ pub(crate) struct Fingerprint {
 
 impl Fingerprint {
     pub(crate) fn from_metadata(metadata: &Metadata) -> Self {
-        Self { id: FileId::from_metadata(metadata), bytes: metadata.len(), modified: metadata.modified().ok() }
+        Self {
+            id: FileId::from_metadata(metadata),
+            bytes: metadata.len(),
+            modified: metadata.modified().ok(),
+        }
     }
 }
 

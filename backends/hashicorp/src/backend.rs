@@ -117,8 +117,9 @@ impl HashicorpVault {
         stage: Stage,
     ) -> Result<Secret, VaultError> {
         if stage == Stage::Previous {
-            let message =
-                format!("{target} creates a secret for each read and keeps no previous state; read the current one");
+            let message = format!(
+                "{target} creates a secret for each read and keeps no previous state; read the current one"
+            );
             return Err(VaultError::secret(ErrorKind::NotFound, message));
         }
         let secret = dynamic::read(&self.sessions, path, target).await?;
@@ -249,7 +250,8 @@ impl Vault for HashicorpVault {
             found.extend(diagnose::permissions(self.files.clone(), &self.threads).await);
             found.extend(certificates::in_files(self.tls.clone(), &self.threads).await);
             found.extend(certificates::of_server(&self.sessions.client).await);
-            let needed: Vec<_> = needed.iter().filter_map(|path| Some((path, self.resource(path)?))).collect();
+            let needed: Vec<_> =
+                needed.iter().filter_map(|path| Some((path, self.resource(path)?))).collect();
             let foreign = foreign.iter().cloned().chain(self.store.mount().path_outside_folder()).collect();
             let secret_id = self.secret_id.as_ref();
             found.extend(diagnose::login(&self.sessions, &self.threads, secret_id, &needed, foreign).await);

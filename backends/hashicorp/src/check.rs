@@ -58,8 +58,7 @@ fn paths(config: &Config, found: &mut Diagnostics) {
     }
     let mut check = |key: String, path: &str| {
         if let Some(why) = invalid_path(path) {
-            let help =
-                "write names separated by `/`, for example \"secret\" or \"database/creds/readonly\"";
+            let help = "write names separated by `/`, for example \"secret\" or \"database/creds/readonly\"";
             found.error(key, why, help);
         }
     };
@@ -89,16 +88,16 @@ fn invalid_path(path: &str) -> Option<&'static str> {
 
 fn files(config: &Config, found: &mut Diagnostics) {
     let auth = config.auth.as_ref().map(|auth| &auth.0);
-    let of = |pick: fn(&AuthTable) -> Option<&PathBuf>| auth.and_then(pick);
+    let auth_file = |pick: fn(&AuthTable) -> Option<&PathBuf>| auth.and_then(pick);
     for (key, path) in [
         ("ca_file", config.ca_file.as_ref()),
         ("client_cert_file", config.client_cert_file.as_ref()),
         ("client_key_file", config.client_key_file.as_ref()),
-        ("auth.token_file", of(|auth| auth.token_file.as_ref())),
-        ("auth.secret_id_file", of(|auth| auth.secret_id_file.as_ref())),
-        ("auth.secret_id_wrapped_file", of(|auth| auth.secret_id_wrapped_file.as_ref())),
-        ("auth.jwt_file", of(|auth| auth.jwt_file.as_ref())),
-        ("auth.password_file", of(|auth| auth.password_file.as_ref())),
+        ("auth.token_file", auth_file(|auth| auth.token_file.as_ref())),
+        ("auth.secret_id_file", auth_file(|auth| auth.secret_id_file.as_ref())),
+        ("auth.secret_id_wrapped_file", auth_file(|auth| auth.secret_id_wrapped_file.as_ref())),
+        ("auth.jwt_file", auth_file(|auth| auth.jwt_file.as_ref())),
+        ("auth.password_file", auth_file(|auth| auth.password_file.as_ref())),
     ] {
         let Some(path) = path else { continue };
         if path.as_os_str().is_empty() {

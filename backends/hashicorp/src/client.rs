@@ -87,8 +87,10 @@ impl Client {
         let request = self.request(address, endpoint, token, namespace).await?;
         let response = async {
             let response = request.send().await?;
-            let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
-            let (status, retry_after) = (response.status(), retry_after.and_then(cofferdam_vault::retry_after));
+            let retry_after =
+                response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+            let (status, retry_after) =
+                (response.status(), retry_after.and_then(cofferdam_vault::retry_after));
             Ok(collect(response).await?.map(|body| Response { status, retry_after, body }))
         };
         match response.await {

@@ -65,8 +65,12 @@ pub(crate) fn files(settings: &Settings) -> Vec<NamedFile> {
 
 /// Diagnoses the permissions of `files`.
 pub(crate) async fn permissions(files: Vec<NamedFile>, threads: &Threads) -> Vec<Diagnostic> {
-    let check =
-        move || Ok(files.iter().filter_map(|(path, what, protection)| file_permissions(path, what, *protection)).collect());
+    let check = move || {
+        Ok(files
+            .iter()
+            .filter_map(|(path, what, protection)| file_permissions(path, what, *protection))
+            .collect())
+    };
     // If no thread is free, the probe reports it.
     threads.run(check).await.unwrap_or_default()
 }
@@ -91,7 +95,8 @@ pub(crate) async fn login(
             }
             found
         }
-        Ok(None) => vec![Diagnostic::warning("", 
+        Ok(None) => vec![Diagnostic::warning(
+            "",
             "the login may not look itself up, so its policies and its expiry are unknown",
             "grant it `read` on auth/token/lookup-self, as the policy `default` does",
         )],
@@ -148,13 +153,15 @@ impl Lookup {
                 "give this vault a login whose policy allows `read` on its own secrets, and revoke this token",
             ));
         } else if policies.iter().all(|policy| *policy == "default") {
-            found.push(Diagnostic::error("", 
+            found.push(Diagnostic::error(
+                "",
                 "the login has no policy except `default`, which allows no secret to be read",
                 "give its role a policy that allows `read` on this vault's secrets",
             ));
         }
         if self.num_uses > 0 {
-            found.push(Diagnostic::error("", 
+            found.push(Diagnostic::error(
+                "",
                 format!("the login expires after {} more requests", self.num_uses),
                 "set token_num_uses = 0 on its role",
             ));
@@ -170,8 +177,7 @@ impl Lookup {
     fn expiry(&self) -> Diagnostic {
         let left = Duration::from_secs(self.ttl);
         let what = format!("the token expires in {}", TimeLeft(left));
-        let help =
-            "create one with a period (`vault token create -period=…`), or log in by approle, kubernetes or jwt";
+        let help = "create one with a period (`vault token create -period=…`), or log in by approle, kubernetes or jwt";
         match self {
             Self { ttl: 0, .. } => {
                 Diagnostic::warning("", "the token never expires, so a stolen one stays valid", help)
@@ -192,7 +198,8 @@ async fn capabilities(
     let paths: Vec<&str> = paths.chain(PRIVILEGED_PATHS).collect();
     let denied = || VaultError::secret(ErrorKind::Denied, "");
     let unknown = || {
-        vec![Diagnostic::warning("", 
+        vec![Diagnostic::warning(
+            "",
             "the login may not query its capabilities, so missing and excessive ones are unknown",
             "grant it `update` on sys/capabilities-self, as the policy `default` does",
         )]
@@ -206,8 +213,7 @@ async fn capabilities(
     // Besides the paths there is a member `capabilities`, also a list.
     let Ok(all) = response::data::<HashMap<String, Vec<String>>>(&response.body) else { return unknown() };
     let may = |path: &str, any_of: &[&str]| {
-        all.get(path)
-            .is_some_and(|has| has.iter().any(|one| one == "root" || any_of.contains(&one.as_str())))
+        all.get(path).is_some_and(|has| has.iter().any(|one| one == "root" || any_of.contains(&one.as_str())))
     };
     let mut found = Vec::new();
     for (secret, path) in needed {
@@ -229,7 +235,8 @@ async fn capabilities(
     let any = ["read", "list", "create", "update", "patch", "delete", "sudo"];
     let reached: Vec<&str> = foreign.iter().map(|path| &**path).filter(|path| may(path, &any)).collect();
     if let Some(first) = reached.first() {
-        found.push(Diagnostic::error("", 
+        found.push(Diagnostic::error(
+            "",
             format!("the login can access secrets of other vaults: {first}{}", and_more(reached.len())),
             "narrow its policy to this vault's own folder",
         ));
@@ -237,14 +244,17 @@ async fn capabilities(
     let privileged: Vec<&str> =
         PRIVILEGED_PATHS.into_iter().filter(|path| may(path, &["create", "update", "sudo"])).collect();
     if !privileged.is_empty() {
-        found.push(Diagnostic::error("", 
+        found.push(Diagnostic::error(
+            "",
             format!("the login has privileges that no module needs, on {}", privileged.join(", ")),
             "remove these from its policies: an attacker with this login could extend its own permissions",
         ));
     }
     if found.is_empty() {
-        found
-            .push(Diagnostic::info("", format!("the policies allow what is needed ({}) and no more", needed.len())));
+        found.push(Diagnostic::info(
+            "",
+            format!("the policies allow what is needed ({}) and no more", needed.len()),
+        ));
     }
     found
 }

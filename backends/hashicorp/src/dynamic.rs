@@ -72,8 +72,7 @@ async fn request(
     };
     let start = Instant::now();
     let (response, session) = sessions.send(&endpoint::read(target), denied).await?;
-    let body =
-        Envelope::parse(&response.body).map_err(|_| error::malformed(&sessions.location, "a read"))?;
+    let body = Envelope::parse(&response.body).map_err(|_| error::malformed(&sessions.location, "a read"))?;
     match response.status {
         StatusCode::OK => {}
         StatusCode::NOT_FOUND => {

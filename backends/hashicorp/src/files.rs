@@ -46,7 +46,9 @@ pub(crate) fn read_secret(path: &Path, what: &str, format: Format) -> Result<Sec
         return Err(misconfigured("is empty; put the secret into it"));
     }
     if format == Format::Word && !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(misconfigured("holds more than one word, or characters other than ASCII; put one secret into it"));
+        return Err(misconfigured(
+            "holds more than one word, or characters other than ASCII; put one secret into it",
+        ));
     }
     Ok(text.into())
 }
@@ -73,7 +75,10 @@ fn unreadable(path: &Path, what: &str, error: &io::Error) -> VaultError {
                 "the {what} {path} is not readable by this user; change its owner to the user that runs cofferdam"
             ),
         ),
-        _ => VaultError::vault(ErrorKind::Unavailable, format!("the {what} {path} cannot be read: {error}; check its file system")),
+        _ => VaultError::vault(
+            ErrorKind::Unavailable,
+            format!("the {what} {path} cannot be read: {error}; check its file system"),
+        ),
     }
 }
 
@@ -88,7 +93,9 @@ mod tests {
         let text = |content: &[u8], format| {
             use cofferdam_vault::ExposeSecret as _;
             std::fs::write(&path, content).unwrap();
-            read_secret(&path, "file", format).map(|text| text.expose_secret().to_owned()).map_err(|e| e.kind())
+            read_secret(&path, "file", format)
+                .map(|text| text.expose_secret().to_owned())
+                .map_err(|e| e.kind())
         };
         assert_eq!(text(b" hvs.x\r\n\n", Format::Word), Ok("hvs.x".to_owned()));
         assert_eq!(text(b" pass word \n\n", Format::Line), Ok(" pass word \n".to_owned()));

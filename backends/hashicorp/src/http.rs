@@ -73,7 +73,8 @@ impl LazyClient {
 
 /// Follows a redirect that preserves method and body and leads to a listed address, because the token is sent there.
 fn redirect(attempt: Attempt<'_>, origins: &[Origin]) -> Action {
-    let preserves = matches!(attempt.status(), StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT);
+    let preserves =
+        matches!(attempt.status(), StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT);
     if preserves && attempt.previous().len() <= MAX_REDIRECTS && origins.contains(&attempt.url().origin()) {
         attempt.follow()
     } else {

@@ -93,7 +93,9 @@ impl Kv2 {
         match response.status {
             StatusCode::OK | StatusCode::NOT_FOUND => {}
             // An engine that is being upgraded from version 1 responds with 400.
-            _ => return Err(mount.malformed("cannot be read: the engine rejects the request as invalid", path)),
+            _ => {
+                return Err(mount.malformed("cannot be read: the engine rejects the request as invalid", path));
+            }
         }
         let versioned = Envelope::parse(&response.body).and_then(|body| body.data::<Versioned<'_>>());
         match (response.status, versioned) {
@@ -107,9 +109,7 @@ impl Kv2 {
                 mount.check().await?;
                 Err(mount.malformed("is not what version 2 of the engine returns; check `kv`", path))
             }
-            (StatusCode::OK, Err(_)) => {
-                Err(error::malformed(&mount.sessions.location, "a read"))
-            }
+            (StatusCode::OK, Err(_)) => Err(error::malformed(&mount.sessions.location, "a read")),
             (_, Ok(Versioned { metadata, .. })) => {
                 mount.confirm();
                 Ok(State::Deleted(metadata.version))

@@ -89,8 +89,9 @@ impl Mount {
             VaultError::vault(ErrorKind::Misconfigured, format!("`{name}` at {location} {message}"))
         };
         // The server returns 403 for a missing mount. The read before was not denied, so the policy is not the cause.
-        let missing =
-            || misconfigured("is not mounted; correct `mount`, or enable a key-value engine there".to_owned());
+        let missing = || {
+            misconfigured("is not mounted; correct `mount`, or enable a key-value engine there".to_owned())
+        };
         let (response, _) = self.sessions.send(&endpoint::mounted(&self.name), missing).await?;
         if response.status != StatusCode::OK {
             // A proxy in between does not know the endpoint: accept the 404.

@@ -33,9 +33,7 @@ impl SecretIdFile {
             AuthMethod::Login {
                 mount,
                 credentials: Credentials::AppRole { secret_id: SecretIdSource::File(path), .. },
-            } => {
-                Some(Self { mount: mount.clone(), path: path.clone() })
-            }
+            } => Some(Self { mount: mount.clone(), path: path.clone() }),
             _ => None,
         }
     }
@@ -59,7 +57,8 @@ impl SecretIdFile {
                     .map(|lookup| lookup.findings(&self.how_to_replace(role), SystemTime::now()))
                     .unwrap_or_default()
             }
-            Err(error) if error.kind() == ErrorKind::Denied => vec![Diagnostic::warning("", 
+            Err(error) if error.kind() == ErrorKind::Denied => vec![Diagnostic::warning(
+                "",
                 "the login may not look up its secret ID, so the expiry is unknown",
                 format!("grant it `update` on auth/{}/role/{role}/secret-id/lookup", self.mount),
             )],
@@ -90,7 +89,8 @@ impl Lookup {
     fn findings(&self, how_to_replace: &str, now: SystemTime) -> Vec<Diagnostic> {
         let mut found = Vec::new();
         if self.secret_id_num_uses > 0 {
-            found.push(Diagnostic::error("", 
+            found.push(Diagnostic::error(
+                "",
                 format!(
                     "the secret ID is valid for {} more logins, and each start uses one",
                     self.secret_id_num_uses
@@ -108,7 +108,11 @@ impl Lookup {
                 let left = SystemTime::from(end).duration_since(now).unwrap_or(Duration::ZERO);
                 expiry::rate(left, format!("the secret ID expires in {}", TimeLeft(left)), how_to_replace)
             }
-            Err(_) => Diagnostic::warning("", "the secret ID expires at a time that cannot be parsed", how_to_replace),
+            Err(_) => Diagnostic::warning(
+                "",
+                "the secret ID expires at a time that cannot be parsed",
+                how_to_replace,
+            ),
         });
         found
     }

@@ -9,7 +9,8 @@ use std::fmt;
 use std::ops::Range;
 
 use serde::de::{
-    self, Deserialize, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Unexpected, Visitor,
+    self, Deserialize, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Unexpected,
+    Visitor,
 };
 use toml::Spanned;
 use toml::de::{DeFloat, DeInteger, DeValue};
