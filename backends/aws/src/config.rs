@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use cofferdam_config::base_url::BaseUrlRules;
-use cofferdam_config::{Diagnostic, Diagnostics};
+use cofferdam_config::{Diagnostic, Diagnostics, quote};
 use cofferdam_vault::VaultContext;
 use schemars::JsonSchema;
 use serde::de::IgnoredAny;
@@ -171,7 +171,8 @@ impl Config {
             ("session_name", &self.session_name, checks::session_name, "write for example \"cofferdam-eu\""),
         ];
         checks.into_iter().filter_map(|(key, value, check, help)| {
-            value.as_deref().and_then(check).map(|why| Diagnostic::error(key, why, help))
+            let value = value.as_deref()?;
+            check(value).map(|why| Diagnostic::error(key, quote::predicate(value, why), help))
         })
     }
 

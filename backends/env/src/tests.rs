@@ -6,8 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cofferdam_config::Diagnostics;
-use cofferdam_vault::testkit::{Subject, exercise, field, path};
+use cofferdam_vault::testkit::{BackendUnderTest, exercise, field, path};
 use cofferdam_vault::{
     BackendConfig as _, BoxFuture, ErrorKind, ExposeSecret as _, Scope, SecretFields, SecretPath, Stage,
     Threads, Vault, VaultContext, VaultError,
@@ -72,7 +71,7 @@ impl DotenvFixture {
 /// A prefix that no variable of the machine has.
 const PREFIX: &str = "COFFERDAM_ENV_SUITE";
 
-impl Subject for DotenvFixture {
+impl BackendUnderTest for DotenvFixture {
     fn open(&self) -> Arc<dyn Vault> {
         config(&format!("prefix = '{PREFIX}'\ndotenv = '.env'")).into_vault(context(self.folder.path()))
     }
@@ -238,7 +237,7 @@ fn fields_that_share_a_variable_are_reported() {
         ("github/work", &["token"]),
         ("github/work", &["token"]),
     ];
-    assert_eq!(config.collisions(&secrets(&clean)), Diagnostics::new());
+    assert!(config.collisions(&secrets(&clean)).is_empty());
     let shared = [
         ("github/default", &["work_token", "token"][..]),
         ("github/work", &["token"]),

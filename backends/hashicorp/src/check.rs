@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use cofferdam_config::{Diagnostic, Diagnostics};
+use cofferdam_config::{Diagnostic, Diagnostics, quote};
 use cofferdam_vault::SecretPath;
 
 use crate::address::Address;
@@ -59,7 +59,7 @@ fn paths(config: &Config, found: &mut Diagnostics) {
     let mut check = |key: String, path: &str| {
         if let Some(why) = invalid_path(path) {
             let help = "write names separated by `/`, for example \"secret\" or \"database/creds/readonly\"";
-            found.error(key, why, help);
+            found.error(key, quote::predicate(path, why), help);
         }
     };
     check("mount".to_owned(), &config.mount);
@@ -202,7 +202,7 @@ fn method(auth: &AuthTable, config: &Config, found: &mut Diagnostics) {
 }
 
 fn invalid_name(key: &str, name: &str) -> Option<Diagnostic> {
-    invalid_path(name).map(|why| name_error(key, why))
+    invalid_path(name).map(|why| name_error(key, &quote::predicate(name, why)))
 }
 
 fn name_error(key: &str, why: &str) -> Diagnostic {
