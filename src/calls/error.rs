@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use cofferdam_config::suggestions::bounded;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
@@ -158,8 +159,8 @@ impl CallError {
     /// The same error about this call.
     #[must_use]
     pub(crate) fn about(mut self, module: &str, tool: Option<&str>) -> Self {
-        self.module = crate::names::bounded(module);
-        self.tool = tool.map(crate::names::bounded);
+        self.module = bounded(module);
+        self.tool = tool.map(bounded);
         self
     }
 }

@@ -1,4 +1,4 @@
-//! How many calls ended how, since the process started.
+//! Counters of ended calls since the process started.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use cofferdam_config::suggestions::bounded;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
@@ -18,7 +19,6 @@ use crate::broker::Broker;
 use crate::caller::Caller;
 use crate::connectors::http::HttpConnector;
 use crate::connectors::{Answer, CallFailure, Connector as _};
-use crate::names::bounded;
 use crate::registry::Registry;
 
 /// How many further credentials a rejected call tries: the secret read again, then its previous state.

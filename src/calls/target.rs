@@ -1,16 +1,17 @@
-//! What a request is about: a module, a tool and an account, as this caller sees them.
+//! The module, the tool and the account of a request, as this caller sees them.
 
 use std::sync::Arc;
+
+use cofferdam_config::suggestions::{bounded, did_you_mean};
 
 use super::error::{CallError, Code, Outcome};
 use super::request::CallRequest;
 use crate::caller::Caller;
 use crate::connectors::SideEffect;
 use crate::manifest::Tool;
-use crate::names::{bounded, did_you_mean, listed};
 use crate::registry::{Account, Module, Registry};
 
-/// What a request is about.
+/// The module, the tool and the account of a request.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Target<'a> {
     pub(super) module: &'a Arc<Module>,
@@ -72,7 +73,10 @@ fn unknown_tool(module: &Module, name: &str) -> CallError {
 }
 
 fn account<'m>(module: &'m Module, tool: &Tool, named: Option<&str>) -> Result<&'m Account, CallError> {
-    let accounts = || listed(module.accounts.iter().map(|account| account.name.as_str()));
+    let accounts = || {
+        let names = module.accounts.iter().map(|account| format!("`{}`", account.name));
+        names.collect::<Vec<_>>().join(", ")
+    };
     match named {
         Some(name) => module.account(name).ok_or_else(|| {
             let message = format!(

@@ -3,7 +3,6 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use cofferdam_config::Diagnostic;
 use cofferdam_config::document::{SourceText, TableReader, parse};
 use cofferdam_config::quote::string;
 
@@ -151,9 +150,8 @@ fn service(root: &TableReader<'_>) -> Option<(CredentialSpec, Arc<HttpSettings>)
     let credential = credential?;
     match HttpSettings::from_table(table, &credential) {
         Ok(settings) => Some((credential, Arc::new(settings))),
-        Err(findings) => {
-            for finding in findings {
-                let found = Diagnostic::error(finding.key, finding.message, finding.remedy);
+        Err(diagnostics) => {
+            for found in diagnostics {
                 // The connector also checks the credential, whose keys it names from the top.
                 let from_top = found.key.starts_with("credential.");
                 root.push(if from_top { found } else { found.below("http") });

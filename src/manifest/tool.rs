@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use cofferdam_config::Diagnostic;
 use cofferdam_config::document::{Field, TableReader};
 use cofferdam_config::quote::string;
 use serde_json::{Map, Value};
@@ -192,10 +191,8 @@ fn read_request(
         .collect();
     match RequestTemplate::from_table(table, &declared, credential) {
         Ok(template) => Some(template),
-        Err(findings) => {
-            for finding in findings {
-                request.push(Diagnostic::error(finding.key, finding.message, finding.remedy));
-            }
+        Err(diagnostics) => {
+            diagnostics.into_iter().for_each(|found| request.push(found));
             None
         }
     }

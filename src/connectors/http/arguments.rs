@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::finding::Finding;
+use cofferdam_config::{Diagnostics, quote};
 
 /// An argument that a tool declares in its input schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,60 +27,57 @@ pub(super) enum Position {
 pub(super) struct Checker<'a> {
     declared: &'a [DeclaredArgument<'a>],
     used: BTreeMap<String, String>,
-    findings: Vec<Finding>,
+    diagnostics: Diagnostics,
 }
 
 impl<'a> Checker<'a> {
     pub(super) fn new(declared: &'a [DeclaredArgument<'a>]) -> Self {
-        Self { declared, used: BTreeMap::new(), findings: Vec::new() }
+        Self { declared, used: BTreeMap::new(), diagnostics: Diagnostics::new() }
     }
 
     /// Records that `key` uses the argument `name`.
     pub(super) fn uses(&mut self, key: &str, name: &str, position: Position) {
         let Some(argument) = self.declared.iter().find(|argument| argument.name == name) else {
-            self.finding(
-                key,
-                format!("uses the argument `{name}`, which the tool does not declare"),
-                format!("declare it: `input.properties.{name} = {{ … }}`"),
-            );
-            return;
+            let argument = quote::named("argument", name);
+            let help = "declare it: `input.properties.NAME = { … }`";
+            return self.error(key, format!("uses {argument}, which the tool does not declare"), help);
         };
         if position == Position::Embedded && !argument.required {
-            self.finding(
+            self.error(
                 key,
-                format!("contains the argument `{name}`, which a call may omit"),
-                format!("add `{name}` to `input.required`; only a whole value may be absent"),
+                format!("contains {}, which a call may omit", quote::named("argument", name)),
+                "add it to `input.required`; only a whole value may be absent",
             );
         }
         if let Some(first) = self.used.insert(name.to_owned(), key.to_owned()) {
-            self.finding(
+            self.error(
                 key,
-                format!("uses the argument `{name}`, which `{first}` uses already"),
+                format!("uses {}, which `{first}` uses already", quote::named("argument", name)),
                 "use each argument once",
             );
         }
     }
 
-    pub(super) fn finding(
+    pub(super) fn error(
         &mut self,
         key: impl Into<String>,
         message: impl Into<String>,
-        remedy: impl Into<String>,
+        help: impl Into<String>,
     ) {
-        self.findings.push(Finding::new(key, message, remedy));
+        self.diagnostics.error(key, message, help);
     }
 
     /// Everything that is wrong, unused arguments included.
-    pub(super) fn finish(mut self) -> Vec<Finding> {
+    pub(super) fn finish(mut self) -> Diagnostics {
         for argument in self.declared {
             if !self.used.contains_key(argument.name) {
-                self.findings.push(Finding::new(
+                self.diagnostics.error(
                     "",
-                    format!("the argument `{}` is declared and not used", argument.name),
-                    "use it in the path, the query, a header or the body, or do not declare it",
-                ));
+                    format!("{} is declared and not used", quote::named("argument", argument.name)),
+                    "use it in the path, the query, a header or the body, or remove its declaration",
+                );
             }
         }
-        self.findings
+        self.diagnostics
     }
 }

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::base_url::is_loopback;
+use super::destination::is_loopback;
 use super::encode::{push_encoded, push_pair};
 use super::headers;
 use crate::broker::{Credential, CredentialSpec, CredentialTemplate};
@@ -68,7 +68,8 @@ impl AppliedAuth {
             }
             CredentialSpec::Header { headers: templates } => {
                 for (name, template) in templates {
-                    let header = headers::for_credential(name)?;
+                    let header =
+                        headers::for_credential(name).map_err(|why| format!("its header `{name}` {why}"))?;
                     auth.header(header, template.fill(credential), template)?;
                 }
             }

@@ -1,18 +1,18 @@
 //! A template and arguments become a request, still without its credential.
 
 use bytes::Bytes;
+use cofferdam_config::size;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method};
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::base_url::{check_base_url, same_origin};
+use super::destination::{check_host, same_origin};
 use super::encode::push_pair;
 use super::headers;
 use super::request::{BodyFormat, RequestTemplate};
 use super::settings::{Arrays, HttpSettings};
 use super::template::{Node, Nulls, Part, invalid, scalar_text};
-use super::units::show_size;
 use crate::connectors::failure::CallFailure;
 
 /// A request without its credential.
@@ -58,7 +58,7 @@ impl RequestTemplate {
     }
 
     fn url(&self, base: &Url, arrays: Arrays, arguments: &Map<String, Value>) -> Result<Url, CallFailure> {
-        check_base_url(base).map_err(|why| {
+        check_host(base).map_err(|why| {
             CallFailure::unreachable(format!(
                 "the service is not called: its `base_url` {why}; tell the user to correct it"
             ))
@@ -108,7 +108,10 @@ impl RequestTemplate {
             Ok(Some(bytes.into()))
         } else {
             Err(CallFailure::InvalidArguments {
-                message: format!("the arguments make a request larger than {}; send less", show_size(limit)),
+                message: format!(
+                    "the arguments make a request larger than {}; send less",
+                    size::format(limit)
+                ),
             })
         }
     }

@@ -11,8 +11,8 @@ use reqwest::{Client, Response, redirect};
 use url::Url;
 
 use super::auth::AppliedAuth;
-use super::base_url::same_origin;
 use super::build::PreparedRequest;
+use super::destination::same_origin;
 use super::resolver::{ForbiddenAddress, GuardedResolver};
 use crate::connectors::effects::Effects;
 use crate::connectors::failure::CallFailure;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use cofferdam_config::size;
 use reqwest::Response;
 use serde_json::{Map, Value};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -16,7 +17,6 @@ use super::error_response::{ERROR_BYTES, ERROR_TIME, ErrorResponse};
 use super::page::Page;
 use super::resolver::GuardedResolver;
 use super::service::{Endpoint, Operation, Service};
-use super::units::show_size;
 use crate::broker::Credential;
 use crate::connectors::answer::Answer;
 use crate::connectors::connector::Connector;
@@ -74,7 +74,7 @@ impl Connector for HttpConnector {
         tracing::debug!(
             module = credential.module,
             account = credential.account,
-            good = answer.is_ok(),
+            ok = answer.is_ok(),
             ms = started.elapsed().as_millis(),
             "called"
         );
@@ -145,10 +145,10 @@ impl Call<'_> {
         let bytes = body::read(response, limit)
             .await
             .map_err(|error| transport_failure(title, &error, effects))?
-            .ok_or_else(|| CallFailure::too_large(title, &show_size(limit), effects))?;
+            .ok_or_else(|| CallFailure::too_large(title, &size::format(limit), effects))?;
         let (settings, scrubber) = (Arc::clone(&self.service.settings), Arc::clone(scrubber));
         let (operation, arguments) = (Arc::clone(self.operation), self.arguments.clone());
-        let (size, links) = (bytes.len(), links(&headers));
+        let (length, links) = (bytes.len(), links(&headers));
         let work = move || {
             let body = body::value(status, &headers, &bytes, &scrubber);
             let page = Page {
@@ -163,9 +163,9 @@ impl Call<'_> {
                 scrubber.object(&mut next);
                 next
             });
-            Answer { body, next, bytes: size }
+            Answer { body, next, bytes: length }
         };
-        self.service.workers.run(size, work).await.ok_or_else(|| CallFailure::unprocessed(title, effects))
+        self.service.workers.run(length, work).await.ok_or_else(|| CallFailure::unprocessed(title, effects))
     }
 
     /// What an error response means. It stays an error even if its body does not arrive.
@@ -175,12 +175,16 @@ impl Call<'_> {
         let body = timeout(ERROR_TIME, body::read(response, ERROR_BYTES)).await;
         let body = body.ok().and_then(Result::ok).flatten();
         let (settings, scrubber) = (Arc::clone(&self.service.settings), Arc::clone(scrubber));
-        let (size, service) = (body.as_ref().map_or(0, Vec::len), title.clone());
+        let (length, service) = (body.as_ref().map_or(0, Vec::len), title.clone());
         let work = move || {
             let response =
                 ErrorResponse { title: &service, status, headers: &headers, body: body.as_deref(), effects };
             response.failure(&settings, &scrubber, SystemTime::now())
         };
-        self.service.workers.run(size, work).await.unwrap_or_else(|| CallFailure::unprocessed(title, effects))
+        self.service
+            .workers
+            .run(length, work)
+            .await
+            .unwrap_or_else(|| CallFailure::unprocessed(title, effects))
     }
 }

@@ -38,16 +38,16 @@ const NO_CREDENTIAL: [&str; 9] = [
 ///
 /// # Errors
 ///
-/// Why a manifest may not set it.
+/// Why a manifest may not set it, as a sentence without its subject.
 pub(super) fn for_manifest(name: &str, credential: &CredentialSpec) -> Result<HeaderName, String> {
     let header = parse(name)?;
     if RESERVED.contains(&header.as_str()) || header.as_str().starts_with("proxy-") {
-        return Err(format!("`{name}` is set by the connector"));
+        return Err("is set by the connector".into());
     }
     if let CredentialSpec::Header { headers } = credential
         && headers.keys().any(|own| own.eq_ignore_ascii_case(name))
     {
-        return Err(format!("`{name}` carries the credential"));
+        return Err("carries the credential".into());
     }
     Ok(header)
 }
@@ -56,11 +56,11 @@ pub(super) fn for_manifest(name: &str, credential: &CredentialSpec) -> Result<He
 ///
 /// # Errors
 ///
-/// Why it cannot.
+/// Why it cannot, as a sentence without its subject.
 pub(super) fn for_credential(name: &str) -> Result<HeaderName, String> {
     let header = parse(name)?;
     if NO_CREDENTIAL.contains(&header.as_str()) || header.as_str().starts_with("proxy-") {
-        return Err(format!("`{name}` cannot carry a credential"));
+        return Err("cannot carry a credential".into());
     }
     Ok(header)
 }
@@ -72,7 +72,7 @@ pub(super) fn value(text: &str) -> Option<HeaderValue> {
 }
 
 fn parse(name: &str) -> Result<HeaderName, String> {
-    HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("`{name}` is not a valid header name"))
+    HeaderName::from_bytes(name.as_bytes()).map_err(|_| "is not a valid header name".into())
 }
 
 #[cfg(test)]

@@ -8,20 +8,19 @@
 //! - `connector`: a call from end to end
 //! - `build`: template and arguments become a request without its credential
 //! - `auth`: the credential is put on the request just before it is sent
-//! - `client`, `base_url`, `resolver`: the exchange with the service, and where a request may go
+//! - `client`, `destination`, `resolver`: the exchange with the service, and where a request may go
 //! - `body`, `error_response`: the answer or the error, within bounds and scrubbed
 
 mod arguments;
 mod auth;
-mod base_url;
 mod body;
 mod build;
 mod client;
 mod connector;
+mod destination;
 mod encode;
 mod error_response;
 mod expression;
-mod finding;
 mod headers;
 mod page;
 mod path;
@@ -31,14 +30,12 @@ mod retry_after;
 mod service;
 mod settings;
 mod template;
-mod units;
 
 #[cfg(test)]
 mod tests;
 
 pub use arguments::DeclaredArgument;
 pub use connector::HttpConnector;
-pub use finding::Finding;
 pub use page::PageTable;
 pub use request::{BodyFormat, RequestTable, RequestTemplate};
 pub use service::{Endpoint, Operation, Service};

@@ -1,13 +1,13 @@
 //! How a service announces a next page, and which arguments fetch it.
 
+use cofferdam_config::Diagnostics;
 use jmespath::Expression;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::base_url::same_origin;
+use super::destination::same_origin;
 use super::expression::compile;
-use super::finding::Finding;
 use super::template::Node;
 
 /// How a service announces a next page, as written in a manifest: `page = { style = "link-header" }`.
@@ -75,26 +75,26 @@ pub(super) enum Step {
 }
 
 impl PageStyle {
-    /// Compiles the expressions. Returns `None` if one is invalid; that is reported to `findings`.
-    pub(super) fn from_table(table: PageTable, findings: &mut Vec<Finding>) -> Option<Self> {
-        let counted = |items: String, counter, size, default_size, step, findings: &mut Vec<Finding>| {
+    /// Compiles the expressions. Returns `None` if one is invalid; that is reported to `diagnostics`.
+    pub(super) fn from_table(table: PageTable, diagnostics: &mut Diagnostics) -> Option<Self> {
+        let counted = |items: String, counter, size, default_size, step, diagnostics: &mut Diagnostics| {
             if default_size == 0 {
                 let key = if step == Step::Items { "page.default_limit" } else { "page.default_per_page" };
-                findings.push(Finding::new(key, "must not be zero", "write the number of items per page"));
+                diagnostics.error(key, "must not be zero", "write the number of items per page");
             }
-            let items = compile("page.items", &items, findings)?;
+            let items = compile("page.items", &items, diagnostics)?;
             Some(Self::Counted { items, counter, size, default_size, step })
         };
         match table {
             PageTable::LinkHeader {} => Some(Self::LinkHeader),
             PageTable::Cursor { next, argument } => {
-                Some(Self::Cursor { next: compile("page.next", &next, findings)?, argument })
+                Some(Self::Cursor { next: compile("page.next", &next, diagnostics)?, argument })
             }
             PageTable::Offset { items, offset, limit, default_limit } => {
-                counted(items, offset, limit, default_limit, Step::Items, findings)
+                counted(items, offset, limit, default_limit, Step::Items, diagnostics)
             }
             PageTable::Page { items, page, per_page, default_per_page } => {
-                counted(items, page, per_page, default_per_page, Step::Pages, findings)
+                counted(items, page, per_page, default_per_page, Step::Pages, diagnostics)
             }
         }
     }
@@ -236,7 +236,8 @@ mod tests {
             "cursor": { "type": "string" }, "labels": { "type": "array" },
         }});
         let style =
-            PageStyle::from_table(serde_json::from_value(case.style).unwrap(), &mut Vec::new()).unwrap();
+            PageStyle::from_table(serde_json::from_value(case.style).unwrap(), &mut Diagnostics::new())
+                .unwrap();
         let query = [("page", "page"), ("per_page", "limit"), ("state", "state"), ("label", "labels")]
             .map(|(wire, name)| (wire.to_owned(), Node::Argument(name.to_owned())));
         let page = Page {

@@ -32,7 +32,7 @@ impl PathTemplate {
     pub(super) fn parse(text: &str, checker: &mut Checker<'_>) -> Self {
         let Some(rest) = text.strip_prefix('/') else {
             if !text.is_empty() {
-                checker.finding("path", "does not start with `/`", "start it with `/`");
+                checker.error("path", "does not start with `/`", "start it with `/`");
             }
             return Self(Vec::new());
         };
@@ -59,21 +59,21 @@ impl PathTemplate {
         let parts = match parse_parts(text) {
             Ok(parts) => parts,
             Err(why) => {
-                checker.finding("path", why, "write `{argument}`");
+                checker.error("path", why, "write `{argument}`");
                 return None;
             }
         };
         for part in &parts {
             match part {
-                Part::Argument(name) if name.ends_with('*') => checker.finding(
+                Part::Argument(name) if name.ends_with('*') => checker.error(
                     "path",
-                    format!("`{{{name}}}` is not a segment of its own"),
-                    "an argument that may contain slashes must be a whole segment",
+                    "has a `{NAME*}` that is not a whole segment",
+                    "give an argument that may contain slashes its own segment",
                 ),
                 Part::Argument(name) => checker.uses("path", name, Position::Embedded),
-                Part::Literal(literal) if !literal.bytes().all(is_plain) => checker.finding(
+                Part::Literal(literal) if !literal.bytes().all(is_plain) => checker.error(
                     "path",
-                    format!("`{literal}` contains a character that is not allowed in a path"),
+                    "contains a character that is not allowed in a path",
                     "use letters, digits and `-._~!$&'()*+,;=:@`; put constant query parameters into `query`",
                 ),
                 Part::Literal(_) => {}
@@ -84,9 +84,9 @@ impl PathTemplate {
             .map(|p| if let Part::Literal(text) = p { Some(text.as_str()) } else { None })
             .collect();
         if literal.is_some_and(|literal| matches!(literal.as_str(), "" | "." | "..")) {
-            checker.finding(
+            checker.error(
                 "path",
-                format!("has the segment `{text}`, which is empty or a dot segment"),
+                "has an empty segment, or one that is `.` or `..`",
                 "write the path without it",
             );
         }
@@ -190,12 +190,12 @@ mod tests {
             .collect();
         let mut checker = Checker::new(&declared);
         let path = PathTemplate::parse(text, &mut checker);
-        (path, checker.finish().into_iter().map(|finding| finding.message).collect())
+        (path, checker.finish().into_iter().map(|diagnostic| diagnostic.message).collect())
     }
 
     fn render(text: &str, arguments: Value) -> Result<String, CallFailure> {
-        let (path, findings) = template(text);
-        assert_eq!(findings, Vec::<String>::new());
+        let (path, problems) = template(text);
+        assert_eq!(problems, Vec::<String>::new());
         path.render(arguments.as_object().unwrap())
     }
 

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use cofferdam_config::{Diagnostics, quote};
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, Method};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::arguments::{Checker, DeclaredArgument, Position};
-use super::finding::Finding;
 use super::headers;
 use super::path::PathTemplate;
 use super::template::Node;
@@ -82,7 +82,7 @@ impl RequestTemplate {
         table: RequestTable,
         declared: &[DeclaredArgument<'_>],
         credential: &CredentialSpec,
-    ) -> Result<Self, Vec<Finding>> {
+    ) -> Result<Self, Diagnostics> {
         let mut checker = Checker::new(declared);
         let method = method(&table.method, &mut checker);
         let path = PathTemplate::parse(&table.path, &mut checker);
@@ -93,17 +93,17 @@ impl RequestTemplate {
         let headers = headers(&table.headers, credential, &mut checker);
         let body = table.body.as_ref().map(|value| body(value, table.body_format, &mut checker));
         if body.is_some() && matches!(method, Method::GET | Method::HEAD) {
-            checker.finding(
+            checker.error(
                 "body",
                 format!("is not allowed with the method {method}"),
                 "move it to `query`, or use another method",
             );
         }
-        let findings = checker.finish();
-        if findings.is_empty() {
+        let diagnostics = checker.finish();
+        if diagnostics.is_empty() {
             Ok(Self { method, path, query, headers, body, body_format: table.body_format })
         } else {
-            Err(findings)
+            Err(diagnostics)
         }
     }
 }
@@ -117,9 +117,9 @@ fn method(text: &str, checker: &mut Checker<'_>) -> Method {
         "PATCH" => Method::PATCH,
         "DELETE" => Method::DELETE,
         _ => {
-            checker.finding(
+            checker.error(
                 "method",
-                format!("unknown method `{text}`"),
+                format!("unknown method {}", quote::string(text)),
                 "write GET, HEAD, POST, PUT, PATCH or DELETE",
             );
             Method::GET
@@ -146,7 +146,7 @@ fn pairs(value: &Value, key: &str, checker: &mut Checker<'_>) -> Vec<(String, No
                     pairs.push((name.clone(), node));
                 }
             }
-            _ => checker.finding(
+            _ => checker.error(
                 key,
                 "must be a list of arguments or a table",
                 format!("write `{key} = [\"argument\", {{ name = \"{{argument}}\" }}]`"),
@@ -155,7 +155,7 @@ fn pairs(value: &Value, key: &str, checker: &mut Checker<'_>) -> Vec<(String, No
     }
     for (i, (name, _)) in pairs.iter().enumerate() {
         if pairs.iter().take(i).any(|(earlier, _)| earlier == name) {
-            checker.finding(format!("{key}.{name}"), "is defined twice", "define each name once");
+            checker.error(format!("{key}.{name}"), "is defined twice", "define each name once");
         }
     }
     pairs
@@ -166,7 +166,7 @@ fn check_query(name: &str, node: &Node, credential: &CredentialSpec, checker: &m
     if let CredentialSpec::Query { params } = credential
         && params.keys().any(|own| own.eq_ignore_ascii_case(name))
     {
-        checker.finding(&key, "carries the credential", "leave it to `[credential]`");
+        checker.error(&key, "carries the credential", "leave it to `[credential]`");
     }
     check_flat(&key, node, checker);
 }
@@ -181,11 +181,7 @@ fn check_flat(key: &str, node: &Node, checker: &mut Checker<'_>) {
         Node::Object(_) => false,
     };
     if !flat {
-        checker.finding(
-            key,
-            "is nested, which a query or a form cannot carry",
-            "give each value its own name",
-        );
+        checker.error(key, "is nested, which a query or a form cannot carry", "give each value its own name");
     }
 }
 
@@ -201,14 +197,14 @@ fn headers(
         if let Node::Constant(Value::String(constant)) = &node
             && headers::value(constant).is_none()
         {
-            checker.finding(&key, "contains a character that a header cannot carry", "use visible ASCII");
+            checker.error(&key, "contains a character that a header cannot carry", "use visible ASCII");
         }
         match headers::for_manifest(name, credential) {
             Ok(header) if header == CONTENT_TYPE && !matches!(node, Node::Constant(_)) => {
-                checker.finding(&key, "is set by an argument", "set `body_format` instead");
+                checker.error(&key, "is set by an argument", "set `body_format` instead");
             }
             Ok(header) => headers.push((header, node)),
-            Err(why) => checker.finding(&key, why, "remove it"),
+            Err(why) => checker.error(&key, why, "remove it"),
         }
     }
     headers
@@ -218,7 +214,7 @@ fn body(value: &Value, format: BodyFormat, checker: &mut Checker<'_>) -> Node {
     if let Value::String(_) = value {
         let node = Node::parse(value, "body", checker);
         if !matches!(node, Node::Argument(_)) {
-            checker.finding(
+            checker.error(
                 "body",
                 "must not be a constant string",
                 "write `body = \"{argument}\"`, a list or a table",

@@ -12,7 +12,7 @@ use std::pin::Pin;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-use super::base_url::{canonical, is_forbidden, is_localhost};
+use super::destination::{canonical, is_forbidden, is_localhost};
 
 /// A host name all of whose addresses are forbidden.
 #[derive(Debug)]

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use cofferdam_config::base_url::BaseUrlRules;
+use cofferdam_config::{Diagnostic, Diagnostics, duration, quote, size};
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderName};
 use jmespath::Expression;
@@ -10,13 +12,11 @@ use serde::Deserialize;
 use tokio::sync::Semaphore;
 use url::Url;
 
-use super::base_url::check_base_url;
+use super::destination::check_host;
 use super::expression::compile;
-use super::finding::Finding;
 use super::headers;
 use super::page::{PageStyle, PageTable};
 use super::retry_after::RateLimit;
-use super::units::{parse_duration, parse_size};
 use crate::broker::CredentialSpec;
 
 /// The `[http]` table of a manifest, as written.
@@ -130,26 +130,26 @@ impl HttpSettings {
     /// # Errors
     ///
     /// Everything that is wrong. Keys are relative to the `[http]` table, or start with `credential.`.
-    pub fn from_table(table: HttpTable, credential: &CredentialSpec) -> Result<Self, Vec<Finding>> {
-        let mut findings = check_credential(credential);
-        let base_url = table.base_url.as_deref().and_then(|text| base_url(text, &mut findings));
-        let headers = headers(&table.headers, credential, &mut findings);
-        let page = table.page.and_then(|page| PageStyle::from_table(page, &mut findings));
+    pub fn from_table(table: HttpTable, credential: &CredentialSpec) -> Result<Self, Diagnostics> {
+        let mut diagnostics = check_credential(credential);
+        let base_url = table.base_url.as_deref().and_then(|text| diagnostics.take(base_url(text)));
+        let headers = headers(&table.headers, credential, &mut diagnostics);
+        let page = table.page.and_then(|page| PageStyle::from_table(page, &mut diagnostics));
         let error_message =
-            table.errors.message.and_then(|text| compile("errors.message", &text, &mut findings));
-        let rate_limit = rate_limit(table.rate_limit, &mut findings);
+            table.errors.message.and_then(|text| compile("errors.message", &text, &mut diagnostics));
+        let rate_limit = rate_limit(table.rate_limit, &mut diagnostics);
         let rejected_status = table.rejected_status.unwrap_or_else(|| vec![401]);
         for status in rejected_status.iter().filter(|status| !(400..500).contains(*status)) {
-            findings.push(Finding::new(
+            diagnostics.error(
                 "rejected_status",
                 format!("{status} is not a status of a rejected request"),
                 "name statuses from 400 to 499",
-            ));
+            );
         }
-        let limits = limits(&table.limits, &mut findings);
+        let limits = limits(&table.limits, &mut diagnostics);
         let arrays = table.arrays;
-        if !findings.is_empty() {
-            return Err(findings);
+        if !diagnostics.is_empty() {
+            return Err(diagnostics);
         }
         Ok(Self {
             base_url,
@@ -170,56 +170,43 @@ impl HttpSettings {
     }
 }
 
-fn base_url(text: &str, findings: &mut Vec<Finding>) -> Option<Url> {
-    let checked = Url::parse(text)
-        .map_err(|e| format!("is not a valid URL: {e}"))
-        .and_then(|url| check_base_url(&url).map(|()| url));
-    checked
-        .map_err(|why| {
-            findings.push(Finding::new("base_url", why, "write it like `https://api.example.com/v1`"))
-        })
-        .ok()
+/// Parses the base URL. Whether plain `http` is allowed is decided by the profile, when a request is sent.
+fn base_url(text: &str) -> Result<Url, Diagnostic> {
+    const KEY: &str = "base_url";
+    let url = BaseUrlRules { insecure_http: true, user_name: false }.parse(KEY, text)?;
+    match check_host(&url) {
+        Ok(()) => Ok(url),
+        Err(why) => Err(Diagnostic::error(KEY, why, "use the address of the service's API")),
+    }
 }
 
 /// Checks that requests can carry the credential.
-fn check_credential(credential: &CredentialSpec) -> Vec<Finding> {
-    let mut findings = Vec::new();
+fn check_credential(credential: &CredentialSpec) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
     match credential {
         CredentialSpec::Header { headers } => {
             for name in headers.keys() {
                 if let Err(why) = headers::for_credential(name) {
                     let key = format!("credential.headers.{name}");
-                    findings.push(Finding::new(
-                        key,
-                        why,
-                        "use the header that the service's documentation names",
-                    ));
+                    diagnostics.error(key, why, "use the header that the service's documentation names");
                 }
             }
             if headers.is_empty() {
-                findings.push(Finding::new(
-                    "credential.headers",
-                    "is empty",
-                    "name the header that carries it",
-                ));
+                diagnostics.error("credential.headers", "is empty", "name the header that carries it");
             }
         }
         CredentialSpec::Query { params } if params.is_empty() => {
-            findings.push(Finding::new(
-                "credential.params",
-                "is empty",
-                "name the parameter that carries it",
-            ));
+            diagnostics.error("credential.params", "is empty", "name the parameter that carries it");
         }
         CredentialSpec::Query { .. } | CredentialSpec::Bearer { .. } | CredentialSpec::Basic { .. } => {}
     }
-    findings
+    diagnostics
 }
 
 fn headers(
     table: &BTreeMap<String, String>,
     credential: &CredentialSpec,
-    findings: &mut Vec<Finding>,
+    diagnostics: &mut Diagnostics,
 ) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, text) in table {
@@ -228,28 +215,26 @@ fn headers(
             (Ok(header), Some(value)) => {
                 headers.insert(header, value);
             }
-            (Err(why), _) => findings.push(Finding::new(key, why, "remove it")),
-            (_, None) => findings.push(Finding::new(
-                key,
-                "contains a character that a header cannot carry",
-                "use visible ASCII",
-            )),
+            (Err(why), _) => diagnostics.error(key, why, "remove it"),
+            (_, None) => {
+                diagnostics.error(key, "contains a character that a header cannot carry", "use visible ASCII")
+            }
         }
     }
     headers
 }
 
-fn rate_limit(table: RateLimitTable, findings: &mut Vec<Finding>) -> RateLimit {
+fn rate_limit(table: RateLimitTable, diagnostics: &mut Diagnostics) -> RateLimit {
     let mut header = |key: &str, name: Option<String>| {
         let name = name?;
         HeaderName::from_bytes(name.as_bytes())
             .map_err(|_| {
                 let key = format!("rate_limit.{key}");
-                findings.push(Finding::new(
+                diagnostics.error(
                     key,
-                    format!("`{name}` is not a valid header name"),
+                    format!("{} is not a valid header name", quote::string(&name)),
                     "write a header name",
-                ));
+                );
             })
             .ok()
     };
@@ -260,42 +245,33 @@ fn rate_limit(table: RateLimitTable, findings: &mut Vec<Finding>) -> RateLimit {
     }
 }
 
-fn limits(table: &LimitsTable, findings: &mut Vec<Finding>) -> Limits {
-    let mut size = |key: &str, text: &Option<String>| match text.as_deref().map(parse_size) {
-        None => DEFAULT_BYTES,
-        Some(Some(bytes)) => bytes,
-        Some(None) => {
-            findings.push(Finding::new(
-                format!("limits.{key}"),
-                "is not a size above zero",
-                "write a number and a unit: `\"4MiB\"`, `\"512KiB\"`",
-            ));
-            DEFAULT_BYTES
-        }
+fn limits(table: &LimitsTable, diagnostics: &mut Diagnostics) -> Limits {
+    let mut parsed = |key: &str, text: &Option<String>| {
+        let result = size::parse(text.as_deref()?).map_err(|diagnostic| diagnostic.below(key));
+        diagnostics.take(result)
     };
-    let answer_bytes = size("answer", &table.answer);
-    let request_bytes = size("request", &table.request);
-    let timeout = match table.timeout.as_deref().map(parse_duration) {
-        None => DEFAULT_TIMEOUT,
-        Some(Some(timeout)) => timeout,
-        Some(None) => {
-            findings.push(Finding::new(
-                "limits.timeout",
-                "is not a duration above zero",
-                "write a number and a unit: `\"30s\"`",
-            ));
-            DEFAULT_TIMEOUT
-        }
-    };
+    let answer_bytes = parsed("limits.answer", &table.answer).unwrap_or(DEFAULT_BYTES);
+    let request_bytes = parsed("limits.request", &table.request).unwrap_or(DEFAULT_BYTES);
+    let timeout = table.timeout.as_deref().and_then(|text| {
+        let result = timeout(text).map_err(|diagnostic| diagnostic.below("limits.timeout"));
+        diagnostics.take(result)
+    });
     let in_flight = table.in_flight.unwrap_or(DEFAULT_IN_FLIGHT);
     if in_flight == 0 {
-        findings.push(Finding::new(
-            "limits.in_flight",
-            "must not be zero, because no call could run",
-            "write at least 1",
-        ));
+        diagnostics.error("limits.in_flight", "is 0, so that no call could run", "write at least 1");
     }
-    Limits { answer_bytes, request_bytes, timeout, in_flight }
+    Limits { answer_bytes, request_bytes, timeout: timeout.unwrap_or(DEFAULT_TIMEOUT), in_flight }
+}
+
+fn timeout(text: &str) -> Result<Duration, Diagnostic> {
+    match duration::parse(text)? {
+        Duration::ZERO => Err(Diagnostic::error(
+            "",
+            "is 0, so that no call could succeed",
+            format!("write {} above 0", duration::EXPECTED),
+        )),
+        timeout => Ok(timeout),
+    }
 }
 
 #[cfg(test)]
@@ -307,7 +283,7 @@ mod tests {
     fn settings(table: Value, credential: Value) -> Result<HttpSettings, Vec<String>> {
         let credential = serde_json::from_value(credential).unwrap();
         HttpSettings::from_table(serde_json::from_value(table).unwrap(), &credential)
-            .map_err(|findings| findings.into_iter().map(|finding| finding.key).collect())
+            .map_err(|found| found.into_iter().map(|diagnostic| diagnostic.key).collect())
     }
 
     #[test]
@@ -351,6 +327,23 @@ mod tests {
                 "limits.in_flight",
             ]
         );
+    }
+
+    #[test]
+    fn a_base_url_has_no_password_query_or_other_scheme() {
+        for bad in [
+            "ftp://a.example",
+            "https://u@a.example",
+            "https://u:hunter22@a.example",
+            "https://a.example?k=v",
+            "https://a.example#x",
+            "http://169.254.169.254",
+        ] {
+            let table = serde_json::from_value(json!({ "base_url": bad })).unwrap();
+            let credential = serde_json::from_value(json!({ "kind": "bearer" })).unwrap();
+            let found = HttpSettings::from_table(table, &credential).unwrap_err();
+            assert_eq!((found.len(), found.to_string().contains("hunter22")), (1, false), "{bad}: {found}");
+        }
     }
 
     #[test]

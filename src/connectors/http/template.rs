@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use cofferdam_config::quote;
 use serde_json::{Map, Value};
 
 use super::arguments::{Checker, Position};
@@ -84,7 +85,7 @@ impl Node {
         let parts = match parse_parts(text) {
             Ok(parts) => parts,
             Err(why) => {
-                checker.finding(key, why, "write `{argument}`, and double a literal brace");
+                checker.error(key, why, "write `{argument}`, and double a literal brace");
                 return Self::Constant(Value::Null);
             }
         };
@@ -105,8 +106,8 @@ impl Node {
     fn parse_argument(text: &str, key: &str, checker: &mut Checker<'_>) -> Self {
         let (name, encoding) = text.split_once('|').map_or((text, None), |(name, how)| (name, Some(how)));
         if let Some(unknown) = encoding.filter(|how| *how != BASE64) {
-            let why = format!("encodes `{name}` as `{unknown}`, which is unknown");
-            checker.finding(key, why, format!("write `{{{name}}}` or `{{{name}|{BASE64}}}`"));
+            let why = format!("uses the unknown encoding {}", quote::string(unknown));
+            checker.error(key, why, format!("write `{{argument}}` or `{{argument|{BASE64}}}`"));
         }
         checker.uses(key, name, Position::Whole);
         if encoding.is_some() { Self::Base64(name.to_owned()) } else { Self::Argument(name.to_owned()) }
@@ -241,7 +242,7 @@ mod tests {
         let declared = ["a", "b"].map(|name| DeclaredArgument { name, required: name == "a" });
         let mut checker = Checker::new(&declared);
         let node = Node::parse(&value, "body", &mut checker);
-        (node, checker.finish().into_iter().map(|finding| finding.message).collect())
+        (node, checker.finish().into_iter().map(|diagnostic| diagnostic.message).collect())
     }
 
     fn render(template: Value, arguments: Value, nulls: Nulls) -> Option<Value> {
@@ -279,7 +280,7 @@ mod tests {
     fn an_argument_is_used_exactly_once() {
         assert_eq!(parse(json!(["{a}", "{b}"])).1, Vec::<String>::new());
         assert!(parse(json!(["{a}", "{b}", "{a}"])).1[0].contains("uses already"));
-        assert!(parse(json!("{a}")).1[0].contains("`b` is declared and not used"));
+        assert!(parse(json!("{a}")).1[0].contains("\"b\" is declared and not used"));
         assert!(parse(json!(["{a}", "{b}", "{c}"])).1[0].contains("does not declare"));
     }
 
@@ -297,8 +298,8 @@ mod tests {
         assert_eq!(render(json!("{a|base64}"), json!({ "a": null }), Nulls::Omit), None);
         let (node, _) = parse(json!("{a|base64}"));
         assert!(node.render(json!({ "a": 7 }).as_object().unwrap(), Nulls::Send).is_err());
-        let findings = parse(json!(["{a|rot13}", "{b}"])).1;
-        assert_eq!(findings, ["encodes `a` as `rot13`, which is unknown"]);
+        let messages = parse(json!(["{a|rot13}", "{b}"])).1;
+        assert_eq!(messages, ["uses the unknown encoding \"rot13\""]);
         assert!(parse(json!(["{b}", "a {a|base64}"])).1[0].contains("does not declare"));
     }
 

@@ -1,4 +1,4 @@
-//! What becomes of a call, for everything that a service may do.
+//! How a call ends, for everything that a service may do.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use tokio::sync::{Notify, mpsc};
 use super::service::{TestService, answer_once};
 use super::*;
 
-/// Bytes without an end.
+/// An endless body.
 fn xs() -> impl Stream<Item = Result<Bytes, std::io::Error>> + Send {
     stream::repeat(Bytes::from_static(&[b'x'; 4096])).map(Ok)
 }
@@ -57,7 +57,7 @@ fn a_call_may_move_between_threads() {
 }
 
 #[tokio::test]
-async fn nobody_there_means_not_sent() {
+async fn a_refused_connection_means_not_sent() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
@@ -106,7 +106,7 @@ async fn a_broken_connection_leaves_a_write_unknown() {
 }
 
 #[tokio::test]
-async fn an_answer_in_pieces_and_packed_is_read_whole() {
+async fn a_chunked_and_compressed_answer_is_read_whole() {
     let body = json!({ "text": "x".repeat(10_000) });
     let packed = gzip(body.to_string().as_bytes());
     let answer = move || {
@@ -141,7 +141,7 @@ async fn an_endless_or_exploding_answer_stops_at_the_limit() {
 }
 
 #[tokio::test]
-async fn an_answer_up_to_the_limit_is_taken_and_one_byte_more_is_not() {
+async fn an_answer_up_to_the_limit_is_accepted_and_one_byte_more_is_not() {
     let exact = |Path(count): Path<usize>| async move { "x".repeat(count) };
     let service = TestService::start(Router::new().route("/{count}", get(exact)));
     let call = |path: &str| {
@@ -285,7 +285,7 @@ async fn a_query_credential_is_put_once_on_each_hop() {
 async fn a_next_page_is_offered_as_arguments() {
     let list = |uri: Uri| async move {
         let page: u64 = uri.query().unwrap().strip_prefix("page=").unwrap().parse().unwrap();
-        // Encoded three times, so that it is seen only once the link has been read.
+        // Encoded three times, so that it appears only after the link has been parsed.
         let canary: String = "hunter22hunter22".bytes().map(|byte| format!("%2525{byte:02x}")).collect();
         let link = format!("<{}?page={}&note={canary}>; rel=\"next\"", uri.path(), page + 1);
         (HeaderMap::from_iter([(http::header::LINK, link.parse().unwrap())]), Json(json!([page])))
@@ -308,7 +308,7 @@ async fn a_next_page_is_offered_as_arguments() {
 }
 
 #[tokio::test]
-async fn errors_keep_their_meaning_when_their_words_do_not_arrive() {
+async fn errors_keep_their_meaning_when_their_bodies_do_not_arrive() {
     let hang = || async {
         let body = Body::from_stream(xs());
         (StatusCode::UNAUTHORIZED, body)

@@ -1,4 +1,4 @@
-//! What may not change while a secret is read, so that all of its fields are those of one moment.
+//! Detects changes while a secret is read, so that all of its fields belong to one moment.
 
 use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
@@ -9,20 +9,20 @@ use cofferdam_vault::SecretPath;
 /// The link that the kubelet swaps in each folder that it mounts.
 const DATA_LINK: &str = "..data";
 
-/// Where the folder and the links `..data` on the way to a secret lead. A swapped one never leads back: the kubelet names
-/// each folder anew.
+/// The targets of the folder and of the links `..data` on the path to a secret. A swapped link never gets an old target
+/// again, because the kubelet names each folder uniquely.
 ///
-/// With this the same before and after, a file that was not found was not there: it is no file of a folder that was
-/// being removed.
+/// If the snapshots before and after a read are equal, a file that was not found does not exist. It does not belong to a
+/// folder that was being removed.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Generation {
+pub(crate) struct Snapshot {
     root: PathBuf,
     links: Vec<Option<PathBuf>>,
 }
 
-impl Generation {
-    /// The generation below the folder `root`, itself free of links, on the way to `path`; of `root` alone where there is no path.
-    pub(crate) fn of(root: &Path, path: Option<&SecretPath>) -> Self {
+impl Snapshot {
+    /// The snapshot of `root`, a path without links, and of the folders on the path to `path`.
+    pub(crate) fn take(root: &Path, path: Option<&SecretPath>) -> Self {
         let mut folder = root.to_owned();
         let mut links = vec![fs::read_link(folder.join(DATA_LINK)).ok()];
         for segment in path.iter().flat_map(|path| path.segments()) {
@@ -33,21 +33,25 @@ impl Generation {
     }
 }
 
-/// What tells one state of a file from another without reading it.
+/// Distinguishes the states of a file without reading it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Stamp {
+pub(crate) struct Fingerprint {
     id: FileId,
     bytes: u64,
     modified: Option<SystemTime>,
 }
 
-impl Stamp {
-    pub(crate) fn of(metadata: &Metadata) -> Self {
-        Self { id: FileId::of(metadata), bytes: metadata.len(), modified: metadata.modified().ok() }
+impl Fingerprint {
+    pub(crate) fn from_metadata(metadata: &Metadata) -> Self {
+        Self {
+            id: FileId::from_metadata(metadata),
+            bytes: metadata.len(),
+            modified: metadata.modified().ok(),
+        }
     }
 }
 
-/// Which file it is, and when its content, name, owner or mode last changed: nobody can set that back.
+/// The identity of the file, and when its content, name, owner or mode last changed. No user can set that time back.
 #[cfg(unix)]
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct FileId {
@@ -58,7 +62,7 @@ struct FileId {
 
 #[cfg(unix)]
 impl FileId {
-    fn of(metadata: &Metadata) -> Self {
+    fn from_metadata(metadata: &Metadata) -> Self {
         use std::os::unix::fs::MetadataExt as _;
         Self {
             device: metadata.dev(),
@@ -68,7 +72,7 @@ impl FileId {
     }
 }
 
-/// The nearest equal elsewhere; not verified.
+/// Fallback for other systems; not verified.
 #[cfg(not(unix))]
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct FileId {
@@ -77,7 +81,7 @@ struct FileId {
 
 #[cfg(not(unix))]
 impl FileId {
-    fn of(metadata: &Metadata) -> Self {
+    fn from_metadata(metadata: &Metadata) -> Self {
         Self { created: metadata.created().ok() }
     }
 }
