@@ -5,12 +5,12 @@ use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 use super::Common;
-use super::compose::{Composed, Person};
-use super::exit::{Exit, Failure};
+use super::compose::{App, Interactivity};
+use super::exit::{CommandError, Exit};
 use super::output::Output;
 use crate::access::Caller;
 use crate::calls::{CallAnswer, CallError, CallRequest, Code};
-use crate::os::EndSignals;
+use crate::os::ShutdownSignals;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -40,7 +40,7 @@ pub(crate) struct CallArgs {
 }
 
 /// Calls the tool.
-pub(crate) async fn run(common: &Common, args: CallArgs, output: &Output) -> Result<Exit, Failure> {
+pub(crate) async fn run(common: &Common, args: CallArgs, output: &Output) -> Result<Exit, CommandError> {
     let request = CallRequest {
         module: args.module,
         tool: args.tool,
@@ -48,26 +48,26 @@ pub(crate) async fn run(common: &Common, args: CallArgs, output: &Output) -> Res
         account: args.account,
         full: args.full,
     };
-    let composed = Composed::of(common, Person::AtTheTerminal)?;
-    if let Ok(module) = composed.module(&request.module) {
+    let app = App::load(common, Interactivity::Interactive)?;
+    if let Ok(module) = app.module(&request.module) {
         module.offer()?;
     }
-    let mut signals = EndSignals::listen()
-        .map_err(|error| Failure::bad(format!("no signal handler: {error}"), "try again"))?;
-    let deadline = Instant::now() + composed.server.call_timeout;
-    let result = composed.calls.call(&Caller::local(), request, deadline, signals.next()).await;
-    composed.calls.broker().close().await;
+    let mut signals = ShutdownSignals::listen()
+        .map_err(|error| CommandError::failure(format!("no signal handler: {error}"), "try again"))?;
+    let deadline = Instant::now() + app.server.call_timeout;
+    let result = app.calls.call(&Caller::local(), request, deadline, signals.recv()).await;
+    app.calls.broker().close().await;
     Ok(match result {
         Ok(answer) => print_answer(*output, &answer),
         Err(error) => print_error(*output, &error),
     })
 }
 
-fn parse(text: &str) -> Result<Map<String, Value>, Failure> {
+fn parse(text: &str) -> Result<Map<String, Value>, CommandError> {
     match serde_json::from_str(text) {
         Ok(Value::Object(arguments)) => Ok(arguments),
         // Neither the parser's words nor the text: an argument may be somebody's private matter.
-        Ok(_) | Err(_) => Err(Failure::usage(
+        Ok(_) | Err(_) => Err(CommandError::usage(
             "the arguments are no JSON object",
             "quote them for the shell: '{\"owner\": \"me\"}'",
         )),
@@ -77,7 +77,7 @@ fn parse(text: &str) -> Result<Map<String, Value>, Failure> {
 fn print_answer(output: Output, answer: &CallAnswer) -> Exit {
     if output.is_json() {
         output.document(answer.value());
-        return Exit::Good;
+        return Exit::Success;
     }
     match answer.value().get("result") {
         Some(Value::String(text)) => output.line(text),
@@ -86,7 +86,7 @@ fn print_answer(output: Output, answer: &CallAnswer) -> Exit {
     if let Some(next) = answer.value().get("next") {
         output.remark(format_args!("there is more; the next page's arguments: {next}"));
     }
-    Exit::Good
+    Exit::Success
 }
 
 fn print_error(output: Output, error: &CallError) -> Exit {
@@ -105,7 +105,7 @@ fn print_error(output: Output, error: &CallError) -> Exit {
             output.remark(serde_json::to_string_pretty(schema).unwrap_or_default());
         }
     }
-    Exit::Bad
+    Exit::Failure
 }
 
 #[cfg(test)]

@@ -28,5 +28,5 @@ pub(crate) fn run(args: &CompletionsArgs, output: Output) -> Exit {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "cofferdam", &mut script);
     output.line(String::from_utf8_lossy(&script).trim_end());
-    Exit::Good
+    Exit::Success
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use cofferdam_vault::{FieldName, Prompt, Threads, VaultContext};
 
 use super::Common;
-use super::exit::Failure;
+use super::exit::CommandError;
 use super::prompt::Terminal;
 use crate::access::Caller;
 use crate::broker::{Broker, ModuleBinding, VaultParts};
@@ -24,16 +24,16 @@ const TYPING: Duration = Duration::from_secs(60);
 
 /// Whether a vault may ask somebody for a passphrase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Person {
-    /// Somebody sits at the terminal and waits for the answer.
-    AtTheTerminal,
-    /// A server, or a command that reads no secret: nobody is asked.
-    Nobody,
+pub(super) enum Interactivity {
+    /// A person waits at the terminal for the answer.
+    Interactive,
+    /// A server, or a command that reads no secret. Never prompts.
+    NonInteractive,
 }
 
 /// The program, put together for one profile. No vault has been touched yet.
 #[derive(Debug)]
-pub(super) struct Composed {
+pub(super) struct App {
     /// The profile as it was asked for.
     pub(super) profile: String,
     /// The profile's modules; the registry has those whose manifest is good.
@@ -50,27 +50,32 @@ pub(super) struct Composed {
     pub(super) warnings: Vec<Problem>,
 }
 
-impl Composed {
+impl App {
     /// Loads the profile with the layers of this process's environment, and composes it.
     ///
     /// # Errors
     ///
     /// Every problem of the profile at once.
-    pub(super) fn of(common: &Common, person: Person) -> Result<Self, Failure> {
-        Self::with_layers(&common.profile, &environment([]), person)
+    pub(super) fn load(common: &Common, interactivity: Interactivity) -> Result<Self, CommandError> {
+        Self::load_with_layers(&common.profile, &environment([]), interactivity)
     }
 
-    /// As [`Composed::of`], with these layers and no others.
+    /// As [`App::load`], with these layers and no others.
     ///
     /// # Errors
     ///
-    /// As [`Composed::of`].
-    pub(super) fn with_layers(name: &str, layers: &Layers, person: Person) -> Result<Self, Failure> {
+    /// As [`App::load`].
+    pub(super) fn load_with_layers(
+        name: &str,
+        layers: &Layers,
+        interactivity: Interactivity,
+    ) -> Result<Self, CommandError> {
         let (profile, manifests) = load(name, layers)?;
         let profile_anywhere = nameable_anywhere(&profile);
         let registry = Arc::new(Registry::load(&profile.modules, &manifests));
         let bindings = profile.modules.iter().filter_map(|entry| binding(entry, &registry)).collect();
-        let prompt = (person == Person::AtTheTerminal).then(|| Arc::new(Terminal) as Arc<dyn Prompt>);
+        let prompt =
+            (interactivity == Interactivity::Interactive).then(|| Arc::new(Terminal) as Arc<dyn Prompt>);
         let base_dir = &profile.base_dir;
         let vaults = profile.vaults.into_iter().map(|entry| vault(entry, base_dir, prompt.clone())).collect();
         let broker = Arc::new(Broker::new(vaults, bindings));
@@ -97,17 +102,20 @@ pub(super) fn environment(flags: impl IntoIterator<Item = Override>) -> Layers {
 /// # Errors
 ///
 /// Every problem of the profile at once.
-pub(super) fn load(name: &str, layers: &Layers) -> Result<(Profile, Arc<Manifests>), Failure> {
+pub(super) fn load(name: &str, layers: &Layers) -> Result<(Profile, Arc<Manifests>), CommandError> {
     let here = std::env::current_dir().map_err(|error| {
-        Failure::usage(format!("the working directory cannot be found: {error}"), "change to one that exists")
+        CommandError::usage(
+            format!("the working directory cannot be found: {error}"),
+            "change to one that exists",
+        )
     })?;
-    let source = Source::find(name, &here).map_err(Failure::Profile)?;
+    let source = Source::find(name, &here).map_err(CommandError::Profile)?;
     let read = OnceCell::new();
     let manifests_of = |folder: Option<&Path>| -> Box<dyn KnownManifests> {
         let manifests = read.get_or_init(|| Arc::new(Manifests::load(folder)));
         Box::new(Known(Arc::clone(manifests)))
     };
-    let profile = profile::load(&source, layers, &manifests_of).map_err(Failure::Profile)?;
+    let profile = profile::load(&source, layers, &manifests_of).map_err(CommandError::Profile)?;
     let manifests = read.into_inner().unwrap_or_else(|| Arc::new(Manifests::default()));
     Ok((profile, manifests))
 }

@@ -8,9 +8,9 @@ use crate::profile::ProfileError;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// All is well.
-    Good,
+    Success,
     /// The thing asked about is bad: a tool's error, an absent secret, a demo that broke its promise.
-    Bad,
+    Failure,
     /// The command line or the profile is wrong: nothing was tried.
     Usage,
 }
@@ -19,8 +19,8 @@ impl Exit {
     /// The process's exit code.
     pub(crate) fn code(self) -> u8 {
         match self {
-            Self::Good => 0,
-            Self::Bad => 1,
+            Self::Success => 0,
+            Self::Failure => 1,
             Self::Usage => 2,
         }
     }
@@ -34,9 +34,9 @@ impl From<Exit> for ExitCode {
 
 /// Why a command could not do what it was asked.
 #[derive(Debug)]
-pub(crate) enum Failure {
+pub(crate) enum CommandError {
     /// One thing went wrong.
-    One {
+    Message {
         /// The exit code it means.
         exit: Exit,
         /// What happened, to what; never secret text.
@@ -48,21 +48,21 @@ pub(crate) enum Failure {
     Profile(ProfileError),
 }
 
-impl Failure {
+impl CommandError {
     /// The thing asked about is bad.
-    pub(crate) fn bad(message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self::One { exit: Exit::Bad, message: message.into(), help: help.into() }
+    pub(crate) fn failure(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::Message { exit: Exit::Failure, message: message.into(), help: help.into() }
     }
 
     /// The command line is wrong.
     pub(crate) fn usage(message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self::One { exit: Exit::Usage, message: message.into(), help: help.into() }
+        Self::Message { exit: Exit::Usage, message: message.into(), help: help.into() }
     }
 
     /// The exit code it means.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::One { exit, .. } => *exit,
+            Self::Message { exit, .. } => *exit,
             Self::Profile(_) => Exit::Usage,
         }
     }

@@ -10,7 +10,7 @@ use clap_mangen::roff::{Roff, roman};
 use serde_json::json;
 
 use super::Cli;
-use super::exit::{Exit, Failure};
+use super::exit::{CommandError, Exit};
 use super::output::Output;
 
 const EXAMPLES: &str = "\
@@ -31,16 +31,17 @@ pub(crate) struct ManArgs {
 }
 
 /// Prints or writes them.
-pub(crate) fn run(args: &ManArgs, output: Output) -> Result<Exit, Failure> {
+pub(crate) fn run(args: &ManArgs, output: Output) -> Result<Exit, CommandError> {
     let mut command = Cli::command();
     command.build();
     let Some(out) = &args.out else {
-        let page = page(&command).map_err(|error| Failure::bad(format!("no page: {error}"), "try again"))?;
+        let page = page(&command)
+            .map_err(|error| CommandError::failure(format!("no page: {error}"), "try again"))?;
         output.line(page.text.trim_end());
-        return Ok(Exit::Good);
+        return Ok(Exit::Success);
     };
     let written = write_all(&command, out).map_err(|error| {
-        Failure::bad(
+        CommandError::failure(
             format!("the pages cannot be written to {}: {error}", out.display()),
             "name a folder that this user may write to",
         )
@@ -50,7 +51,7 @@ pub(crate) fn run(args: &ManArgs, output: Output) -> Result<Exit, Failure> {
     } else {
         output.line(format_args!("{} pages in {}", written.len(), out.display()));
     }
-    Ok(Exit::Good)
+    Ok(Exit::Success)
 }
 
 /// One command's page.

@@ -12,11 +12,11 @@ mod exit;
 mod logs;
 mod man;
 mod module;
+mod module_status;
 mod output;
 mod profile;
 mod progress;
 mod prompt;
-mod roster;
 mod secret;
 mod serve;
 
@@ -26,7 +26,7 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 
 use tracing::level_filters::LevelFilter;
 
-use exit::{Exit, Failure};
+use exit::{CommandError, Exit};
 use logs::{Delivery, LogFormat};
 use output::Output;
 
@@ -117,7 +117,7 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // Help and version come this way too, with their own code. A closed output is no news to anyone.
             let _ = error.print();
-            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Good.into() };
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Success.into() };
         }
     };
     let output = Output::new(cli.common.json);
@@ -126,17 +126,20 @@ pub fn main() -> ExitCode {
         failure.exit()
     });
     match exit {
-        Exit::Good if output.is_lost() => Exit::Bad.into(),
+        Exit::Success if output.is_lost() => Exit::Failure.into(),
         exit => exit.into(),
     }
 }
 
-fn run(cli: Cli, output: &Output) -> Result<Exit, Failure> {
+fn run(cli: Cli, output: &Output) -> Result<Exit, CommandError> {
     // Before anything can be read that must not be dumped. Every command but the schema's may hold a secret.
     let undumpable = crate::os::make_undumpable();
     let (format, level, delivery) = cli.command.logs();
     let no_threads = |error| {
-        Failure::bad(format!("the system gives no threads or timers: {error}"), "free some, and try again")
+        CommandError::failure(
+            format!("the system gives no threads or timers: {error}"),
+            "free some, and try again",
+        )
     };
     let _logs = logs::start(format, level, delivery).map_err(no_threads)?;
     if let Err(error) = undumpable {

@@ -7,11 +7,11 @@ use comfy_table::{Attribute, Cell};
 use serde_json::{Value, json};
 
 use super::Common;
-use super::compose::{Composed, Person};
-use super::exit::{Exit, Failure};
+use super::compose::{App, Interactivity};
+use super::exit::{CommandError, Exit};
+use super::module_status::ModuleStatus;
 use super::output::{Output, bad, fair, good, keep_words};
 use super::profile::print_remarks;
-use super::roster::ModuleStatus;
 use crate::registry::{SideEffect, Tool};
 
 const LIST_EXAMPLES: &str = "\
@@ -42,25 +42,29 @@ pub(crate) struct ShowArgs {
 }
 
 /// Runs one of them. Looks at each vault once, and reads no secret.
-pub(crate) async fn run(common: &Common, command: ModuleCommand, output: &Output) -> Result<Exit, Failure> {
-    let composed = Composed::of(common, Person::Nobody)?;
-    composed.calls.broker().start().await;
+pub(crate) async fn run(
+    common: &Common,
+    command: ModuleCommand,
+    output: &Output,
+) -> Result<Exit, CommandError> {
+    let app = App::load(common, Interactivity::NonInteractive)?;
+    app.calls.broker().start().await;
     let exit = match command {
-        ModuleCommand::List => list(&composed, *output),
-        ModuleCommand::Show(args) => show(&composed, &args.module, *output),
+        ModuleCommand::List => list(&app, *output),
+        ModuleCommand::Show(args) => show(&app, &args.module, *output),
     };
-    composed.calls.broker().close().await;
+    app.calls.broker().close().await;
     exit
 }
 
-fn list(composed: &Composed, output: Output) -> Result<Exit, Failure> {
-    let broken = composed.calls.registry().broken();
+fn list(app: &App, output: Output) -> Result<Exit, CommandError> {
+    let broken = app.calls.registry().broken();
     if output.is_json() {
-        let rows: Vec<Value> = composed.modules().map(|status| summary(&status)).collect();
+        let rows: Vec<Value> = app.modules().map(|status| summary(&status)).collect();
         output.document(&json!({ "modules": rows, "problems": broken }));
     } else {
         let mut table = output.table(&["module", "vault", "state", "accounts", "tools", "what it is for"]);
-        for status in composed.modules() {
+        for status in app.modules() {
             table.add_row([
                 Cell::new(&status.entry.name).add_attribute(Attribute::Bold),
                 Cell::new(&status.entry.vault),
@@ -71,24 +75,24 @@ fn list(composed: &Composed, output: Output) -> Result<Exit, Failure> {
             ]);
         }
         output.line(keep_words(table));
-        print_remarks(output, &composed.warnings, broken);
+        print_remarks(output, &app.warnings, broken);
     }
-    Ok(if broken.is_empty() { Exit::Good } else { Exit::Bad })
+    Ok(if broken.is_empty() { Exit::Success } else { Exit::Failure })
 }
 
-fn show(composed: &Composed, name: &str, output: Output) -> Result<Exit, Failure> {
-    let status = composed.module(name)?;
+fn show(app: &App, name: &str, output: Output) -> Result<Exit, CommandError> {
+    let status = app.module(name)?;
     let module = status.offer()?;
     if output.is_json() {
         let mut document = summary(&status);
         document["tools"] = module.tools.iter().map(tool_document).collect();
         output.document(&document);
-        return Ok(Exit::Good);
+        return Ok(Exit::Success);
     }
     output
         .line(format_args!("{} ({} {})\n{}", module.name, module.title, module.version, module.description));
     output.line(format_args!("accounts: {}", status.accounts().join(", ")));
-    if let Some(vault) = composed.calls.broker().module_vault(name) {
+    if let Some(vault) = app.calls.broker().module_vault(name) {
         let reason = vault.reason.map(|reason| format!(": {reason}")).unwrap_or_default();
         output.line(format_args!("vault: {} ({}), {}{reason}", vault.name, vault.backend, vault.state));
     }
@@ -107,7 +111,7 @@ fn show(composed: &Composed, name: &str, output: Output) -> Result<Exit, Failure
         ]);
     }
     output.line(format_args!("{}\narguments with * are required", keep_words(table)));
-    Ok(Exit::Good)
+    Ok(Exit::Success)
 }
 
 fn summary(status: &ModuleStatus<'_>) -> Value {

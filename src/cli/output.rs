@@ -9,7 +9,7 @@ use comfy_table::{Attribute, Cell, Color, ColumnConstraint, ContentArrangement, 
 use serde::Serialize;
 use serde_json::json;
 
-use super::exit::Failure;
+use super::exit::CommandError;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const HELP: Style = AnsiColor::Cyan.on_default().bold();
@@ -74,13 +74,13 @@ impl Output {
     }
 
     /// Prints why a command failed: on standard error, or as the JSON document.
-    pub(crate) fn failure(self, failure: &Failure) {
+    pub(crate) fn failure(self, failure: &CommandError) {
         match failure {
-            Failure::One { message, help, .. } if self.json => {
+            CommandError::Message { message, help, .. } if self.json => {
                 self.document(&json!({ "error": { "message": message, "help": help } }));
             }
-            Failure::One { message, help, .. } => self.error(message, help),
-            Failure::Profile(error) => super::profile::print_refused(self, error),
+            CommandError::Message { message, help, .. } => self.error(message, help),
+            CommandError::Profile(error) => super::profile::print_refused(self, error),
         }
     }
 

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::Common;
 use super::compose::{environment, load};
-use super::exit::{Exit, Failure};
+use super::exit::{CommandError, Exit};
 use super::output::{Output, colour_on_stderr};
 use crate::profile::{Problem, ProfileError, schema};
 use crate::registry::{BrokenManifest, Registry};
@@ -48,17 +48,17 @@ pub(crate) struct CheckArgs {}
 pub(crate) struct SchemaArgs {}
 
 /// Runs one of them.
-pub(crate) fn run(common: &Common, command: ProfileCommand, output: &Output) -> Result<Exit, Failure> {
+pub(crate) fn run(common: &Common, command: ProfileCommand, output: &Output) -> Result<Exit, CommandError> {
     match command {
         ProfileCommand::Check(CheckArgs {}) => check(common, *output),
         ProfileCommand::Schema(SchemaArgs {}) => {
             output.document(&schema());
-            Ok(Exit::Good)
+            Ok(Exit::Success)
         }
     }
 }
 
-fn check(common: &Common, output: Output) -> Result<Exit, Failure> {
+fn check(common: &Common, output: Output) -> Result<Exit, CommandError> {
     let (profile, manifests) = load(&common.profile, &environment([]))?;
     let registry = Registry::load(&profile.modules, &manifests);
     let broken = registry.broken();
@@ -83,7 +83,7 @@ fn check(common: &Common, output: Output) -> Result<Exit, Failure> {
             counted(profile.modules.len(), "module"),
         ));
     }
-    Ok(if broken.is_empty() { Exit::Good } else { Exit::Bad })
+    Ok(if broken.is_empty() { Exit::Success } else { Exit::Failure })
 }
 
 /// Prints what does not refuse a profile, but should be looked at: warnings, and manifests that were refused.

@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
     "{address} can be reached from other machines, and callers are not authenticated: whoever reaches it uses every \
      account. Listen on 127.0.0.1, or pass --insecure-no-auth where something in front lets only the right ones through"
 )]
-pub struct BindRefused {
+pub struct NotLoopback {
     address: SocketAddr,
 }
 
@@ -17,17 +17,17 @@ pub struct BindRefused {
 ///
 /// # Errors
 ///
-/// [`BindRefused`].
-pub fn check_bind(address: SocketAddr, insecure_no_auth: bool) -> Result<(), BindRefused> {
+/// [`NotLoopback`].
+pub fn check_bind(address: SocketAddr, insecure_no_auth: bool) -> Result<(), NotLoopback> {
     if insecure_no_auth || address.ip().to_canonical().is_loopback() {
         Ok(())
     } else {
-        Err(BindRefused { address })
+        Err(NotLoopback { address })
     }
 }
 
 /// Where what listens on `address` is called from this machine: "every address" is none that can be called.
-pub fn callable(mut address: SocketAddr) -> SocketAddr {
+pub fn reachable_address(mut address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
         let v4 = address.is_ipv4();
         address.set_ip(if v4 { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
@@ -58,7 +58,7 @@ mod tests {
             ("[::]:7080", "[::1]:7080"),
             ("192.0.2.1:80", "192.0.2.1:80"),
         ] {
-            assert_eq!(callable(listen.parse().unwrap()), call.parse().unwrap());
+            assert_eq!(reachable_address(listen.parse().unwrap()), call.parse().unwrap());
         }
     }
 

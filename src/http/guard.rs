@@ -29,11 +29,11 @@ pub(super) struct Guard {
 
 /// A page's origin as far as it matters.
 #[derive(Debug, PartialEq, Eq)]
-enum From {
+enum Admitted {
     /// No page, or one of our own.
-    Us,
+    SameOrigin,
     /// A page that the profile lists: its browser wants to be told.
-    Listed(HeaderValue),
+    AllowedOrigin(HeaderValue),
 }
 
 impl Guard {
@@ -45,21 +45,21 @@ impl Guard {
         }
     }
 
-    fn admit(&self, uri: &Uri, headers: &HeaderMap, local: Option<IpAddr>) -> Result<From, &'static str> {
+    fn admit(&self, uri: &Uri, headers: &HeaderMap, local: Option<IpAddr>) -> Result<Admitted, &'static str> {
         let host = single(headers, &HOST)?.ok_or("the request has no Host")?;
         let host: Authority = host.to_str().ok().and_then(|host| host.parse().ok()).ok_or("bad Host")?;
         // A request line with a whole address in it says twice which host it means.
         if !self.knows(&host, local) || uri.authority().is_some_and(|other| !self.knows(other, local)) {
             return Err("Host is not allowed; the profile's server.allowed_hosts may name it");
         }
-        let Some(origin) = single(headers, &ORIGIN)? else { return Ok(From::Us) };
+        let Some(origin) = single(headers, &ORIGIN)? else { return Ok(Admitted::SameOrigin) };
         let text = origin.to_str().map_err(|_| "bad Origin")?.to_ascii_lowercase();
         if self.origins.contains(&text) {
-            return Ok(From::Listed(origin.clone()));
+            return Ok(Admitted::AllowedOrigin(origin.clone()));
         }
         let own = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
         if own.is_some_and(|own| own.eq_ignore_ascii_case(host.as_str())) {
-            return Ok(From::Us);
+            return Ok(Admitted::SameOrigin);
         }
         Err("Origin is not allowed; the profile's server.allowed_origins may name it")
     }
@@ -91,8 +91,8 @@ fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h He
 pub(super) async fn check(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let local = request.extensions().get::<LocalIp>().map(|local| local.0);
     let page = match guard.admit(request.uri(), request.headers(), local) {
-        Ok(From::Us) => return next.run(request).await,
-        Ok(From::Listed(page)) => page,
+        Ok(Admitted::SameOrigin) => return next.run(request).await,
+        Ok(Admitted::AllowedOrigin(page)) => page,
         Err(why) => {
             tracing::warn!(why, "request refused");
             return (StatusCode::FORBIDDEN, why).into_response();
@@ -123,7 +123,7 @@ fn preflight(asked: &HeaderMap) -> Response {
 mod tests {
     use super::*;
 
-    fn admit(headers: &[(HeaderName, &str)]) -> Result<From, &'static str> {
+    fn admit(headers: &[(HeaderName, &str)]) -> Result<Admitted, &'static str> {
         let guard = Guard::new(&["Mcp.Example".to_owned()], &["https://app.example/".to_owned()]);
         let mut map = HeaderMap::new();
         for (name, value) in headers {
@@ -143,7 +143,7 @@ mod tests {
             "MCP.example:443",
             "192.0.2.7",
         ] {
-            assert_eq!(admit(&[(HOST, host)]), Ok(From::Us), "{host}");
+            assert_eq!(admit(&[(HOST, host)]), Ok(Admitted::SameOrigin), "{host}");
         }
         for host in [
             "evil.example",
@@ -164,10 +164,10 @@ mod tests {
     #[test]
     fn a_page_is_let_in_from_our_own_origin_and_from_listed_ones() {
         let with = |origin| admit(&[(HOST, "localhost:7080"), (ORIGIN, origin)]);
-        assert_eq!(with("http://localhost:7080"), Ok(From::Us));
+        assert_eq!(with("http://localhost:7080"), Ok(Admitted::SameOrigin));
         assert_eq!(
             with("https://app.example"),
-            Ok(From::Listed(HeaderValue::from_static("https://app.example")))
+            Ok(Admitted::AllowedOrigin(HeaderValue::from_static("https://app.example")))
         );
         for origin in [
             "http://localhost:3000",

@@ -23,7 +23,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
-pub use bind::{BindError, BindRefused, callable, check_bind};
+pub use bind::{BindError, NotLoopback, check_bind, reachable_address};
 
 use crate::calls::Calls;
 use crate::mcp::Handler;

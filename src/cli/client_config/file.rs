@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use super::super::exit::Failure;
+use super::super::exit::CommandError;
 
 /// How many backups one file may have.
 const MOST_BACKUPS: u32 = 1000;
@@ -37,7 +37,7 @@ impl HostFile {
     /// # Errors
     ///
     /// Where it is no file, a link to nothing, or cannot be read.
-    pub(super) fn read(path: &Path) -> Result<Self, Failure> {
+    pub(super) fn read(path: &Path) -> Result<Self, CommandError> {
         let failed = |error| unreadable(path, &error);
         let named = std::path::absolute(path).map_err(failed)?;
         match fs::metadata(&named) {
@@ -46,9 +46,9 @@ impl HostFile {
                 let bytes = fs::read(&real).map_err(failed)?;
                 Ok(Self { named, real, found: Some(Found { bytes, metadata }) })
             }
-            Ok(_) => Err(Failure::bad(format!("{} is no file", path.display()), "name a file")),
+            Ok(_) => Err(CommandError::failure(format!("{} is no file", path.display()), "name a file")),
             Err(error) if error.kind() == ErrorKind::NotFound => match fs::symlink_metadata(&named) {
-                Ok(_) => Err(Failure::bad(
+                Ok(_) => Err(CommandError::failure(
                     format!("{} is a link to a file that is not there", path.display()),
                     "make that file, or remove the link",
                 )),
@@ -63,11 +63,11 @@ impl HostFile {
     /// # Errors
     ///
     /// Where it is no UTF-8, with the line.
-    pub(super) fn text(&self) -> Result<&str, Failure> {
+    pub(super) fn text(&self) -> Result<&str, CommandError> {
         let bytes = self.found.as_ref().map_or(&[][..], |found| &found.bytes);
         str::from_utf8(bytes).map_err(|error| {
             let line = bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
-            Failure::bad(
+            CommandError::failure(
                 format!("{}:{line} is no UTF-8 text", self.named.display()),
                 "save the file as UTF-8; nothing was changed",
             )
@@ -79,7 +79,7 @@ impl HostFile {
     /// # Errors
     ///
     /// Where that cannot be done, or somebody changed the file since it was read. It is then as it was.
-    pub(super) fn replace(&self, text: &str) -> Result<Option<PathBuf>, Failure> {
+    pub(super) fn replace(&self, text: &str) -> Result<Option<PathBuf>, CommandError> {
         let failed = |error| unwritable(&self.named, &error);
         let folder = self.real.parent().ok_or_else(|| failed(ErrorKind::InvalidFilename.into()))?;
         let Some(found) = &self.found else {
@@ -90,7 +90,7 @@ impl HostFile {
             return Ok(None);
         };
         if found.metadata.permissions().readonly() {
-            return Err(Failure::bad(
+            return Err(CommandError::failure(
                 format!("{} may not be written: somebody made it read-only", self.named.display()),
                 "make it writable, or name another file with --file",
             ));
@@ -98,7 +98,7 @@ impl HostFile {
         let new = like(folder, text.as_bytes(), Some(&found.metadata)).map_err(failed)?;
         // A host that runs writes it too. What it writes between here and the last step is in neither file; that is short.
         if fs::read(&self.real).map_err(failed)? != found.bytes {
-            return Err(Failure::bad(
+            return Err(CommandError::failure(
                 format!("{} was changed by another program meanwhile", self.named.display()),
                 "close the host, and try again",
             ));
@@ -162,15 +162,15 @@ fn sync(folder: &Path) {
     let _ = File::open(folder).and_then(|folder| folder.sync_all());
 }
 
-fn unreadable(path: &Path, error: &io::Error) -> Failure {
-    Failure::bad(
+fn unreadable(path: &Path, error: &io::Error) -> CommandError {
+    CommandError::failure(
         format!("{} cannot be read: {error}", path.display()),
         "check the path, and that this user may read it",
     )
 }
 
-fn unwritable(path: &Path, error: &io::Error) -> Failure {
-    Failure::bad(
+fn unwritable(path: &Path, error: &io::Error) -> CommandError {
+    CommandError::failure(
         format!("{} cannot be written: {error}", path.display()),
         "check that this user owns the file and may write into its folder; the file is as it was",
     )
@@ -180,10 +180,10 @@ fn unwritable(path: &Path, error: &io::Error) -> Failure {
 mod tests {
     use super::*;
 
-    fn message(failure: Failure) -> String {
+    fn message(failure: CommandError) -> String {
         match failure {
-            Failure::One { message, .. } => message,
-            Failure::Profile(error) => error.report(),
+            CommandError::Message { message, .. } => message,
+            CommandError::Profile(error) => error.report(),
         }
     }
 

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::Common;
 use super::compose::{environment, load, nameable_anywhere};
-use super::exit::{Exit, Failure};
+use super::exit::{CommandError, Exit};
 use super::output::Output;
 use crate::profile::Profile;
 use file::HostFile;
@@ -56,7 +56,7 @@ pub(crate) struct ClientConfigArgs {
 }
 
 /// Prints the snippet, or writes it. Touches no vault.
-pub(crate) fn run(common: &Common, args: &ClientConfigArgs, output: Output) -> Result<Exit, Failure> {
+pub(crate) fn run(common: &Common, args: &ClientConfigArgs, output: Output) -> Result<Exit, CommandError> {
     let (profile, _) = load(&common.profile, &environment([]))?;
     let transport = transport(args, &profile)?;
     if args.write {
@@ -66,16 +66,16 @@ pub(crate) fn run(common: &Common, args: &ClientConfigArgs, output: Output) -> R
     if let (Some(file), false) = (args.host.file(), output.is_json()) {
         output.remark(format_args!("belongs into {}; `--write` puts it there", file.display()));
     }
-    Ok(Exit::Good)
+    Ok(Exit::Success)
 }
 
-fn transport(args: &ClientConfigArgs, profile: &Profile) -> Result<Transport, Failure> {
+fn transport(args: &ClientConfigArgs, profile: &Profile) -> Result<Transport, CommandError> {
     if args.stdio || args.host.starts_its_servers() {
         return Transport::stdio(&nameable_anywhere(profile));
     }
     let listen = profile.server.listen;
     if listen.port() == 0 {
-        return Err(Failure::usage(
+        return Err(CommandError::usage(
             "the profile's `server.listen` takes any free port, so no host can know it",
             "give it a port, or let the host start the server with --stdio",
         ));
@@ -83,10 +83,10 @@ fn transport(args: &ClientConfigArgs, profile: &Profile) -> Result<Transport, Fa
     Ok(Transport::http(listen))
 }
 
-fn write(args: &ClientConfigArgs, transport: &Transport, output: Output) -> Result<Exit, Failure> {
+fn write(args: &ClientConfigArgs, transport: &Transport, output: Output) -> Result<Exit, CommandError> {
     let host = args.host;
     let path = args.file.clone().or_else(|| host.file()).ok_or_else(|| {
-        Failure::usage(
+        CommandError::usage(
             format!("where {} keeps its servers is not known: there is no home folder", host.title()),
             "name the file with --file",
         )
@@ -94,7 +94,7 @@ fn write(args: &ClientConfigArgs, transport: &Transport, output: Output) -> Resu
     let file = HostFile::read(&path)?;
     let text = merged(file.text()?, host, &host.entry(transport)).map_err(|refused| {
         let help = "mend it, or name another file with --file; nothing was changed";
-        Failure::bad(format!("{}{refused}", path.display()), help)
+        CommandError::failure(format!("{}{refused}", path.display()), help)
     })?;
     let backup = match &text {
         Some(text) => file.replace(text)?,
@@ -102,7 +102,7 @@ fn write(args: &ClientConfigArgs, transport: &Transport, output: Output) -> Resu
     };
     if output.is_json() {
         output.document(&json!({ "file": path, "changed": text.is_some(), "backup": backup }));
-        return Ok(Exit::Good);
+        return Ok(Exit::Success);
     }
     let path = path.display();
     match (&text, &backup) {
@@ -112,5 +112,5 @@ fn write(args: &ClientConfigArgs, transport: &Transport, output: Output) -> Resu
             output.line(format_args!("{path} connects {}; as it was: {}", host.title(), backup.display()));
         }
     }
-    Ok(Exit::Good)
+    Ok(Exit::Success)
 }

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use super::super::exit::Failure;
-use crate::http::callable;
+use super::super::exit::CommandError;
+use crate::http::reachable_address;
 
 /// How a host reaches this server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub(in crate::cli) enum Transport {
 impl Transport {
     /// To a server that listens on `address`.
     pub(in crate::cli) fn http(address: SocketAddr) -> Self {
-        Self::Http { url: format!("http://{}/mcp", callable(address)) }
+        Self::Http { url: format!("http://{}/mcp", reachable_address(address)) }
     }
 
     /// To this program, with a profile that `profile` names from any folder: nobody knows where a host starts its servers.
@@ -34,9 +34,9 @@ impl Transport {
     /// # Errors
     ///
     /// Where the program's path is not known, or is no text that JSON could hold.
-    pub(in crate::cli) fn stdio(profile: &Path) -> Result<Self, Failure> {
+    pub(in crate::cli) fn stdio(profile: &Path) -> Result<Self, CommandError> {
         let program = std::env::current_exe().map_err(|error| {
-            Failure::bad(
+            CommandError::failure(
                 format!("the system does not say where this program is: {error}"),
                 "start it by its whole path, and try again",
             )
@@ -46,9 +46,9 @@ impl Transport {
     }
 }
 
-fn text(path: &Path) -> Result<String, Failure> {
+fn text(path: &Path) -> Result<String, CommandError> {
     path.to_str().map(str::to_owned).ok_or_else(|| {
-        Failure::bad(
+        CommandError::failure(
             format!("{} is no UTF-8 text, and a host's file could not hold it", path.display()),
             "move it to a path of plain text",
         )

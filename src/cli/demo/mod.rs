@@ -1,19 +1,19 @@
 //! `demo`: the newcomer's first minute. Everything in it is real (server, vaults, HTTP, MCP client) but the service
 //! that is called, and everything is on loopback and in one folder that goes away.
 
-mod agent;
+mod client;
+mod environment;
 mod report;
+mod scenario;
 mod service;
-mod story;
-mod world;
 
 use std::time::Duration;
 
 use clap::Args;
 
-use super::exit::{Exit, Failure};
+use super::exit::{CommandError, Exit};
 use super::output::Output;
-use crate::os::EndSignals;
+use crate::os::ShutdownSignals;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -32,19 +32,19 @@ const LIMIT: Duration = Duration::from_secs(60);
 pub(crate) struct DemoArgs {}
 
 /// Plays the demo and prints what happened.
-pub(crate) async fn run(_args: DemoArgs, output: &Output) -> Result<Exit, Failure> {
-    let mut signals = EndSignals::listen()
-        .map_err(|error| Failure::bad(format!("no signal handler: {error}"), "try again"))?;
+pub(crate) async fn run(_args: DemoArgs, output: &Output) -> Result<Exit, CommandError> {
+    let mut signals = ShutdownSignals::listen()
+        .map_err(|error| CommandError::failure(format!("no signal handler: {error}"), "try again"))?;
     if !output.is_json() {
         output.line("Two modules, each with its own vault, behind one server. One vault breaks.\n");
     }
     // Whichever ends first, the story is dropped with all it made: its folder goes away on every path.
     let told = tokio::select! {
-        told = tokio::time::timeout(LIMIT, story::tell()) => told,
-        () = signals.next() => return Err(Failure::bad("interrupted", "nothing is left behind; run it again")),
+        told = tokio::time::timeout(LIMIT, scenario::tell()) => told,
+        () = signals.recv() => return Err(CommandError::failure("interrupted", "nothing is left behind; run it again")),
     };
     let steps = told.unwrap_or_else(|_| {
-        Err(Failure::bad(
+        Err(CommandError::failure(
             format!("the demo did not end within {} s", LIMIT.as_secs()),
             "COFFERDAM_LOG=debug shows where it hangs",
         ))

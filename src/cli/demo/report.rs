@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::super::exit::Exit;
 use super::super::output::{Output, bad, good, keep_words};
-use super::story::{Side, Step};
+use super::scenario::{Side, Step};
 
 /// Prints the steps; the exit code says whether all was as promised.
 pub(super) fn print(steps: &[Step], output: Output) -> Exit {
@@ -31,7 +31,7 @@ pub(super) fn print(steps: &[Step], output: Output) -> Exit {
             "\nNot all was as promised: that is a defect, please report it."
         });
     }
-    if kept { Exit::Good } else { Exit::Bad }
+    if kept { Exit::Success } else { Exit::Failure }
 }
 
 fn said(side: &Side) -> Cell {
@@ -54,8 +54,8 @@ mod tests {
     #[test]
     fn one_broken_promise_is_a_bad_end() {
         let output = Output::new(true);
-        assert_eq!(print(&[step(true), step(true)], output), Exit::Good);
-        assert_eq!(print(&[step(true), step(false)], output), Exit::Bad);
-        assert_eq!(print(&[], output), Exit::Bad);
+        assert_eq!(print(&[step(true), step(true)], output), Exit::Success);
+        assert_eq!(print(&[step(true), step(false)], output), Exit::Failure);
+        assert_eq!(print(&[], output), Exit::Failure);
     }
 }

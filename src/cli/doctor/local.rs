@@ -6,28 +6,28 @@ use std::path::Path;
 use cofferdam_vault::{Finding, Kept, Level, exposure};
 use tokio::net::TcpListener;
 
-use super::super::compose::Composed;
+use super::super::compose::App;
 use super::report::Report;
 use super::server::{Answer, ask};
-use crate::http::{callable, check_bind};
+use crate::http::{check_bind, reachable_address};
 use crate::profile::ServerSettings;
 
 /// The profile's own problems, and who else can change it or the manifests.
-pub(super) fn profile(composed: &Composed, report: &mut Report) {
-    for warning in &composed.warnings {
+pub(super) fn profile(app: &App, report: &mut Report) {
+    for warning in &app.warnings {
         report.add("profile", Finding::notice(warning.to_string(), warning.remedy.clone()));
     }
-    for broken in composed.calls.registry().broken() {
+    for broken in app.calls.registry().broken() {
         let what = format!("manifest refused: {broken}");
         report.add("profile", Finding::bad(what, "mend it; `cofferdam profile check` looks at all of them"));
     }
-    let file = composed.profile_file.as_deref();
+    let file = app.profile_file.as_deref();
     report.add(
         "profile",
         file.and_then(|path| exposure(path, "the profile", Kept::Intact))
             .unwrap_or_else(|| Finding::good("it is the copy inside the binary")),
     );
-    let Some(folder) = &composed.server.modules_dir else { return };
+    let Some(folder) = &app.server.modules_dir else { return };
     // Who writes a manifest decides where a credential is sent.
     let manifests = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let manifests = manifests.filter(|path| path.extension().is_some_and(|end| end == "toml"));
@@ -68,7 +68,7 @@ async fn port(key: &str, address: SocketAddr) -> Finding {
             "choose another address",
         );
     }
-    match ask(callable(address)).await {
+    match ask(reachable_address(address)).await {
         Answer::Ours => Finding::good(format!("a Cofferdam answers at {key} {address}")),
         Answer::Other(why) | Answer::None(why) => Finding::bad(
             format!("another program has {key} {address} ({why})"),

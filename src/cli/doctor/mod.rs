@@ -16,8 +16,8 @@ use clap::Args;
 use futures_util::future::join_all;
 
 use super::Common;
-use super::compose::{Composed, Person};
-use super::exit::{Exit, Failure};
+use super::compose::{App, Interactivity};
+use super::exit::{CommandError, Exit};
 use super::output::Output;
 use super::progress::bar;
 use report::Report;
@@ -51,23 +51,23 @@ pub(crate) struct DoctorArgs {
 }
 
 /// Looks, and says what it found.
-pub(crate) async fn run(common: &Common, args: DoctorArgs, output: &Output) -> Result<Exit, Failure> {
+pub(crate) async fn run(common: &Common, args: DoctorArgs, output: &Output) -> Result<Exit, CommandError> {
     if args.server {
         return server::run(common, *output).await;
     }
     let typing = std::io::stdin().is_terminal() && !output.is_json();
-    let (person, patience) =
-        if typing { (Person::AtTheTerminal, TYPING) } else { (Person::Nobody, PATIENCE) };
-    let composed = Composed::of(common, person)?;
+    let (interactivity, patience) =
+        if typing { (Interactivity::Interactive, TYPING) } else { (Interactivity::NonInteractive, PATIENCE) };
+    let app = App::load(common, interactivity)?;
     let mut report = Report::default();
-    local::profile(&composed, &mut report);
-    local::ports(&composed.server, &mut report).await;
+    local::profile(&app, &mut report);
+    local::ports(&app.server, &mut report).await;
 
-    let subjects = Subject::all(&composed);
+    let subjects = Subject::all(&app);
     let bar = bar(subjects.iter().map(Subject::steps).sum(), *output);
     let found = join_all(subjects.iter().map(|subject| subject.look(patience, &bar))).await;
     bar.finish_and_clear();
     found.into_iter().for_each(|found| report.append(found));
-    composed.calls.broker().close().await;
-    Ok(report.print(&composed.profile, *output))
+    app.calls.broker().close().await;
+    Ok(report.print(&app.profile, *output))
 }

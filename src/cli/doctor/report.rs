@@ -68,6 +68,6 @@ impl Report {
             }
             output.line(format_args!("{text}profile `{profile}`: {bad} bad, {notice} to know, {good} good"));
         }
-        if bad == 0 { Exit::Good } else { Exit::Bad }
+        if bad == 0 { Exit::Success } else { Exit::Failure }
     }
 }

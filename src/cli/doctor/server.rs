@@ -14,9 +14,9 @@ use tokio::net::TcpStream;
 
 use super::super::Common;
 use super::super::compose::{environment, load};
-use super::super::exit::{Exit, Failure};
+use super::super::exit::{CommandError, Exit};
 use super::super::output::Output;
-use crate::http::callable;
+use crate::http::reachable_address;
 
 /// How long the server has for its answer: loopback, and nothing to look up.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -28,21 +28,23 @@ const MAX_ANSWER: usize = 64 * 1024;
 const ALIVE: &[u8] = b"ok\n";
 
 /// `doctor --server`: one line, and exit 1 where the server does not answer. Builds no vault.
-pub(super) async fn run(common: &Common, output: Output) -> Result<Exit, Failure> {
+pub(super) async fn run(common: &Common, output: Output) -> Result<Exit, CommandError> {
     let (profile, _) = load(&common.profile, &environment([]))?;
     let listen = profile.server.listen;
     if listen.port() == 0 {
-        return Err(Failure::usage(
+        return Err(CommandError::usage(
             "the profile's server.listen has port 0, so nobody knows which port its server took",
             "name one, for example with COFFERDAM__SERVER__LISTEN=127.0.0.1:7080, for `serve` and here",
         ));
     }
-    let address = callable(listen);
+    let address = reachable_address(listen);
     match ask(address).await {
         Answer::Ours => {}
-        Answer::Other(why) => return Err(Failure::bad(format!("http://{address}/healthz {why}"), "")),
+        Answer::Other(why) => {
+            return Err(CommandError::failure(format!("http://{address}/healthz {why}"), ""));
+        }
         Answer::None(why) => {
-            return Err(Failure::bad(format!("no server answers at http://{address}: {why}"), ""));
+            return Err(CommandError::failure(format!("no server answers at http://{address}: {why}"), ""));
         }
     }
     if output.is_json() {
@@ -50,7 +52,7 @@ pub(super) async fn run(common: &Common, output: Output) -> Result<Exit, Failure
     } else {
         output.line(format_args!("the server answers at http://{address}"));
     }
-    Ok(Exit::Good)
+    Ok(Exit::Success)
 }
 
 /// Who answers at an address.

@@ -8,7 +8,7 @@ use futures_util::StreamExt as _;
 use indicatif::ProgressBar;
 use tokio::time::timeout;
 
-use super::super::compose::Composed;
+use super::super::compose::App;
 use super::super::secret::Place;
 use super::fields;
 use super::report::Report;
@@ -42,11 +42,11 @@ struct Account {
 
 impl Subject {
     /// Every vault, in the profile's order.
-    pub(super) fn all(composed: &Composed) -> Vec<Self> {
-        let broker = composed.calls.broker();
+    pub(super) fn all(app: &App) -> Vec<Self> {
+        let broker = app.calls.broker();
         let vaults = broker.vaults().into_iter().filter_map(|status| {
             let vault = broker.vault(&status.name)?;
-            Some(Self::of(composed, status.name, vault))
+            Some(Self::of(app, status.name, vault))
         });
         let mut all: Vec<Self> = vaults.collect();
         let places: Vec<(&str, Vec<String>)> =
@@ -67,9 +67,9 @@ impl Subject {
         all
     }
 
-    fn of(composed: &Composed, name: String, vault: Arc<dyn Vault>) -> Self {
+    fn of(app: &App, name: String, vault: Arc<dyn Vault>) -> Self {
         let (mut modules, mut accounts, mut per_user) = (Vec::new(), Vec::new(), Vec::new());
-        for status in composed.modules().filter(|status| status.entry.vault == name) {
+        for status in app.modules().filter(|status| status.entry.vault == name) {
             modules.push(status.entry.name.clone());
             // One whose manifest was refused is told with the profile.
             let Some(module) = status.module else { continue };
@@ -77,8 +77,7 @@ impl Subject {
                 per_user.push(module.name.clone());
                 continue;
             }
-            let places =
-                module.accounts.iter().filter_map(|a| Place::in_module(composed, module, &a.name).ok());
+            let places = module.accounts.iter().filter_map(|a| Place::in_module(app, module, &a.name).ok());
             accounts.extend(places.map(|place| Account {
                 name: place.target.to_string(),
                 path: place.path,

@@ -4,8 +4,8 @@ use clap::Args;
 use cofferdam_vault::Expect;
 use serde_json::json;
 
-use super::super::compose::Composed;
-use super::super::exit::{Exit, Failure};
+use super::super::compose::App;
+use super::super::exit::{CommandError, Exit};
 use super::super::output::Output;
 use super::target::{Place, Target};
 
@@ -25,8 +25,8 @@ pub(crate) struct DeleteArgs {
 }
 
 /// Deletes the credential; exit 1 where there is none.
-pub(super) async fn run(composed: &Composed, args: DeleteArgs, output: Output) -> Result<Exit, Failure> {
-    let place = Place::of(composed, args.target)?;
+pub(super) async fn run(app: &App, args: DeleteArgs, output: Output) -> Result<Exit, CommandError> {
+    let place = Place::of(app, args.target)?;
     let failure = |error| place.failure(&error);
     // A store that cannot be written says so itself, whatever it holds.
     let expect = match place.vault.info().capabilities.write {
@@ -44,5 +44,5 @@ pub(super) async fn run(composed: &Composed, args: DeleteArgs, output: Output) -
     } else {
         output.line(format_args!("{} is deleted from vault {}", place.target, place.vault_name));
     }
-    Ok(Exit::Good)
+    Ok(Exit::Success)
 }

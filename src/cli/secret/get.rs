@@ -4,8 +4,8 @@ use clap::Args;
 use cofferdam_vault::ExposeSecret as _;
 use serde_json::{Map, Value, json};
 
-use super::super::compose::Composed;
-use super::super::exit::{Exit, Failure};
+use super::super::compose::App;
+use super::super::exit::{CommandError, Exit};
 use super::super::output::{Output, bad, good};
 use super::target::{Place, Target};
 
@@ -28,8 +28,8 @@ pub(crate) struct GetArgs {
 }
 
 /// Prints the credential; exit 1 where it is absent, or lacks a field that the module needs.
-pub(super) async fn run(composed: &Composed, args: GetArgs, output: Output) -> Result<Exit, Failure> {
-    let place = Place::of(composed, args.target)?;
+pub(super) async fn run(app: &App, args: GetArgs, output: Output) -> Result<Exit, CommandError> {
+    let place = Place::of(app, args.target)?;
     let Some(secret) = place.read().await.map_err(|error| place.failure(&error))? else {
         return Err(place.absent().await);
     };
@@ -60,8 +60,8 @@ pub(super) async fn run(composed: &Composed, args: GetArgs, output: Output) -> R
         ));
     }
     match missing.is_empty() {
-        true => Ok(Exit::Good),
-        false if output.is_json() => Ok(Exit::Bad),
+        true => Ok(Exit::Success),
+        false if output.is_json() => Ok(Exit::Failure),
         false => Err(place.absent().await),
     }
 }

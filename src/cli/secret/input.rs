@@ -6,7 +6,7 @@ use cofferdam_vault::files::without_last_line_break;
 use cofferdam_vault::{Prompt as _, SecretString};
 use zeroize::Zeroizing;
 
-use super::super::exit::Failure;
+use super::super::exit::CommandError;
 use super::super::prompt::Terminal;
 
 /// The largest text that is taken, in bytes: twice what the largest store here (64 KiB) is tested with.
@@ -19,37 +19,41 @@ const MAX_BYTES: usize = 128 * 1024;
 /// # Errors
 ///
 /// Where nothing comes, too much comes, or what comes is no text.
-pub(super) fn value(question: &str) -> Result<SecretString, Failure> {
+pub(super) fn value(question: &str) -> Result<SecretString, CommandError> {
     if io::stdin().is_terminal() {
         let typed = Terminal.secret(question).map_err(|error| {
-            Failure::usage(format!("nothing could be typed: {error}"), "give the value on standard input")
+            CommandError::usage(
+                format!("nothing could be typed: {error}"),
+                "give the value on standard input",
+            )
         })?;
         return checked(typed);
     }
     from_reader(io::stdin().lock())
 }
 
-fn from_reader(reader: impl Read) -> Result<SecretString, Failure> {
+fn from_reader(reader: impl Read) -> Result<SecretString, CommandError> {
     // Of its full size from the start: a buffer that grows leaves copies behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_BYTES + 2));
     reader.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(|error| {
-        Failure::usage(format!("standard input cannot be read: {error}"), "give the value on it")
+        CommandError::usage(format!("standard input cannot be read: {error}"), "give the value on it")
     })?;
     if bytes.len() > MAX_BYTES {
-        return Err(Failure::usage(
+        return Err(CommandError::usage(
             format!("standard input holds more than {MAX_BYTES} bytes"),
             "give one value, and nothing else",
         ));
     }
-    let text = std::str::from_utf8(&bytes)
-        .map_err(|_| Failure::usage("standard input is not UTF-8", "give text; encode what is binary"))?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| {
+        CommandError::usage("standard input is not UTF-8", "give text; encode what is binary")
+    })?;
     checked(without_last_line_break(text).into())
 }
 
-fn checked(value: SecretString) -> Result<SecretString, Failure> {
+fn checked(value: SecretString) -> Result<SecretString, CommandError> {
     use cofferdam_vault::ExposeSecret as _;
     if value.expose_secret().is_empty() {
-        return Err(Failure::usage("the value is empty", "give it on standard input, or type it"));
+        return Err(CommandError::usage("the value is empty", "give it on standard input, or type it"));
     }
     Ok(value)
 }

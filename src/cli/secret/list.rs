@@ -3,8 +3,8 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::super::compose::Composed;
-use super::super::exit::{Exit, Failure};
+use super::super::compose::App;
+use super::super::exit::{CommandError, Exit};
 use super::super::output::{Output, bad, fair, good, keep_words};
 use super::super::profile::print_remarks;
 use super::target::Place;
@@ -49,22 +49,20 @@ enum State {
 }
 
 /// Prints the accounts.
-pub(super) async fn run(composed: &Composed, args: ListArgs, output: Output) -> Result<Exit, Failure> {
+pub(super) async fn run(app: &App, args: ListArgs, output: Output) -> Result<Exit, CommandError> {
     let caller = Caller::local();
-    let registry = composed.calls.registry();
+    let registry = app.calls.registry();
     let modules: Vec<_> = match &args.module {
-        Some(name) => vec![composed.module(name)?.offer()?],
+        Some(name) => vec![app.module(name)?.offer()?],
         None => registry.modules(&caller).collect(),
     };
     let mut rows = Vec::new();
     for module in modules {
         for account in &module.accounts {
-            rows.push(
-                row(&Place::in_module(composed, module, &account.name)?, &module.name, &account.name).await,
-            );
+            rows.push(row(&Place::in_module(app, module, &account.name)?, &module.name, &account.name).await);
         }
     }
-    let exit = if rows.iter().all(|row| row.state == State::Present) { Exit::Good } else { Exit::Bad };
+    let exit = if rows.iter().all(|row| row.state == State::Present) { Exit::Success } else { Exit::Failure };
     if output.is_json() {
         output.document(&rows);
     } else {

@@ -13,8 +13,8 @@ pub(super) use target::Place;
 use clap::Subcommand;
 
 use super::Common;
-use super::compose::{Composed, Person};
-use super::exit::{Exit, Failure};
+use super::compose::{App, Interactivity};
+use super::exit::{CommandError, Exit};
 use super::output::Output;
 
 /// Set, look at, copy and delete the credentials of accounts
@@ -28,15 +28,19 @@ pub(crate) enum SecretCommand {
 }
 
 /// Runs one of them.
-pub(crate) async fn run(common: &Common, command: SecretCommand, output: &Output) -> Result<Exit, Failure> {
-    let composed = Composed::of(common, Person::AtTheTerminal)?;
+pub(crate) async fn run(
+    common: &Common,
+    command: SecretCommand,
+    output: &Output,
+) -> Result<Exit, CommandError> {
+    let app = App::load(common, Interactivity::Interactive)?;
     let exit = match command {
-        SecretCommand::Set(args) => set::run(&composed, args, *output).await,
-        SecretCommand::Get(args) => get::run(&composed, args, *output).await,
-        SecretCommand::List(args) => list::run(&composed, args, *output).await,
-        SecretCommand::Copy(args) => copy::run(common, &composed, args, *output).await,
-        SecretCommand::Delete(args) => delete::run(&composed, args, *output).await,
+        SecretCommand::Set(args) => set::run(&app, args, *output).await,
+        SecretCommand::Get(args) => get::run(&app, args, *output).await,
+        SecretCommand::List(args) => list::run(&app, args, *output).await,
+        SecretCommand::Copy(args) => copy::run(common, &app, args, *output).await,
+        SecretCommand::Delete(args) => delete::run(&app, args, *output).await,
     };
-    composed.calls.broker().close().await;
+    app.calls.broker().close().await;
     exit
 }

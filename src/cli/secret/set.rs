@@ -4,8 +4,8 @@ use clap::Args;
 use cofferdam_vault::{ErrorKind, Expect, FieldName, SecretFields, SecretString};
 use serde_json::json;
 
-use super::super::compose::Composed;
-use super::super::exit::{Exit, Failure};
+use super::super::compose::App;
+use super::super::exit::{CommandError, Exit};
 use super::super::output::Output;
 use super::input;
 use super::target::{Place, Target, read_only};
@@ -35,10 +35,10 @@ pub(crate) struct SetArgs {
 }
 
 /// Writes the field.
-pub(super) async fn run(composed: &Composed, args: SetArgs, output: Output) -> Result<Exit, Failure> {
-    let place = Place::of(composed, args.target)?;
+pub(super) async fn run(app: &App, args: SetArgs, output: Output) -> Result<Exit, CommandError> {
+    let place = Place::of(app, args.target)?;
     if !place.needs.contains(&args.field) {
-        return Err(Failure::usage(
+        return Err(CommandError::usage(
             format!("the credential of {} has no field `{}`", place.target, args.field),
             format!("its fields are: {}", listed(place.needs.iter().map(FieldName::as_str))),
         ));
@@ -60,11 +60,11 @@ pub(super) async fn run(composed: &Composed, args: SetArgs, output: Output) -> R
             place.target, args.field, place.vault_name
         ));
     }
-    Ok(Exit::Good)
+    Ok(Exit::Success)
 }
 
 /// Reads, changes, and writes if nobody else has written meanwhile; else begins anew.
-async fn write(place: &Place, field: &FieldName, value: &SecretString) -> Result<String, Failure> {
+async fn write(place: &Place, field: &FieldName, value: &SecretString) -> Result<String, CommandError> {
     for left in (0..TRIES).rev() {
         let (mut fields, expect) = match place.read().await {
             Ok(Some(secret)) => (secret.fields, Expect::Version(secret.version)),
@@ -80,7 +80,7 @@ async fn write(place: &Place, field: &FieldName, value: &SecretString) -> Result
             Err(error) => return Err(place.failure(&error)),
         }
     }
-    Err(Failure::bad(
+    Err(CommandError::failure(
         format!("{} is being changed by others all the time", place.target),
         "try again when they are done",
     ))

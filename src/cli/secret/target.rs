@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use cofferdam_vault::{ErrorKind, Expect, FieldName, Scope, Secret, SecretPath, Stage, Vault, VaultError};
 
-use super::super::compose::Composed;
-use super::super::exit::Failure;
+use super::super::compose::App;
+use super::super::exit::CommandError;
 use crate::access::Caller;
 use crate::names::listed;
 use crate::registry::Module;
@@ -58,9 +58,9 @@ impl Place {
     ///
     /// # Errors
     ///
-    /// As [`Composed::module`]; what is wrong with the module's manifest, where that was refused; a usage failure that lists the module's accounts, where it has none of that name.
-    pub(in crate::cli) fn of(composed: &Composed, target: Target) -> Result<Self, Failure> {
-        Self::in_module(composed, composed.module(&target.module)?.offer()?, &target.account)
+    /// As [`App::module`]; what is wrong with the module's manifest, where that was refused; a usage failure that lists the module's accounts, where it has none of that name.
+    pub(in crate::cli) fn of(app: &App, target: Target) -> Result<Self, CommandError> {
+        Self::in_module(app, app.module(&target.module)?.offer()?, &target.account)
     }
 
     /// The place of `account` of `module`.
@@ -68,12 +68,8 @@ impl Place {
     /// # Errors
     ///
     /// As [`Place::of`].
-    pub(in crate::cli) fn in_module(
-        composed: &Composed,
-        module: &Module,
-        account: &str,
-    ) -> Result<Self, Failure> {
-        let broker = composed.calls.broker();
+    pub(in crate::cli) fn in_module(app: &App, module: &Module, account: &str) -> Result<Self, CommandError> {
+        let broker = app.calls.broker();
         let target = Target { module: module.name.clone(), account: account.into() };
         match (broker.store(&Caller::local(), &module.name, account), broker.module_vault(&module.name)) {
             (Some((vault, path)), Some(status)) => {
@@ -81,12 +77,12 @@ impl Place {
             }
             _ => {
                 let known = module.accounts.iter().map(|a| a.name.as_str());
-                Err(Failure::usage(
+                Err(CommandError::usage(
                     format!(
                         "module `{}` has no account `{}` in the profile `{}`",
                         module.name,
                         account.escape_debug(),
-                        composed.profile
+                        app.profile
                     ),
                     format!("its accounts are: {}; `--profile` names another profile", listed(known)),
                 ))
@@ -106,7 +102,7 @@ impl Place {
     }
 
     /// The failure for a credential that is absent or lacks a field: what the vault says, and what would give it one.
-    pub(in crate::cli) async fn absent(&self) -> Failure {
+    pub(in crate::cli) async fn absent(&self) -> CommandError {
         let help = if self.vault.info().capabilities.write {
             let command = |field| format!("`cofferdam secret set {} {field}`", self.target);
             format!("set it with {}", self.needs.iter().map(command).collect::<Vec<_>>().join(" and "))
@@ -114,15 +110,18 @@ impl Place {
             "this vault cannot be written from here".into()
         };
         match self.vault.read(&self.path, &self.needs, Stage::Current).await {
-            Err(error) => Failure::bad(format!("vault `{}`: {}", self.vault_name, error.message()), help),
-            Ok(_) => {
-                Failure::bad(format!("vault `{}` has just got the credential", self.vault_name), "look again")
+            Err(error) => {
+                CommandError::failure(format!("vault `{}`: {}", self.vault_name, error.message()), help)
             }
+            Ok(_) => CommandError::failure(
+                format!("vault `{}` has just got the credential", self.vault_name),
+                "look again",
+            ),
         }
     }
 
     /// The failure that a vault's error means here.
-    pub(in crate::cli) fn failure(&self, error: &VaultError) -> Failure {
+    pub(in crate::cli) fn failure(&self, error: &VaultError) -> CommandError {
         let help = match error.kind() {
             ErrorKind::Conflict => "somebody else changed it at the same moment; look at it, and try again",
             ErrorKind::ReadOnly => {
@@ -131,7 +130,7 @@ impl Place {
             ErrorKind::NotFound => "`cofferdam secret list` shows what there is",
             _ => "mend the vault, and try again; `cofferdam secret list` shows how each vault is",
         };
-        Failure::bad(format!("vault `{}`: {}", self.vault_name, error.message()), help)
+        CommandError::failure(format!("vault `{}`: {}", self.vault_name, error.message()), help)
     }
 }
 

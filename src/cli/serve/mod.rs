@@ -1,6 +1,6 @@
 //! `serve`: the MCP server, over HTTP or for one MCP host over standard input and output.
 
-mod greeting;
+mod banner;
 pub(super) mod running;
 mod stdio;
 
@@ -10,13 +10,13 @@ use clap::Args;
 use tokio_util::sync::CancellationToken;
 
 use super::Common;
-use super::compose::{Composed, Person, environment};
-use super::exit::{Exit, Failure};
+use super::compose::{App, Interactivity, environment};
+use super::exit::{CommandError, Exit};
 use super::logs::LogFormat;
 use super::output::Output;
-use crate::os::EndSignals;
+use crate::os::ShutdownSignals;
 use crate::profile::Override;
-use greeting::Greeting;
+use banner::Banner;
 use running::{Exposure, Running};
 
 const EXAMPLES: &str = "\
@@ -68,29 +68,33 @@ impl ServeArgs {
 }
 
 /// Serves until a signal, or on standard input its end.
-pub(crate) async fn run(common: &Common, args: ServeArgs, output: &Output) -> Result<Exit, Failure> {
+pub(crate) async fn run(common: &Common, args: ServeArgs, output: &Output) -> Result<Exit, CommandError> {
     // Before anything listens, so that no signal finds the default answer: an end without a word.
-    let signals = EndSignals::listen().map_err(|error| {
-        Failure::bad(
+    let signals = ShutdownSignals::listen().map_err(|error| {
+        CommandError::failure(
             format!("the system takes no signal handler: {error}"),
             "free some resources, and try again",
         )
     })?;
-    let composed = Composed::with_layers(&common.profile, &environment(args.overrides()), Person::Nobody)?;
+    let app = App::load_with_layers(
+        &common.profile,
+        &environment(args.overrides()),
+        Interactivity::NonInteractive,
+    )?;
     let shutdown = CancellationToken::new();
     if args.stdio {
         tokio::spawn(watch(signals, shutdown.clone()));
-        stdio::serve(&composed, shutdown, *output).await?;
-        return Ok(Exit::Good);
+        stdio::serve(&app, shutdown, *output).await?;
+        return Ok(Exit::Success);
     }
     let exposure = if args.insecure_no_auth { Exposure::Anywhere } else { Exposure::LoopbackOnly };
-    let running = Running::start(&composed, exposure).await?;
+    let running = Running::start(&app, exposure).await?;
     tokio::spawn(watch(signals, shutdown.clone()));
-    Greeting::print_address(&running, *output);
+    Banner::print_address(&running, *output);
     let greet = async {
         running.look_at_vaults().await;
-        let found = composed.calls.broker().warm_up().await;
-        Greeting::of(&composed, Some(&running), &found).print(*output);
+        let found = app.calls.broker().warm_up().await;
+        Banner::of(&app, Some(&running), &found).print(*output);
         std::future::pending::<()>().await;
     };
     tokio::select! {
@@ -99,13 +103,13 @@ pub(crate) async fn run(common: &Common, args: ServeArgs, output: &Output) -> Re
     }
     tracing::info!("stopping: what is in flight may finish; a second signal ends at once");
     running.stop().await;
-    Ok(Exit::Good)
+    Ok(Exit::Success)
 }
 
 /// The first signal asks for an end; the second one does not ask.
-async fn watch(mut signals: EndSignals, shutdown: CancellationToken) {
-    signals.next().await;
+async fn watch(mut signals: ShutdownSignals, shutdown: CancellationToken) {
+    signals.recv().await;
     shutdown.cancel();
-    signals.next().await;
-    std::process::exit(i32::from(Exit::Bad.code()));
+    signals.recv().await;
+    std::process::exit(i32::from(Exit::Failure.code()));
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::super::compose::Composed;
-use super::super::exit::Failure;
+use super::super::compose::App;
+use super::super::exit::CommandError;
 use crate::broker::Broker;
 use crate::http::{Server, check_bind};
 
@@ -38,19 +38,19 @@ impl Running {
     /// # Errors
     ///
     /// A usage failure for an address beyond loopback; else where an address cannot be had.
-    pub(in crate::cli) async fn start(composed: &Composed, exposure: Exposure) -> Result<Self, Failure> {
-        let settings = &composed.server;
+    pub(in crate::cli) async fn start(app: &App, exposure: Exposure) -> Result<Self, CommandError> {
+        let settings = &app.server;
         for address in [settings.listen, settings.admin_listen] {
             check_bind(address, exposure == Exposure::Anywhere)
-                .map_err(|refused| Failure::usage(refused.to_string(), ""))?;
+                .map_err(|refused| CommandError::usage(refused.to_string(), ""))?;
         }
-        let server = Server::bind(settings, composed.calls.clone())
+        let server = Server::bind(settings, app.calls.clone())
             .await
-            .map_err(|error| Failure::bad(error.to_string(), ""))?;
+            .map_err(|error| CommandError::failure(error.to_string(), ""))?;
         let (address, admin_address) = (server.address(), server.admin_address());
         let shutdown = CancellationToken::new();
         let served = tokio::spawn(server.run(shutdown.clone()));
-        let broker = composed.calls.broker().clone();
+        let broker = app.calls.broker().clone();
         Ok(Self { address, admin_address, broker, shutdown: shutdown.drop_guard(), served })
     }
 

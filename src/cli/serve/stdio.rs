@@ -2,10 +2,10 @@
 
 use tokio_util::sync::CancellationToken;
 
-use super::super::compose::Composed;
-use super::super::exit::Failure;
+use super::super::compose::App;
+use super::super::exit::CommandError;
 use super::super::output::Output;
-use super::greeting::Greeting;
+use super::banner::Banner;
 use crate::access::Caller;
 use crate::mcp::{Handler, serve_stdio};
 
@@ -17,29 +17,28 @@ use crate::mcp::{Handler, serve_stdio};
 ///
 /// Where standard output breaks.
 pub(super) async fn serve(
-    composed: &Composed,
+    app: &App,
     shutdown: CancellationToken,
     output: Output,
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     let stop = CancellationToken::new();
-    let handler =
-        Handler::for_caller(composed.calls.clone(), composed.server.call_timeout, stop, Caller::local());
+    let handler = Handler::for_caller(app.calls.clone(), app.server.call_timeout, stop, Caller::local());
     let greet = async {
-        composed.calls.broker().start().await;
-        let found = composed.calls.broker().warm_up().await;
-        let greeting = Greeting::of(composed, None, &found).text(output);
+        app.calls.broker().start().await;
+        let found = app.calls.broker().warm_up().await;
+        let greeting = Banner::of(app, None, &found).text(output);
         // Hosts show standard error to their person. One that never reads it must not hold us up; without a thread to spare
         // it stays unsaid.
         let _ = std::thread::Builder::new().spawn(move || output.remark(greeting));
     };
-    let served = serve_stdio(handler, shutdown, composed.server.shutdown_timeout);
+    let served = serve_stdio(handler, shutdown, app.server.shutdown_timeout);
     tokio::pin!(served);
     let ended = tokio::select! {
         ended = &mut served => ended,
         () = greet => served.await,
     };
-    composed.calls.broker().close().await;
+    app.calls.broker().close().await;
     ended.map_err(|error| {
-        Failure::bad(format!("the MCP host's end broke: {error}"), "start it again from the host")
+        CommandError::failure(format!("the MCP host's end broke: {error}"), "start it again from the host")
     })
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use cofferdam_vault::{FieldName, SecretPath, Vault};
 use tokio::time::timeout;
 
-use super::super::super::compose::Composed;
-use super::super::super::exit::Failure;
+use super::super::super::compose::App;
+use super::super::super::exit::CommandError;
 use super::super::target::{Place, read_only};
 use super::act::PATIENCE;
 use crate::names::listed;
@@ -62,8 +62,8 @@ struct Sorted {
 
 /// From where, to where.
 pub(super) struct Route<'a> {
-    from_profile: &'a Composed,
-    to_profile: &'a Composed,
+    from_profile: &'a App,
+    to_profile: &'a App,
     from: Arc<dyn Vault>,
     from_name: &'a str,
     /// `None`: to the vault that each module has in the other profile.
@@ -77,11 +77,11 @@ impl<'a> Route<'a> {
     ///
     /// A usage failure where there is no such vault, or where both are the same store.
     pub(super) fn of(
-        profile: &'a Composed,
-        other: Option<&'a Composed>,
+        profile: &'a App,
+        other: Option<&'a App>,
         from: &'a str,
         to: Option<&'a str>,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, CommandError> {
         let to_profile = other.unwrap_or(profile);
         let route = Self {
             from_profile: profile,
@@ -91,7 +91,7 @@ impl<'a> Route<'a> {
             to: to.map(|name| Ok((name, vault(to_profile, name)?))).transpose()?,
         };
         match &route.to {
-            Some((name, to)) if route.is_source(&**to) => Err(Failure::usage(
+            Some((name, to)) if route.is_source(&**to) => Err(CommandError::usage(
                 format!("`{from}` and `{name}` are the same store: {}", to.info().location),
                 "name two different vaults",
             )),
@@ -104,7 +104,7 @@ impl<'a> Route<'a> {
     /// # Errors
     ///
     /// Where the source cannot be listed, where a destination cannot be written, and where two secrets would become one.
-    pub(super) async fn items(&self) -> Result<(Vec<Item>, Vec<Skipped>), Failure> {
+    pub(super) async fn items(&self) -> Result<(Vec<Item>, Vec<Skipped>), CommandError> {
         let mut sorted = Sorted::default();
         for status in self.from_profile.modules().filter(|status| status.entry.vault == self.from_name) {
             let Some(module) = status.module else {
@@ -175,10 +175,10 @@ impl<'a> Route<'a> {
         (one.backend, &one.location) == (other.backend, &other.location)
     }
 
-    async fn everything(&self) -> Result<Vec<SecretPath>, Failure> {
+    async fn everything(&self) -> Result<Vec<SecretPath>, CommandError> {
         let failed = |why: &str| {
             let message = format!("vault `{}` cannot be listed: {why}", self.from_name);
-            Failure::bad(message, "mend the vault, or allow its login to list, and try again")
+            CommandError::failure(message, "mend the vault, or allow its login to list, and try again")
         };
         let (mut all, mut after) = (Vec::new(), None);
         loop {
@@ -195,18 +195,18 @@ impl<'a> Route<'a> {
     }
 
     /// What must be told before anything is done.
-    async fn check(&self, items: &[Item]) -> Result<(), Failure> {
+    async fn check(&self, items: &[Item]) -> Result<(), CommandError> {
         let mut taken: HashSet<(&str, &SecretPath)> = HashSet::new();
         for item in items {
             let goes = &item.goes;
             if let Some(error) = read_only(&*goes.vault, &goes.path, &item.needs).await {
-                return Err(Failure::usage(
+                return Err(CommandError::usage(
                     format!("vault `{}` cannot be copied to: {}", goes.vault_name, error.message()),
                     "name a vault that can be written",
                 ));
             }
             if !taken.insert((&goes.vault_name, &goes.path)) {
-                return Err(Failure::usage(
+                return Err(CommandError::usage(
                     format!("two credentials would both become {} in vault `{}`", goes.path, goes.vault_name),
                     "give them different paths in the profile that is copied to",
                 ));
@@ -216,12 +216,12 @@ impl<'a> Route<'a> {
     }
 }
 
-fn vault(composed: &Composed, name: &str) -> Result<Arc<dyn Vault>, Failure> {
-    let broker = composed.calls.broker();
+fn vault(app: &App, name: &str) -> Result<Arc<dyn Vault>, CommandError> {
+    let broker = app.calls.broker();
     broker.vault(name).ok_or_else(|| {
         let known = broker.vaults();
-        Failure::usage(
-            format!("the profile `{}` has no vault `{}`", composed.profile, name.escape_debug()),
+        CommandError::usage(
+            format!("the profile `{}` has no vault `{}`", app.profile, name.escape_debug()),
             format!("its vaults are: {}", listed(known.iter().map(|vault| vault.name.as_str()))),
         )
     })

@@ -13,8 +13,8 @@ mod same;
 use clap::Args;
 
 use super::super::Common;
-use super::super::compose::{Composed, Person};
-use super::super::exit::{Exit, Failure};
+use super::super::compose::{App, Interactivity};
+use super::super::exit::{CommandError, Exit};
 use super::super::output::Output;
 use super::super::progress::bar;
 use crate::profile::Layers;
@@ -74,15 +74,15 @@ impl CopyArgs {
 /// Plans the copy, prints the plan, and does it where that is asked for.
 pub(super) async fn run(
     common: &Common,
-    composed: &Composed,
+    app: &App,
     args: CopyArgs,
     output: Output,
-) -> Result<Exit, Failure> {
+) -> Result<Exit, CommandError> {
     let other = match &args.to_profile {
-        Some(name) => Some(Composed::with_layers(name, &Layers::default(), Person::AtTheTerminal)?),
+        Some(name) => Some(App::load_with_layers(name, &Layers::default(), Interactivity::Interactive)?),
         None => None,
     };
-    let exit = copy(common, composed, other.as_ref(), &args, output).await;
+    let exit = copy(common, app, other.as_ref(), &args, output).await;
     if let Some(other) = other {
         other.calls.broker().close().await;
     }
@@ -91,12 +91,12 @@ pub(super) async fn run(
 
 async fn copy(
     common: &Common,
-    composed: &Composed,
-    other: Option<&Composed>,
+    app: &App,
+    other: Option<&App>,
     args: &CopyArgs,
     output: Output,
-) -> Result<Exit, Failure> {
-    let route = Route::of(composed, other, &args.from, args.to.as_deref())?;
+) -> Result<Exit, CommandError> {
+    let route = Route::of(app, other, &args.from, args.to.as_deref())?;
     let (items, skipped) = route.items().await?;
     let planning = bar(items.len(), output);
     let planned = plan::plan(items, args.replace, &planning).await;

@@ -81,7 +81,7 @@ impl Report {
         } else {
             self.print_summary(left, conflicts, failed, output);
         }
-        if clean { Exit::Good } else { Exit::Bad }
+        if clean { Exit::Success } else { Exit::Failure }
     }
 
     fn print_summary(&self, left: usize, conflicts: usize, failed: usize, output: Output) {

@@ -8,9 +8,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::super::client_config::{Host, Transport};
-use super::super::compose::Composed;
+use super::super::compose::App;
+use super::super::module_status::ModuleStatus;
 use super::super::output::{Output, fair, good, keep_words};
-use super::super::roster::ModuleStatus;
 use super::running::Running;
 use crate::access::Caller;
 use crate::broker::{BrokerError, VaultStatus};
@@ -20,8 +20,8 @@ pub(super) type Found = HashMap<(String, String), Result<(), BrokerError>>;
 
 /// How the server is, just started.
 #[derive(Debug)]
-pub(super) struct Greeting<'a> {
-    composed: &'a Composed,
+pub(super) struct Banner<'a> {
+    app: &'a App,
     running: Option<&'a Running>,
     accounts: Vec<AccountState>,
     not_looked_at: usize,
@@ -37,11 +37,11 @@ struct AccountState {
     absent: Option<String>,
 }
 
-impl<'a> Greeting<'a> {
-    /// What there is to say of `composed`, whose accounts were found like this; `running` is absent on stdio.
-    pub(super) fn of(composed: &'a Composed, running: Option<&'a Running>, found: &Found) -> Self {
+impl<'a> Banner<'a> {
+    /// What there is to say of `app`, whose accounts were found like this; `running` is absent on stdio.
+    pub(super) fn of(app: &'a App, running: Option<&'a Running>, found: &Found) -> Self {
         let (mut accounts, mut not_looked_at) = (Vec::new(), 0);
-        for module in composed.calls.registry().modules(&Caller::local()) {
+        for module in app.calls.registry().modules(&Caller::local()) {
             for account in &module.accounts {
                 let (module, account) = (module.name.clone(), account.name.clone());
                 let name = (module, account);
@@ -57,7 +57,7 @@ impl<'a> Greeting<'a> {
                 accounts.push(AccountState { module: name.0, account: name.1, absent });
             }
         }
-        Self { composed, running, accounts, not_looked_at }
+        Self { app, running, accounts, not_looked_at }
     }
 
     /// Prints the address, as soon as there is one: the rest waits for the vaults.
@@ -85,7 +85,7 @@ impl<'a> Greeting<'a> {
             None => lines.push("serving MCP on standard input and output".to_owned()),
         }
         let mut table = output.table(&["module", "vault", "state", "accounts"]);
-        for status in self.composed.modules() {
+        for status in self.app.modules() {
             table.add_row([
                 Cell::new(&status.entry.name).add_attribute(Attribute::Bold),
                 Cell::new(&status.entry.vault),
@@ -95,8 +95,8 @@ impl<'a> Greeting<'a> {
         }
         lines.push(keep_words(table).to_string());
         lines.extend(self.remedies());
-        lines.extend(self.composed.warnings.iter().map(|warning| format!("! {warning}")));
-        lines.extend(self.composed.calls.registry().broken().iter().map(|broken| format!("! {broken}")));
+        lines.extend(self.app.warnings.iter().map(|warning| format!("! {warning}")));
+        lines.extend(self.app.calls.registry().broken().iter().map(|broken| format!("! {broken}")));
         if self.running.is_some_and(|running| !running.address.ip().is_loopback()) {
             lines.push(
                 "! whoever reaches this port uses every account; a host elsewhere calls it by a name or address in \
@@ -140,17 +140,17 @@ impl<'a> Greeting<'a> {
     }
 
     fn document(&self) -> Value {
-        let vaults: Vec<Value> = self.composed.calls.broker().vaults().iter().map(vault_document).collect();
+        let vaults: Vec<Value> = self.app.calls.broker().vaults().iter().map(vault_document).collect();
         json!({
             "mcp": self.running.map(|running| format!("http://{}/mcp", running.address)),
             "admin": self.running.map(|running| format!("http://{}", running.admin_address)),
-            "profile": self.composed.profile,
+            "profile": self.app.profile,
             "vaults": vaults,
-            "modules": self.composed.modules().map(|status| status.document()).collect::<Vec<_>>(),
+            "modules": self.app.modules().map(|status| status.document()).collect::<Vec<_>>(),
             "accounts": self.accounts,
             "accounts_not_looked_at": self.not_looked_at,
-            "warnings": self.composed.warnings,
-            "manifest_problems": self.composed.calls.registry().broken(),
+            "warnings": self.app.warnings,
+            "manifest_problems": self.app.calls.registry().broken(),
             "host": { "http": self.http_snippet(), "stdio": self.stdio_snippet() },
         })
     }
@@ -162,7 +162,7 @@ impl<'a> Greeting<'a> {
 
     /// What every host takes that has `mcpServers`; nothing where the program's own path cannot be said.
     fn stdio_snippet(&self) -> Option<Value> {
-        let transport = Transport::stdio(&self.composed.profile_anywhere).ok()?;
+        let transport = Transport::stdio(&self.app.profile_anywhere).ok()?;
         Some(Host::ClaudeDesktop.snippet(&transport))
     }
 }

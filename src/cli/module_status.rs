@@ -5,8 +5,8 @@ use std::sync::Arc;
 use comfy_table::Cell;
 use serde_json::{Value, json};
 
-use super::compose::Composed;
-use super::exit::Failure;
+use super::compose::App;
+use super::exit::CommandError;
 use super::output::{bad, fair, good};
 use crate::access::Caller;
 use crate::broker::{CompartmentState, VaultStatus};
@@ -26,7 +26,7 @@ pub(super) struct ModuleStatus<'a> {
     refused: Option<&'a BrokenManifest>,
 }
 
-impl Composed {
+impl App {
     /// Every module, in the profile's order.
     pub(super) fn modules(&self) -> impl Iterator<Item = ModuleStatus<'_>> {
         let (registry, broker) = (self.calls.registry(), self.calls.broker());
@@ -43,9 +43,9 @@ impl Composed {
     /// # Errors
     ///
     /// A usage failure that lists the profile's modules, where it has none of that name.
-    pub(super) fn module(&self, name: &str) -> Result<ModuleStatus<'_>, Failure> {
+    pub(super) fn module(&self, name: &str) -> Result<ModuleStatus<'_>, CommandError> {
         self.modules().find(|status| status.entry.name == name).ok_or_else(|| {
-            Failure::usage(
+            CommandError::usage(
                 format!("the profile `{}` has no module `{}`", self.profile, name.escape_debug()),
                 format!(
                     "its modules are: {}; `--profile` names another profile",
@@ -62,10 +62,10 @@ impl<'a> ModuleStatus<'a> {
     /// # Errors
     ///
     /// What is wrong with its manifest, with file and line, where that was refused.
-    pub(super) fn offer(&self) -> Result<&'a Arc<Module>, Failure> {
+    pub(super) fn offer(&self) -> Result<&'a Arc<Module>, CommandError> {
         self.module.ok_or_else(|| {
             let why = self.refused.map(|broken| format!(", because its manifest was refused:\n{broken}"));
-            Failure::bad(
+            CommandError::failure(
                 format!("module `{}` is down{}", self.entry.name, why.unwrap_or_default()),
                 "mend the manifest, and try again; `cofferdam profile check` looks at all of them",
             )

@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 use cofferdam_vault::{Expect, SecretFields};
 use serde::Serialize;
 
-use super::agent::{Agent, Seen};
+use super::client::{Client, Seen};
+use super::environment::Environment;
 use super::service::{ECHO, Service, Tokens};
-use super::world::World;
 use crate::access::Caller;
-use crate::cli::compose::{Composed, Person};
-use crate::cli::exit::Failure;
+use crate::cli::compose::{App, Interactivity};
+use crate::cli::exit::CommandError;
 use crate::cli::serve::running::{Exposure, Running};
 use crate::profile::Layers;
 
@@ -65,37 +65,41 @@ pub(super) struct Step {
 /// # Errors
 ///
 /// Where a step could not be played at all; a step that went otherwise than promised is an answer.
-pub(super) async fn tell() -> Result<Vec<Step>, Failure> {
+pub(super) async fn tell() -> Result<Vec<Step>, CommandError> {
     let tokens = Tokens::new();
     let service = Service::start(tokens.clone()).await.map_err(|error| world_failure(&error))?;
-    let world = World::make(service.address, &tokens).map_err(|error| world_failure(&error))?;
-    let profile = world.profile().display().to_string();
-    let composed = Composed::with_layers(&profile, &Layers::default(), Person::Nobody)?;
-    write_notes(&composed, &tokens).await?;
-    let running = Running::start(&composed, Exposure::LoopbackOnly).await?;
+    let environment = Environment::make(service.address, &tokens).map_err(|error| world_failure(&error))?;
+    let profile = environment.profile().display().to_string();
+    let app = App::load_with_layers(&profile, &Layers::default(), Interactivity::NonInteractive)?;
+    write_notes(&app, &tokens).await?;
+    let running = Running::start(&app, Exposure::LoopbackOnly).await?;
     running.look_at_vaults().await;
-    let agent = Agent::connect(running.address).await.map_err(story_failure)?;
-    let steps = play(&agent, &world, &tokens).await;
-    agent.close().await;
+    let client = Client::connect(running.address).await.map_err(story_failure)?;
+    let steps = play(&client, &environment, &tokens).await;
+    client.close().await;
     running.stop().await;
     drop(service);
-    world.remove().map_err(|error| world_failure(&error))?;
+    environment.remove().map_err(|error| world_failure(&error))?;
     steps
 }
 
-async fn play(agent: &Agent, world: &World, tokens: &Tokens) -> Result<Vec<Step>, Failure> {
+async fn play(
+    client: &Client,
+    environment: &Environment,
+    tokens: &Tokens,
+) -> Result<Vec<Step>, CommandError> {
     let mut steps = Vec::new();
     let mut seen = Vec::new();
 
     let started = Instant::now();
-    let both = Both::ask(agent).await?;
+    let both = Both::ask(client).await?;
     let kept = both.tickets.error.is_none() && both.notes.error.is_none();
     steps.push(both.step("call both modules", "both answer", kept, started));
     seen.push(both);
 
     let started = Instant::now();
-    let broken = world.break_notes().map_err(|error| world_failure(&error))?;
-    let both = Both::ask(agent).await?;
+    let broken = environment.break_notes().map_err(|error| world_failure(&error))?;
+    let both = Both::ask(client).await?;
     let kept = both.tickets.error.is_none() && both.notes.error.as_deref() == Some("module_unavailable");
     steps.push(both.step("break the age vault, call both", "only notes goes dark", kept, started));
     seen.push(both);
@@ -103,7 +107,7 @@ async fn play(agent: &Agent, world: &World, tokens: &Tokens) -> Result<Vec<Step>
     let started = Instant::now();
     broken.mend().map_err(|error| world_failure(&error))?;
     let both = loop {
-        let both = Both::ask(agent).await?;
+        let both = Both::ask(client).await?;
         if both.notes.error.is_none() || started.elapsed() > RECOVERY {
             break both;
         }
@@ -137,9 +141,9 @@ struct Both {
 }
 
 impl Both {
-    async fn ask(agent: &Agent) -> Result<Self, Failure> {
-        let tickets = agent.list("tickets").await.map_err(story_failure)?;
-        let notes = agent.list("notes").await.map_err(story_failure)?;
+    async fn ask(client: &Client) -> Result<Self, CommandError> {
+        let tickets = client.list("tickets").await.map_err(story_failure)?;
+        let notes = client.list("notes").await.map_err(story_failure)?;
         Ok(Self { tickets, notes })
     }
 
@@ -150,9 +154,9 @@ impl Both {
 }
 
 /// Writes the notes' token into the age file, which this creates, the way `secret set` does.
-async fn write_notes(composed: &Composed, tokens: &Tokens) -> Result<(), Failure> {
+async fn write_notes(app: &App, tokens: &Tokens) -> Result<(), CommandError> {
     let (Some((vault, path)), Ok(field)) =
-        (composed.calls.broker().store(&Caller::local(), "notes", "default"), "token".parse())
+        (app.calls.broker().store(&Caller::local(), "notes", "default"), "token".parse())
     else {
         return Err(story_failure("the module `notes` was not taken up".into()));
     };
@@ -161,12 +165,12 @@ async fn write_notes(composed: &Composed, tokens: &Tokens) -> Result<(), Failure
     written.map(drop).map_err(|error| story_failure(error.message().into()))
 }
 
-fn story_failure(message: String) -> Failure {
-    Failure::bad(message, "COFFERDAM_LOG=debug shows more")
+fn story_failure(message: String) -> CommandError {
+    CommandError::failure(message, "COFFERDAM_LOG=debug shows more")
 }
 
-fn world_failure(error: &std::io::Error) -> Failure {
-    Failure::bad(
+fn world_failure(error: &std::io::Error) -> CommandError {
+    CommandError::failure(
         format!("the demo's surroundings cannot be made: {error}"),
         "it needs a writable temporary folder (TMPDIR) and a free port on loopback",
     )

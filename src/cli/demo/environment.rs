@@ -66,19 +66,19 @@ request = {{ method = "GET", path = "/{name}" }}
 
 /// The folder with everything in it; dropping it removes it.
 #[derive(Debug)]
-pub(super) struct World {
+pub(super) struct Environment {
     folder: TempDir,
 }
 
-impl World {
+impl Environment {
     /// Makes everything but the age file, which is written the way `secret set` writes it.
     ///
     /// # Errors
     ///
     /// What the file system answers.
     pub(super) fn make(service: SocketAddr, tokens: &Tokens) -> io::Result<Self> {
-        let world = Self { folder: tempfile::Builder::new().prefix("cofferdam-demo-").tempdir()? };
-        let at = |name: &str| world.folder.path().join(name);
+        let environment = Self { folder: tempfile::Builder::new().prefix("cofferdam-demo-").tempdir()? };
+        let at = |name: &str| environment.folder.path().join(name);
         fs::create_dir(at("modules"))?;
         let notes = "kind = \"header\"\nheaders = { x-api-key = \"{token}\" }";
         fs::write(at("modules/tickets.toml"), manifest("tickets", "Tickets", service, "kind = \"bearer\""))?;
@@ -88,7 +88,7 @@ impl World {
         write_private_file(&at("tickets.env"), line.as_bytes())?;
         let identity = age::x25519::Identity::generate();
         write_private_file(&at("notes.key"), identity.to_string().expose_secret().as_bytes())?;
-        Ok(world)
+        Ok(environment)
     }
 
     /// The profile's file.

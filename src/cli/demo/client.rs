@@ -15,7 +15,7 @@ const REQUEST: Duration = Duration::from_secs(10);
 
 /// A connected client.
 #[derive(Debug)]
-pub(super) struct Agent {
+pub(super) struct Client {
     client: RunningService<RoleClient, ()>,
 }
 
@@ -28,7 +28,7 @@ pub(super) struct Seen {
     pub(super) error: Option<String>,
 }
 
-impl Agent {
+impl Client {
     /// Connects to the server at `address`.
     ///
     /// # Errors
