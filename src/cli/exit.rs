@@ -1,4 +1,4 @@
-//! How a command ends: three exit codes, and failures that say what to do next.
+//! How a command ends: the exit codes, and errors that say what to do next.
 
 use std::process::ExitCode;
 
@@ -7,16 +7,16 @@ use crate::profile::ProfileError;
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// All is well.
+    /// The command did what it was asked to do. Exit code 0.
     Success,
-    /// The thing asked about is bad: a tool's error, an absent secret, a demo that broke its promise.
+    /// The command ran and failed, or found a problem: a tool's error, an absent secret, a failed check. Exit code 1.
     Failure,
-    /// The command line or the profile is wrong: nothing was tried.
+    /// The command line or the profile is wrong, and nothing was attempted. Exit code 2.
     Usage,
 }
 
 impl Exit {
-    /// The process's exit code.
+    /// Returns the exit code of the process.
     pub(crate) fn code(self) -> u8 {
         match self {
             Self::Success => 0,
@@ -32,34 +32,34 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Why a command could not do what it was asked.
+/// Why a command failed.
 #[derive(Debug)]
 pub(crate) enum CommandError {
-    /// One thing went wrong.
+    /// A single error.
     Message {
-        /// The exit code it means.
+        /// How the command ends because of it.
         exit: Exit,
-        /// What happened, to what; never secret text.
+        /// What failed and why. Never contains a secret.
         message: String,
-        /// What to do next; empty where the message says it.
+        /// What to do next. Empty if the message says it.
         help: String,
     },
-    /// The profile is wrong: every problem at once.
+    /// The profile is invalid. Contains all of its problems.
     Profile(ProfileError),
 }
 
 impl CommandError {
-    /// The thing asked about is bad.
+    /// Creates an error that ends the command with [`Exit::Failure`].
     pub(crate) fn failure(message: impl Into<String>, help: impl Into<String>) -> Self {
         Self::Message { exit: Exit::Failure, message: message.into(), help: help.into() }
     }
 
-    /// The command line is wrong.
+    /// Creates an error that ends the command with [`Exit::Usage`].
     pub(crate) fn usage(message: impl Into<String>, help: impl Into<String>) -> Self {
         Self::Message { exit: Exit::Usage, message: message.into(), help: help.into() }
     }
 
-    /// The exit code it means.
+    /// Returns how the command ends because of this error.
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Message { exit, .. } => *exit,

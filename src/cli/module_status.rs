@@ -1,4 +1,4 @@
-//! Every module of the profile and how it is, those whose manifest was refused too.
+//! The modules of the profile with their state, including those that could not be loaded.
 
 use std::sync::Arc;
 
@@ -7,48 +7,51 @@ use serde_json::{Value, json};
 
 use super::compose::App;
 use super::exit::CommandError;
-use super::output::{bad, fair, good};
+use super::hint;
+use super::table::{green, red, yellow};
 use crate::access::Caller;
 use crate::broker::{CompartmentState, VaultStatus};
 use crate::names::listed;
 use crate::profile::ModuleEntry;
 use crate::registry::{BrokenManifest, Module};
 
-/// A module as its operator sees it.
+/// A module of the profile, as its operator sees it.
 #[derive(Debug)]
 pub(super) struct ModuleStatus<'a> {
-    /// What the profile says of it.
+    /// The module's entry in the profile.
     pub(super) entry: &'a ModuleEntry,
-    /// What it offers; nothing where its manifest was refused.
+    /// The loaded module, or `None` if its manifest cannot be used.
     pub(super) module: Option<&'a Arc<Module>>,
-    /// How its vault is; nothing where its manifest was refused.
+    /// The status of its vault, or `None` if its manifest cannot be used.
     vault: Option<VaultStatus>,
-    refused: Option<&'a BrokenManifest>,
+    broken: Option<&'a BrokenManifest>,
+    profile: &'a str,
 }
 
 impl App {
-    /// Every module, in the profile's order.
+    /// Returns every module, in the order of the profile.
     pub(super) fn modules(&self) -> impl Iterator<Item = ModuleStatus<'_>> {
         let (registry, broker) = (self.calls.registry(), self.calls.broker());
         self.entries.iter().map(move |entry| ModuleStatus {
             entry,
             module: registry.module(&Caller::local(), &entry.name),
             vault: broker.module_vault(&entry.name),
-            refused: registry.refused(&entry.name),
+            broken: registry.refused(&entry.name),
+            profile: &self.profile,
         })
     }
 
-    /// The module `name`, however it is.
+    /// Returns the module `name`, loaded or not.
     ///
     /// # Errors
     ///
-    /// A usage failure that lists the profile's modules, where it has none of that name.
+    /// Returns a usage error that lists the modules of the profile if it has no module of that name.
     pub(super) fn module(&self, name: &str) -> Result<ModuleStatus<'_>, CommandError> {
         self.modules().find(|status| status.entry.name == name).ok_or_else(|| {
             CommandError::usage(
                 format!("the profile `{}` has no module `{}`", self.profile, name.escape_debug()),
                 format!(
-                    "its modules are: {}; `--profile` names another profile",
+                    "its modules are {}; choose another profile with `--profile`",
                     listed(self.entries.iter().map(|entry| entry.name.as_str()))
                 ),
             )
@@ -57,49 +60,52 @@ impl App {
 }
 
 impl<'a> ModuleStatus<'a> {
-    /// What the module offers.
+    /// Returns the loaded module.
     ///
     /// # Errors
     ///
-    /// What is wrong with its manifest, with file and line, where that was refused.
-    pub(super) fn offer(&self) -> Result<&'a Arc<Module>, CommandError> {
+    /// Returns the problems of its manifest, with file and line, if the module could not be loaded.
+    pub(super) fn loaded(&self) -> Result<&'a Arc<Module>, CommandError> {
         self.module.ok_or_else(|| {
-            let why = self.refused.map(|broken| format!(", because its manifest was refused:\n{broken}"));
+            let problems = self.broken.map(|broken| format!(":\n{broken}")).unwrap_or_default();
             CommandError::failure(
-                format!("module `{}` is down{}", self.entry.name, why.unwrap_or_default()),
-                "mend the manifest, and try again; `cofferdam profile check` looks at all of them",
+                format!("module `{}` cannot be loaded{problems}", self.entry.name),
+                format!(
+                    "fix what is listed, and check it with {}",
+                    hint::command(self.profile, "profile check")
+                ),
             )
         })
     }
 
-    /// The accounts' names, the default first.
+    /// Returns the names of the accounts, the default account first.
     pub(super) fn accounts(&self) -> Vec<&str> {
         self.entry.accounts.iter().map(|account| account.name.as_str()).collect()
     }
 
-    /// The state with the reason, in its colour. What is wrong with a manifest has no room here, and is told beside.
+    /// Returns a table cell with the state and its reason. The problems of a manifest are too long for a cell.
     pub(super) fn cell(&self) -> Cell {
-        if self.refused.is_some() {
-            return bad("down: its manifest was refused");
+        if self.broken.is_some() {
+            return red("down: cannot be loaded");
         }
-        let Some(vault) = &self.vault else { return bad("no vault") };
+        let Some(vault) = &self.vault else { return red("no vault") };
         let reason = vault.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
         let text = format!("{}{reason}", vault.state);
         match vault.state {
-            CompartmentState::Ready => good(text),
-            CompartmentState::Degraded => fair(text),
-            CompartmentState::Down => bad(text),
+            CompartmentState::Ready => green(text),
+            CompartmentState::Degraded => yellow(text),
+            CompartmentState::Down => red(text),
         }
     }
 
-    /// Name, vault, state, reason and accounts for a program.
+    /// Returns name, vault, state, reason and accounts as JSON.
     pub(super) fn document(&self) -> Value {
-        let refused = self.refused.map(|broken| format!("its manifest was refused: {broken}"));
+        let broken = self.broken.map(|broken| format!("cannot be loaded: {broken}"));
         json!({
             "name": self.entry.name,
             "vault": self.entry.vault,
             "state": self.vault.as_ref().map_or(CompartmentState::Down, |vault| vault.state),
-            "reason": refused.as_ref().or(self.vault.as_ref().and_then(|vault| vault.reason.as_ref())),
+            "reason": broken.as_ref().or(self.vault.as_ref().and_then(|vault| vault.reason.as_ref())),
             "accounts": self.accounts(),
         })
     }

@@ -1,177 +1,191 @@
-//! What happens in the demo, step by step, and whether each step was as promised.
+//! The steps of the demo, each with its expected result.
 
 use std::time::{Duration, Instant};
 
 use cofferdam_vault::{Expect, SecretFields};
 use serde::Serialize;
 
-use super::client::{Client, Seen};
+use super::client::{CallResult, Client};
 use super::environment::Environment;
 use super::service::{ECHO, Service, Tokens};
 use crate::access::Caller;
 use crate::cli::compose::{App, Interactivity};
 use crate::cli::exit::CommandError;
-use crate::cli::serve::running::{Exposure, Running};
+use crate::cli::running_server::{ListenScope, RunningServer};
 use crate::profile::Layers;
 
-/// How long the mended vault may take to come back: it is looked at four times a second.
-const RECOVERY: Duration = Duration::from_secs(10);
+/// The time that the vault has to recover. It is probed four times a second.
+const RECOVERY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How often its module is called meanwhile.
-const ASK_AGAIN: Duration = Duration::from_millis(50);
+/// The pause between two calls while the vault recovers.
+const CALL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// What a module's side of a step came to.
+/// The result of a step for one module.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Side {
-    /// Its call went well.
-    Answers,
-    /// Its call failed, with this code.
-    Fails(String),
-    /// So many of its answers were searched, and so many of them gave a token away.
+pub(super) enum ModuleResult {
+    /// The call succeeded.
+    #[serde(rename = "answers")]
+    Ok,
+    /// The call failed, with this code.
+    #[serde(rename = "fails")]
+    Error(String),
+    /// The results of all calls were searched for tokens.
     Searched {
-        /// All of them.
-        answers: usize,
-        /// Those with a token.
+        /// The number of results.
+        #[serde(rename = "answers")]
+        results: usize,
+        /// The number of results that contain a token.
         leaks: usize,
     },
 }
 
-impl Side {
-    fn of(seen: &Seen) -> Self {
-        seen.error.clone().map_or(Self::Answers, Self::Fails)
+impl From<&CallResult> for ModuleResult {
+    fn from(result: &CallResult) -> Self {
+        result.error.clone().map_or(Self::Ok, Self::Error)
     }
 }
 
-/// One step, as it went.
+/// A step that was run.
 #[derive(Debug, Serialize)]
 pub(super) struct Step {
     /// What was done.
-    pub(super) done: &'static str,
-    /// What the module with the `env` vault answered.
-    pub(super) tickets: Side,
-    /// What the module with the `age` vault answered.
-    pub(super) notes: Side,
-    /// What was promised.
-    pub(super) promised: &'static str,
-    /// Whether it was so.
-    pub(super) kept: bool,
-    /// How long it took, in milliseconds.
+    #[serde(rename = "done")]
+    pub(super) action: &'static str,
+    /// The result of the module with the `env` vault.
+    pub(super) tickets: ModuleResult,
+    /// The result of the module with the `age` vault.
+    pub(super) notes: ModuleResult,
+    /// The expected result.
+    #[serde(rename = "promised")]
+    pub(super) expected: &'static str,
+    /// Whether the result was as expected.
+    #[serde(rename = "kept")]
+    pub(super) passed: bool,
+    /// The duration, in milliseconds.
     pub(super) ms: u128,
 }
 
-/// Plays the whole story.
+/// Runs all steps.
 ///
 /// # Errors
 ///
-/// Where a step could not be played at all; a step that went otherwise than promised is an answer.
-pub(super) async fn tell() -> Result<Vec<Step>, CommandError> {
-    let tokens = Tokens::new();
-    let service = Service::start(tokens.clone()).await.map_err(|error| world_failure(&error))?;
-    let environment = Environment::make(service.address, &tokens).map_err(|error| world_failure(&error))?;
+/// Returns a failure if a step could not be run. An unexpected result is not an error; see [`Step::passed`].
+pub(super) async fn run() -> Result<Vec<Step>, CommandError> {
+    let tokens = Tokens::generate();
+    let service = Service::start(tokens.clone()).await.map_err(|error| environment_error(&error))?;
+    let environment =
+        Environment::new(service.address, &tokens).map_err(|error| environment_error(&error))?;
     let profile = environment.profile().display().to_string();
     let app = App::load_with_layers(&profile, &Layers::default(), Interactivity::NonInteractive)?;
-    write_notes(&app, &tokens).await?;
-    let running = Running::start(&app, Exposure::LoopbackOnly).await?;
-    running.look_at_vaults().await;
-    let client = Client::connect(running.address).await.map_err(story_failure)?;
-    let steps = play(&client, &environment, &tokens).await;
+    write_notes_token(&app, &tokens).await?;
+    let server = RunningServer::start(&app, ListenScope::Loopback).await?;
+    server.probe_vaults().await;
+    let client = Client::connect(server.address).await.map_err(step_error)?;
+    let steps = run_steps(&client, &environment, &tokens).await;
     client.close().await;
-    running.stop().await;
+    server.stop().await;
     drop(service);
-    environment.remove().map_err(|error| world_failure(&error))?;
+    environment.remove().map_err(|error| environment_error(&error))?;
     steps
 }
 
-async fn play(
+async fn run_steps(
     client: &Client,
     environment: &Environment,
     tokens: &Tokens,
 ) -> Result<Vec<Step>, CommandError> {
     let mut steps = Vec::new();
-    let mut seen = Vec::new();
+    let mut calls = Vec::new();
 
     let started = Instant::now();
-    let both = Both::ask(client).await?;
-    let kept = both.tickets.error.is_none() && both.notes.error.is_none();
-    steps.push(both.step("call both modules", "both answer", kept, started));
-    seen.push(both);
+    let both = BothCalls::run(client).await?;
+    let passed = both.tickets.error.is_none() && both.notes.error.is_none();
+    steps.push(both.step("call both modules", "both succeed", passed, started));
+    calls.push(both);
 
     let started = Instant::now();
-    let broken = environment.break_notes().map_err(|error| world_failure(&error))?;
-    let both = Both::ask(client).await?;
-    let kept = both.tickets.error.is_none() && both.notes.error.as_deref() == Some("module_unavailable");
-    steps.push(both.step("break the age vault, call both", "only notes goes dark", kept, started));
-    seen.push(both);
+    let broken = environment.break_notes_vault().map_err(|error| environment_error(&error))?;
+    let both = BothCalls::run(client).await?;
+    let passed = both.tickets.error.is_none() && both.notes.error.as_deref() == Some("module_unavailable");
+    steps.push(both.step("break the age vault, call both", "only notes fails", passed, started));
+    calls.push(both);
 
     let started = Instant::now();
-    broken.mend().map_err(|error| world_failure(&error))?;
+    broken.restore().map_err(|error| environment_error(&error))?;
     let both = loop {
-        let both = Both::ask(client).await?;
-        if both.notes.error.is_none() || started.elapsed() > RECOVERY {
+        let both = BothCalls::run(client).await?;
+        if both.notes.error.is_none() || started.elapsed() > RECOVERY_TIMEOUT {
             break both;
         }
-        seen.push(both);
-        tokio::time::sleep(ASK_AGAIN).await;
+        calls.push(both);
+        tokio::time::sleep(CALL_INTERVAL).await;
     };
-    let kept = both.tickets.error.is_none() && both.notes.error.is_none();
-    steps.push(both.step("mend it, call both", "notes is back by itself", kept, started));
-    seen.push(both);
+    let passed = both.tickets.error.is_none() && both.notes.error.is_none();
+    steps.push(both.step("restore it, call both", "notes has recovered", passed, started));
+    calls.push(both);
 
-    let started = Instant::now();
-    let leaks_in =
-        |side: fn(&Both) -> &Seen| seen.iter().filter(|both| tokens.leak_in(&side(both).raw)).count();
-    let (in_tickets, in_notes) = (leaks_in(|both| &both.tickets), leaks_in(|both| &both.notes));
-    steps.push(Step {
-        done: "search answers for tokens",
-        tickets: Side::Searched { answers: seen.len(), leaks: in_tickets },
-        notes: Side::Searched { answers: seen.len(), leaks: in_notes },
-        promised: "none, though echoed",
-        kept: in_tickets + in_notes == 0 && seen.iter().all(|both| both.tickets.raw.contains(ECHO)),
-        ms: started.elapsed().as_millis(),
-    });
+    steps.push(search_for_tokens(&calls, tokens));
     Ok(steps)
 }
 
-/// What both modules answered, asked one after the other.
-#[derive(Debug)]
-struct Both {
-    tickets: Seen,
-    notes: Seen,
+/// Searches all results for tokens. Without the header that the service echoes, the search would prove nothing.
+fn search_for_tokens(calls: &[BothCalls], tokens: &Tokens) -> Step {
+    let started = Instant::now();
+    let leaks = |module: fn(&BothCalls) -> &CallResult| {
+        calls.iter().filter(|both| tokens.occur_in(&module(both).raw)).count()
+    };
+    let (in_tickets, in_notes) = (leaks(|both| &both.tickets), leaks(|both| &both.notes));
+    let echoed = calls.iter().all(|both| both.tickets.raw.contains(ECHO));
+    Step {
+        action: "search results for tokens",
+        tickets: ModuleResult::Searched { results: calls.len(), leaks: in_tickets },
+        notes: ModuleResult::Searched { results: calls.len(), leaks: in_notes },
+        expected: "none, though echoed",
+        passed: in_tickets + in_notes == 0 && echoed,
+        ms: started.elapsed().as_millis(),
+    }
 }
 
-impl Both {
-    async fn ask(client: &Client) -> Result<Self, CommandError> {
-        let tickets = client.list("tickets").await.map_err(story_failure)?;
-        let notes = client.list("notes").await.map_err(story_failure)?;
+/// One call of each module.
+#[derive(Debug)]
+struct BothCalls {
+    tickets: CallResult,
+    notes: CallResult,
+}
+
+impl BothCalls {
+    async fn run(client: &Client) -> Result<Self, CommandError> {
+        let tickets = client.list("tickets").await.map_err(step_error)?;
+        let notes = client.list("notes").await.map_err(step_error)?;
         Ok(Self { tickets, notes })
     }
 
-    fn step(&self, done: &'static str, promised: &'static str, kept: bool, started: Instant) -> Step {
-        let ms = started.elapsed().as_millis();
-        Step { done, tickets: Side::of(&self.tickets), notes: Side::of(&self.notes), promised, kept, ms }
+    fn step(&self, action: &'static str, expected: &'static str, passed: bool, started: Instant) -> Step {
+        let (tickets, notes) = ((&self.tickets).into(), (&self.notes).into());
+        Step { action, tickets, notes, expected, passed, ms: started.elapsed().as_millis() }
     }
 }
 
-/// Writes the notes' token into the age file, which this creates, the way `secret set` does.
-async fn write_notes(app: &App, tokens: &Tokens) -> Result<(), CommandError> {
+/// Writes the token of `notes` to its vault, as `secret set` does. The write creates the age file.
+async fn write_notes_token(app: &App, tokens: &Tokens) -> Result<(), CommandError> {
     let (Some((vault, path)), Ok(field)) =
         (app.calls.broker().store(&Caller::local(), "notes", "default"), "token".parse())
     else {
-        return Err(story_failure("the module `notes` was not taken up".into()));
+        return Err(step_error("the module `notes` was not loaded".into()));
     };
     let fields = SecretFields::from([(field, tokens.notes.clone())]);
     let written = vault.write(&path, &fields, Expect::Absent).await;
-    written.map(drop).map_err(|error| story_failure(error.message().into()))
+    written.map(drop).map_err(|error| step_error(error.message().into()))
 }
 
-fn story_failure(message: String) -> CommandError {
-    CommandError::failure(message, "COFFERDAM_LOG=debug shows more")
+fn step_error(message: String) -> CommandError {
+    CommandError::failure(message, "run the demo with COFFERDAM_LOG=debug to see more")
 }
 
-fn world_failure(error: &std::io::Error) -> CommandError {
+fn environment_error(error: &std::io::Error) -> CommandError {
     CommandError::failure(
-        format!("the demo's surroundings cannot be made: {error}"),
+        format!("cannot set up the demo: {error}"),
         "it needs a writable temporary folder (TMPDIR) and a free port on loopback",
     )
 }

@@ -1,4 +1,4 @@
-//! What was found, and how it is told.
+//! The report of `doctor`.
 
 use std::fmt::Write as _;
 
@@ -7,67 +7,77 @@ use cofferdam_vault::{Finding, Level};
 use serde::Serialize;
 use serde_json::json;
 
-use super::super::exit::Exit;
-use super::super::output::Output;
+use crate::cli::exit::Exit;
+use crate::cli::output::Output;
 
-const GOOD: Style = AnsiColor::Green.on_default();
-const NOTICE: Style = AnsiColor::Yellow.on_default();
-const BAD: Style = AnsiColor::Red.on_default().bold();
+const OK: Style = AnsiColor::Green.on_default();
+const WARNING: Style = AnsiColor::Yellow.on_default();
+const ERROR: Style = AnsiColor::Red.on_default().bold();
 
-/// Findings, in the order in which they are told.
+/// The results of all checks, in the order in which they are printed.
 #[derive(Debug, Default)]
-pub(super) struct Report(Vec<Told>);
+pub(super) struct Report(Vec<Entry>);
 
-/// A finding, and what it is about.
+/// The result of one check.
 #[derive(Debug, Serialize)]
-struct Told {
-    level: &'static str,
-    /// `profile`, `port 7080`, `vault NAME`, `account MODULE/ACCOUNT`.
+struct Entry {
+    #[serde(serialize_with = "level_name")]
+    level: Level,
+    /// What was checked: `profile`, `port 7080`, `vault NAME`, `account MODULE/ACCOUNT`.
     subject: String,
     what: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     remedy: String,
 }
 
+fn level_name<S: serde::Serializer>(level: &Level, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(level.as_str())
+}
+
 impl Report {
-    /// Adds `finding`, which is about `subject`.
+    /// Adds a result about `subject`.
     pub(super) fn add(&mut self, subject: impl Into<String>, finding: Finding) {
         let Finding { level, what, remedy, .. } = finding;
-        self.0.push(Told { level: level.as_str(), subject: subject.into(), what, remedy });
+        self.0.push(Entry { level, subject: subject.into(), what, remedy });
     }
 
-    /// Adds what another look found.
+    /// Adds all results of another report.
     pub(super) fn append(&mut self, other: Self) {
         self.0.extend(other.0);
     }
 
     fn count(&self, level: Level) -> usize {
-        self.0.iter().filter(|told| told.level == level.as_str()).count()
+        self.0.iter().filter(|entry| entry.level == level).count()
     }
 
-    /// Prints everything; bad where anything is.
+    /// Prints the report. Returns a failure if it has an error.
     pub(super) fn print(&self, profile: &str, output: Output) -> Exit {
-        let [good, notice, bad] = [Level::Good, Level::Notice, Level::Bad].map(|level| self.count(level));
+        let [ok, warnings, errors] = [Level::Good, Level::Notice, Level::Bad].map(|level| self.count(level));
         if output.is_json() {
             output.document(&json!({
-                "profile": profile, "good": good, "notice": notice, "bad": bad, "findings": self.0,
+                "profile": profile, "good": ok, "notice": warnings, "bad": errors, "findings": self.0,
             }));
         } else {
             let mut text = String::new();
-            for told in &self.0 {
-                let (style, mark) = match told.level {
-                    "good" => (GOOD, "good  "),
-                    "notice" => (NOTICE, "notice"),
-                    _ => (BAD, "bad   "),
+            for entry in &self.0 {
+                let (style, label) = match entry.level {
+                    Level::Good => (OK, "ok     "),
+                    Level::Notice => (WARNING, "warning"),
+                    Level::Bad => (ERROR, "error  "),
                 };
                 // Writing to a String cannot fail.
-                let _ = writeln!(text, "{style}{mark}{style:#} {}: {}", told.subject, told.what);
-                if !told.remedy.is_empty() {
-                    let _ = writeln!(text, "       -> {}", told.remedy);
+                let _ = writeln!(text, "{style}{label}{style:#} {}: {}", entry.subject, entry.what);
+                if !entry.remedy.is_empty() {
+                    let _ = writeln!(text, "        -> {}", entry.remedy);
                 }
             }
-            output.line(format_args!("{text}profile `{profile}`: {bad} bad, {notice} to know, {good} good"));
+            let plural = |count| if count == 1 { "" } else { "s" };
+            output.line(format_args!(
+                "{text}profile `{profile}`: {ok} ok, {warnings} warning{}, {errors} error{}",
+                plural(warnings),
+                plural(errors)
+            ));
         }
-        if bad == 0 { Exit::Success } else { Exit::Failure }
+        if errors == 0 { Exit::Success } else { Exit::Failure }
     }
 }

@@ -1,14 +1,15 @@
-//! `secret`: the credentials of a module's accounts, in whichever vault the profile gives that module.
+//! `secret`: manages the credentials of accounts, in the vault that the profile gives each module.
 
+mod account_ref;
 mod copy;
 mod delete;
 mod get;
 mod input;
 mod list;
+mod location;
 mod set;
-mod target;
 
-pub(super) use target::Place;
+pub(super) use location::{SecretLocation, write_refusal};
 
 use clap::Subcommand;
 
@@ -17,7 +18,7 @@ use super::compose::{App, Interactivity};
 use super::exit::{CommandError, Exit};
 use super::output::Output;
 
-/// Set, look at, copy and delete the credentials of accounts
+/// Set, show, copy and delete the credentials of accounts
 #[derive(Debug, Subcommand)]
 pub(crate) enum SecretCommand {
     Set(set::SetArgs),
@@ -27,7 +28,7 @@ pub(crate) enum SecretCommand {
     Delete(delete::DeleteArgs),
 }
 
-/// Runs one of them.
+/// Runs the subcommand.
 pub(crate) async fn run(
     common: &Common,
     command: SecretCommand,
@@ -38,7 +39,7 @@ pub(crate) async fn run(
         SecretCommand::Set(args) => set::run(&app, args, *output).await,
         SecretCommand::Get(args) => get::run(&app, args, *output).await,
         SecretCommand::List(args) => list::run(&app, args, *output).await,
-        SecretCommand::Copy(args) => copy::run(common, &app, args, *output).await,
+        SecretCommand::Copy(args) => copy::run(&app, args, *output).await,
         SecretCommand::Delete(args) => delete::run(&app, args, *output).await,
     };
     app.calls.broker().close().await;

@@ -1,30 +1,31 @@
-//! What `serve` says when it has started: where it listens, what is up, what is down and why, and what to paste into
-//! an MCP host.
+//! The startup banner of `serve`: its addresses, the state of the modules, and the snippets for an MCP host.
 
 use std::collections::HashMap;
 
-use comfy_table::{Attribute, Cell};
+use comfy_table::Cell;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::super::client_config::{Host, Transport};
-use super::super::compose::App;
-use super::super::module_status::ModuleStatus;
-use super::super::output::{Output, fair, good, keep_words};
-use super::running::Running;
 use crate::access::Caller;
 use crate::broker::{BrokerError, VaultStatus};
+use crate::cli::client_config::{Host, Transport};
+use crate::cli::compose::App;
+use crate::cli::hint;
+use crate::cli::module_status::ModuleStatus;
+use crate::cli::output::Output;
+use crate::cli::running_server::RunningServer;
+use crate::cli::table::{self, bold, green, keep_words, yellow};
 
-/// How the accounts were found at start, by module and account: see [`Broker::warm_up`](crate::broker::Broker::warm_up).
-pub(super) type Found = HashMap<(String, String), Result<(), BrokerError>>;
+/// The first read of each account, by module and account: see [`Broker::warm_up`](crate::broker::Broker::warm_up).
+pub(super) type WarmUp = HashMap<(String, String), Result<(), BrokerError>>;
 
-/// How the server is, just started.
+/// The startup banner.
 #[derive(Debug)]
 pub(super) struct Banner<'a> {
     app: &'a App,
-    running: Option<&'a Running>,
+    server: Option<&'a RunningServer>,
     accounts: Vec<AccountState>,
-    not_looked_at: usize,
+    unchecked: usize,
 }
 
 /// Whether an account has its credential.
@@ -32,108 +33,106 @@ pub(super) struct Banner<'a> {
 struct AccountState {
     module: String,
     account: String,
-    /// Why it has none, for the operator: it may name a variable, a path or a file.
+    /// Why the credential is absent. For the operator: may name a variable, a path or a file.
     #[serde(skip_serializing_if = "Option::is_none")]
     absent: Option<String>,
 }
 
 impl<'a> Banner<'a> {
-    /// What there is to say of `app`, whose accounts were found like this; `running` is absent on stdio.
-    pub(super) fn of(app: &'a App, running: Option<&'a Running>, found: &Found) -> Self {
-        let (mut accounts, mut not_looked_at) = (Vec::new(), 0);
+    /// Creates the banner from the first read of the accounts. On stdio, `server` is `None`.
+    pub(super) fn new(app: &'a App, server: Option<&'a RunningServer>, warm_up: &WarmUp) -> Self {
+        let (mut accounts, mut unchecked) = (Vec::new(), 0);
         for module in app.calls.registry().modules(&Caller::local()) {
             for account in &module.accounts {
-                let (module, account) = (module.name.clone(), account.name.clone());
-                let name = (module, account);
-                let absent = match found.get(&name) {
+                let key = (module.name.clone(), account.name.clone());
+                let absent = match warm_up.get(&key) {
                     Some(Err(BrokerError::Missing { source, .. })) => Some(source.message().to_owned()),
-                    // A vault that is down says so in its own line.
+                    // If the vault is down, the table says so.
                     Some(_) => None,
                     None => {
-                        not_looked_at += 1;
+                        unchecked += 1;
                         continue;
                     }
                 };
-                accounts.push(AccountState { module: name.0, account: name.1, absent });
+                let (module, account) = key;
+                accounts.push(AccountState { module, account, absent });
             }
         }
-        Self { app, running, accounts, not_looked_at }
+        Self { app, server, accounts, unchecked }
     }
 
-    /// Prints the address, as soon as there is one: the rest waits for the vaults.
-    pub(super) fn print_address(running: &Running, output: Output) {
+    /// Prints the address, which is known before the vaults have been probed.
+    pub(super) fn print_address(server: &RunningServer, output: Output) {
         if !output.is_json() {
-            output.line(format_args!("http://{}/mcp", running.address));
+            output.line(format_args!("http://{}/mcp", server.address));
         }
     }
 
-    /// Prints the rest; with `--json` all of it.
+    /// Prints everything but the address, or with `--json` the whole banner.
     pub(super) fn print(&self, output: Output) {
         match output.is_json() {
             true => output.document(&self.document()),
-            false => output.line(self.text(output)),
+            false => output.line(self.text()),
         }
     }
 
-    /// The rest, for a person.
-    pub(super) fn text(&self, output: Output) -> String {
+    /// Returns everything but the address as text.
+    pub(super) fn text(&self) -> String {
         let mut lines = Vec::new();
-        match self.running {
-            Some(running) => {
-                lines.push(format!("admin: http://{} (/readyz, /metrics)", running.admin_address));
-            }
+        match self.server {
+            Some(server) => lines.push(format!("admin: http://{} (/readyz, /metrics)", server.admin_address)),
             None => lines.push("serving MCP on standard input and output".to_owned()),
         }
-        let mut table = output.table(&["module", "vault", "state", "accounts"]);
+        let mut table = table::new(&["module", "vault", "state", "accounts"]);
         for status in self.app.modules() {
             table.add_row([
-                Cell::new(&status.entry.name).add_attribute(Attribute::Bold),
+                bold(&status.entry.name),
                 Cell::new(&status.entry.vault),
                 status.cell(),
                 self.accounts_cell(&status),
             ]);
         }
         lines.push(keep_words(table).to_string());
-        lines.extend(self.remedies());
+        lines.extend(self.absent_credentials());
         lines.extend(self.app.warnings.iter().map(|warning| format!("! {warning}")));
         lines.extend(self.app.calls.registry().broken().iter().map(|broken| format!("! {broken}")));
-        if self.running.is_some_and(|running| !running.address.ip().is_loopback()) {
+        if self.server.is_some_and(|server| !server.address.ip().is_loopback()) {
             lines.push(
-                "! whoever reaches this port uses every account; a host elsewhere calls it by a name or address in \
-                 `server.allowed_hosts`"
+                "! everyone who can connect to this port can use every account; a host on another machine must use a name \
+                 or address that `server.allowed_hosts` lists"
                     .to_owned(),
             );
         }
         if let (Some(http), Some(stdio)) = (self.http_snippet(), self.stdio_snippet()) {
-            lines.push(
-                "\nPaste into your MCP host, or let `cofferdam client-config HOST --write` do it:".to_owned(),
-            );
-            lines.push(format!("{http:#}\nor, for a host that starts the process itself:\n{stdio:#}"));
+            let write = hint::command(&self.app.profile, "client-config HOST --write");
+            lines.push(format!("\nPaste into the file of your MCP host, or run {write}:"));
+            lines.push(format!("{http:#}\nor, for a host that starts the server itself:\n{stdio:#}"));
         }
         lines.join("\n")
     }
 
     fn accounts_cell(&self, status: &ModuleStatus<'_>) -> Cell {
         let text = status.accounts().join(", ");
-        // Those of a refused manifest were not looked at: nobody knows what their credentials consist of.
+        // Without a manifest the fields of a credential are unknown, so its accounts were not read.
         let Some(module) = status.module else { return Cell::new(text) };
         match self.accounts.iter().filter(|a| a.module == module.name && a.absent.is_some()).count() {
-            0 => good(text),
-            some => fair(format!("{text} ({some} without a credential)")),
+            0 => green(text),
+            count => yellow(format!("{text} ({count} without a credential)")),
         }
     }
 
-    /// One line for each account without a credential, with what would give it one.
-    fn remedies(&self) -> Vec<String> {
+    /// Returns one line per account without a credential, with the vault's message.
+    fn absent_credentials(&self) -> Vec<String> {
         let mut lines: Vec<String> = self
             .accounts
             .iter()
             .filter_map(|a| Some(format!("! {}/{}: {}", a.module, a.account, a.absent.as_ref()?)))
             .collect();
-        if self.not_looked_at > 0 {
+        if self.unchecked > 0 {
             lines.push(format!(
-                "  {} accounts were not looked at: there are many, each user has one, or they are made on demand",
-                self.not_looked_at
+                "  {} accounts were not checked: there are too many, they differ per user, or their credentials are \
+                 created on demand",
+                self.unchecked
             ));
         }
         lines
@@ -142,25 +141,25 @@ impl<'a> Banner<'a> {
     fn document(&self) -> Value {
         let vaults: Vec<Value> = self.app.calls.broker().vaults().iter().map(vault_document).collect();
         json!({
-            "mcp": self.running.map(|running| format!("http://{}/mcp", running.address)),
-            "admin": self.running.map(|running| format!("http://{}", running.admin_address)),
+            "mcp": self.server.map(|server| format!("http://{}/mcp", server.address)),
+            "admin": self.server.map(|server| format!("http://{}", server.admin_address)),
             "profile": self.app.profile,
             "vaults": vaults,
             "modules": self.app.modules().map(|status| status.document()).collect::<Vec<_>>(),
             "accounts": self.accounts,
-            "accounts_not_looked_at": self.not_looked_at,
+            "accounts_not_looked_at": self.unchecked,
             "warnings": self.app.warnings,
             "manifest_problems": self.app.calls.registry().broken(),
             "host": { "http": self.http_snippet(), "stdio": self.stdio_snippet() },
         })
     }
 
-    /// What Claude Code takes, and every host that goes by the same keys.
+    /// Returns the snippet for Claude Code and for every host that uses the same keys.
     fn http_snippet(&self) -> Option<Value> {
-        Some(Host::ClaudeCode.snippet(&Transport::http(self.running?.address)))
+        Some(Host::ClaudeCode.snippet(&Transport::http(self.server?.address)))
     }
 
-    /// What every host takes that has `mcpServers`; nothing where the program's own path cannot be said.
+    /// Returns the snippet for every host with `mcpServers`, or `None` if the path of this program is unknown.
     fn stdio_snippet(&self) -> Option<Value> {
         let transport = Transport::stdio(&self.app.profile_anywhere).ok()?;
         Some(Host::ClaudeDesktop.snippet(&transport))
