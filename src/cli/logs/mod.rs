@@ -14,7 +14,7 @@ use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use self::queue::Queue;
-use super::output::colour_on_stderr;
+use super::color;
 
 /// The environment variable that holds the filter.
 const VARIABLE: &str = "COFFERDAM_LOG";
@@ -80,7 +80,7 @@ pub(crate) fn start(format: LogFormat, default: LevelFilter, delivery: Delivery)
     let (filter, invalid) = match std::env::var(VARIABLE) {
         Ok(text) if !text.is_empty() => match EnvFilter::builder().parse(&text) {
             Ok(filter) => (filter, None),
-            Err(error) => (fallback(), Some((text, error))),
+            Err(error) => (fallback(), Some((crate::names::bounded(&text), error))),
         },
         _ => (fallback(), None),
     };
@@ -95,7 +95,7 @@ pub(crate) fn start(format: LogFormat, default: LevelFilter, delivery: Delivery)
     let to_stderr = tracing_subscriber::fmt::layer().with_writer(writer);
     let layer = match format {
         LogFormat::Text => {
-            to_stderr.with_ansi(colour_on_stderr()).with_target(false).with_filter(filter).boxed()
+            to_stderr.with_ansi(color::on_stderr()).with_target(false).with_filter(filter).boxed()
         }
         LogFormat::Json => to_stderr.json().flatten_event(true).with_filter(filter).boxed(),
     };
@@ -105,7 +105,7 @@ pub(crate) fn start(format: LogFormat, default: LevelFilter, delivery: Delivery)
         // Logged at `error`, since most commands log nothing below it.
         tracing::error!(
             %error,
-            "{VARIABLE}={text:?} is not a valid filter; using {default}. Set for example `debug` or \
+            "{VARIABLE}=\"{text}\" is not a valid filter; using {default}. Set for example `debug` or \
              `cofferdam::broker=trace`"
         );
     }
