@@ -56,7 +56,9 @@ pub(super) fn call(mut sent: Map<String, Value>) -> Result<CallRequest, CallErro
                     );
                 }
                 Err(_) => {
-                    return Err("`arguments` must be a JSON object; you sent a string that is not JSON".into());
+                    return Err(
+                        "`arguments` must be a JSON object; you sent a string that is not JSON".into()
+                    );
                 }
             },
             Some(_) => return Err("`arguments` must be a JSON object".into()),
