@@ -1,4 +1,4 @@
-//! Tables, with color where the terminal shows it.
+//! Tables, in color on a terminal.
 
 use std::io::IsTerminal as _;
 

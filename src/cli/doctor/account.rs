@@ -9,7 +9,7 @@ use super::{fields, help};
 use crate::cli::hint;
 use crate::cli::secret::{SecretLocation, write_refusal};
 
-/// A secret that expires within this time is an error: nobody may check again before.
+/// A secret that expires within this time is an error: the next check may come too late.
 const EXPIRES_SOON: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A secret that expires within this time is a warning.

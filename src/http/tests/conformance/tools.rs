@@ -142,8 +142,8 @@ pub(super) async fn call(
         "test_missing_capability" => {
             let declared = context.client_capabilities().unwrap_or_default();
             if declared.sampling.is_none() {
-                let wanted = from_json(json!({ "sampling": {} }));
-                return Err(ErrorData::missing_required_client_capability(wanted));
+                let required = from_json(json!({ "sampling": {} }));
+                return Err(ErrorData::missing_required_client_capability(required));
             }
             json!([text("the client can sample")])
         }
