@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use cofferdam_vault::{BackendConfig, ConfigProblem, FieldName, SecretPath, Vault, VaultContext};
+use cofferdam_config::{Diagnostic, Diagnostics};
+use cofferdam_vault::{BackendConfig, FieldName, SecretPath, Vault, VaultContext};
 use figment::error::Kind;
 use figment::value::Value;
 use schemars::{Schema, SchemaGenerator};
@@ -48,7 +49,7 @@ const HASHICORP: Option<Compiled> = None;
 /// The object-safe face of a [`BackendConfig`].
 pub trait VaultSettings: Send {
     /// See [`BackendConfig::collisions`].
-    fn collisions(&self, wanted: &[(SecretPath, Vec<FieldName>)]) -> Vec<ConfigProblem>;
+    fn collisions(&self, wanted: &[(SecretPath, Vec<FieldName>)]) -> Diagnostics;
     /// See [`BackendConfig::refuses_users`].
     fn refuses_users(&self) -> Option<&'static str>;
     /// See [`BackendConfig::into_vault`].
@@ -56,7 +57,7 @@ pub trait VaultSettings: Send {
 }
 
 impl<C: BackendConfig> VaultSettings for C {
-    fn collisions(&self, wanted: &[(SecretPath, Vec<FieldName>)]) -> Vec<ConfigProblem> {
+    fn collisions(&self, wanted: &[(SecretPath, Vec<FieldName>)]) -> Diagnostics {
         BackendConfig::collisions(self, wanted)
     }
 
@@ -85,7 +86,7 @@ pub struct Backend {
 }
 
 /// A backend's settings, or everything that is wrong with them.
-pub type ReadSettings = Result<Box<dyn VaultSettings>, Vec<ConfigProblem>>;
+pub type ReadSettings = Result<Box<dyn VaultSettings>, Diagnostics>;
 
 /// What a compiled-in backend can do with a profile's table.
 #[derive(Debug)]
@@ -105,17 +106,17 @@ impl Compiled {
 
 fn read<C: BackendConfig>(table: toml::Table) -> ReadSettings {
     let config: C = read_table(table)?;
-    let problems = config.problems();
-    if problems.is_empty() { Ok(Box::new(config)) } else { Err(problems) }
+    config.check().into_result(())?;
+    Ok(Box::new(config))
 }
 
 /// Deserialises a table, and tells every key that cannot be read, not only the first.
 ///
 /// Serde stops at the first error. So the key that it names is taken out and the rest is tried again. No message repeats
 /// a value, but for what a type's own `Deserialize` says.
-pub(crate) fn read_table<T: DeserializeOwned>(table: toml::Table) -> Result<T, Vec<ConfigProblem>> {
-    let mut table = Value::serialize(table).map_err(|_| vec![unreadable("")])?;
-    let mut problems = Vec::new();
+pub(crate) fn read_table<T: DeserializeOwned>(table: toml::Table) -> Result<T, Diagnostics> {
+    let mut table = Value::serialize(table).map_err(|_| unreadable(""))?;
+    let mut problems = Diagnostics::new();
     loop {
         let error = match table.deserialize::<T>() {
             Ok(read) if problems.is_empty() => return Ok(read),
@@ -137,23 +138,23 @@ pub(crate) fn read_table<T: DeserializeOwned>(table: toml::Table) -> Result<T, V
     }
 }
 
-fn unread(error: &figment::Error) -> ConfigProblem {
+fn unread(error: &figment::Error) -> Diagnostic {
     let key = error.path.join(".");
     let names = |names: &[&str]| format!("write one of: {}", names.join(", "));
     match &error.kind {
-        Kind::Message(message) => ConfigProblem::new(key, message, "correct the value"),
+        Kind::Message(message) => Diagnostic::error(key, message, "correct the value"),
         Kind::InvalidType(_, expected) => {
-            ConfigProblem::new(key, "a value of another type is needed", format!("write {expected}"))
+            Diagnostic::error(key, "a value of another type is needed", format!("write {expected}"))
         }
         Kind::InvalidValue(_, expected) | Kind::InvalidLength(_, expected) => {
-            ConfigProblem::new(key, "this value is not allowed", format!("write {expected}"))
+            Diagnostic::error(key, "this value is not allowed", format!("write {expected}"))
         }
-        Kind::UnknownVariant(_, known) => ConfigProblem::new(key, "there is no such choice", names(known)),
+        Kind::UnknownVariant(_, known) => Diagnostic::error(key, "there is no such choice", names(known)),
         Kind::UnknownField(field, known) => {
-            ConfigProblem::new(key_of_field(&error.path, field), "unknown key", names(known))
+            Diagnostic::error(key_of_field(&error.path, field), "unknown key", names(known))
         }
         Kind::MissingField(field) => {
-            ConfigProblem::new(key_of_field(&error.path, field), "this key is missing", "add it")
+            Diagnostic::error(key_of_field(&error.path, field), "this key is missing", "add it")
         }
         _ => unreadable(&key),
     }
@@ -165,8 +166,8 @@ fn key_of_field(path: &[String], field: &str) -> String {
     table.iter().map(String::as_str).chain([field]).collect::<Vec<_>>().join(".")
 }
 
-fn unreadable(key: &str) -> ConfigProblem {
-    ConfigProblem::new(
+fn unreadable(key: &str) -> Diagnostic {
+    Diagnostic::error(
         key,
         "this value cannot be read",
         "see `cofferdam profile schema` for what the key takes",
@@ -191,7 +192,7 @@ mod tests {
         let problems = read_table::<Settings>(text.parse().unwrap()).unwrap_err();
         problems
             .into_iter()
-            .map(|problem| format!("{}: {}; {}", problem.key, problem.message, problem.remedy))
+            .map(|problem| format!("{}: {}; {}", problem.key, problem.message, problem.help))
             .collect()
     }
 

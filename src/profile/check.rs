@@ -7,7 +7,7 @@ mod vaults;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use cofferdam_vault::ConfigProblem;
+use cofferdam_config::Diagnostics;
 use figment::value::{Dict, Value};
 use serde::de::DeserializeOwned;
 use serde_json::Value as Schema;
@@ -89,9 +89,9 @@ impl Check<'_> {
     }
 
     /// Reports the problems of a table, whose keys are seen from `path`.
-    fn table_problems(&mut self, path: &KeyPath, problems: Vec<ConfigProblem>) {
+    fn table_problems(&mut self, path: &KeyPath, problems: Diagnostics) {
         for problem in problems {
-            self.problem(&path.below(&problem.key), Part::Value, problem.message, problem.remedy);
+            self.problem(&path.below(&problem.key), Part::Value, problem.message, problem.help);
         }
     }
 

@@ -10,8 +10,9 @@ mod shipped;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use cofferdam_config::{Diagnostic, Diagnostics};
 use cofferdam_vault::testkit::MemoryVault;
-use cofferdam_vault::{BackendConfig, ConfigProblem, FieldName, SecretPath, Vault, VaultContext};
+use cofferdam_vault::{BackendConfig, FieldName, SecretPath, Vault, VaultContext};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -58,15 +59,15 @@ enum Auth {
 impl BackendConfig for StoreConfig {
     const BACKEND: &'static str = "store";
 
-    fn problems(&self) -> Vec<ConfigProblem> {
+    fn check(&self) -> Diagnostics {
         let wrong = !self.address.starts_with("https://");
-        let problem = || ConfigProblem::new("address", "this is no https address", "write https://…");
+        let problem = || Diagnostic::error("address", "this is no https address", "write https://…");
         wrong.then(problem).into_iter().collect()
     }
 
-    fn collisions(&self, wanted: &[(SecretPath, Vec<FieldName>)]) -> Vec<ConfigProblem> {
+    fn collisions(&self, wanted: &[(SecretPath, Vec<FieldName>)]) -> Diagnostics {
         let crowd = self.cramped && wanted.iter().filter(|(_, fields)| !fields.is_empty()).count() > 1;
-        let problem = || ConfigProblem::new("cramped", "two secrets share one name", "make room");
+        let problem = || Diagnostic::error("cramped", "two secrets share one name", "make room");
         crowd.then(problem).into_iter().collect()
     }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::shape::{Bounds, in_words};
 use crate::broker::Walls;
-use cofferdam_vault::ConfigProblem;
+use cofferdam_config::{Diagnostic, Diagnostics};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const TEN_MINUTES: Duration = Duration::from_secs(10 * 60);
@@ -50,12 +50,12 @@ pub(super) fn bound(schema: &mut Value) {
 }
 
 /// Every duration that is out of its bounds.
-pub(super) fn problems(walls: &Walls) -> Vec<ConfigProblem> {
+pub(super) fn problems(walls: &Walls) -> Diagnostics {
     DURATIONS
         .iter()
         .filter_map(|(key, duration_of, bounds)| {
             let (message, remedy) = in_words(duration_of(walls), bounds)?;
-            Some(ConfigProblem::new(*key, message, remedy))
+            Some(Diagnostic::error(*key, message, remedy))
         })
         .collect()
 }

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use cofferdam_config::Diagnostics;
 use cofferdam_vault::{
-    BoxFuture, Capabilities, ErrorKind, Expect, FieldName, Finding, Page, PageToken, Secret, SecretFields,
-    SecretPath, Stage, Threads, Vault, VaultContext, VaultError, VaultInfo, Version,
+    BoxFuture, Capabilities, ErrorKind, Expect, FieldName, Page, PageToken, Secret, SecretFields, SecretPath,
+    Stage, Threads, Vault, VaultContext, VaultError, VaultInfo, Version,
 };
 
 use crate::config::Settings;
@@ -122,11 +123,11 @@ impl Vault for AgeVault {
     }
 
     /// The files alone: who has the key may do everything with this file and nothing beyond it.
-    fn examine<'a>(
+    fn diagnose<'a>(
         &'a self,
         _: &'a [SecretPath],
         _: &'a [String],
-        found: &'a mut Vec<Finding>,
+        found: &'a mut Diagnostics,
     ) -> BoxFuture<'a, ()> {
         // A thread that cannot be had is the probe's to tell.
         Box::pin(async move { found.extend(self.run(|store| Ok(store.exposed())).await.unwrap_or_default()) })

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use cofferdam_vault::{BackendConfig, ConfigProblem, Vault, VaultContext};
+use cofferdam_config::{Diagnostic, Diagnostics};
+use cofferdam_vault::{BackendConfig, Vault, VaultContext};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroize;
@@ -107,13 +108,13 @@ impl Config {
 impl BackendConfig for Config {
     const BACKEND: &'static str = "age";
 
-    fn problems(&self) -> Vec<ConfigProblem> {
-        let mut problems = Vec::new();
+    fn check(&self) -> Diagnostics {
+        let mut problems = Diagnostics::new();
         for (key, path) in self.paths() {
             if path.as_os_str().is_empty() {
-                problems.push(ConfigProblem::new(key, "is empty", "give the file's path"));
+                problems.push(Diagnostic::error(key, "is empty", "give the file's path"));
             } else if looks_like_a_key(path) {
-                problems.push(ConfigProblem::new(
+                problems.push(Diagnostic::error(
                     key,
                     "is a key itself, not the path of a file",
                     "put the key into a file of mode 0600 and give its path; treat this key as known to others",
@@ -121,7 +122,7 @@ impl BackendConfig for Config {
             }
         }
         if self.passphrase == Some(Passphrase::Refused) {
-            problems.push(ConfigProblem::new(
+            problems.push(Diagnostic::error(
                 "passphrase",
                 "is something other than \"ask\"; a passphrase never stands in a profile",
                 "say \"ask\", or put the passphrase into a file and name it in `passphrase_file`",
@@ -134,12 +135,12 @@ impl BackendConfig for Config {
         ];
         let mut given = given.into_iter().filter_map(|(key, there)| there.then_some(key));
         match (given.next(), given.next()) {
-            (None, _) => problems.push(ConfigProblem::new(
+            (None, _) => problems.push(Diagnostic::error(
                 "identity_file",
                 "is missing: nothing says what opens the file",
                 "set one of `identity_file`, `passphrase_file` and `passphrase = \"ask\"`",
             )),
-            (Some(first), Some(second)) => problems.push(ConfigProblem::new(
+            (Some(first), Some(second)) => problems.push(Diagnostic::error(
                 second,
                 format!("stands beside `{first}`"),
                 "keep exactly one of `identity_file`, `passphrase_file` and `passphrase = \"ask\"`",
@@ -147,7 +148,7 @@ impl BackendConfig for Config {
             (Some(_), None) => {}
         }
         if self.recipients_file.is_some() && self.identity_file.is_none() {
-            problems.push(ConfigProblem::new(
+            problems.push(Diagnostic::error(
                 "recipients_file",
                 "stands beside a passphrase; a file locked with a passphrase has no other recipients",
                 "remove it, or set `identity_file` in place of the passphrase",
@@ -175,8 +176,8 @@ fn looks_like_a_key(path: &Path) -> bool {
 mod tests {
     use super::*;
 
-    fn problems(settings: &str) -> Vec<ConfigProblem> {
-        toml::from_str::<Config>(settings).map_err(|error| error.message().to_owned()).unwrap().problems()
+    fn problems(settings: &str) -> Diagnostics {
+        toml::from_str::<Config>(settings).map_err(|error| error.message().to_owned()).unwrap().check()
     }
 
     #[test]
@@ -187,7 +188,7 @@ mod tests {
             "file = 'v'\npassphrase_file = 'p'",
             "file = 'v'\npassphrase = 'ask'",
         ] {
-            assert_eq!(problems(good), [], "{good}");
+            assert_eq!(problems(good), Diagnostics::new(), "{good}");
         }
     }
 

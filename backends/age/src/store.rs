@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cofferdam_vault::{ErrorKind, Expect, Finding, Prompt, SecretFields, SecretPath, VaultError, Version};
+use cofferdam_config::Diagnostic;
+use cofferdam_vault::{ErrorKind, Expect, Prompt, SecretFields, SecretPath, VaultError, Version};
 
 use crate::config::Settings;
 use crate::crypt::{self, Opened};
@@ -62,7 +63,7 @@ impl Store {
     }
 
     /// See [`crate::examine`].
-    pub(crate) fn exposed(&self) -> Vec<Finding> {
+    pub(crate) fn exposed(&self) -> Vec<Diagnostic> {
         examine::exposed(&self.settings)
     }
 

@@ -4,9 +4,10 @@ use std::fmt;
 use std::path::PathBuf;
 
 use aws_sdk_secretsmanager::config::SharedHttpClient;
+use cofferdam_config::Diagnostics;
 use cofferdam_vault::{
-    BoxFuture, Capabilities, Expect, FieldName, Finding, Page, PageToken, ReadRequest, Scope, Secret,
-    SecretFields, SecretPath, Stage, Threads, Vault, VaultError, VaultInfo, Version,
+    BoxFuture, Capabilities, Expect, FieldName, Page, PageToken, ReadRequest, Scope, Secret, SecretFields,
+    SecretPath, Stage, Threads, Vault, VaultError, VaultInfo, Version,
 };
 
 use crate::content::{self, Content};
@@ -137,16 +138,16 @@ impl Vault for AwsVault {
         })
     }
 
-    fn place(&self, path: &SecretPath) -> Option<String> {
+    fn resource(&self, path: &SecretPath) -> Option<String> {
         Some(self.names.name(path))
     }
 
     /// What is needed is not asked for here: a read of it tells, and only a read.
-    fn examine<'a>(
+    fn diagnose<'a>(
         &'a self,
         _needs: &'a [SecretPath],
         elsewhere: &'a [String],
-        found: &'a mut Vec<Finding>,
+        found: &'a mut Diagnostics,
     ) -> BoxFuture<'a, ()> {
         Box::pin(async move {
             found.extend(examine::exposed(self.files.clone(), &self.threads).await);

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use cofferdam_vault::{BackendConfig, ConfigProblem, Vault, VaultContext};
+use cofferdam_config::{Diagnostic, Diagnostics};
+use cofferdam_vault::{BackendConfig, Vault, VaultContext};
 use schemars::JsonSchema;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
@@ -76,7 +77,7 @@ impl<'de> Deserialize<'de> for Refused {
 }
 
 impl Config {
-    fn refused(&self) -> impl Iterator<Item = ConfigProblem> {
+    fn refused(&self) -> impl Iterator<Item = Diagnostic> {
         [
             ("access_key_id", self.access_key_id),
             ("secret_access_key", self.secret_access_key),
@@ -85,7 +86,7 @@ impl Config {
         .into_iter()
         .filter(|(_, there)| there.0)
         .map(|(key, _)| {
-            ConfigProblem::new(
+            Diagnostic::error(
                 key,
                 "a credential never stands in a profile",
                 "put it into a file as `aws configure` writes it, name that in `credentials_file`, and treat this \
@@ -127,12 +128,12 @@ impl Config {
 impl BackendConfig for Config {
     const BACKEND: &'static str = "aws";
 
-    fn problems(&self) -> Vec<ConfigProblem> {
-        let mut problems: Vec<_> = self.refused().collect();
+    fn check(&self) -> Diagnostics {
+        let mut problems: Diagnostics = self.refused().collect();
         let mut check =
             |key: &str, text: &Option<String>, why: &dyn Fn(&str) -> Option<&'static str>, remedy: &str| {
                 if let Some(why) = text.as_deref().and_then(why) {
-                    problems.push(ConfigProblem::new(key, why, remedy));
+                    problems.push(Diagnostic::error(key, why, remedy));
                 }
             };
         let empty = |text: &str| text.is_empty().then_some("is empty");
@@ -165,7 +166,7 @@ impl BackendConfig for Config {
         for (key, path) in [("config_file", &self.config_file), ("credentials_file", &self.credentials_file)]
         {
             if path.as_ref().is_some_and(|path| path.as_os_str().is_empty()) {
-                problems.push(ConfigProblem::new(
+                problems.push(Diagnostic::error(
                     key,
                     "the path is empty",
                     "name a file, or leave the key out",
@@ -173,14 +174,14 @@ impl BackendConfig for Config {
             }
         }
         for key in self.without_role() {
-            problems.push(ConfigProblem::new(
+            problems.push(Diagnostic::error(
                 key,
                 "means nothing without `assume_role`",
                 "name the role, or leave the key out",
             ));
         }
         if self.recovery_window_days.is_some_and(|days| !(7..=30).contains(&days)) {
-            problems.push(ConfigProblem::new(
+            problems.push(Diagnostic::error(
                 "recovery_window_days",
                 "is not 7 to 30",
                 "write a number of days from 7 to 30",
@@ -201,8 +202,8 @@ impl BackendConfig for Config {
 mod tests {
     use super::*;
 
-    fn problems(settings: &str) -> Vec<ConfigProblem> {
-        toml::from_str::<Config>(settings).map_err(|error| error.message().to_owned()).unwrap().problems()
+    fn problems(settings: &str) -> Diagnostics {
+        toml::from_str::<Config>(settings).map_err(|error| error.message().to_owned()).unwrap().check()
     }
 
     #[test]
@@ -215,7 +216,7 @@ mod tests {
             "assume_role = 'arn:aws:iam::123456789012:role/r'\nexternal_id = 'ab'\nsession_name = 'me'",
             "recovery_window_days = 7",
         ] {
-            assert_eq!(problems(good), [], "{good}");
+            assert_eq!(problems(good), Diagnostics::new(), "{good}");
         }
     }
 

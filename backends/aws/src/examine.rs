@@ -6,7 +6,8 @@
 
 use std::path::PathBuf;
 
-use cofferdam_vault::{Finding, Kept, Threads, exposure};
+use cofferdam_config::Diagnostic;
+use cofferdam_vault::{Protection, Threads, file_permissions};
 
 use crate::error::Reason;
 use crate::store::{CURRENT, Store};
@@ -18,18 +19,23 @@ const NOWHERE: &str = "cofferdam-doctor-elsewhere/none";
 const NO_STAGE: &str = "COFFERDAM_DOCTOR";
 
 /// Who else can reach the files with credentials.
-pub(crate) async fn exposed(files: Vec<(PathBuf, &'static str)>, threads: &Threads) -> Vec<Finding> {
-    let look =
-        move || Ok(files.iter().filter_map(|(path, what)| exposure(path, what, Kept::Secret)).collect());
+pub(crate) async fn exposed(files: Vec<(PathBuf, &'static str)>, threads: &Threads) -> Vec<Diagnostic> {
+    let look = move || {
+        Ok(files
+            .iter()
+            .filter_map(|(path, what)| file_permissions(path, what, Protection::Secrecy))
+            .collect())
+    };
     // A thread that cannot be had is the probe's to tell.
     threads.run(look).await.unwrap_or_default()
 }
 
 /// Whether our role may read beyond its prefix: names below none, and `elsewhere`, those of other vaults.
-pub(crate) async fn reach(store: &Store, prefixed: bool, elsewhere: &[String]) -> Vec<Finding> {
+pub(crate) async fn reach(store: &Store, prefixed: bool, elsewhere: &[String]) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     if !prefixed {
-        found.push(Finding::notice(
+        found.push(Diagnostic::warning(
+            "",
             "there is no `prefix`: every secret of this account and region is this vault's",
             "set `prefix`, and allow the role that prefix alone",
         ));
@@ -52,12 +58,13 @@ pub(crate) async fn reach(store: &Store, prefixed: bool, elsewhere: &[String]) -
     }
     if let Some(first) = reached.first() {
         let more = if reached.len() > 1 { format!(" and {} more", reached.len() - 1) } else { String::new() };
-        found.push(Finding::bad(
+        found.push(Diagnostic::error(
+            "",
             format!("our role may read what is not this vault's: {first}{more}"),
             "narrow the Resource of its secretsmanager:GetSecretValue to this vault's prefix",
         ));
     } else if questions > 0 {
-        found.push(Finding::good("our role may not read beyond this vault's prefix"));
+        found.push(Diagnostic::info("", "our role may not read beyond this vault's prefix"));
     }
     found
 }

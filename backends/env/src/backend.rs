@@ -4,10 +4,11 @@ use std::ffi::OsString;
 use std::fmt;
 use std::sync::Arc;
 
+use cofferdam_config::Diagnostics;
 use cofferdam_vault::{
-    BoxFuture, Capabilities, ErrorKind, Expect, ExposeSecret as _, FieldName, Finding, Kept, Page, PageToken,
+    BoxFuture, Capabilities, ErrorKind, Expect, ExposeSecret as _, FieldName, Page, PageToken, Protection,
     Secret, SecretFields, SecretPath, SecretString, Stage, Threads, Vault, VaultContext, VaultError,
-    VaultInfo, Version, exposure,
+    VaultInfo, Version, file_permissions,
 };
 use zeroize::Zeroizing;
 
@@ -179,15 +180,15 @@ impl Vault for EnvVault {
     }
 
     /// Who else can read the `.env` file. A variable of the process is its parent's as well, which nobody can tell from here.
-    fn examine<'a>(
+    fn diagnose<'a>(
         &'a self,
         _: &'a [SecretPath],
         _: &'a [String],
-        found: &'a mut Vec<Finding>,
+        found: &'a mut Diagnostics,
     ) -> BoxFuture<'a, ()> {
         Box::pin(async move {
             let Some(file) = self.dotenv.clone() else { return };
-            let look = move || Ok(exposure(file.path(), "the .env file", Kept::Secret));
+            let look = move || Ok(file_permissions(file.path(), "the .env file", Protection::Secrecy));
             // A thread that cannot be had is the probe's to tell.
             found.extend(self.threads.run(look).await.ok().flatten());
         })

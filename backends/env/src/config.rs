@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use cofferdam_vault::{BackendConfig, ConfigProblem, FieldName, SecretPath, Vault, VaultContext};
+use cofferdam_config::{Diagnostic, Diagnostics};
+use cofferdam_vault::{BackendConfig, FieldName, SecretPath, Vault, VaultContext};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -26,24 +27,24 @@ pub struct Config {
 impl BackendConfig for Config {
     const BACKEND: &'static str = "env";
 
-    fn problems(&self) -> Vec<ConfigProblem> {
-        let mut problems = Vec::new();
+    fn check(&self) -> Diagnostics {
+        let mut problems = Diagnostics::new();
         if let Some(prefix) = &self.prefix
             && let Some(why) = names::refuse_prefix(prefix)
         {
             let message = format!("`{}` {why}", prefix.escape_debug());
-            problems.push(ConfigProblem::new("prefix", message, "write for example \"ACME\""));
+            problems.push(Diagnostic::error("prefix", message, "write for example \"ACME\""));
         }
         if self.dotenv.as_ref().is_some_and(|path| path.as_os_str().is_empty()) {
             let remedy = "name a file, for example \".env\", or leave the key out";
-            problems.push(ConfigProblem::new("dotenv", "the path is empty", remedy));
+            problems.push(Diagnostic::error("dotenv", "the path is empty", remedy));
         }
         problems
     }
 
-    fn collisions(&self, wanted: &[(SecretPath, Vec<FieldName>)]) -> Vec<ConfigProblem> {
+    fn collisions(&self, secrets: &[(SecretPath, Vec<FieldName>)]) -> Diagnostics {
         let mut users: BTreeMap<String, Vec<(&SecretPath, &FieldName)>> = BTreeMap::new();
-        for (path, fields) in wanted {
+        for (path, fields) in secrets {
             for field in fields {
                 let users = users.entry(names::variable(self.prefix.as_deref(), path, field)).or_default();
                 if !users.contains(&(path, field)) {
@@ -54,7 +55,7 @@ impl BackendConfig for Config {
         users.retain(|_, users| users.len() > 1);
         let problem = |(variable, users): (String, Vec<(&SecretPath, &FieldName)>)| {
             let users: Vec<_> = users.iter().map(|(path, field)| format!("`{field}` of {path}")).collect();
-            ConfigProblem::new(
+            Diagnostic::error(
                 "backend",
                 format!("{} all land on the variable {variable}", users.join(" and ")),
                 "rename an account or a module, or give one of them a vault with another `prefix`",

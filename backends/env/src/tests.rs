@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cofferdam_vault::testkit::{Subject, exercise, field, path};
+use cofferdam_vault::testkit::{BackendUnderTest, exercise, field, path};
 use cofferdam_vault::{
     BackendConfig as _, BoxFuture, ErrorKind, ExposeSecret as _, Scope, SecretFields, SecretPath, Stage,
     Threads, Vault, VaultContext, VaultError,
@@ -71,7 +71,7 @@ impl DotenvSubject {
 /// What no variable of the machine that runs the tests begins with.
 const PREFIX: &str = "COFFERDAM_ENV_SUITE";
 
-impl Subject for DotenvSubject {
+impl BackendUnderTest for DotenvSubject {
     fn open(&self) -> Arc<dyn Vault> {
         config(&format!("prefix = '{PREFIX}'\ndotenv = '.env'")).into_vault(context(self.folder.path()))
     }
@@ -237,7 +237,7 @@ fn two_fields_that_land_on_one_variable_are_reported() {
         ("github/work", &["token"]),
         ("github/work", &["token"]),
     ];
-    assert_eq!(config.collisions(&wanted(&clean)), []);
+    assert!(config.collisions(&wanted(&clean)).is_empty());
     let clash = [
         ("github/default", &["work_token", "token"][..]),
         ("github/work", &["token"]),
@@ -258,9 +258,9 @@ fn two_fields_that_land_on_one_variable_are_reported() {
 
 #[test]
 fn wrong_settings_are_told_by_key() {
-    assert_eq!(config("").problems(), []);
-    assert_eq!(config("prefix = 'ACME'\ndotenv = '.env'").problems(), []);
-    let keys: Vec<_> = config("prefix = 'A-B'\ndotenv = ''").problems().into_iter().map(|p| p.key).collect();
+    assert!(config("").check().is_empty());
+    assert!(config("prefix = 'ACME'\ndotenv = '.env'").check().is_empty());
+    let keys: Vec<_> = config("prefix = 'A-B'\ndotenv = ''").check().into_iter().map(|p| p.key).collect();
     assert_eq!(keys, ["prefix", "dotenv"]);
     assert!(toml::from_str::<Config>("file = '.env'").is_err(), "unknown keys are refused");
 }

@@ -5,9 +5,10 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use cofferdam_config::Diagnostics;
 use cofferdam_vault::{
-    BoxFuture, Capabilities, ErrorKind, Expect, ExposeSecret as _, FieldName, Finding, Page, PageToken,
-    Secret, SecretFields, SecretPath, Stage, Threads, Vault, VaultError, VaultInfo, Version,
+    BoxFuture, Capabilities, ErrorKind, Expect, ExposeSecret as _, FieldName, Page, PageToken, Secret,
+    SecretFields, SecretPath, Stage, Threads, Vault, VaultError, VaultInfo, Version,
 };
 
 use crate::examine;
@@ -112,11 +113,11 @@ impl Vault for FileVault {
         Box::pin(self.run(|folder| folder.root().map(drop)))
     }
 
-    fn examine<'a>(
+    fn diagnose<'a>(
         &'a self,
         needs: &'a [SecretPath],
         _: &'a [String],
-        found: &'a mut Vec<Finding>,
+        found: &'a mut Diagnostics,
     ) -> BoxFuture<'a, ()> {
         Box::pin(async move {
             let needs = needs.to_vec();

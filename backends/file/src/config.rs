@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use cofferdam_vault::{BackendConfig, ConfigProblem, Vault, VaultContext};
+use cofferdam_config::{Diagnostic, Diagnostics};
+use cofferdam_vault::{BackendConfig, Vault, VaultContext};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -22,12 +23,12 @@ pub struct Config {
 impl BackendConfig for Config {
     const BACKEND: &'static str = "file";
 
-    fn problems(&self) -> Vec<ConfigProblem> {
+    fn check(&self) -> Diagnostics {
         if self.folder.as_os_str().is_empty() {
             let remedy = "name a folder, for example \"/run/secrets\"";
-            return vec![ConfigProblem::new("folder", "the path is empty", remedy)];
+            return Diagnostic::error("folder", "the path is empty", remedy).into();
         }
-        Vec::new()
+        Diagnostics::new()
     }
 
     fn into_vault(self, context: VaultContext) -> Arc<dyn Vault> {
@@ -42,8 +43,8 @@ mod tests {
     #[test]
     fn wrong_settings_are_told_by_key() {
         let config = |text| toml::from_str::<Config>(text);
-        assert_eq!(config("folder = '/run/secrets'").unwrap().problems(), []);
-        let problems = config("folder = ''").unwrap().problems();
+        assert_eq!(config("folder = '/run/secrets'").unwrap().check(), Diagnostics::new());
+        let problems = config("folder = ''").unwrap().check();
         assert_eq!(problems.into_iter().map(|problem| problem.key).collect::<Vec<_>>(), ["folder"]);
         assert!(config("").is_err() && config("folder = '/x'\nlayout = 'flat'").is_err());
     }

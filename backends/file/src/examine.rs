@@ -5,32 +5,32 @@
 
 use std::path::Path;
 
-use cofferdam_vault::{Finding, Kept, SecretPath, exposure};
+use cofferdam_config::Diagnostic;
+use cofferdam_vault::{Protection, SecretPath, file_permissions};
 
 use crate::folder::Folder;
 
 /// Who else can reach what `needs` are read from: one finding for the folder, and one for the worst file of each secret. Blocks.
-pub(crate) fn exposed(folder: &Folder, needs: &[SecretPath]) -> Vec<Finding> {
+pub(crate) fn exposed(folder: &Folder, needs: &[SecretPath]) -> Vec<Diagnostic> {
     found(folder, needs, mount::is_read_only)
 }
 
-fn found(folder: &Folder, needs: &[SecretPath], mounted: impl Fn(&Path) -> bool) -> Vec<Finding> {
+fn found(folder: &Folder, needs: &[SecretPath], mounted: impl Fn(&Path) -> bool) -> Vec<Diagnostic> {
     let around = match mounted(folder.path()) {
-        true => folder
-            .path()
-            .is_dir()
-            .then(|| Finding::good(format!("the folder {} is mounted read-only", folder.path().display()))),
-        false => exposure(folder.path(), "the folder", Kept::Intact),
+        true => folder.path().is_dir().then(|| {
+            Diagnostic::info("", format!("the folder {} is mounted read-only", folder.path().display()))
+        }),
+        false => file_permissions(folder.path(), "the folder", Protection::Integrity),
     };
     // A volume may lie further down.
     let judge = |file: &Path| match mounted(file) {
         true => mount::exposure(file),
-        false => exposure(file, "the file", Kept::Secret),
+        false => file_permissions(file, "the file", Protection::Secrecy),
     };
     let secrets = needs.iter().filter_map(|path| {
         let files = folder.files(path);
-        let worst = files.iter().filter_map(|file| judge(file)).max_by_key(|finding| finding.level)?;
-        Some(worst.of(path))
+        let worst = files.iter().filter_map(|file| judge(file)).max_by_key(|finding| finding.severity)?;
+        Some(worst.below(path.as_str()))
     });
     around.into_iter().chain(secrets).collect()
 }
@@ -41,7 +41,7 @@ mod mount {
     use std::os::unix::fs::MetadataExt as _;
     use std::path::Path;
 
-    use cofferdam_vault::Finding;
+    use cofferdam_config::Diagnostic;
     use rustix::fs::{StatVfsMountFlags, statvfs};
 
     const OTHERS_READ: u32 = 0o004;
@@ -55,15 +55,18 @@ mod mount {
     }
 
     /// Who else can read a mounted file. Its group is the one that the pod was given for it.
-    pub(super) fn exposure(file: &Path) -> Option<Finding> {
+    pub(super) fn exposure(file: &Path) -> Option<Diagnostic> {
         let mode = fs::metadata(file).ok()?.mode();
         let shown = file.display();
         Some(if mode & OTHERS_READ != 0 {
             let what =
                 format!("the mounted file {shown} can be read by every user (mode {:04o})", mode & 0o7777);
-            Finding::notice(what, REMEDY)
+            Diagnostic::warning("", what, REMEDY)
         } else {
-            Finding::good(format!("the mounted file {shown}: only its owner and its group can read it"))
+            Diagnostic::info(
+                "",
+                format!("the mounted file {shown}: only its owner and its group can read it"),
+            )
         })
     }
 }
@@ -73,13 +76,13 @@ mod mount {
 mod mount {
     use std::path::Path;
 
-    use cofferdam_vault::Finding;
+    use cofferdam_config::Diagnostic;
 
     pub(super) fn is_read_only(_: &Path) -> bool {
         false
     }
 
-    pub(super) fn exposure(_: &Path) -> Option<Finding> {
+    pub(super) fn exposure(_: &Path) -> Option<Diagnostic> {
         None
     }
 }
@@ -90,7 +93,7 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
-    use cofferdam_vault::Level;
+    use cofferdam_config::Severity;
     use cofferdam_vault::testkit::path;
 
     use super::*;
@@ -116,24 +119,28 @@ mod tests {
         let levels = |mounted| {
             let all = found(&folder, &needs, |_| mounted);
             assert!(!format!("{all:?}").contains("canary"), "{all:?}");
-            all.into_iter().map(|finding| (finding.path, finding.level)).collect::<Vec<_>>()
+            all.into_iter().map(|finding| (finding.key, finding.severity)).collect::<Vec<_>>()
         };
-        let secret = Some(path("github/work"));
+        let (vault, secret) = (String::new(), "github/work".to_owned());
         for (mode, own, mounted) in [
-            (0o400, Level::Good, Level::Good),
-            (0o440, Level::Notice, Level::Good),
-            (0o644, Level::Bad, Level::Notice),
+            (0o400, Severity::Info, Severity::Info),
+            (0o440, Severity::Warning, Severity::Info),
+            (0o644, Severity::Error, Severity::Warning),
         ] {
             set(&files[0], 0o400);
             set(&files[1], mode);
-            assert_eq!(levels(false), [(None, Level::Good), (secret.clone(), own)], "{mode:o}");
-            assert_eq!(levels(true), [(None, Level::Good), (secret.clone(), mounted)], "{mode:o}");
+            assert_eq!(levels(false), [(vault.clone(), Severity::Info), (secret.clone(), own)], "{mode:o}");
+            assert_eq!(
+                levels(true),
+                [(vault.clone(), Severity::Info), (secret.clone(), mounted)],
+                "{mode:o}"
+            );
         }
         // As the kubelet leaves a volume's own folder, where nobody can write all the same.
         set(&files[1], 0o400);
         set(dir.path(), 0o1777);
-        assert_eq!(levels(false)[0], (None, Level::Bad));
-        assert_eq!(levels(true)[0], (None, Level::Good));
+        assert_eq!(levels(false)[0], (vault.clone(), Severity::Error));
+        assert_eq!(levels(true)[0], (vault, Severity::Info));
         // A folder that is not there is the probe's to tell.
         let gone = Folder::new(at("gone"));
         for mounted in [false, true] {

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use cofferdam_vault::testkit::{Subject, exercise};
+use cofferdam_vault::testkit::{BackendUnderTest, exercise};
 use cofferdam_vault::{BoxFuture, ErrorKind, ExposeSecret as _, FieldName, SecretFields, SecretPath, Vault};
 use support::{Mount, open};
 use tempfile::TempDir;
@@ -71,7 +71,7 @@ impl Folder {
     }
 }
 
-impl Subject for Folder {
+impl BackendUnderTest for Folder {
     fn open(&self) -> Arc<dyn Vault> {
         open(&self.path())
     }

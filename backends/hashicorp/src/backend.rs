@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use cofferdam_config::Diagnostics;
 use cofferdam_vault::{
-    BoxFuture, Capabilities, ErrorKind, Expect, FieldName, Finding, Lease, Page, PageToken, Secret,
-    SecretFields, SecretPath, Stage, Threads, Vault, VaultContext, VaultError, VaultInfo, Version,
+    BoxFuture, Capabilities, ErrorKind, Expect, FieldName, Lease, Page, PageToken, Secret, SecretFields,
+    SecretPath, Stage, Threads, Vault, VaultContext, VaultError, VaultInfo, Version,
 };
 use vaultrs::api::sys::requests::ReadHealthRequest;
 
@@ -204,21 +205,21 @@ impl Vault for HashicorpVault {
         })
     }
 
-    fn place(&self, path: &SecretPath) -> Option<String> {
+    fn resource(&self, path: &SecretPath) -> Option<String> {
         Some(self.paths.get(path).cloned().unwrap_or_else(|| self.store.mount().place(path)))
     }
 
-    fn examine<'a>(
+    fn diagnose<'a>(
         &'a self,
         needs: &'a [SecretPath],
         elsewhere: &'a [String],
-        found: &'a mut Vec<Finding>,
+        found: &'a mut Diagnostics,
     ) -> BoxFuture<'a, ()> {
         Box::pin(async move {
             found.extend(examine::exposed(self.files.clone(), &self.threads).await);
             found.extend(certificates::of_files(self.tls.clone(), &self.threads).await);
             found.extend(certificates::of_server(&self.sessions.client).await);
-            let needs: Vec<_> = needs.iter().filter_map(|path| Some((path, self.place(path)?))).collect();
+            let needs: Vec<_> = needs.iter().filter_map(|path| Some((path, self.resource(path)?))).collect();
             let elsewhere = elsewhere.iter().cloned().chain(self.store.mount().beside()).collect();
             let secret_id = self.secret_id.as_ref();
             found.extend(examine::login(&self.sessions, &self.threads, secret_id, &needs, elsewhere).await);

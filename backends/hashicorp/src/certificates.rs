@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use cofferdam_vault::{Finding, Level, Threads};
+use cofferdam_config::{Diagnostic, Severity};
+use cofferdam_vault::Threads;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use x509_cert::Certificate;
@@ -28,7 +29,7 @@ enum Needed {
 }
 
 /// When the certificates in the files of `tls` end. No key is looked at.
-pub(crate) async fn of_files(tls: TlsFiles, threads: &Threads) -> Vec<Finding> {
+pub(crate) async fn of_files(tls: TlsFiles, threads: &Threads) -> Vec<Diagnostic> {
     let look = move || {
         let now = now();
         let authorities = tls.ca.as_deref().and_then(|path| authorities(path, now));
@@ -40,19 +41,19 @@ pub(crate) async fn of_files(tls: TlsFiles, threads: &Threads) -> Vec<Finding> {
 }
 
 /// When the server's certificate ends. Where it has ended, there is no connection, and the probe tells why.
-pub(crate) async fn of_server(client: &Client) -> Option<Finding> {
+pub(crate) async fn of_server(client: &Client) -> Option<Diagnostic> {
     let end = client.certificate().await.map(|der| end(&der))?;
     let remedy = "renew it on the server, and let the server read it anew (SIGHUP)";
     judge("the server's certificate", end.map(|end| vec![end]), Needed::All, remedy, now())
 }
 
-fn authorities(path: &Path, now: Duration) -> Option<Finding> {
+fn authorities(path: &Path, now: Duration) -> Option<Diagnostic> {
     let what = format!("the certificate authority in {}", path.display());
     let remedy = "put its successor into that file, beside the old one";
     judge(&what, ends(path, "file of certificate authorities")?, Needed::Any, remedy, now)
 }
 
-fn client(path: &Path, now: Duration) -> Option<Finding> {
+fn client(path: &Path, now: Duration) -> Option<Diagnostic> {
     let what = format!("the client certificate {}", path.display());
     let remedy = "put a new one there with its key; both are read anew at the next login";
     judge(&what, ends(path, "client certificate")?, Needed::All, remedy, now)
@@ -78,30 +79,30 @@ fn judge(
     needed: Needed,
     remedy: &str,
     now: Duration,
-) -> Option<Finding> {
+) -> Option<Diagnostic> {
     let Some(mut ends) = ends else {
         let what = format!("{what} is written in a way that is not understood, so its end is not known");
-        return Some(Finding::notice(what, "look at it with `openssl x509 -noout -enddate`"));
+        return Some(Diagnostic::warning("", what, "look at it with `openssl x509 -noout -enddate`"));
     };
     ends.sort_unstable_by_key(|end| end.to_unix_duration());
     let at = |end: &Time| one(what, end, remedy, now);
     let (first, last) = (at(ends.first()?), at(ends.last()?));
     Some(match needed {
         Needed::All => first,
-        Needed::Any if last.level == Level::Good && first.level != Level::Good => {
-            Finding::notice(format!("{}, but another one there lasts longer", first.what), remedy)
+        Needed::Any if last.severity == Severity::Info && first.severity != Severity::Info => {
+            Diagnostic::warning("", format!("{}, but another one there lasts longer", first.message), remedy)
         }
         Needed::Any => last,
     })
 }
 
-fn one(what: &str, end: &Time, remedy: &str, now: Duration) -> Finding {
+fn one(what: &str, end: &Time, remedy: &str, now: Duration) -> Diagnostic {
     match end.to_unix_duration().checked_sub(now) {
-        None => Finding::bad(format!("{what} ended at {end}"), remedy),
+        None => Diagnostic::error("", format!("{what} ended at {end}"), remedy),
         Some(left) if left < SOON => {
-            Finding::notice(format!("{what} ends in {} (at {end})", Span(left)), remedy)
+            Diagnostic::warning("", format!("{what} ends in {} (at {end})", Span(left)), remedy)
         }
-        Some(_) => Finding::good(format!("{what} is valid until {end}")),
+        Some(_) => Diagnostic::info("", format!("{what} is valid until {end}")),
     }
 }
 
@@ -134,28 +135,28 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (short, long) = (made(folder.path(), "1"), made(folder.path(), "100"));
         let path = folder.path().join("file.pem");
-        let level = |text: &str, look: fn(&Path, Duration) -> Option<Finding>, later: u32| {
+        let level = |text: &str, look: fn(&Path, Duration) -> Option<Diagnostic>, later: u32| {
             fs::write(&path, text).unwrap();
             let found = look(&path, now() + DAY * later);
             assert!(!format!("{found:?}").contains("PRIVATE"), "a key was told");
-            found.map(|found| found.level)
+            found.map(|found| found.severity)
         };
         let both = format!("{short}{long}");
         for (text, later, of_client, of_authorities) in [
-            (&short, 0, Level::Notice, Level::Notice),
-            (&short, 2, Level::Bad, Level::Bad),
-            (&long, 0, Level::Good, Level::Good),
-            (&long, 90, Level::Notice, Level::Notice),
-            (&both, 0, Level::Notice, Level::Notice),
-            (&both, 2, Level::Bad, Level::Notice),
-            (&both, 200, Level::Bad, Level::Bad),
+            (&short, 0, Severity::Warning, Severity::Warning),
+            (&short, 2, Severity::Error, Severity::Error),
+            (&long, 0, Severity::Info, Severity::Info),
+            (&long, 90, Severity::Warning, Severity::Warning),
+            (&both, 0, Severity::Warning, Severity::Warning),
+            (&both, 2, Severity::Error, Severity::Warning),
+            (&both, 200, Severity::Error, Severity::Error),
         ] {
             assert_eq!(level(text, client, later), Some(of_client), "in {later} days");
             assert_eq!(level(text, authorities, later), Some(of_authorities), "in {later} days");
         }
         let nonsense = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         for look in [client, authorities] {
-            assert_eq!(level(nonsense, look, 0), Some(Level::Notice));
+            assert_eq!(level(nonsense, look, 0), Some(Severity::Warning));
             // That there is none is the probe's to tell.
             assert_eq!(level("", look, 0), None);
         }

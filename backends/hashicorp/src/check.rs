@@ -2,22 +2,23 @@
 
 use std::path::Path;
 
-use cofferdam_vault::{ConfigProblem, SecretPath};
+use cofferdam_config::{Diagnostic, Diagnostics};
+use cofferdam_vault::SecretPath;
 
 use crate::address::Address;
 use crate::auth::{AuthTable, Literal, Method};
 use crate::config::Config;
 
 /// All problems of `config`, each with its key.
-pub(crate) fn problems(config: &Config) -> Vec<ConfigProblem> {
-    let mut problems = Vec::new();
+pub(crate) fn problems(config: &Config) -> Diagnostics {
+    let mut problems = Diagnostics::new();
     addresses(config, &mut problems);
     places(config, &mut problems);
     files(config, &mut problems);
     match &config.auth {
         Some(auth) => login(&auth.0, config, &mut problems),
         None if config.ambient => {}
-        None => problems.push(ConfigProblem::new(
+        None => problems.push(Diagnostic::error(
             "auth",
             "is missing: nothing says how to log in",
             "set for example auth = { method = \"approle\", role_id = \"…\", secret_id_file = \"…\" }",
@@ -26,15 +27,15 @@ pub(crate) fn problems(config: &Config) -> Vec<ConfigProblem> {
     problems
 }
 
-fn addresses(config: &Config, problems: &mut Vec<ConfigProblem>) {
+fn addresses(config: &Config, problems: &mut Diagnostics) {
     match &config.address {
         Some(text) => {
             if let Err((why, remedy)) = Address::parse(text, config.insecure_http) {
-                problems.push(ConfigProblem::new("address", why, remedy));
+                problems.push(Diagnostic::error("address", why, remedy));
             }
         }
         None if config.ambient => {}
-        None => problems.push(ConfigProblem::new(
+        None => problems.push(Diagnostic::error(
             "address",
             "is missing",
             "write for example \"https://vault.example.internal:8200\"",
@@ -42,27 +43,27 @@ fn addresses(config: &Config, problems: &mut Vec<ConfigProblem>) {
     }
     for text in &config.redirects {
         if let Err((why, remedy)) = Address::parse(text, config.insecure_http) {
-            problems.push(ConfigProblem::new("redirects", format!("one of them {why}"), remedy));
+            problems.push(Diagnostic::error("redirects", format!("one of them {why}"), remedy));
         }
     }
 }
 
-fn places(config: &Config, problems: &mut Vec<ConfigProblem>) {
+fn places(config: &Config, problems: &mut Diagnostics) {
     for path in config.paths.keys() {
         if let Err(error) = path.parse::<SecretPath>() {
             let remedy = "name a module and an account, for example \"db/ro\"";
-            problems.push(ConfigProblem::new("paths", error.to_string(), remedy));
+            problems.push(Diagnostic::error("paths", error.to_string(), remedy));
         }
     }
     if !matches!(config.kv, 1 | 2) {
         let message = format!("is {}; there are the versions 1 and 2", config.kv);
-        problems.push(ConfigProblem::new("kv", message, "write 2, or 1 for an engine without versions"));
+        problems.push(Diagnostic::error("kv", message, "write 2, or 1 for an engine without versions"));
     }
     let mut place = |key: String, text: &str| {
         if let Some(why) = refuse_place(text) {
             let remedy =
                 "write names with `/` between them, for example \"secret\" or \"database/creds/readonly\"";
-            problems.push(ConfigProblem::new(key, why, remedy));
+            problems.push(Diagnostic::error(key, why, remedy));
         }
     };
     place("mount".to_owned(), &config.mount);
@@ -89,7 +90,7 @@ fn refuse_place(text: &str) -> Option<&'static str> {
     (!text.chars().all(fits)).then_some("holds a character other than letters, digits and `/_-.@:+`")
 }
 
-fn files(config: &Config, problems: &mut Vec<ConfigProblem>) {
+fn files(config: &Config, problems: &mut Diagnostics) {
     let auth = config.auth.as_ref().map(|auth| &auth.0);
     let of = |pick: fn(&AuthTable) -> Option<&std::path::PathBuf>| auth.and_then(pick);
     for (key, path) in [
@@ -104,16 +105,16 @@ fn files(config: &Config, problems: &mut Vec<ConfigProblem>) {
     ] {
         let Some(path) = path else { continue };
         if path.as_os_str().is_empty() {
-            problems.push(ConfigProblem::new(key, "is empty", "give the file's path"));
+            problems.push(Diagnostic::error(key, "is empty", "give the file's path"));
         } else if looks_like_a_secret(path) {
             let remedy =
                 "put it into a file of mode 0600 and give its path; treat this secret as known to others";
-            problems.push(ConfigProblem::new(key, "is a secret itself, not the path of a file", remedy));
+            problems.push(Diagnostic::error(key, "is a secret itself, not the path of a file", remedy));
         }
     }
     if config.client_cert_file.is_some() != config.client_key_file.is_some() && !config.ambient {
         let key = if config.client_cert_file.is_some() { "client_key_file" } else { "client_cert_file" };
-        problems.push(ConfigProblem::new(key, "is missing", "a client certificate needs both files"));
+        problems.push(Diagnostic::error(key, "is missing", "a client certificate needs both files"));
     }
 }
 
@@ -131,7 +132,7 @@ fn looks_like_a_secret(path: &Path) -> bool {
     uuid || token || jwt || text.starts_with("-----BEGIN") || text.contains('\n')
 }
 
-fn login(auth: &AuthTable, config: &Config, problems: &mut Vec<ConfigProblem>) {
+fn login(auth: &AuthTable, config: &Config, problems: &mut Diagnostics) {
     for (key, literal, file) in [
         ("auth.token", auth.token, "token_file"),
         ("auth.secret_id", auth.secret_id, "secret_id_file"),
@@ -139,7 +140,7 @@ fn login(auth: &AuthTable, config: &Config, problems: &mut Vec<ConfigProblem>) {
         ("auth.password", auth.password, "password_file"),
     ] {
         if literal == Literal::Refused {
-            problems.push(ConfigProblem::new(
+            problems.push(Diagnostic::error(
                 key,
                 "is a secret, which never stands in a profile",
                 format!(
@@ -173,14 +174,14 @@ fn login(auth: &AuthTable, config: &Config, problems: &mut Vec<ConfigProblem>) {
         let name = method.name();
         if needed && !there {
             let (message, remedy) = (format!("is missing for the method `{name}`"), format!("set `{key}`"));
-            problems.push(ConfigProblem::new(format!("auth.{key}"), message, remedy));
+            problems.push(Diagnostic::error(format!("auth.{key}"), message, remedy));
         } else if there && !taken {
             let message = format!("means nothing to the method `{name}`");
-            problems.push(ConfigProblem::new(format!("auth.{key}"), message, "remove it"));
+            problems.push(Diagnostic::error(format!("auth.{key}"), message, "remove it"));
         }
     }
     if method == Method::Approle && auth.secret_id_file.is_some() == auth.secret_id_wrapped_file.is_some() {
-        problems.push(ConfigProblem::new(
+        problems.push(Diagnostic::error(
             "auth.secret_id_file",
             "must be there, or `secret_id_wrapped_file`, and not both",
             "keep exactly one of them",
@@ -188,14 +189,14 @@ fn login(auth: &AuthTable, config: &Config, problems: &mut Vec<ConfigProblem>) {
     }
     if method == Method::Cert && config.client_cert_file.is_none() && !config.ambient {
         let remedy = "name the certificate that logs in, and `client_key_file`";
-        problems.push(ConfigProblem::new("client_cert_file", "is missing for the method `cert`", remedy));
+        problems.push(Diagnostic::error("client_cert_file", "is missing for the method `cert`", remedy));
     }
     for (key, text) in [("auth.mount", &auth.mount), ("auth.username", &auth.username)] {
         let Some(text) = text else { continue };
         if let Some(why) = refuse_place(text) {
-            problems.push(ConfigProblem::new(key, why, "write the name as the server has it"));
+            problems.push(Diagnostic::error(key, why, "write the name as the server has it"));
         } else if key == "auth.username" && text.contains('/') {
-            problems.push(ConfigProblem::new(key, "holds a slash", "write the name as the server has it"));
+            problems.push(Diagnostic::error(key, "holds a slash", "write the name as the server has it"));
         }
     }
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use cofferdam_vault::{BackendConfig, ConfigProblem, Vault, VaultContext};
+use cofferdam_config::Diagnostics;
+use cofferdam_vault::{BackendConfig, Vault, VaultContext};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -72,7 +73,7 @@ fn default_kv() -> u8 {
 impl BackendConfig for Config {
     const BACKEND: &'static str = "hashicorp";
 
-    fn problems(&self) -> Vec<ConfigProblem> {
+    fn check(&self) -> Diagnostics {
         check::problems(self)
     }
 

@@ -9,7 +9,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cofferdam_vault::{Finding, Kept, SecretPath, Threads, VaultError, exposure};
+use cofferdam_config::Diagnostic;
+use cofferdam_vault::{Protection, SecretPath, Threads, VaultError, file_permissions};
 use http::StatusCode;
 use serde::Deserialize;
 use vaultrs::api::token::requests::LookupTokenSelfRequest;
@@ -34,35 +35,44 @@ const SOON: Duration = Duration::from_secs(24 * 60 * 60);
 const LATER: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// A file of the settings: where, what, and what others must not do with it.
-pub(crate) type Named = (PathBuf, &'static str, Kept);
+pub(crate) type Named = (PathBuf, &'static str, Protection);
 
 /// The files that `settings` name.
 pub(crate) fn files(settings: &Settings) -> Vec<Named> {
     let mut files = Vec::new();
     match &settings.login {
-        Login::Token(TokenSource::File(path)) => files.push((path.clone(), "the token file", Kept::Secret)),
+        Login::Token(TokenSource::File(path)) => {
+            files.push((path.clone(), "the token file", Protection::Secrecy))
+        }
         Login::AppRole { secret_id: SecretId::File(path), .. } => {
-            files.push((path.clone(), "the secret id file", Kept::Secret));
+            files.push((path.clone(), "the secret id file", Protection::Secrecy));
         }
         Login::AppRole { secret_id: SecretId::Wrapped(path), .. } => {
-            files.push((path.clone(), "the wrapped secret id file", Kept::Secret));
+            files.push((path.clone(), "the wrapped secret id file", Protection::Secrecy));
         }
         // Kubernetes chooses its mode, and only the pod's own users are there.
-        Login::Kubernetes { jwt, .. } => files.push((jwt.clone(), "the service account token", Kept::Intact)),
-        Login::Jwt { jwt, .. } => files.push((jwt.clone(), "the JWT file", Kept::Secret)),
-        Login::Userpass { password, .. } => files.push((password.clone(), "the password file", Kept::Secret)),
+        Login::Kubernetes { jwt, .. } => {
+            files.push((jwt.clone(), "the service account token", Protection::Integrity))
+        }
+        Login::Jwt { jwt, .. } => files.push((jwt.clone(), "the JWT file", Protection::Secrecy)),
+        Login::Userpass { password, .. } => {
+            files.push((password.clone(), "the password file", Protection::Secrecy))
+        }
         Login::Token(TokenSource::Variable(_)) | Login::Cert { .. } | Login::Missing => {}
     }
     let tls = &settings.tls;
-    files.extend(tls.key.clone().map(|path| (path, "the client key", Kept::Secret)));
-    files.extend(tls.ca.clone().map(|path| (path, "the file of certificate authorities", Kept::Intact)));
+    files.extend(tls.key.clone().map(|path| (path, "the client key", Protection::Secrecy)));
+    files.extend(
+        tls.ca.clone().map(|path| (path, "the file of certificate authorities", Protection::Integrity)),
+    );
     files
 }
 
 /// Who else can reach `files`.
-pub(crate) async fn exposed(files: Vec<Named>, threads: &Threads) -> Vec<Finding> {
-    let look =
-        move || Ok(files.iter().filter_map(|(path, what, kept)| exposure(path, what, *kept)).collect());
+pub(crate) async fn exposed(files: Vec<Named>, threads: &Threads) -> Vec<Diagnostic> {
+    let look = move || {
+        Ok(files.iter().filter_map(|(path, what, kept)| file_permissions(path, what, *kept)).collect())
+    };
     // A thread that cannot be had is the probe's to tell.
     threads.run(look).await.unwrap_or_default()
 }
@@ -74,7 +84,7 @@ pub(crate) async fn login(
     secret_id: Option<&secret_id::InFile>,
     needs: &[(&SecretPath, String)],
     elsewhere: Vec<String>,
-) -> Vec<Finding> {
+) -> Vec<Diagnostic> {
     // That there is no login is the probe's to tell.
     let Ok(session) = sessions.get().await else { return Vec::new() };
     let mut found = match about(sessions).await {
@@ -86,7 +96,8 @@ pub(crate) async fn login(
             }
             found
         }
-        Ok(None) => vec![Finding::notice(
+        Ok(None) => vec![Diagnostic::warning(
+            "",
             "our login may not look itself up, so its policies and its end are not known",
             "grant it `read` on auth/token/lookup-self, as the policy `default` does",
         )],
@@ -131,23 +142,25 @@ async fn about(sessions: &Arc<Sessions>) -> Result<Option<About>, VaultError> {
 }
 
 impl About {
-    fn findings(&self, own: bool) -> Vec<Finding> {
+    fn findings(&self, own: bool) -> Vec<Diagnostic> {
         let mut found = Vec::new();
         let policies: Vec<&str> =
             self.policies.iter().chain(self.identity_policies.iter().flatten()).map(|p| &**p).collect();
         if policies.contains(&"root") {
-            found.push(Finding::bad(
+            found.push(Diagnostic::error("", 
                 "our login is a root token: it may do everything, at every other module's secrets too",
                 "give this vault a login whose policy allows `read` on its own secrets, and revoke this token",
             ));
         } else if policies.iter().all(|policy| *policy == "default") {
-            found.push(Finding::bad(
+            found.push(Diagnostic::error(
+                "",
                 "our login has no policy but `default`, which allows no secret to be read",
                 "give its role a policy that allows `read` on this vault's secrets",
             ));
         }
         if self.num_uses > 0 {
-            found.push(Finding::bad(
+            found.push(Diagnostic::error(
+                "",
                 format!("our login is good for {} more requests, and is refused then", self.num_uses),
                 "give its role token_num_uses = 0",
             ));
@@ -160,26 +173,26 @@ impl About {
     }
 
     /// When a token that somebody made by hand ends.
-    fn end(&self) -> Finding {
+    fn end(&self) -> Diagnostic {
         let left = Duration::from_secs(self.ttl);
         let what = format!("the token ends in {}", Span(left));
         let remedy = "make one with a period (`vault token create -period=…`), or log in by approle, kubernetes or jwt";
         match self {
             Self { ttl: 0, .. } => {
-                Finding::notice("the token never ends: one that is stolen works for ever", remedy)
+                Diagnostic::warning("", "the token never ends: one that is stolen works for ever", remedy)
             }
-            Self { renewable: true, .. } => Finding::good(format!("{what}, and is renewed before")),
+            Self { renewable: true, .. } => Diagnostic::info("", format!("{what}, and is renewed before")),
             _ => by_time_left(left, format!("{what} and cannot be renewed"), remedy),
         }
     }
 }
 
 /// What is to be said of something that ends in `left`.
-pub(crate) fn by_time_left(left: Duration, what: String, remedy: &str) -> Finding {
+pub(crate) fn by_time_left(left: Duration, what: String, remedy: &str) -> Diagnostic {
     match left {
-        _ if left < SOON => Finding::bad(what, remedy),
-        _ if left < LATER => Finding::notice(what, remedy),
-        _ => Finding::good(what),
+        _ if left < SOON => Diagnostic::error("", what, remedy),
+        _ if left < LATER => Diagnostic::warning("", what, remedy),
+        _ => Diagnostic::info("", what),
     }
 }
 
@@ -203,12 +216,13 @@ async fn allowed(
     sessions: &Arc<Sessions>,
     needs: &[(&SecretPath, String)],
     elsewhere: Vec<String>,
-) -> Vec<Finding> {
+) -> Vec<Diagnostic> {
     let places = needs.iter().map(|(_, place)| place.as_str()).chain(elsewhere.iter().map(String::as_str));
     let places: Vec<&str> = places.chain(POWERS).collect();
     let denied = || VaultError::secret(cofferdam_vault::ErrorKind::Denied, "");
     let unknown = || {
-        vec![Finding::notice(
+        vec![Diagnostic::warning(
+            "",
             "our login may not ask what it may do, so whether that is too much or too little is not known",
             "grant it `update` on sys/capabilities-self, as the policy `default` does",
         )]
@@ -229,20 +243,18 @@ async fn allowed(
     for (path, place) in needs {
         if !may(place, &["read"]) {
             let what = format!("our policies do not allow `read` on {place}");
-            found.push(
-                Finding::bad(
-                    what,
-                    format!("add path \"{place}\" with capabilities = [\"read\"] to a policy of its role"),
-                )
-                .of(path),
-            );
+            found.push(Diagnostic::error(
+                path.as_str(),
+                what,
+                format!("add path \"{place}\" with capabilities = [\"read\"] to a policy of its role"),
+            ));
         }
     }
     let change = ["create", "update", "patch", "delete", "sudo"];
     let writable: Vec<&str> =
         needs.iter().map(|(_, place)| &**place).filter(|place| may(place, &change)).collect();
     if let Some(first) = writable.first() {
-        found.push(Finding::notice(
+        found.push(Diagnostic::warning("", 
             format!("our login may also change what it reads ({first}{})", and_more(writable.len())),
             "`secret set` and `secret copy` need that, and a server does not: give the server a login that may only read",
         ));
@@ -251,7 +263,8 @@ async fn allowed(
     let reached: Vec<&str> =
         elsewhere.iter().map(|place| &**place).filter(|place| may(place, &any)).collect();
     if let Some(first) = reached.first() {
-        found.push(Finding::bad(
+        found.push(Diagnostic::error(
+            "",
             format!("our login reaches what is not this vault's: {first}{}", and_more(reached.len())),
             "narrow its policy to this vault's own folder; one login then opens one module",
         ));
@@ -259,13 +272,17 @@ async fn allowed(
     let powers: Vec<&str> =
         POWERS.into_iter().filter(|place| may(place, &["create", "update", "sudo"])).collect();
     if !powers.is_empty() {
-        found.push(Finding::bad(
+        found.push(Diagnostic::error(
+            "",
             format!("our login may do what no module needs, on {}", powers.join(", ")),
             "take these out of its policies: whoever takes over this login could give itself more",
         ));
     }
     if found.is_empty() {
-        found.push(Finding::good(format!("our policies allow what is needed ({}) and no more", needs.len())));
+        found.push(Diagnostic::info(
+            "",
+            format!("our policies allow what is needed ({}) and no more", needs.len()),
+        ));
     }
     found
 }
@@ -277,20 +294,21 @@ fn and_more(count: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cofferdam_vault::Level;
+    use cofferdam_config::Severity;
 
     #[test]
     fn a_login_is_judged_by_its_policies_and_its_end() {
         let about = |json: &str| -> About { serde_json::from_str(json).unwrap() };
-        let level = |json: &str, own: bool| about(json).findings(own).iter().map(|found| found.level).max();
-        assert_eq!(level(r#"{"policies":["root"],"ttl":0}"#, false), Some(Level::Bad));
-        assert_eq!(level(r#"{"policies":["default"],"ttl":9}"#, true), Some(Level::Bad));
+        let level =
+            |json: &str, own: bool| about(json).findings(own).iter().map(|found| found.severity).max();
+        assert_eq!(level(r#"{"policies":["root"],"ttl":0}"#, false), Some(Severity::Error));
+        assert_eq!(level(r#"{"policies":["default"],"ttl":9}"#, true), Some(Severity::Error));
         assert_eq!(level(r#"{"policies":["default"],"identity_policies":["p"],"ttl":9}"#, true), None);
-        assert_eq!(level(r#"{"policies":["p"],"ttl":9,"num_uses":3}"#, true), Some(Level::Bad));
-        assert_eq!(level(r#"{"policies":["p"],"ttl":0}"#, false), Some(Level::Notice));
-        assert_eq!(level(r#"{"policies":["p"],"ttl":3600,"renewable":true}"#, false), Some(Level::Good));
-        assert_eq!(level(r#"{"policies":["p"],"ttl":3600}"#, false), Some(Level::Bad));
-        assert_eq!(level(r#"{"policies":["p"],"ttl":172800}"#, false), Some(Level::Notice));
-        assert_eq!(level(r#"{"policies":["p"],"ttl":1728000}"#, false), Some(Level::Good));
+        assert_eq!(level(r#"{"policies":["p"],"ttl":9,"num_uses":3}"#, true), Some(Severity::Error));
+        assert_eq!(level(r#"{"policies":["p"],"ttl":0}"#, false), Some(Severity::Warning));
+        assert_eq!(level(r#"{"policies":["p"],"ttl":3600,"renewable":true}"#, false), Some(Severity::Info));
+        assert_eq!(level(r#"{"policies":["p"],"ttl":3600}"#, false), Some(Severity::Error));
+        assert_eq!(level(r#"{"policies":["p"],"ttl":172800}"#, false), Some(Severity::Warning));
+        assert_eq!(level(r#"{"policies":["p"],"ttl":1728000}"#, false), Some(Severity::Info));
     }
 }

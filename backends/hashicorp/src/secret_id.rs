@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use cofferdam_vault::{ErrorKind, ExposeSecret as _, Finding, Threads, VaultError};
+use cofferdam_config::Diagnostic;
+use cofferdam_vault::{ErrorKind, ExposeSecret as _, Threads, VaultError};
 use serde::Deserialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -43,7 +44,7 @@ impl InFile {
         role: &str,
         sessions: &Arc<Sessions>,
         threads: &Threads,
-    ) -> Vec<Finding> {
+    ) -> Vec<Diagnostic> {
         let path = self.path.clone();
         let Ok(secret_id) = threads.run(move || files::secret(&path, "secret id file", Text::Word)).await
         else {
@@ -64,7 +65,8 @@ impl InFile {
                     .map(|good_for| good_for.findings(&self.renewal(role), SystemTime::now()))
                     .unwrap_or_default()
             }
-            Err(error) if error.kind() == ErrorKind::Denied => vec![Finding::notice(
+            Err(error) if error.kind() == ErrorKind::Denied => vec![Diagnostic::warning(
+                "",
                 "our login may not ask when its secret id ends",
                 format!("grant it `update` on auth/{}/role/{role}/secret-id/lookup", self.mount),
             )],
@@ -92,10 +94,11 @@ struct GoodFor {
 }
 
 impl GoodFor {
-    fn findings(&self, renewal: &str, now: SystemTime) -> Vec<Finding> {
+    fn findings(&self, renewal: &str, now: SystemTime) -> Vec<Diagnostic> {
         let mut found = Vec::new();
         if self.secret_id_num_uses > 0 {
-            found.push(Finding::bad(
+            found.push(Diagnostic::error(
+                "",
                 format!(
                     "the secret id is good for {} more logins, and each start takes one",
                     self.secret_id_num_uses
@@ -104,7 +107,7 @@ impl GoodFor {
             ));
         }
         if self.secret_id_ttl == 0 {
-            found.push(Finding::good("the secret id is good until it is replaced"));
+            found.push(Diagnostic::info("", "the secret id is good until it is replaced"));
             return found;
         }
         found.push(match OffsetDateTime::parse(&self.expiration_time, &Rfc3339) {
@@ -113,7 +116,9 @@ impl GoodFor {
                 let left = SystemTime::from(end).duration_since(now).unwrap_or(Duration::ZERO);
                 by_time_left(left, format!("the secret id ends in {}", Span(left)), renewal)
             }
-            Err(_) => Finding::notice("the secret id ends, at a time that is not understood", renewal),
+            Err(_) => {
+                Diagnostic::warning("", "the secret id ends, at a time that is not understood", renewal)
+            }
         });
         found
     }
@@ -123,7 +128,7 @@ impl GoodFor {
 mod tests {
     use std::time::UNIX_EPOCH;
 
-    use cofferdam_vault::Level;
+    use cofferdam_config::Severity;
 
     use super::*;
 
@@ -133,13 +138,13 @@ mod tests {
         let worst = |ttl, uses, end: &str| {
             let good_for =
                 GoodFor { secret_id_ttl: ttl, secret_id_num_uses: uses, expiration_time: end.to_owned() };
-            good_for.findings("renew it", now).iter().map(|found| found.level).max()
+            good_for.findings("renew it", now).iter().map(|found| found.severity).max()
         };
-        assert_eq!(worst(0, 0, "0001-01-01T00:00:00Z"), Some(Level::Good));
-        assert_eq!(worst(0, 3, "0001-01-01T00:00:00Z"), Some(Level::Bad));
-        assert_eq!(worst(60, 0, "2027-01-15T09:00:00.123456789Z"), Some(Level::Bad));
-        assert_eq!(worst(60, 0, "2027-01-18T08:00:00+02:00"), Some(Level::Notice));
-        assert_eq!(worst(60, 0, "2027-02-15T08:00:00Z"), Some(Level::Good));
-        assert_eq!(worst(60, 0, "tomorrow"), Some(Level::Notice));
+        assert_eq!(worst(0, 0, "0001-01-01T00:00:00Z"), Some(Severity::Info));
+        assert_eq!(worst(0, 3, "0001-01-01T00:00:00Z"), Some(Severity::Error));
+        assert_eq!(worst(60, 0, "2027-01-15T09:00:00.123456789Z"), Some(Severity::Error));
+        assert_eq!(worst(60, 0, "2027-01-18T08:00:00+02:00"), Some(Severity::Warning));
+        assert_eq!(worst(60, 0, "2027-02-15T08:00:00Z"), Some(Severity::Info));
+        assert_eq!(worst(60, 0, "tomorrow"), Some(Severity::Warning));
     }
 }

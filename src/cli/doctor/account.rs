@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use cofferdam_vault::{ErrorKind, FieldName, Finding, Scope, Secret, SecretPath, Stage, Vault, VaultError};
+use cofferdam_config::Diagnostic;
+use cofferdam_vault::{ErrorKind, FieldName, Scope, Secret, SecretPath, Stage, Vault, VaultError};
 use tokio::time::timeout;
 
 use super::{fields, help};
@@ -37,12 +38,15 @@ impl AccountCheck {
     }
 
     /// Reads the secret and returns the results, with `limit` for each request.
-    pub(super) async fn run(&self, vault: &dyn Vault, limit: Duration) -> Vec<Finding> {
+    pub(super) async fn run(&self, vault: &dyn Vault, limit: Duration) -> Vec<Diagnostic> {
         let secret = match timeout(limit, vault.read(&self.path, &self.fields, Stage::Current)).await {
             Ok(Ok(secret)) => secret,
-            Ok(Err(error)) => return vec![Finding::bad(error.message(), self.help(vault, &error).await)],
+            Ok(Err(error)) => {
+                return vec![Diagnostic::error("", error.message(), self.help(vault, &error).await)];
+            }
             Err(_) => {
-                return vec![Finding::bad(
+                return vec![Diagnostic::error(
+                    "",
                     format!("no response within {limit:?}"),
                     help::for_error(ErrorKind::Timeout, vault, Some(&self.path)),
                 )];
@@ -52,14 +56,14 @@ impl AccountCheck {
             // A lease that cannot be revoked here expires by itself.
             let _ = timeout(limit, vault.release(lease)).await;
         }
-        let mut findings = fields::problems(&secret);
-        findings.extend(expiry(&secret));
-        if findings.is_empty() {
+        let mut diagnostics = fields::problems(&secret);
+        diagnostics.extend(expiry(&secret));
+        if diagnostics.is_empty() {
             let fields = self.fields.iter().map(FieldName::as_str).collect::<Vec<_>>().join(", ");
             let dynamic = if secret.lease.is_some() { "; created for each read" } else { "" };
-            findings.push(Finding::good(format!("present and well-formed ({fields}{dynamic})")));
+            diagnostics.push(Diagnostic::info("", format!("present and well-formed ({fields}{dynamic})")));
         }
-        findings
+        diagnostics
     }
 
     async fn help(&self, vault: &dyn Vault, error: &VaultError) -> String {
@@ -78,10 +82,14 @@ impl AccountCheck {
 }
 
 /// Returns a result if the store lets the secret expire soon. Leases are short by nature, and renewed while in use.
-fn expiry(secret: &Secret) -> Option<Finding> {
+fn expiry(secret: &Secret) -> Option<Diagnostic> {
     let left = secret.valid_for.filter(|left| *left < EXPIRES_LATER && secret.lease.is_none())?;
     let minutes = left.as_secs() / 60;
     let message = format!("expires in {} h {} min", minutes / 60, minutes % 60);
     let help = "replace it before it expires";
-    Some(if left < EXPIRES_SOON { Finding::bad(message, help) } else { Finding::notice(message, help) })
+    Some(if left < EXPIRES_SOON {
+        Diagnostic::error("", message, help)
+    } else {
+        Diagnostic::warning("", message, help)
+    })
 }

@@ -9,8 +9,8 @@ pub(super) fn for_error(kind: ErrorKind, vault: &dyn Vault, path: Option<&Secret
         ErrorKind::Unauthenticated => {
             "renew the login that the profile configures for this vault, and check its role".to_owned()
         }
-        ErrorKind::Denied => match path.and_then(|path| vault.place(path)) {
-            Some(place) => format!("allow the login of this vault to read {place} in {location}"),
+        ErrorKind::Denied => match path.and_then(|path| vault.resource(path)) {
+            Some(resource) => format!("allow the login of this vault to read {resource} in {location}"),
             None => format!("allow the login of this vault to read its secrets in {location}"),
         },
         ErrorKind::Misconfigured => {

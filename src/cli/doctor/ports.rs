@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 
-use cofferdam_vault::Finding;
+use cofferdam_config::Diagnostic;
 use tokio::net::TcpListener;
 
 use super::healthz::{self, Health};
@@ -19,7 +19,7 @@ pub(super) async fn check(server: &ServerSettings, report: &mut Report) {
         if check_bind(address, false).is_err() {
             report.add(
                 &subject,
-                Finding::notice(
+                Diagnostic::warning("", 
                     format!("{key} {address} accepts connections from other machines, and callers are not authenticated"),
                     "listen on loopback, or let only authenticated callers connect, for example through a proxy",
                 ),
@@ -28,23 +28,25 @@ pub(super) async fn check(server: &ServerSettings, report: &mut Report) {
     }
 }
 
-async fn availability(key: &str, address: SocketAddr) -> Finding {
+async fn availability(key: &str, address: SocketAddr) -> Diagnostic {
     if address.port() == 0 {
-        return Finding::good(format!("{key} {address} selects a free port"));
+        return Diagnostic::info("", format!("{key} {address} selects a free port"));
     }
     let error = match TcpListener::bind(address).await {
-        Ok(_) => return Finding::good(format!("{key} {address} is free")),
+        Ok(_) => return Diagnostic::info("", format!("{key} {address} is free")),
         Err(error) => error,
     };
     if error.kind() != ErrorKind::AddrInUse {
-        return Finding::bad(
+        return Diagnostic::error(
+            "",
             format!("cannot listen on {key} {address}: {error}"),
             format!("set {key} to another address"),
         );
     }
     match healthz::get(reachable_address(address)).await {
-        Health::Cofferdam => Finding::good(format!("{key} {address} is used by a Cofferdam server")),
-        Health::Other(why) | Health::Unreachable(why) => Finding::bad(
+        Health::Cofferdam => Diagnostic::info("", format!("{key} {address} is used by a Cofferdam server")),
+        Health::Other(why) | Health::Unreachable(why) => Diagnostic::error(
+            "",
             format!("{key} {address} is used by another program ({why})"),
             format!("stop that program, or set {key} to another port"),
         ),

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
-use cofferdam_vault::{Finding, Level};
-use serde::Serialize;
+use cofferdam_config::{Diagnostic, Severity};
+use serde::{Serialize, Serializer};
 use serde_json::json;
 
 use crate::cli::exit::Exit;
@@ -22,7 +22,7 @@ pub(super) struct Report(Vec<Entry>);
 #[derive(Debug, Serialize)]
 struct Entry {
     #[serde(serialize_with = "level_name")]
-    level: Level,
+    level: Severity,
     /// What was checked: `profile`, `port 7080`, `vault NAME`, `account MODULE/ACCOUNT`.
     subject: String,
     what: String,
@@ -30,14 +30,19 @@ struct Entry {
     remedy: String,
 }
 
-fn level_name<S: serde::Serializer>(level: &Level, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(level.as_str())
+/// Writes the severity by its name in the JSON output.
+fn level_name<S: Serializer>(severity: &Severity, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(match severity {
+        Severity::Info => "good",
+        Severity::Warning => "notice",
+        Severity::Error => "bad",
+    })
 }
 
 impl Report {
     /// Adds a result about `subject`.
-    pub(super) fn add(&mut self, subject: impl Into<String>, finding: Finding) {
-        let Finding { level, what, remedy, .. } = finding;
+    pub(super) fn add(&mut self, subject: impl Into<String>, diagnostic: Diagnostic) {
+        let Diagnostic { severity: level, message: what, help: remedy, .. } = diagnostic;
         self.0.push(Entry { level, subject: subject.into(), what, remedy });
     }
 
@@ -46,13 +51,14 @@ impl Report {
         self.0.extend(other.0);
     }
 
-    fn count(&self, level: Level) -> usize {
+    fn count(&self, level: Severity) -> usize {
         self.0.iter().filter(|entry| entry.level == level).count()
     }
 
     /// Prints the report. Returns a failure if it has an error.
     pub(super) fn print(&self, profile: &str, output: Output) -> Exit {
-        let [ok, warnings, errors] = [Level::Good, Level::Notice, Level::Bad].map(|level| self.count(level));
+        let [ok, warnings, errors] =
+            [Severity::Info, Severity::Warning, Severity::Error].map(|level| self.count(level));
         if output.is_json() {
             output.document(&json!({
                 "profile": profile, "good": ok, "notice": warnings, "bad": errors, "findings": self.0,
@@ -61,9 +67,9 @@ impl Report {
             let mut text = String::new();
             for entry in &self.0 {
                 let (style, label) = match entry.level {
-                    Level::Good => (OK, "ok     "),
-                    Level::Notice => (WARNING, "warning"),
-                    Level::Bad => (ERROR, "error  "),
+                    Severity::Info => (OK, "ok     "),
+                    Severity::Warning => (WARNING, "warning"),
+                    Severity::Error => (ERROR, "error  "),
                 };
                 // Writing to a String cannot fail.
                 let _ = writeln!(text, "{style}{label}{style:#} {}: {}", entry.subject, entry.what);

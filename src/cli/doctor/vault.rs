@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cofferdam_vault::{ErrorKind, Finding, SecretPath, Vault, VaultError};
+use cofferdam_config::{Diagnostic, Diagnostics};
+use cofferdam_vault::{ErrorKind, SecretPath, Vault, VaultError};
 use futures_util::StreamExt as _;
 use indicatif::ProgressBar;
 use tokio::time::timeout;
@@ -80,7 +81,7 @@ impl VaultCheck {
     }
 
     fn locations(&self) -> Vec<String> {
-        self.accounts.iter().filter_map(|account| self.vault.place(&account.path)).collect()
+        self.accounts.iter().filter_map(|account| self.vault.resource(&account.path)).collect()
     }
 
     /// Returns the number of steps that [`VaultCheck::run`] adds to a progress bar.
@@ -99,27 +100,28 @@ impl VaultCheck {
         report.add(
             &subject,
             probe.unwrap_or_else(|error| {
-                Finding::bad(error.message(), help::for_error(error.kind(), &*self.vault, None))
+                Diagnostic::error("", error.message(), help::for_error(error.kind(), &*self.vault, None))
             }),
         );
-        for finding in self.diagnose(limit).await {
-            report.add(&subject, finding);
+        for diagnostic in self.diagnose(limit).await {
+            report.add(&subject, diagnostic);
         }
         bar.inc(1);
-        for finding in self.isolation() {
-            report.add(&subject, finding);
+        for diagnostic in self.isolation() {
+            report.add(&subject, diagnostic);
         }
         if available {
             self.check_accounts(limit, bar, &mut report).await;
         } else if !self.accounts.is_empty() {
             let message =
                 format!("its {} accounts were not checked, because the vault is down", self.accounts.len());
-            report.add(&subject, Finding::notice(message, "fix the vault, and run the command again"));
+            report
+                .add(&subject, Diagnostic::warning("", message, "fix the vault, and run the command again"));
         }
         report
     }
 
-    async fn probe(&self, limit: Duration) -> Result<Finding, VaultError> {
+    async fn probe(&self, limit: Duration) -> Result<Diagnostic, VaultError> {
         timeout(limit, self.vault.probe()).await.unwrap_or_else(|_| {
             Err(VaultError::vault(ErrorKind::Timeout, format!("no response within {limit:?}")))
         })?;
@@ -128,50 +130,58 @@ impl VaultCheck {
             true => "readable",
             false => "reachable and authenticated",
         };
-        Ok(Finding::good(format!("{state} ({})", info.location)))
+        Ok(Diagnostic::info("", format!("{state} ({})", info.location)))
     }
 
     /// Returns the results of the backend's own checks. A time-out keeps the results that are there already.
-    async fn diagnose(&self, limit: Duration) -> Vec<Finding> {
+    async fn diagnose(&self, limit: Duration) -> Diagnostics {
         let paths: Vec<SecretPath> = self.accounts.iter().map(|account| account.path.clone()).collect();
-        let mut findings = Vec::new();
-        let done = timeout(limit, self.vault.examine(&paths, &self.foreign_locations, &mut findings)).await;
+        let mut diagnostics = Diagnostics::new();
+        let done =
+            timeout(limit, self.vault.diagnose(&paths, &self.foreign_locations, &mut diagnostics)).await;
         if done.is_err() {
             let message = format!("the detailed checks did not finish within {limit:?}");
-            findings
-                .push(Finding::notice(message, "fix the errors of this vault, and run the command again"));
+            diagnostics.push(Diagnostic::warning(
+                "",
+                message,
+                "fix the errors of this vault, and run the command again",
+            ));
         }
-        findings
+        diagnostics
     }
 
-    fn isolation(&self) -> Vec<Finding> {
-        let mut findings = Vec::new();
+    fn isolation(&self) -> Vec<Diagnostic> {
+        let mut diagnostics = Vec::new();
         if self.modules.len() > 1 {
             let message = format!(
                 "shared by the modules {}: they fail together, and one login reads the credentials of all",
                 self.modules.join(", ")
             );
-            findings.push(Finding::notice(message, "give each module its own vault in the profile"));
+            diagnostics.push(Diagnostic::warning(
+                "",
+                message,
+                "give each module its own vault in the profile",
+            ));
         }
         for module in &self.per_user {
             let message = format!("module {module} has one credential per user; none of them was checked");
             let get = hint::command(&self.profile, &format!("secret get {module}/ACCOUNT"));
-            findings.push(Finding::notice(message, format!("check one with {get}")));
+            diagnostics.push(Diagnostic::warning("", message, format!("check one with {get}")));
         }
-        findings
+        diagnostics
     }
 
     async fn check_accounts(&self, limit: Duration, bar: &ProgressBar, report: &mut Report) {
         let checks = self.accounts.iter().map(|account| async move {
-            let findings = account.run(&*self.vault, limit).await;
+            let diagnostics = account.run(&*self.vault, limit).await;
             bar.inc(1);
-            (account, findings)
+            (account, diagnostics)
         });
         let results: Vec<_> =
             futures_util::stream::iter(checks).buffered(MAX_CONCURRENT_READS).collect().await;
-        for (account, findings) in results {
-            for finding in findings {
-                report.add(format!("account {}", account.name), finding);
+        for (account, diagnostics) in results {
+            for diagnostic in diagnostics {
+                report.add(format!("account {}", account.name), diagnostic);
             }
         }
     }

@@ -117,9 +117,9 @@ impl SecretLocation {
             }
             ErrorKind::NotFound => format!("list what exists with {list}"),
             ErrorKind::Denied => {
-                let place = self.vault.place(&self.path).unwrap_or_else(|| self.path.to_string());
+                let resource = self.vault.resource(&self.path).unwrap_or_else(|| self.path.to_string());
                 format!(
-                    "let an administrator of vault `{}` allow its login to access {place}, and run the command again",
+                    "let an administrator of vault `{}` allow its login to access {resource}, and run the command again",
                     self.vault_name
                 )
             }

@@ -10,7 +10,7 @@ use crate::profile::VaultEntry;
 use crate::profile::document::Part;
 use crate::profile::key::KeyPath;
 use crate::profile::walls;
-use cofferdam_vault::ConfigProblem;
+use cofferdam_config::Diagnostic;
 
 impl Check<'_> {
     /// The vaults that are right, in the file's order.
@@ -46,7 +46,7 @@ impl Check<'_> {
             Ok(settings) => Some(settings),
             Err(problems) => {
                 let own = Value::from(own);
-                let stands = |problem: &ConfigProblem| own.find_ref(&problem.key).is_some();
+                let stands = |problem: &Diagnostic| own.find_ref(&problem.key).is_some();
                 let told = problems.into_iter().filter(|problem| !reported || stands(problem)).collect();
                 self.table_problems(path, told);
                 if !self.is_reported(path) {

@@ -170,7 +170,7 @@ pub fn text(value: &Value, pointer: &str) -> String {
 /// The vault of the settings `text`, whose relative paths are in `folder`.
 pub fn open(folder: &Path, text: &str) -> Arc<dyn Vault> {
     let config: Config = toml::from_str(text).unwrap();
-    assert_eq!(config.problems(), [], "{text}");
+    assert!(config.check().is_empty(), "{}", config.check());
     let threads = Threads::new("hashicorp-test", 2);
     config.into_vault(VaultContext {
         name: "test".to_owned(),

@@ -107,7 +107,7 @@ async fn a_reflected_canary_is_found_nowhere() {
     }
     // The basic credential's base64 hides inside further encodings, but elsewhere each reflection shows its mark.
     assert!(reflected > 500, "only {reflected} answers held a credential: the test proves little");
-    let log = log.text();
+    let log = log.contents();
     assert!(
         log.contains("hyper") && log.contains("called"),
         "the log captured too little: {} bytes",
