@@ -7,7 +7,7 @@ mod world;
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use cofferdam::access::Caller;
+use cofferdam::caller::Caller;
 use divan::Bencher;
 use tokio::runtime::Runtime;
 use world::{LEASED, PLAIN, resolve, soon};

@@ -5,7 +5,7 @@
 #[path = "../tests/support/fillers.rs"]
 mod fillers;
 
-use cofferdam::access::Caller;
+use cofferdam::caller::Caller;
 use divan::Bencher;
 
 /// Maximum number of tools that a search of the server's returns.

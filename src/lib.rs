@@ -9,7 +9,7 @@
 //! - [`registry`]: the modules and tools, and which of them a caller can see
 //! - [`connectors`]: calls the services
 //! - [`catalogue`]: the modules that are included in the binary
-//! - [`access`]: the identity of callers
+//! - [`caller`]: the identity of a caller
 //! - [`calls`]: one tool call, from its arguments to its result
 //! - [`mcp`]: the meta-tools over rmcp
 //! - [`http`]: routes, middleware, health and metrics
@@ -18,9 +18,9 @@
 //! - `names`: suggestions for unknown names
 //! - [`os`]: OS-specific code, with fallbacks for other platforms
 
-pub mod access;
 mod braces;
 pub mod broker;
+pub mod caller;
 pub mod calls;
 pub mod catalogue;
 pub mod cli;

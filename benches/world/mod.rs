@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cofferdam::access::Caller;
 use cofferdam::broker::{Broker, Credential, ModuleBinding, VaultParts, Walls};
+use cofferdam::caller::Caller;
 use cofferdam_vault::testkit::{MemoryVault, path};
 use futures_util::FutureExt as _;
 use tokio::time::Instant;

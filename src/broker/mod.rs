@@ -24,7 +24,7 @@ pub use self::compartment::{CompartmentState, Walls};
 pub use self::credential::{Credential, CredentialSpec, CredentialTemplate};
 pub use self::error::BrokerError;
 pub use self::template::{InvalidTemplate, PathTemplate};
-use crate::access::Caller;
+use crate::caller::Caller;
 
 /// One vault and the settings of the walls around it.
 #[derive(Debug)]

@@ -34,7 +34,7 @@ impl PathTemplate {
         self.0.contains(&Part::User)
     }
 
-    /// The path for these names; `user` is [`Caller::path_segment`](crate::access::Caller::path_segment).
+    /// The path for these names; `user` is [`Caller::path_segment`](crate::caller::Caller::path_segment).
     ///
     /// # Errors
     ///

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::ENTRIES;
-use crate::access::Caller;
+use crate::caller::Caller;
+use crate::connectors::SideEffect;
 use crate::profile::{AccountEntry, ModuleEntry};
-use crate::registry::{Manifests, Module, Registry, SideEffect, Tool};
+use crate::registry::{Manifests, Module, Registry, Tool};
 
 fn every_module() -> Registry {
     let manifests = Manifests::load(None);
@@ -94,7 +95,7 @@ fn every_shipped_argument_is_described() {
     let registry = every_module();
     for module in registry.modules(&Caller::local()) {
         for tool in &module.tools {
-            for (name, argument) in tool.input_schema["properties"].as_object().unwrap() {
+            for (name, argument) in tool.operation.input_schema["properties"].as_object().unwrap() {
                 assert!(argument["description"].is_string(), "{}.{}: {name}", module.name, tool.name);
             }
         }
@@ -131,7 +132,8 @@ fn each_service_has_the_tools_of_a_days_work_and_says_which_destroy() {
     let destructive = |module: &str, at_least: usize| -> Vec<String> {
         let module = registry.module(&Caller::local(), module).unwrap();
         assert!(module.tools.len() >= at_least, "{} has {} tools", module.name, module.tools.len());
-        let destroys = |tool: &&std::sync::Arc<Tool>| tool.effects.side_effect == SideEffect::Destructive;
+        let destroys =
+            |tool: &&std::sync::Arc<Tool>| tool.operation.effects.side_effect == SideEffect::Destructive;
         module.tools.iter().filter(destroys).map(|tool| tool.name.clone()).collect()
     };
     assert_eq!(
@@ -174,7 +176,13 @@ fn the_name_of_a_tool_says_whether_it_only_reads() {
         for tool in &module.tools {
             let verb = tool.name.split('_').next().unwrap();
             let reads = ["get", "list", "search", "query", "select", "generate"].contains(&verb);
-            assert_eq!(reads, tool.effects.side_effect == SideEffect::None, "{}.{}", module.name, tool.name);
+            assert_eq!(
+                reads,
+                tool.operation.effects.side_effect == SideEffect::None,
+                "{}.{}",
+                module.name,
+                tool.name
+            );
         }
     }
 }

@@ -9,7 +9,7 @@ use super::compose::{App, Interactivity};
 use super::exit::{CommandError, Exit};
 use super::hint;
 use super::output::Output;
-use crate::access::Caller;
+use crate::caller::Caller;
 use crate::calls::{CallAnswer, CallError, CallRequest, Code};
 use crate::os::ShutdownSignals;
 

@@ -10,8 +10,8 @@ use cofferdam_vault::{FieldName, Prompt, Threads, VaultContext};
 use super::Common;
 use super::exit::CommandError;
 use super::prompt::Terminal;
-use crate::access::Caller;
 use crate::broker::{Broker, ModuleBinding, VaultParts};
+use crate::caller::Caller;
 use crate::calls::Calls;
 use crate::connectors::http::HttpConnector;
 use crate::profile::{
@@ -172,6 +172,6 @@ fn binding(entry: &ModuleEntry, registry: &Registry) -> Option<ModuleBinding> {
         vault: entry.vault.clone(),
         accounts: entry.accounts.iter().map(|account| account.name.clone()).collect(),
         path: entry.path.clone(),
-        credential: module.credential.clone(),
+        credential: module.service.credential.clone(),
     })
 }

@@ -12,7 +12,8 @@ use super::exit::{CommandError, Exit};
 use super::module_status::ModuleStatus;
 use super::output::Output;
 use super::table::{self, bold, green, keep_words, red, yellow};
-use crate::registry::{SideEffect, Tool};
+use crate::connectors::SideEffect;
+use crate::registry::Tool;
 
 const LIST_EXAMPLES: &str = "\
 Examples:
@@ -91,8 +92,10 @@ fn show(app: &App, name: &str, output: Output) -> Result<Exit, CommandError> {
         output.document(&document);
         return Ok(Exit::Success);
     }
-    output
-        .line(format_args!("{} ({} {})\n{}", module.name, module.title, module.version, module.description));
+    output.line(format_args!(
+        "{} ({} {})\n{}",
+        module.name, module.service.title, module.version, module.description
+    ));
     output.line(format_args!("accounts: {}", status.accounts().join(", ")));
     if let Some(vault) = app.calls.broker().module_vault(name) {
         let reason = vault.reason.map(|reason| format!(": {reason}")).unwrap_or_default();
@@ -100,7 +103,7 @@ fn show(app: &App, name: &str, output: Output) -> Result<Exit, CommandError> {
     }
     let mut table = table::new(&["tool", "arguments", "effect", "description"]);
     for tool in &module.tools {
-        let effect = match tool.effects.side_effect {
+        let effect = match tool.operation.effects.side_effect {
             SideEffect::None => green("reads"),
             SideEffect::Write => yellow("writes"),
             SideEffect::Destructive => red("destroys"),
@@ -119,7 +122,7 @@ fn show(app: &App, name: &str, output: Output) -> Result<Exit, CommandError> {
 fn summary(status: &ModuleStatus<'_>) -> Value {
     let mut summary = status.document();
     let module = status.module;
-    summary["title"] = json!(module.map(|module| &module.title));
+    summary["title"] = json!(module.map(|module| &module.service.title));
     summary["version"] = json!(module.map(|module| &module.version));
     summary["description"] = json!(module.map(|module| &module.description));
     summary["tools"] = json!(module.map_or(0, |module| module.tools.len()));
@@ -130,18 +133,18 @@ fn tool_document(tool: &Arc<Tool>) -> Value {
     json!({
         "name": tool.name,
         "description": tool.description,
-        "effects": tool.effects,
-        "input_schema": *tool.input_schema,
+        "effects": tool.operation.effects,
+        "input_schema": *tool.operation.input_schema,
     })
 }
 
 /// Returns the names of the tool's arguments, with `*` after each required one.
 fn arguments(tool: &Tool) -> Vec<String> {
     let required = |name: &str| {
-        let list = tool.input_schema.get("required").and_then(Value::as_array);
+        let list = tool.operation.input_schema.get("required").and_then(Value::as_array);
         list.is_some_and(|list| list.iter().any(|one| one == name))
     };
-    let properties = tool.input_schema.get("properties").and_then(Value::as_object);
+    let properties = tool.operation.input_schema.get("properties").and_then(Value::as_object);
     let names = properties.into_iter().flat_map(|properties| properties.keys());
     names.map(|name| if required(name) { format!("{name}*") } else { name.clone() }).collect()
 }

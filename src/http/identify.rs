@@ -5,7 +5,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use http::header::AUTHORIZATION;
 
-use crate::access::Caller;
+use crate::caller::Caller;
 
 /// Adds the [`Caller`] to the extensions of the request, and removes its credential, so that no inner layer sees a token of a
 /// client.

@@ -30,7 +30,7 @@ pub(super) async fn metrics(State(health): State<Health>) -> ([(HeaderName, &'st
 fn write_all(text: &mut String, calls: &Calls, vaults: &[VaultStatus]) -> fmt::Result {
     writeln!(text, "# HELP cofferdam_calls_total Finished tool calls by error code, or ok.")?;
     writeln!(text, "# TYPE cofferdam_calls_total counter")?;
-    for (code, count) in calls.counts().read() {
+    for (code, count) in calls.metrics().iter() {
         writeln!(text, "cofferdam_calls_total{{code=\"{code}\"}} {count}")?;
     }
     writeln!(text, "# HELP cofferdam_calls_in_flight Tool calls in flight.")?;

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::protocol::REVISIONS;
 use super::{arguments, results, schema, tools};
-use crate::access::Caller;
+use crate::caller::Caller;
 use crate::calls::{CallError, Calls, Outcome};
 use crate::names;
 

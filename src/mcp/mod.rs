@@ -1,6 +1,6 @@
 //! MCP over rmcp: two meta-tools, which give a model access to any number of modules.
 //!
-//! [`Handler`] serves both transports. Over HTTP, middleware puts the [`Caller`](crate::access::Caller) into the extensions of
+//! [`Handler`] serves both transports. Over HTTP, middleware puts the [`Caller`](crate::caller::Caller) into the extensions of
 //! each request; on stdio the whole process has one caller. Nothing here depends on how a caller was identified.
 //!
 //! A client cancels a call with `notifications/cancelled` on stdio, and by closing the request over HTTP. Without sessions a

@@ -30,7 +30,7 @@ impl Tool {
     /// What does not fit: which argument, and what is expected. Short, for a model, and without the values that were
     /// sent: a value may be long, or hold a secret.
     pub fn check(&self, arguments: &Map<String, Value>) -> Result<(), String> {
-        let compiled = self.validator.get_or_init(|| compile(&self.input_schema));
+        let compiled = self.validator.get_or_init(|| compile(&self.operation.input_schema));
         let Ok(validator) = compiled else {
             return Err("the tool's own input schema is broken; its manifest must be mended".to_owned());
         };
@@ -65,6 +65,7 @@ impl Tool {
             }
             ValidationErrorKind::AdditionalProperties { unexpected } if place.is_empty() => {
                 let known: Vec<&str> = self
+                    .operation
                     .input_schema
                     .get("properties")
                     .and_then(Value::as_object)

@@ -13,10 +13,11 @@ use std::sync::Arc;
 
 pub use manifest::{BrokenManifest, ManifestProblem};
 pub use manifests::Manifests;
-pub use tool::{Account, Effects, Module, SideEffect, Tool};
+pub use tool::{Account, Module, Tool};
 
-use crate::access::Caller;
-use crate::connectors::http::Apart;
+use crate::caller::Caller;
+use crate::connectors::WorkerPool;
+use crate::connectors::http::{Endpoint, Service};
 use crate::profile::{AccountEntry, ModuleEntry};
 use manifest::Manifest;
 use search::Index;
@@ -106,20 +107,21 @@ impl Module {
             };
             Ok(Account {
                 name: account.name.clone(),
-                base_url: base_url.clone(),
-                insecure_http: entry.insecure_http,
+                endpoint: Endpoint { base_url: base_url.clone(), insecure_http: entry.insecure_http },
             })
         };
         Ok(Self {
             name: entry.name.clone(),
             version: manifest.version.clone(),
-            title: manifest.title.clone(),
             description: manifest.description.clone(),
             source: manifest.source.clone(),
             accounts: entry.accounts.iter().map(account).collect::<Result<_, _>>()?,
-            credential: manifest.credential.clone(),
-            http: Arc::clone(&manifest.http),
-            apart: Apart::new(&entry.name),
+            service: Service {
+                title: manifest.title.clone(),
+                settings: Arc::clone(&manifest.http),
+                credential: manifest.credential.clone(),
+                workers: WorkerPool::new(&entry.name),
+            },
             tools: manifest.tools.clone(),
             tool_index: Arc::clone(&manifest.tool_index),
         })

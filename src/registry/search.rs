@@ -211,7 +211,7 @@ impl Builder {
     /// The words that every tool of `module` has.
     fn words_of(&mut self, module: &Module) -> Weights {
         let mut weights = Weights::new();
-        for text in [&module.name, &module.title] {
+        for text in [&module.name, &module.service.title] {
             self.count(text, IN_MODULE, &mut weights);
         }
         // However often it stands there.
@@ -225,7 +225,7 @@ impl Builder {
         let mut weights = of_module.clone();
         self.count(&tool.name, IN_NAME, &mut weights);
         self.count(&tool.description, IN_DESCRIPTION, &mut weights);
-        let arguments = tool.input_schema.get("properties").and_then(serde_json::Value::as_object);
+        let arguments = tool.operation.input_schema.get("properties").and_then(serde_json::Value::as_object);
         for (name, _) in arguments.into_iter().flatten() {
             self.count(name, IN_ARGUMENTS, &mut weights);
         }

@@ -74,7 +74,7 @@ fn two_modules_may_share_a_manifest_and_an_address_comes_from_the_nearest() {
     let registry = Registry::load(&[entry("github", "github"), moved], &Manifests::load(None));
     let of = |module: &str, account: &str| {
         let module = registry.module(&Caller::local(), module).unwrap();
-        module.account(account).unwrap().base_url.to_string()
+        module.account(account).unwrap().endpoint.base_url.to_string()
     };
     assert_eq!(of("github", "work"), "https://api.github.com/");
     assert_eq!(of("moved", "work"), "https://github.example.test/api/v3");
@@ -194,7 +194,8 @@ fn a_module_without_an_address_is_left_out_and_told_what_it_lacks() {
     };
     assert_eq!(told, [says("work"), says("personal")]);
     let module = registry.module(&Caller::local(), "housed").unwrap();
-    let addresses: Vec<&str> = module.accounts.iter().map(|account| account.base_url.as_str()).collect();
+    let addresses: Vec<&str> =
+        module.accounts.iter().map(|account| account.endpoint.base_url.as_str()).collect();
     assert_eq!(addresses, ["https://work.example.test/", "https://all.example.test/"]);
 }
 

@@ -3,11 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
-
-use crate::broker::CredentialSpec;
-use crate::connectors::http::{Apart, HttpSettings, RequestTemplate};
+use crate::connectors::http::{Endpoint, Operation, Service};
 
 /// A module as this process runs it: its manifest, and the accounts that the profile gives it.
 #[derive(Debug)]
@@ -16,20 +12,14 @@ pub struct Module {
     pub name: String,
     /// The manifest's version.
     pub version: String,
-    /// The service's name.
-    pub title: String,
     /// One line on what it is for.
     pub description: String,
     /// The address that the manifest's facts come from, where it says so.
     pub source: Option<String>,
     /// The accounts, the default first. Never empty.
     pub accounts: Vec<Account>,
-    /// How its credential goes onto a request.
-    pub credential: CredentialSpec,
-    /// How its service is reached.
-    pub http: Arc<HttpSettings>,
-    /// Where its large answers are worked on.
-    pub apart: Apart,
+    /// The service behind it.
+    pub service: Service,
     /// Its tools in the manifest's order.
     pub tools: Vec<Arc<Tool>>,
     /// Where in `tools` a name stands; shared by the modules of one manifest.
@@ -53,10 +43,8 @@ impl Module {
 pub struct Account {
     /// Its name.
     pub name: String,
-    /// Where the service is for this account: the account's own address, else the module's, else the manifest's.
-    pub base_url: url::Url,
-    /// Whether the credential may travel over plain `http` beyond loopback.
-    pub insecure_http: bool,
+    /// Where its service is: the account's own address, else the module's, else the manifest's.
+    pub endpoint: Endpoint,
 }
 
 /// One operation of a module.
@@ -66,39 +54,12 @@ pub struct Tool {
     pub name: String,
     /// What it does, for a model.
     pub description: String,
-    /// What it does to the world.
-    pub effects: Effects,
-    /// JSON Schema 2020-12 of the arguments: an object without further properties.
-    pub input_schema: Arc<Map<String, Value>>,
-    /// How the request is made from the arguments.
-    pub request: RequestTemplate,
+    /// What a call of it does.
+    pub operation: Arc<Operation>,
     /// What is kept of an answer.
     pub select: Option<jmespath::Expression<'static>>,
     /// Whether a caller may ask for the whole answer; where not, nothing but what is selected ever leaves.
     pub full: bool,
     /// Compiled on first use; an error where the schema cannot be, which the manifest's check should have found.
     pub(crate) validator: OnceLock<Result<jsonschema::Validator, String>>,
-}
-
-/// What a tool does to the world.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Effects {
-    /// Nothing, a write, or a write that destroys.
-    pub side_effect: SideEffect,
-    /// Whether a second identical call changes nothing more.
-    pub idempotent: bool,
-    /// Whether two calls may run at once.
-    pub concurrency_safe: bool,
-}
-
-/// Nothing, a write, or a write that destroys.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum SideEffect {
-    /// It only reads.
-    None,
-    /// It changes or adds.
-    Write,
-    /// It deletes, or overwrites what cannot be brought back.
-    Destructive,
 }

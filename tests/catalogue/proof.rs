@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cofferdam::access::Caller;
 use cofferdam::broker::{Broker, ModuleBinding, VaultParts, Walls};
+use cofferdam::caller::Caller;
 use cofferdam::calls::{CallRequest, Calls};
 use cofferdam::connectors::http::HttpConnector;
 use cofferdam::profile::{AccountEntry, ModuleEntry};
@@ -64,7 +64,7 @@ impl Proof {
             vault: entry.vault.clone(),
             accounts: vec!["default".into()],
             path: entry.path.clone(),
-            credential: found.credential.clone(),
+            credential: found.service.credential.clone(),
         };
         let broker = Arc::new(Broker::new(vec![parts], vec![binding]));
         broker.start().await;
@@ -96,7 +96,7 @@ impl Proof {
         assert_eq!(known, samples.keys().map(String::as_str).collect(), "tools and calls.toml differ");
         for tool in &self.module.tools {
             let samples = &samples[&tool.name];
-            let declared = tool.input_schema["properties"].as_object().unwrap();
+            let declared = tool.operation.input_schema["properties"].as_object().unwrap();
             let used: BTreeSet<&String> = samples.iter().flat_map(Map::keys).collect();
             assert_eq!(used, declared.keys().collect(), "{}: arguments that no call uses", tool.name);
             for arguments in samples {

@@ -1,6 +1,6 @@
 //! A model's words find the tool that it needs, among twenty thousand.
 
-use cofferdam::access::Caller;
+use cofferdam::caller::Caller;
 
 use crate::fillers::{questions, registry};
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use cofferdam::access::Caller;
 use cofferdam::broker::{Broker, BrokerError, ModuleBinding, VaultParts, Walls};
+use cofferdam::caller::Caller;
 use cofferdam_vault::testkit::{Calls, Fault, MemoryVault};
 use tokio::task::JoinSet;
 use tokio::time::Instant;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cofferdam::access::Caller;
 use cofferdam::broker::{BrokerError, CompartmentState, Credential, Walls};
+use cofferdam::caller::Caller;
 use cofferdam_vault::testkit::{Calls, Fault};
 use cofferdam_vault::{ErrorKind, VaultError};
 use tokio::task::JoinSet;

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cofferdam::access::Caller;
 use cofferdam::broker::{
     Broker, BrokerError, Credential, CredentialSpec, ModuleBinding, VaultParts, VaultStatus, Walls,
 };
+use cofferdam::caller::Caller;
 use cofferdam_vault::Vault;
 use cofferdam_vault::testkit::{Faults, MemoryVault};
 use tokio::time::{Instant, advance};

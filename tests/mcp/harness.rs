@@ -11,8 +11,8 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use axum::{Json, Router};
-use cofferdam::access::Caller;
 use cofferdam::broker::{Broker, ModuleBinding, VaultParts, Walls};
+use cofferdam::caller::Caller;
 use cofferdam::calls::Calls;
 use cofferdam::connectors::http::HttpConnector;
 use cofferdam::http::Server;
@@ -309,7 +309,7 @@ fn binding(registry: &Registry, entry: &ModuleEntry) -> ModuleBinding {
         vault: entry.vault.clone(),
         accounts: entry.accounts.iter().map(|account| account.name.clone()).collect(),
         path: entry.path.clone(),
-        credential: module.credential.clone(),
+        credential: module.service.credential.clone(),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use cofferdam::access::Caller;
 use cofferdam::broker::{CompartmentState, Walls};
+use cofferdam::caller::Caller;
 use serde_json::json;
 use tokio::time::Instant;
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cofferdam::access::Caller;
 use cofferdam::broker::{BrokerError, Credential, Walls};
+use cofferdam::caller::Caller;
 use cofferdam_vault::ErrorKind;
 use serde_json::json;
 use tokio::time::Instant;

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cofferdam::access::Caller;
 use cofferdam::broker::{
     Broker, BrokerError, CompartmentState, Credential, CredentialSpec, CredentialTemplate, ModuleBinding,
     VaultParts, Walls,
 };
+use cofferdam::caller::Caller;
 use cofferdam_vault::testkit::MemoryVault;
 use cofferdam_vault::{ExposeSecret as _, Vault};
 use tokio::time::{Instant, sleep};

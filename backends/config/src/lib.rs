@@ -9,10 +9,12 @@
 //! - [`Location`], [`Origin`]: where it is written
 //! - [`quote`]: which values a diagnostic may quote
 //! - [`suggestions`]: which known name was probably meant, and lists of names
+//! - [`base_url`]: which URLs a setting may name
 //! - [`duration`], [`size`]: how a duration and a size in bytes are written
 //! - [`KeyPath`]: the path of a key, and whether it is named like one that holds a secret
 //! - [`document`]: a TOML text with the location of each key and value
 
+pub mod base_url;
 mod diagnostic;
 mod diagnostics;
 pub mod document;

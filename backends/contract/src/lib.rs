@@ -10,6 +10,7 @@
 //! - [`SecretPath`] and [`FieldName`]: the name of a secret and of a field in it
 //! - [`Secret`]: the result of a read
 //! - [`VaultError`]: what can go wrong, and what follows from it
+//! - [`retry_after`]: the pause that a store asks for
 //! - [`Vault`]: the operations
 //! - [`BackendConfig`]: from a profile's table to a vault
 //! - [`Threads`]: where blocking work runs
@@ -22,6 +23,7 @@ mod error;
 pub mod files;
 mod path;
 mod permissions;
+mod retry_after;
 mod secret;
 mod threads;
 mod vault;
@@ -33,6 +35,7 @@ pub use config::{BackendConfig, Prompt, VaultContext};
 pub use error::{ErrorKind, Retry, Scope, VaultError};
 pub use path::{FieldName, InvalidName, SecretPath};
 pub use permissions::{Protection, file_permissions};
+pub use retry_after::retry_after;
 pub use secret::{Lease, Secret, SecretFields, Version};
 pub use threads::{Threads, with_permit};
 pub use vault::{BoxFuture, Capabilities, Expect, Page, PageToken, ReadRequest, Stage, Vault, VaultInfo};

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::client::{CallResult, Client};
 use super::environment::Environment;
 use super::service::{ECHO, Service, Tokens};
-use crate::access::Caller;
+use crate::caller::Caller;
 use crate::cli::compose::{App, Interactivity};
 use crate::cli::exit::CommandError;
 use crate::cli::running_server::{ListenScope, RunningServer};

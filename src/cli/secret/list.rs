@@ -5,7 +5,7 @@ use cofferdam_vault::{Scope, Stage};
 use serde::Serialize;
 
 use super::location::SecretLocation;
-use crate::access::Caller;
+use crate::caller::Caller;
 use crate::cli::compose::App;
 use crate::cli::exit::{CommandError, Exit};
 use crate::cli::output::Output;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cofferdam_vault::{ErrorKind, Expect, FieldName, Scope, Secret, SecretPath, Stage, Vault, VaultError};
 
 use super::account_ref::AccountRef;
-use crate::access::Caller;
+use crate::caller::Caller;
 use crate::cli::compose::App;
 use crate::cli::exit::CommandError;
 use crate::cli::hint;
@@ -64,7 +64,7 @@ impl SecretLocation {
             vault_name: status.name,
             vault,
             path,
-            required_fields: module.credential.fields(),
+            required_fields: module.service.credential.fields(),
             profile: app.profile.clone(),
         })
     }

@@ -6,8 +6,8 @@ use comfy_table::Cell;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::access::Caller;
 use crate::broker::{BrokerError, VaultStatus};
+use crate::caller::Caller;
 use crate::cli::client_config::{Host, Transport};
 use crate::cli::compose::App;
 use crate::cli::hint;

@@ -3,7 +3,7 @@
 use tokio_util::sync::CancellationToken;
 
 use super::banner::Banner;
-use crate::access::Caller;
+use crate::caller::Caller;
 use crate::cli::compose::App;
 use crate::cli::exit::CommandError;
 use crate::cli::output::Output;

@@ -216,7 +216,7 @@ fn shared(root: &Section<'_>) -> Option<Shared> {
                     (false, true) => http.key.clone(),
                     (false, false) => http.key_of(&finding.key),
                 };
-                root.report.add(root.place_of(&key), key, finding.message, finding.remedy);
+                root.report.add(root.place_of(&key), key, finding.message, finding.help);
             }
             None
         }

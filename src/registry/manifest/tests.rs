@@ -1,5 +1,5 @@
 use super::*;
-use crate::registry::SideEffect;
+use crate::connectors::SideEffect;
 
 const HEAD: &str = r#"format = 1
 name = "acme"
@@ -49,10 +49,10 @@ fn a_good_manifest_becomes_a_module_with_its_defaults() {
     assert_eq!((manifest.name.as_str(), manifest.version.as_str()), ("acme", "1.0.0"));
     assert_eq!(manifest.http.base_url().unwrap().as_str(), "https://api.acme.test/");
     let tool = &manifest.tools[manifest.tool_index["get_anvil"]];
-    assert_eq!(tool.effects.side_effect, SideEffect::None);
-    assert!(tool.effects.idempotent && tool.effects.concurrency_safe);
-    assert_eq!(tool.input_schema["type"], "object");
-    assert_eq!(tool.input_schema["additionalProperties"], false);
+    assert_eq!(tool.operation.effects.side_effect, SideEffect::None);
+    assert!(tool.operation.effects.idempotent && tool.operation.effects.concurrency_safe);
+    assert_eq!(tool.operation.input_schema["type"], "object");
+    assert_eq!(tool.operation.input_schema["additionalProperties"], false);
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn a_tool_that_writes_is_not_idempotent_unless_it_says_so() {
     for (extra, idempotent) in [("", false), ("idempotent = true\n", true)] {
         let text = good().replace("side_effect = \"none\"\n", &format!("side_effect = \"write\"\n{extra}"));
         let manifest = Manifest::parse(&text).map_err(|refused| refused.problems).unwrap();
-        assert_eq!(manifest.tools[0].effects.idempotent, idempotent, "{extra:?}");
+        assert_eq!(manifest.tools[0].operation.effects.idempotent, idempotent, "{extra:?}");
     }
 }
 
@@ -70,7 +70,7 @@ fn a_tool_without_input_takes_no_arguments() {
     let text = good()[..at].replace("/{anvil}\", query = [\"unit\"]", "\"");
     let manifest = Manifest::parse(&text).map_err(|refused| refused.problems).unwrap();
     let schema = serde_json::json!({"type": "object", "additionalProperties": false, "properties": {}});
-    assert_eq!(*manifest.tools[0].input_schema, *schema.as_object().unwrap());
+    assert_eq!(*manifest.tools[0].operation.input_schema, *schema.as_object().unwrap());
 }
 
 /// What is replaced in a good manifest, by what, and how the one problem begins.

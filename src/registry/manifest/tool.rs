@@ -7,8 +7,9 @@ use serde_json::{Map, Value};
 use super::input;
 use super::section::{Found, Section};
 use super::{Shared, described};
-use crate::connectors::http::{DeclaredArgument, RequestTemplate};
-use crate::registry::tool::{Effects, SideEffect, Tool};
+use crate::connectors::http::{DeclaredArgument, Operation, RequestTemplate};
+use crate::connectors::{Effects, SideEffect};
+use crate::registry::tool::Tool;
 
 /// How long a tool's description may be, in characters: what a model has to read before it can call.
 const DESCRIPTION_MAX: usize = 1024;
@@ -63,9 +64,11 @@ pub(super) fn read(tool: &Section<'_>, shared: Option<&Shared>) -> Option<Tool> 
     Some(Tool {
         name: name?.value.to_owned(),
         description: description?.value.trim().to_owned(),
-        effects: effects?,
-        input_schema: Arc::new(input?),
-        request: request?,
+        operation: Arc::new(Operation {
+            request: request?,
+            effects: effects?,
+            input_schema: Arc::new(input?),
+        }),
         select: match select {
             Some(compiled) => Some(compiled?),
             None => None,
@@ -161,7 +164,7 @@ fn read_request(
             for finding in findings {
                 let key =
                     if finding.key.is_empty() { request.key.clone() } else { request.key_of(&finding.key) };
-                request.report.add(request.place_of(&finding.key), key, finding.message, finding.remedy);
+                request.report.add(request.place_of(&finding.key), key, finding.message, finding.help);
             }
             None
         }
