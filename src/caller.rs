@@ -16,7 +16,7 @@ struct Identity {
     issuer: String,
     subject: String,
     /// Derived from issuer and subject; computed once.
-    path_segment: String,
+    path_segment: SecretPath,
 }
 
 impl Caller {
@@ -31,7 +31,7 @@ impl Caller {
     }
 
     /// The path segment that replaces `{user}` in a path template.
-    pub fn path_segment(&self) -> &str {
+    pub fn path_segment(&self) -> &SecretPath {
         &self.0.path_segment
     }
 }
@@ -42,7 +42,7 @@ mod tests {
 
     #[test]
     fn a_caller_has_the_segment_of_its_identity() {
-        assert_eq!(Caller::local().path_segment(), SecretPath::user_segment("cofferdam", "local"));
+        assert_eq!(*Caller::local().path_segment(), SecretPath::user_segment("cofferdam", "local"));
         assert_eq!(Caller::local(), Caller::local());
         assert_ne!(Caller::new("a", "b"), Caller::new("a", "c"));
     }

@@ -6,6 +6,7 @@
 //!
 //! - [`profile`]: parses a TOML file into a checked [`profile::Profile`], or reports all of its problems
 //! - [`broker`]: the Token Broker, which returns the credential for a user, module and account from the module's compartment
+//! - [`manifest`]: parses the file that describes a module into a checked [`manifest::Manifest`]
 //! - [`registry`]: the modules and tools, and which of them a caller can see
 //! - [`connectors`]: calls the services
 //! - [`catalogue`]: the modules that are included in the binary
@@ -26,6 +27,7 @@ pub mod catalogue;
 pub mod cli;
 pub mod connectors;
 pub mod http;
+pub mod manifest;
 pub mod mcp;
 mod names;
 pub mod os;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cofferdam::broker::{Broker, Credential, ModuleBinding, VaultParts, Walls};
+use cofferdam::broker::{Broker, Credential, ModuleBinding, PathTemplate, VaultParts, Walls};
 use cofferdam::caller::Caller;
 use cofferdam_vault::testkit::{MemoryVault, path};
 use futures_util::FutureExt as _;
@@ -34,7 +34,7 @@ fn binding(module: &str) -> ModuleBinding {
         module: module.into(),
         vault: "bench".into(),
         accounts: vec!["work".into()],
-        path: "{module}/{account}".into(),
+        path: PathTemplate::default(),
         credential: serde_json::from_str(r#"{ "kind": "bearer" }"#).unwrap(),
     }
 }

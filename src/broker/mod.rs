@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use cofferdam_vault::{ErrorKind, FieldName, Scope, SecretPath, Vault, VaultError};
+use cofferdam_vault::{FieldName, InvalidName, Scope, SecretPath, Vault, VaultError};
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
@@ -23,7 +23,7 @@ use self::compartment::{Compartment, Wanted};
 pub use self::compartment::{CompartmentState, Walls};
 pub use self::credential::{Credential, CredentialSpec, CredentialTemplate};
 pub use self::error::BrokerError;
-pub use self::template::{InvalidTemplate, PathTemplate};
+pub use self::template::{AccountPath, InvalidTemplate, PathTemplate, UserPath};
 use crate::caller::Caller;
 
 /// One vault and the settings of the walls around it.
@@ -46,8 +46,8 @@ pub struct ModuleBinding {
     pub vault: String,
     /// The accounts by name, the default first. Never empty.
     pub accounts: Vec<String>,
-    /// `{module}/{account}`, or with `{user}` where every user brings a credential: text that [`PathTemplate`] takes.
-    pub path: String,
+    /// Where the secrets of its accounts are stored in the vault.
+    pub path: PathTemplate,
     /// What the credential needs, and how it goes onto a request.
     pub credential: CredentialSpec,
 }
@@ -90,28 +90,29 @@ enum Target {
     /// The same for every user, made once: a call that hits the cache allocates nothing.
     Shared(Arc<Wanted>),
     /// Another one for each user.
-    PerUser { template: PathTemplate, module: Arc<str>, account: Arc<str>, fields: Arc<[FieldName]> },
-    /// Nothing: the template makes no path of these names.
-    Nowhere(InvalidTemplate),
+    PerUser { path: UserPath, module: Arc<str>, account: Arc<str>, fields: Arc<[FieldName]> },
 }
 
 impl Broker {
     /// Puts each vault into a compartment of its own and binds the modules to them.
     ///
-    /// Touches no vault. A binding whose vault is not among `vaults` is a programming error of the composition;
-    /// the profile's check has refused it before. Here it is logged, and its module has no account.
+    /// Touches no vault. A binding whose vault is not among `vaults`, or whose names fit no path, is a programming error
+    /// of the composition; the profile's check has refused it before. Here it is logged, and its module has no account.
     pub fn new(vaults: Vec<VaultParts>, modules: Vec<ModuleBinding>) -> Self {
         let compartments: Vec<_> =
             vaults.into_iter().map(|parts| Compartment::new(parts.name, parts.walls, parts.vault)).collect();
         let by_name: HashMap<&str, _> = compartments.iter().map(|c| (c.name(), c)).collect();
         let mut bindings = HashMap::with_capacity(modules.len());
         for module in modules {
-            match by_name.get(module.vault.as_str()) {
-                Some(compartment) => {
-                    let binding = Binding::new(Arc::clone(compartment), &module);
+            let Some(compartment) = by_name.get(module.vault.as_str()) else {
+                tracing::error!(module = %module.module, vault = %module.vault, "no such vault");
+                continue;
+            };
+            match Binding::new(Arc::clone(compartment), &module) {
+                Ok(binding) => {
                     bindings.insert(module.module, binding);
                 }
-                None => tracing::error!(module = %module.module, vault = %module.vault, "no such vault"),
+                Err(error) => tracing::error!(module = %module.module, %error, "no path for its secrets"),
             }
         }
         Self { compartments, modules: bindings }
@@ -137,7 +138,7 @@ impl Broker {
                 .flat_map(|binding| binding.accounts.values())
                 .filter_map(|target| match target {
                     Target::Shared(wanted) => Some(Arc::clone(wanted)),
-                    Target::PerUser { .. } | Target::Nowhere(_) => None,
+                    Target::PerUser { .. } => None,
                 })
                 .collect();
             let answers = compartment.warm_up(&shared).await;
@@ -239,48 +240,40 @@ impl Broker {
             || BrokerError::UnknownAccount { module: module.to_owned(), account: account.to_owned() };
         let binding = self.modules.get(module).ok_or_else(unknown)?;
         let target = binding.accounts.get(account).ok_or_else(unknown)?;
-        let wanted = target.wanted(caller).map_err(|invalid| {
-            let error = VaultError::secret(ErrorKind::Misconfigured, invalid.to_string());
-            failure(&binding.compartment, module, account, error)
-        })?;
-        Ok((&binding.compartment, wanted))
+        Ok((&binding.compartment, target.wanted(caller)))
     }
 }
 
 impl Binding {
-    fn new(compartment: Arc<Compartment>, binding: &ModuleBinding) -> Self {
-        let template: Result<PathTemplate, _> = binding.path.parse();
+    fn new(compartment: Arc<Compartment>, binding: &ModuleBinding) -> Result<Self, InvalidName> {
         let module: Arc<str> = binding.module.as_str().into();
         let fields: Arc<[FieldName]> = binding.credential.fields().into();
-        let target = |account: &String| {
-            let account: Arc<str> = account.as_str().into();
+        let mut accounts = HashMap::with_capacity(binding.accounts.len());
+        for name in &binding.accounts {
+            let account: Arc<str> = name.as_str().into();
             let (module, fields) = (Arc::clone(&module), Arc::clone(&fields));
-            match template.clone() {
-                Ok(template) if template.names_user() => {
-                    Target::PerUser { template, module, account, fields }
-                }
-                Ok(template) => template.fill("", &module, &account).map_or_else(Target::Nowhere, |path| {
+            let target = match binding.path.for_account(&module, &account)? {
+                AccountPath::PerUser(path) => Target::PerUser { path, module, account, fields },
+                AccountPath::Shared(path) => {
                     Target::Shared(Arc::new(Wanted { path, module, account, fields }))
-                }),
-                Err(invalid) => Target::Nowhere(invalid),
-            }
-        };
-        let accounts = binding.accounts.iter().map(|account| (account.clone(), target(account))).collect();
-        Self { compartment, accounts }
+                }
+            };
+            accounts.insert(name.clone(), target);
+        }
+        Ok(Self { compartment, accounts })
     }
 }
 
 impl Target {
-    fn wanted(&self, caller: &Caller) -> Result<Arc<Wanted>, InvalidTemplate> {
+    fn wanted(&self, caller: &Caller) -> Arc<Wanted> {
         match self {
-            Self::Shared(wanted) => Ok(Arc::clone(wanted)),
-            Self::PerUser { template, module, account, fields } => Ok(Arc::new(Wanted {
-                path: template.fill(caller.path_segment(), module, account)?,
+            Self::Shared(wanted) => Arc::clone(wanted),
+            Self::PerUser { path, module, account, fields } => Arc::new(Wanted {
+                path: path.for_caller(caller),
                 module: Arc::clone(module),
                 account: Arc::clone(account),
                 fields: Arc::clone(fields),
-            })),
-            Self::Nowhere(invalid) => Err(invalid.clone()),
+            }),
         }
     }
 }

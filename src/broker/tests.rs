@@ -22,7 +22,7 @@ fn binding(module: &str, vault: &str, path: &str) -> ModuleBinding {
         module: module.into(),
         vault: vault.into(),
         accounts: vec!["work".into(), "personal".into()],
-        path: path.into(),
+        path: path.parse().unwrap(),
         credential: serde_json::from_str(r#"{ "kind": "bearer" }"#).unwrap(),
     }
 }

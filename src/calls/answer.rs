@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::error::{CallError, Code, Outcome};
 use crate::connectors::Answer;
-use crate::registry::Tool;
+use crate::manifest::Tool;
 
 /// The largest answer that reaches a model, in bytes of JSON: about 25,000 tokens, which common hosts still pass on
 /// whole.

@@ -8,7 +8,8 @@ use super::error::{CallError, Code, Outcome};
 use super::request::CallRequest;
 use crate::caller::Caller;
 use crate::connectors::SideEffect;
-use crate::registry::{Account, Module, Registry, Tool};
+use crate::manifest::Tool;
+use crate::registry::{Account, Module, Registry};
 
 /// The module, the tool and the account of a request.
 #[derive(Debug, Clone, Copy)]

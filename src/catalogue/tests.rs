@@ -4,13 +4,15 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::ENTRIES;
+use crate::broker::PathTemplate;
 use crate::caller::Caller;
 use crate::connectors::SideEffect;
+use crate::manifest::{ManifestLibrary, Tool};
 use crate::profile::{AccountEntry, ModuleEntry};
-use crate::registry::{Manifests, Module, Registry, Tool};
+use crate::registry::{Module, Registry};
 
 fn every_module() -> Registry {
-    let manifests = Manifests::load(None);
+    let manifests = ManifestLibrary::load(None);
     let entries: Vec<ModuleEntry> = manifests
         .names()
         .iter()
@@ -21,7 +23,7 @@ fn every_module() -> Registry {
             accounts: vec![AccountEntry { name: "default".into(), base_url: None }],
             // One of them leaves its address to the profile.
             base_url: Some("https://service.test".parse().unwrap()),
-            path: "{module}/{account}".into(),
+            path: PathTemplate::default(),
             insecure_http: false,
         })
         .collect();

@@ -13,7 +13,7 @@ use super::module_status::ModuleStatus;
 use super::output::Output;
 use super::table::{self, bold, green, keep_words, red, yellow};
 use crate::connectors::SideEffect;
-use crate::registry::Tool;
+use crate::manifest::Tool;
 
 const LIST_EXAMPLES: &str = "\
 Examples:

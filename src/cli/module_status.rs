@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use cofferdam_config::suggestions::list;
 use comfy_table::Cell;
 use serde_json::{Value, json};
 
@@ -11,7 +12,6 @@ use super::hint;
 use super::table::{green, red, yellow};
 use crate::broker::{CompartmentState, VaultStatus};
 use crate::caller::Caller;
-use crate::names::listed;
 use crate::profile::ModuleEntry;
 use crate::registry::{BrokenManifest, Module};
 
@@ -52,7 +52,7 @@ impl App {
                 format!("the profile `{}` has no module `{}`", self.profile, name.escape_debug()),
                 format!(
                     "its modules are {}; choose another profile with `--profile`",
-                    listed(self.entries.iter().map(|entry| entry.name.as_str()))
+                    list(self.entries.iter().map(|entry| entry.name.as_str()))
                 ),
             )
         })

@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
+use cofferdam_config::suggestions::bounded;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body_util::LengthLimitError;
@@ -16,7 +17,6 @@ use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, Stream
 use serde::Deserialize;
 
 use crate::mcp::{MAX_REQUEST_BYTES, REVISIONS, malformed};
-use crate::names::bounded;
 
 /// The timeout for the body of a request.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);

@@ -1,10 +1,10 @@
 //! Parses the arguments of the meta-tools, as models send them.
 
+use cofferdam_config::suggestions::bounded;
 use serde_json::{Map, Value};
 
 use super::tools;
 use crate::calls::{CallError, CallRequest, Code};
-use crate::names;
 
 /// The arguments of `get_module_schema`.
 #[derive(Debug, PartialEq, Eq)]
@@ -82,7 +82,7 @@ fn no_others(sent: &Map<String, Value>) -> Result<(), String> {
         None => Ok(()),
         Some(key) => Err(format!(
             "unknown argument `{}`; put the arguments of the module's tool into `arguments`",
-            names::bounded(key)
+            bounded(key)
         )),
     }
 }

@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use cofferdam_config::suggestions::bounded;
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestMethod,
     CompleteRequestParams, CompleteResult, Implementation, ListPromptsRequestMethod, ListPromptsResult,
@@ -21,7 +22,6 @@ use super::protocol::REVISIONS;
 use super::{arguments, results, schema, tools};
 use crate::caller::Caller;
 use crate::calls::{CallError, Calls, Outcome};
-use crate::names;
 
 /// The time for which a client may cache the list of tools, in milliseconds. Modules change only when the server starts.
 const TOOLS_TTL_MS: u64 = 60_000;
@@ -156,7 +156,7 @@ impl ServerHandler for Handler {
             tools::GET_MODULE_SCHEMA => catch_panic(|| self.get_module_schema(&caller, request))
                 .unwrap_or_else(|| results::from_error(&CallError::internal(Outcome::NotSent))),
             other => {
-                let message = format!("Unknown tool: {}", names::bounded(other));
+                let message = format!("Unknown tool: {}", bounded(other));
                 return Err(ErrorData::invalid_params(message, None));
             }
         };

@@ -10,7 +10,8 @@ use super::arguments::SchemaRequest;
 use super::results::success;
 use crate::caller::Caller;
 use crate::calls::{CallError, Calls, MAX_ANSWER_BYTES};
-use crate::registry::{Module, Tool};
+use crate::manifest::Tool;
+use crate::registry::Module;
 
 /// The maximum number of tools that a query returns.
 const MAX_RESULTS: usize = 10;

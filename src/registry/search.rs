@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Bound::{Included, Unbounded};
 use std::sync::{Arc, LazyLock};
 
-use super::tool::{Module, Tool};
+use super::module::Module;
+use crate::manifest::Tool;
 
 /// How much of a query is looked at, in characters.
 const QUERY_CHARS: usize = 1000;

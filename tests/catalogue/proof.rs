@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cofferdam::broker::{Broker, ModuleBinding, VaultParts, Walls};
+use cofferdam::broker::{Broker, ModuleBinding, PathTemplate, VaultParts, Walls};
 use cofferdam::caller::Caller;
 use cofferdam::calls::{CallRequest, Calls};
 use cofferdam::connectors::http::HttpConnector;
+use cofferdam::manifest::ManifestLibrary;
 use cofferdam::profile::{AccountEntry, ModuleEntry};
-use cofferdam::registry::{Manifests, Module, Registry};
+use cofferdam::registry::{Module, Registry};
 use cofferdam_servers::{Prism, api_descriptions};
 use cofferdam_vault::testkit::MemoryVault;
 use serde_json::{Map, Value};
@@ -51,10 +52,10 @@ impl Proof {
             manifest: module.to_owned(),
             accounts: vec![AccountEntry { name: "default".into(), base_url: None }],
             base_url: Some(recorder.url().parse().unwrap()),
-            path: "{module}/{account}".into(),
+            path: PathTemplate::default(),
             insecure_http: false,
         };
-        let registry = Arc::new(Registry::load(std::slice::from_ref(&entry), &Manifests::load(None)));
+        let registry = Arc::new(Registry::load(std::slice::from_ref(&entry), &ManifestLibrary::load(None)));
         let found = Arc::clone(registry.module(&Caller::local(), module).unwrap());
         let vault = MemoryVault::new("vault");
         vault.put(&format!("{module}/default"), [("token", TOKEN)]);

@@ -65,7 +65,7 @@ async fn a_module_finds_its_vault_its_account_and_its_users_path() {
         module: "github".into(),
         vault: "users".into(),
         accounts: vec!["work".into(), "personal".into()],
-        path: "{user}/{module}/{account}".into(),
+        path: "{user}/{module}/{account}".parse().unwrap(),
         credential: bearer(),
     };
     let broker = Broker::new(vec![parts], vec![binding]);

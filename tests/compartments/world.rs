@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cofferdam::broker::{
-    Broker, BrokerError, Credential, CredentialSpec, ModuleBinding, VaultParts, VaultStatus, Walls,
+    Broker, BrokerError, Credential, CredentialSpec, ModuleBinding, PathTemplate, VaultParts, VaultStatus,
+    Walls,
 };
 use cofferdam::caller::Caller;
 use cofferdam_vault::Vault;
@@ -38,7 +39,7 @@ impl World {
             module: module.into(),
             vault: vault.into(),
             accounts: vec!["work".into()],
-            path: "{module}/{account}".into(),
+            path: PathTemplate::default(),
             credential: bearer(),
         });
         Self { broker: Arc::new(Broker::new(vaults, modules.into())), faults }

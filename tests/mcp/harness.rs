@@ -11,13 +11,14 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use axum::{Json, Router};
-use cofferdam::broker::{Broker, ModuleBinding, VaultParts, Walls};
+use cofferdam::broker::{Broker, ModuleBinding, PathTemplate, VaultParts, Walls};
 use cofferdam::caller::Caller;
 use cofferdam::calls::Calls;
 use cofferdam::connectors::http::HttpConnector;
 use cofferdam::http::Server;
+use cofferdam::manifest::ManifestLibrary;
 use cofferdam::profile::{AccountEntry, ModuleEntry, ServerSettings};
-use cofferdam::registry::{Manifests, Registry};
+use cofferdam::registry::Registry;
 use cofferdam_vault::testkit::{Faults, MemoryVault};
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -254,7 +255,7 @@ impl Setup {
         let (service, address) = Service::start().await;
         let manifests = tempfile::tempdir().unwrap();
         std::fs::write(manifests.path().join("desk.toml"), DESK).unwrap();
-        let known = Manifests::load(Some(manifests.path()));
+        let known = ManifestLibrary::load(Some(manifests.path()));
         let manifest = |module: &String| match known.names().contains(&module.as_str()) {
             true => module.clone(),
             false => "desk".to_owned(),
@@ -271,7 +272,7 @@ impl Setup {
                     .map(|account| AccountEntry { name: (*account).into(), base_url: None })
                     .collect(),
                 base_url: Some(format!("http://{address}").parse().unwrap()),
-                path: "{module}/{account}".into(),
+                path: PathTemplate::default(),
                 insecure_http: false,
             })
             .collect();

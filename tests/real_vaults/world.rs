@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cofferdam::broker::{
     Broker, BrokerError, CompartmentState, Credential, CredentialSpec, CredentialTemplate, ModuleBinding,
-    VaultParts, Walls,
+    PathTemplate, VaultParts, Walls,
 };
 use cofferdam::caller::Caller;
 use cofferdam_vault::testkit::MemoryVault;
@@ -46,7 +46,7 @@ impl World {
             module: module.into(),
             vault: vault.into(),
             accounts: vec!["work".into()],
-            path: "{module}/{account}".into(),
+            path: PathTemplate::default(),
             credential: spec(kind),
         };
         let mut bindings: Vec<_> = modules.iter().map(|module| of(module, "real", kind)).collect();

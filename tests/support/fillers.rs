@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use cofferdam::broker::PathTemplate;
+use cofferdam::manifest::ManifestLibrary;
 use cofferdam::profile::{AccountEntry, ModuleEntry};
-use cofferdam::registry::{Manifests, Registry};
+use cofferdam::registry::Registry;
 
 /// How many modules the program is sized for.
 pub(crate) const FILLERS: usize = 1000;
@@ -80,12 +82,12 @@ pub(crate) fn filler(at: usize) -> (String, String) {
 pub(crate) fn registry() -> Registry {
     let dir = tempfile::tempdir().unwrap();
     let mut entries: Vec<ModuleEntry> =
-        Manifests::load(None).names().iter().map(|name| entry(name)).collect();
+        ManifestLibrary::load(None).names().iter().map(|name| entry(name)).collect();
     for (name, text) in (0..FILLERS).map(filler) {
         std::fs::write(dir.path().join(format!("{name}.toml")), text).unwrap();
         entries.push(entry(&name));
     }
-    Registry::load(&entries, &Manifests::load(Some(dir.path())))
+    Registry::load(&entries, &ManifestLibrary::load(Some(dir.path())))
 }
 
 fn entry(name: &str) -> ModuleEntry {
@@ -96,7 +98,7 @@ fn entry(name: &str) -> ModuleEntry {
         accounts: vec![AccountEntry { name: "default".into(), base_url: None }],
         // One of the catalogue leaves its address to the profile.
         base_url: Some("https://service.test".parse().unwrap()),
-        path: "{module}/{account}".into(),
+        path: PathTemplate::default(),
         insecure_http: false,
     }
 }

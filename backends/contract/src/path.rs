@@ -28,7 +28,7 @@ impl SecretPath {
     ///
     /// 160 bits of SHA-256 in hexadecimal. The issuer's length is part of what is hashed, so that no
     /// split of one text into issuer and subject collides with another.
-    pub fn user_segment(issuer: &str, subject: &str) -> String {
+    pub fn user_segment(issuer: &str, subject: &str) -> Self {
         let mut digest = Sha256::new();
         digest.update((issuer.len() as u64).to_be_bytes());
         digest.update(issuer.as_bytes());
@@ -40,7 +40,13 @@ impl SecretPath {
             // Writing to a String cannot fail.
             let _ = write!(segment, "{byte:02x}");
         }
-        segment
+        Self(segment.into())
+    }
+
+    /// This path followed by the segments of `below`.
+    #[must_use]
+    pub fn join(&self, below: &SecretPath) -> Self {
+        Self(format!("{self}/{below}").into())
     }
 
     /// The segments, first to last. There is at least one.
@@ -197,7 +203,15 @@ mod tests {
     #[test]
     fn users_never_meet() {
         assert_ne!(SecretPath::user_segment("ab", "c"), SecretPath::user_segment("a", "bc"));
-        assert!(SecretPath::user_segment("https://id.example", "Zoë/..").parse::<SecretPath>().is_ok());
+        let segment = SecretPath::user_segment("https://id.example", "Zoë/..");
+        assert_eq!(segment.as_str().parse(), Ok(segment.clone()));
+        assert_eq!(segment.segments().count(), 1);
+    }
+
+    #[test]
+    fn paths_are_joined_segment_by_segment() {
+        let joined = "team".parse::<SecretPath>().unwrap().join(&"github/work".parse().unwrap());
+        assert_eq!(joined.segments().collect::<Vec<_>>(), ["team", "github", "work"]);
     }
 
     #[test]

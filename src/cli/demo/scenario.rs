@@ -12,7 +12,7 @@ use crate::caller::Caller;
 use crate::cli::compose::{App, Interactivity};
 use crate::cli::exit::CommandError;
 use crate::cli::running_server::{ListenScope, RunningServer};
-use crate::profile::Layers;
+use crate::profile::Overrides;
 
 /// The time that the vault has to recover. It is probed four times a second.
 const RECOVERY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -77,7 +77,7 @@ pub(super) async fn run() -> Result<Vec<Step>, CommandError> {
     let environment =
         Environment::new(service.address, &tokens).map_err(|error| environment_error(&error))?;
     let profile = environment.profile().display().to_string();
-    let app = App::load_with_layers(&profile, &Layers::default(), Interactivity::NonInteractive)?;
+    let app = App::load_with_overrides(&profile, &Overrides::default(), Interactivity::NonInteractive)?;
     write_notes_token(&app, &tokens).await?;
     let server = RunningServer::start(&app, ListenScope::Loopback).await?;
     server.probe_vaults().await;

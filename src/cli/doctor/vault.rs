@@ -66,7 +66,7 @@ impl VaultCheck {
             modules.push(status.entry.name.clone());
             // A module that cannot be loaded is reported with the profile.
             let Some(module) = status.module else { continue };
-            if status.entry.path.contains("{user}") {
+            if status.entry.path.is_per_user() {
                 per_user.push(module.name.clone());
                 continue;
             }

@@ -80,7 +80,7 @@ pub(crate) fn start(format: LogFormat, default: LevelFilter, delivery: Delivery)
     let (filter, invalid) = match std::env::var(VARIABLE) {
         Ok(text) if !text.is_empty() => match EnvFilter::builder().parse(&text) {
             Ok(filter) => (filter, None),
-            Err(error) => (fallback(), Some((crate::names::bounded(&text), error))),
+            Err(error) => (fallback(), Some((cofferdam_config::suggestions::bounded(&text), error))),
         },
         _ => (fallback(), None),
     };

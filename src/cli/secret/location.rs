@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use cofferdam_config::suggestions::list;
 use cofferdam_vault::{ErrorKind, Expect, FieldName, Scope, Secret, SecretPath, Stage, Vault, VaultError};
 
 use super::account_ref::AccountRef;
@@ -9,7 +10,6 @@ use crate::caller::Caller;
 use crate::cli::compose::App;
 use crate::cli::exit::CommandError;
 use crate::cli::hint;
-use crate::names::listed;
 use crate::registry::Module;
 
 /// Where the secret of an account is stored.
@@ -56,7 +56,7 @@ impl SecretLocation {
                     account.escape_debug(),
                     app.profile
                 ),
-                format!("its accounts are {}; choose another profile with `--profile`", listed(known)),
+                format!("its accounts are {}; choose another profile with `--profile`", list(known)),
             ));
         };
         Ok(Self {

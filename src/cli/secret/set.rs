@@ -1,6 +1,7 @@
 //! `secret set`: sets one field of a credential and keeps the others.
 
 use clap::Args;
+use cofferdam_config::suggestions::list;
 use cofferdam_vault::{ErrorKind, Expect, FieldName, SecretFields, SecretString};
 use serde_json::json;
 
@@ -10,7 +11,6 @@ use super::location::{SecretLocation, write_refusal};
 use crate::cli::compose::App;
 use crate::cli::exit::{CommandError, Exit};
 use crate::cli::output::Output;
-use crate::names::listed;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -41,7 +41,7 @@ pub(super) async fn run(app: &App, args: SetArgs, output: Output) -> Result<Exit
     if !location.required_fields.contains(&args.field) {
         return Err(CommandError::usage(
             format!("the credential of {} has no field `{}`", location.account, args.field),
-            format!("its fields are {}", listed(location.required_fields.iter().map(FieldName::as_str))),
+            format!("its fields are {}", list(location.required_fields.iter().map(FieldName::as_str))),
         ));
     }
     // Checked before the prompt, so that no one types a value that cannot be stored.

@@ -15,7 +15,7 @@ use super::logs::LogFormat;
 use super::output::Output;
 use super::running_server::{ListenScope, RunningServer};
 use crate::os::ShutdownSignals;
-use crate::profile::Override;
+use crate::profile::FlagOverride;
 use banner::Banner;
 
 const EXAMPLES: &str = "\
@@ -57,9 +57,9 @@ fn socket_address(text: &str) -> Result<SocketAddr, String> {
 }
 
 impl ServeArgs {
-    fn overrides(&self) -> Vec<Override> {
+    fn overrides(&self) -> Vec<FlagOverride> {
         let flag = |flag, key, address: Option<SocketAddr>| {
-            address.map(|address| Override { flag, key, value: address.to_string() })
+            address.map(|address| FlagOverride { flag, key, value: address.to_string() })
         };
         let listen = flag("--listen", "server.listen", self.listen);
         let admin = flag("--admin-listen", "server.admin_listen", self.admin_listen);
@@ -73,7 +73,7 @@ pub(crate) async fn run(common: &Common, args: ServeArgs, output: &Output) -> Re
     let signals = ShutdownSignals::listen().map_err(|error| {
         CommandError::failure(format!("cannot listen for signals: {error}"), "run the command again")
     })?;
-    let app = App::load_with_layers(
+    let app = App::load_with_overrides(
         &common.profile,
         &environment(args.overrides()),
         Interactivity::NonInteractive,

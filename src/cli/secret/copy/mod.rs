@@ -21,7 +21,7 @@ use crate::cli::exit::{CommandError, Exit};
 use crate::cli::hint;
 use crate::cli::output::Output;
 use crate::cli::progress::bar;
-use crate::profile::Layers;
+use crate::profile::Overrides;
 use report::Report;
 use route::Route;
 
@@ -84,7 +84,9 @@ impl CopyArgs {
 /// Plans the copy, prints the plan, and executes it with `--apply`.
 pub(super) async fn run(app: &App, args: CopyArgs, output: Output) -> Result<Exit, CommandError> {
     let other = match &args.to_profile {
-        Some(name) => Some(App::load_with_layers(name, &Layers::default(), Interactivity::Interactive)?),
+        Some(name) => {
+            Some(App::load_with_overrides(name, &Overrides::default(), Interactivity::Interactive)?)
+        }
         None => None,
     };
     let exit = copy(app, other.as_ref(), &args, output).await;

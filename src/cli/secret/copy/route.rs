@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use cofferdam_config::suggestions::list;
 use cofferdam_vault::{FieldName, SecretPath, Vault};
 
 use super::item::{Destination, Item};
@@ -11,7 +12,6 @@ use crate::cli::compose::App;
 use crate::cli::exit::CommandError;
 use crate::cli::hint;
 use crate::cli::secret::location::{SecretLocation, write_refusal};
-use crate::names::listed;
 
 /// A secret that is not copied.
 #[derive(Debug)]
@@ -201,7 +201,7 @@ fn vault(app: &App, name: &str) -> Result<Arc<dyn Vault>, CommandError> {
         let known = broker.vaults();
         CommandError::usage(
             format!("the profile `{}` has no vault `{}`", app.profile, name.escape_debug()),
-            format!("its vaults are {}", listed(known.iter().map(|vault| vault.name.as_str()))),
+            format!("its vaults are {}", list(known.iter().map(|vault| vault.name.as_str()))),
         )
     })
 }

@@ -17,9 +17,10 @@ use crate::broker::Broker;
 use crate::calls::Calls;
 use crate::connectors::http::HttpConnector;
 use crate::http::Server;
+use crate::manifest::ManifestLibrary;
 use crate::mcp::REVISIONS;
 use crate::profile::ServerSettings;
-use crate::registry::{Manifests, Registry};
+use crate::registry::Registry;
 
 /// The checks that the fixtures cannot pass, with reasons.
 const BASELINE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/conformance/fixtures.toml"));
@@ -40,7 +41,7 @@ fn settings() -> ServerSettings {
 
 /// Binds a server without modules. All of its responses come from the fixtures.
 async fn server(stop: CancellationToken) -> Server {
-    let registry = Arc::new(Registry::load(&[], &Manifests::load(None)));
+    let registry = Arc::new(Registry::load(&[], &ManifestLibrary::load(None)));
     let broker = Arc::new(Broker::new(Vec::new(), Vec::new()));
     let calls = Arc::new(Calls::new(registry, broker, HttpConnector::new(), 1));
     Server::bind_with_handler(Fixture::default(), &settings(), calls, stop).await.unwrap()

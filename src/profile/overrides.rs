@@ -17,7 +17,7 @@ use serde_json::Value as Schema;
 use super::document::{Document, Part};
 use super::key::{KeyPath, looks_secret};
 use super::problem::{Origin, Place, Problem, Severity};
-use super::shape::{branches, no_secrets, wanted};
+use super::validate::{branches, no_secrets, wanted};
 use crate::names::{folded, listed, nearest};
 
 /// What every variable of this layer begins with.
@@ -25,14 +25,14 @@ const PREFIX: &str = "COFFERDAM__";
 
 /// What may change a profile besides its file.
 #[derive(Debug, Clone, Default)]
-pub struct Layers {
+pub struct Overrides {
     variables: BTreeMap<OsString, OsString>,
-    overrides: Vec<Override>,
+    flags: Vec<FlagOverride>,
 }
 
 /// A key that a command-line flag sets.
 #[derive(Debug, Clone)]
-pub struct Override {
+pub struct FlagOverride {
     /// The flag with its dashes: `--listen`.
     pub flag: &'static str,
     /// The key that it sets, with dots: `server.listen`.
@@ -41,43 +41,43 @@ pub struct Override {
     pub value: String,
 }
 
-impl Layers {
+impl Overrides {
     /// The variables among `environment` that are meant for a profile. Pass `std::env::vars_os()`.
     pub fn from_environment(environment: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         let ours = |name: &OsStr| name.as_encoded_bytes().starts_with(PREFIX.as_bytes());
         let variables = environment.into_iter().filter(|(name, _)| ours(name)).collect();
-        Self { variables, overrides: Vec::new() }
+        Self { variables, flags: Vec::new() }
     }
 
     /// These layers, and above them what flags say.
     #[must_use]
-    pub fn with_overrides(mut self, overrides: impl IntoIterator<Item = Override>) -> Self {
-        self.overrides.extend(overrides);
+    pub fn with_flags(mut self, flags: impl IntoIterator<Item = FlagOverride>) -> Self {
+        self.flags.extend(flags);
         self
     }
 }
 
 /// All layers in one, and where each value comes from.
 #[derive(Debug)]
-pub(super) struct Merged<'a> {
+pub(super) struct Merged {
     pub(super) values: Dict,
-    document: &'a Document,
+    document: Document,
     figment: Figment,
 }
 
-impl<'a> Merged<'a> {
+impl Merged {
     /// Puts `layers` onto the file. What of them fits no key is reported to `problems`.
-    pub(super) fn of(
-        document: &'a Document,
-        layers: &Layers,
+    pub(super) fn new(
+        document: Document,
+        overrides: &Overrides,
         schema: &Schema,
         problems: &mut Vec<Problem>,
     ) -> Self {
-        let mut figment = Figment::from(Layer::file(document));
+        let mut figment = Figment::from(Layer::file(&document));
         let mut set = BTreeMap::new();
-        for (name, value) in &layers.variables {
+        for (name, value) in &overrides.variables {
             let origin = Origin::Environment(name.to_string_lossy().into_owned());
-            let layer = target(name, document, schema).and_then(|(path, schema)| {
+            let layer = target(name, &document, schema).and_then(|(path, schema)| {
                 if let Some(first) = set.insert(path.clone(), origin.clone()) {
                     let message = format!("sets `{path}`, and so does {first}");
                     return Err(Refused::new(message, "unset one of the two"));
@@ -95,7 +95,7 @@ impl<'a> Merged<'a> {
                 }
             };
         }
-        for given in &layers.overrides {
+        for given in &overrides.flags {
             let origin = Origin::Flag(given.flag.to_owned());
             let path = KeyPath::default().below(given.key);
             let schema = path.keys().iter().try_fold(schema, |schema, key| property(schema, key));
@@ -121,6 +121,11 @@ impl<'a> Merged<'a> {
                 None => self.document.place(path, part),
             },
         }
+    }
+
+    /// The names in the table `name` of the file, in its order.
+    pub(super) fn names(&self, table: &str) -> Vec<String> {
+        self.document.names(&KeyPath::of([table]))
     }
 
     /// The value at `path`.

@@ -1,40 +1,12 @@
-//! A manifest: the file that describes a module. A text in; a checked [`Manifest`], or everything that is wrong with
-//! it, out.
-//!
-//! # Keys
-//!
-//! At the top `format` (1), `name`, `version`, `title`, `description`, `source` (where its facts come from; may be
-//! absent), the tables `[http]` and `[credential]`, and `[[tools]]`, at least one.
-//!
-//! A tool has `name`, `description`, `side_effect` (`none`, `write`, `destructive`), `request`, and may have
-//!
-//! - `input`: the JSON Schema 2020-12 of its arguments, an object. Where absent it takes none. Further arguments are
-//!   always refused.
-//! - `select`: a JMESPath over the answer. Where absent the whole answer is given.
-//! - `full`: whether a caller may ask for the whole answer. `true` where absent; `false` where an answer holds secrets
-//!   beside what is selected.
-//! - `idempotent`: whether a second identical call changes nothing more. Where absent, `true` for `none` and `false`
-//!   for the others.
-//! - `concurrency_safe`: whether two calls may run at once. `true` where absent.
-
-mod input;
-mod keys;
-mod problem;
-mod read;
-mod section;
-#[cfg(test)]
-mod tests;
-mod tool;
+//! Reads and checks a whole manifest.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use toml::de::DeTable;
 
-pub(super) use input::compile;
-pub use problem::{BrokenManifest, ManifestProblem};
-use section::{Found, Report, Section};
-
+use super::problem::ManifestError;
+use super::section::{Report, Section};
 use super::tool::Tool;
 use crate::broker::CredentialSpec;
 use crate::connectors::http::HttpSettings;
@@ -51,34 +23,27 @@ const DESCRIPTION_MAX: usize = 200;
 const KEYS: [&str; 9] =
     ["format", "name", "version", "title", "description", "source", "http", "credential", "tools"];
 
-/// A manifest that has been checked; modules share it.
+/// A manifest that has been checked. Modules share it.
 #[derive(Debug)]
-pub(super) struct Manifest {
-    pub(super) name: String,
-    pub(super) version: String,
-    pub(super) title: String,
-    pub(super) description: String,
-    pub(super) source: Option<String>,
-    pub(super) credential: CredentialSpec,
-    pub(super) http: Arc<HttpSettings>,
-    pub(super) tools: Vec<Arc<Tool>>,
-    /// Where in `tools` a name stands.
-    pub(super) tool_index: Arc<HashMap<String, usize>>,
-}
-
-/// A manifest that is refused.
-#[derive(Debug)]
-pub(super) struct Refused {
-    /// Its name, where that could be read.
-    pub(super) name: Option<String>,
-    /// By line; never empty.
-    pub(super) problems: Vec<ManifestProblem>,
-}
-
-/// What the tools of a manifest have in common.
-pub(super) struct Shared {
-    credential: CredentialSpec,
-    http: Arc<HttpSettings>,
+pub struct Manifest {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// The service's name.
+    pub title: String,
+    /// One line that says what the service is for.
+    pub description: String,
+    /// The address of the documentation that its facts come from.
+    pub source: Option<String>,
+    /// How the credential is added to a request.
+    pub credential: CredentialSpec,
+    /// How the service is reached.
+    pub http: Arc<HttpSettings>,
+    /// The tools in the file's order.
+    pub tools: Vec<Arc<Tool>>,
+    /// The index in `tools` of each name.
+    pub tool_index: Arc<HashMap<String, usize>>,
 }
 
 impl Manifest {
@@ -87,7 +52,7 @@ impl Manifest {
     /// # Errors
     ///
     /// Everything that is wrong with it. A text that is no TOML has no other problems but that: the rest would be echoes.
-    pub(super) fn parse(text: &str) -> Result<Self, Refused> {
+    pub(super) fn parse(text: &str) -> Result<Self, ManifestError> {
         let report = Report::of(text);
         let (table, errors) = DeTable::parse_recoverable(text);
         for error in errors {
@@ -101,7 +66,7 @@ impl Manifest {
         };
         match manifest {
             Some(manifest) if report.is_clean() => Ok(manifest),
-            _ => Err(Refused { name, problems: report.into_problems() }),
+            _ => Err(ManifestError { name, problems: report.into_problems() }),
         }
     }
 }
@@ -113,16 +78,16 @@ fn check(root: &Section<'_>) -> (Option<String>, Option<Manifest>) {
     root.only(&KEYS);
     let name = module_name(root);
     let version = version(root);
-    let title = on_one_line(root, "title", TITLE_MAX);
-    let description = on_one_line(root, "description", DESCRIPTION_MAX);
+    let title = root.line("title", TITLE_MAX);
+    let description = root.line("description", DESCRIPTION_MAX);
     let source = root.text("source", "`source = \"https://…\"`");
     if let Some(source) = source.as_ref().filter(|source| !is_address(source.value)) {
         source.refuse("is no address", "write where its facts come from: `source = \"https://…\"`");
     }
-    let shared = shared(root);
-    let tools = tools(root, shared.as_ref());
+    let service = service(root);
+    let tools = tools(root, service.as_ref().map(|(credential, _)| credential));
     let manifest = (|| {
-        let Shared { credential, http } = shared?;
+        let (credential, http) = service?;
         let tool_index = tools.iter().enumerate().map(|(at, tool)| (tool.name.clone(), at)).collect();
         Some(Manifest {
             name: name.clone()?,
@@ -171,42 +136,19 @@ fn version(root: &Section<'_>) -> Option<String> {
     good.then(|| version.value.to_owned())
 }
 
-/// A text that people and models read: not empty, and within `max` characters.
-fn described<'a>(section: &Section<'a>, name: &str, max: usize) -> Option<Found<'a, &'a str>> {
-    let text = section.required_text(name, &format!("`{name} = \"…\"`"))?;
-    let length = text.value.chars().count();
-    if text.value.trim().is_empty() {
-        text.refuse("is empty", format!("say in up to {max} characters what it is"));
-    } else if length > max {
-        text.refuse(format!("has {length} characters"), format!("keep to {max}"));
-    } else {
-        return Some(text);
-    }
-    None
-}
-
-/// A described text on one line.
-fn on_one_line(section: &Section<'_>, name: &str, max: usize) -> Option<String> {
-    let text = described(section, name, max)?;
-    let one = !text.value.contains(char::is_control);
-    if !one {
-        text.refuse("has more than one line, or a control character", "keep to one line");
-    }
-    one.then(|| text.value.to_owned())
-}
-
 fn is_address(text: &str) -> bool {
     url::Url::parse(text).is_ok_and(|address| matches!(address.scheme(), "https" | "http"))
 }
 
-fn shared(root: &Section<'_>) -> Option<Shared> {
+/// The connector's settings and the credential, which all tools share.
+fn service(root: &Section<'_>) -> Option<(CredentialSpec, Arc<HttpSettings>)> {
     let credential = root.required_table("credential", "`[credential]` with `kind = \"bearer\"`");
     let credential: Option<CredentialSpec> = credential.and_then(|table| table.read());
     let http = root.required_table("http", "`[http]` with `base_url = \"https://…\"`")?;
     let table = http.read()?;
     let credential = credential?;
     match HttpSettings::from_table(table, &credential) {
-        Ok(settings) => Some(Shared { credential, http: Arc::new(settings) }),
+        Ok(settings) => Some((credential, Arc::new(settings))),
         Err(findings) => {
             for finding in findings {
                 // The connector also sees whether the credential fits, and then its key begins at the top.
@@ -223,7 +165,7 @@ fn shared(root: &Section<'_>) -> Option<Shared> {
     }
 }
 
-fn tools(root: &Section<'_>, shared: Option<&Shared>) -> Vec<Arc<Tool>> {
+fn tools(root: &Section<'_>, credential: Option<&CredentialSpec>) -> Vec<Arc<Tool>> {
     let mut seen: HashSet<&str> = HashSet::new();
     let mut read = Vec::new();
     for section in root.tables("tools", "a `[[tools]]` table") {
@@ -236,7 +178,7 @@ fn tools(root: &Section<'_>, shared: Option<&Shared>) -> Vec<Arc<Tool>> {
                 "give each tool a name of its own",
             );
         }
-        read.extend(tool::read(&section, shared).map(Arc::new));
+        read.extend(Tool::read(&section, credential).map(Arc::new));
     }
     read
 }

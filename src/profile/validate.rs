@@ -47,22 +47,22 @@ pub(super) fn in_words(found: Duration, bounds: &Bounds<Duration>) -> Option<(St
 
 /// Holds values against a schema.
 #[derive(Debug)]
-pub(super) struct Shape<'a> {
+pub(super) struct Validator<'a> {
     /// Backends that exist and are not in this binary.
     compiled_out: &'a [&'static str],
     findings: Vec<Finding>,
 }
 
-impl<'a> Shape<'a> {
+impl<'a> Validator<'a> {
     /// Holds `values` against `schema`: what is right of them, and all that is wrong.
-    pub(super) fn check(
+    pub(super) fn validate(
         values: &Dict,
         schema: &Schema,
         compiled_out: &'a [&'static str],
     ) -> (Dict, Vec<Finding>) {
-        let mut shape = Shape { compiled_out, findings: Vec::new() };
-        let values = shape.table(&KeyPath::default(), values, schema);
-        (values, shape.findings)
+        let mut validator = Validator { compiled_out, findings: Vec::new() };
+        let values = validator.table(&KeyPath::default(), values, schema);
+        (values, validator.findings)
     }
 
     fn value(&mut self, path: &KeyPath, value: &Value, schema: &Schema) -> Option<Value> {

@@ -1,4 +1,4 @@
-//! What the walls' settings may be.
+//! The bounds of a compartment's policy.
 //!
 //! Every bound keeps a sum of an instant and a duration, or a semaphore, far from overflowing, and catches a number with a
 //! zero too many. Zero is allowed where the key's documentation gives it a meaning.
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::shape::{Bounds, in_words};
+use super::validate::{Bounds, in_words};
 use crate::broker::Walls;
 use cofferdam_config::{Diagnostic, Diagnostics};
 
@@ -19,14 +19,14 @@ const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 type DurationOf = fn(&Walls) -> Duration;
 
 const DURATIONS: [(&str, DurationOf, Bounds<Duration>); 8] = [
-    ("attempt_timeout", |walls| walls.attempt_timeout, Bounds { least: MILLISECOND, most: TEN_MINUTES }),
-    ("deadline", |walls| walls.deadline, Bounds { least: MILLISECOND, most: TEN_MINUTES }),
-    ("breaker.window", |walls| walls.breaker.window, Bounds { least: MILLISECOND, most: DAY }),
-    ("probe_interval", |walls| walls.probe_interval, Bounds { least: MILLISECOND, most: DAY }),
-    ("cache_ttl", |walls| walls.cache_ttl, Bounds { least: Duration::ZERO, most: YEAR }),
-    ("missing_ttl", |walls| walls.missing_ttl, Bounds { least: Duration::ZERO, most: YEAR }),
-    ("stale_for", |walls| walls.stale_for, Bounds { least: Duration::ZERO, most: YEAR }),
-    ("reject_interval", |walls| walls.reject_interval, Bounds { least: Duration::ZERO, most: YEAR }),
+    ("attempt_timeout", |policy| policy.attempt_timeout, Bounds { least: MILLISECOND, most: TEN_MINUTES }),
+    ("deadline", |policy| policy.deadline, Bounds { least: MILLISECOND, most: TEN_MINUTES }),
+    ("breaker.window", |policy| policy.breaker.window, Bounds { least: MILLISECOND, most: DAY }),
+    ("probe_interval", |policy| policy.probe_interval, Bounds { least: MILLISECOND, most: DAY }),
+    ("cache_ttl", |policy| policy.cache_ttl, Bounds { least: Duration::ZERO, most: YEAR }),
+    ("missing_ttl", |policy| policy.missing_ttl, Bounds { least: Duration::ZERO, most: YEAR }),
+    ("stale_for", |policy| policy.stale_for, Bounds { least: Duration::ZERO, most: YEAR }),
+    ("reject_interval", |policy| policy.reject_interval, Bounds { least: Duration::ZERO, most: YEAR }),
 ];
 
 /// The counts' bounds stand in the schema, so that an editor shows them too. `max_in_flight` is also how many threads a vault
@@ -39,8 +39,8 @@ const COUNTS: [(&str, Bounds<u32>); 5] = [
     ("/properties/breaker/properties/failures", Bounds { least: 1, most: 10_000 }),
 ];
 
-/// Writes the counts' bounds into the walls' schema.
-pub(super) fn bound(schema: &mut Value) {
+/// Writes the counts' bounds into the policy's schema.
+pub(super) fn add_bounds(schema: &mut Value) {
     for (pointer, bounds) in COUNTS {
         if let Some(Value::Object(key)) = schema.pointer_mut(pointer) {
             key.insert("minimum".to_owned(), json!(bounds.least));
@@ -50,11 +50,11 @@ pub(super) fn bound(schema: &mut Value) {
 }
 
 /// Every duration that is out of its bounds.
-pub(super) fn problems(walls: &Walls) -> Diagnostics {
+pub(super) fn problems(policy: &Walls) -> Diagnostics {
     DURATIONS
         .iter()
         .filter_map(|(key, duration_of, bounds)| {
-            let (message, remedy) = in_words(duration_of(walls), bounds)?;
+            let (message, remedy) = in_words(duration_of(policy), bounds)?;
             Some(Diagnostic::error(*key, message, remedy))
         })
         .collect()

@@ -1,15 +1,15 @@
-//! One `[[tools]]` table of a manifest.
+//! One tool: a `[[tools]]` table of a manifest, checked and ready to be called.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::arguments::ArgumentValidator;
 use super::input;
 use super::section::{Found, Section};
-use super::{Shared, described};
+use crate::broker::CredentialSpec;
 use crate::connectors::http::{DeclaredArgument, Operation, RequestTemplate};
 use crate::connectors::{Effects, SideEffect};
-use crate::registry::tool::Tool;
 
 /// How long a tool's description may be, in characters: what a model has to read before it can call.
 const DESCRIPTION_MAX: usize = 1024;
@@ -32,50 +32,81 @@ const KEYS: [&str; 9] = [
     "input",
 ];
 
-/// Reads a tool. `None` where it is refused; that has been reported.
-///
-/// `shared` is what the tools have in common; without it (it was refused) everything else is checked.
-pub(super) fn read(tool: &Section<'_>, shared: Option<&Shared>) -> Option<Tool> {
-    tool.only(&KEYS);
-    let name = tool.required_text("name", "`name = \"create_issue\"`");
-    let name = name.filter(|name| {
-        let good = is_tool_name(name.value);
-        if !good {
-            name.refuse(
-                "is no name for a tool",
-                "use up to 64 of `a`–`z`, `0`–`9` and `_`, not beginning with `_`",
+/// One operation of a module.
+#[derive(Debug)]
+pub struct Tool {
+    /// Its name.
+    pub name: String,
+    /// What it does, for a model.
+    pub description: String,
+    /// What a call of it does.
+    pub operation: Arc<Operation>,
+    /// What is kept of an answer.
+    pub select: Option<jmespath::Expression<'static>>,
+    /// Whether a caller may ask for the whole answer; where not, nothing but what is selected ever leaves.
+    pub full: bool,
+    arguments: ArgumentValidator,
+}
+
+impl Tool {
+    /// Reads a tool. `None` if it is wrong; that has been reported.
+    ///
+    /// Without the `credential` (it was wrong) everything else is checked.
+    pub(super) fn read(tool: &Section<'_>, credential: Option<&CredentialSpec>) -> Option<Self> {
+        tool.only(&KEYS);
+        let name = tool.required_text("name", "`name = \"create_issue\"`");
+        let name = name.filter(|name| {
+            let good = is_tool_name(name.value);
+            if !good {
+                name.refuse(
+                    "is no name for a tool",
+                    "use up to 64 of `a`–`z`, `0`–`9` and `_`, not beginning with `_`",
+                );
+            }
+            good
+        });
+        let description = tool.description("description", DESCRIPTION_MAX);
+        let effects = effects(tool);
+        let select = tool.text("select", "`select = \"{number: number}\"`").map(|text| compile_select(&text));
+        let full = tool.flag("full");
+        if let Some(full) = full.as_ref().filter(|full| !full.value && select.is_none()) {
+            full.refuse(
+                "is `false` for a tool that gives its whole answer",
+                "say what is kept: `select = \"…\"`",
             );
         }
-        good
-    });
-    let description = described(tool, "description", DESCRIPTION_MAX);
-    let effects = effects(tool);
-    let select = tool.text("select", "`select = \"{number: number}\"`").map(|text| compile_select(&text));
-    let full = tool.flag("full");
-    if let Some(full) = full.as_ref().filter(|full| !full.value && select.is_none()) {
-        full.refuse(
-            "is `false` for a tool that gives its whole answer",
-            "say what is kept: `select = \"…\"`",
-        );
+        let input = input::read(tool);
+        let request = tool.required_table("request", "`request = { method = \"GET\", path = \"/…\" }`");
+        let request = request.and_then(|request| read_request(&request, input.as_ref(), credential));
+        let input = Arc::new(input?);
+        Some(Self {
+            name: name?.value.to_owned(),
+            description: description?.value.trim().to_owned(),
+            arguments: ArgumentValidator::new(Arc::clone(&input)),
+            operation: Arc::new(Operation { request: request?, effects: effects?, input_schema: input }),
+            select: match select {
+                Some(compiled) => Some(compiled?),
+                None => None,
+            },
+            full: full.is_none_or(|full| full.value),
+        })
     }
-    let input = input::read(tool);
-    let request = tool.required_table("request", "`request = { method = \"GET\", path = \"/…\" }`");
-    let request = request.and_then(|request| read_request(&request, input.as_ref(), shared));
-    Some(Tool {
-        name: name?.value.to_owned(),
-        description: description?.value.trim().to_owned(),
-        operation: Arc::new(Operation {
-            request: request?,
-            effects: effects?,
-            input_schema: Arc::new(input?),
-        }),
-        select: match select {
-            Some(compiled) => Some(compiled?),
-            None => None,
-        },
-        full: full.is_none_or(|full| full.value),
-        validator: OnceLock::new(),
-    })
+
+    /// Whether the input schema has been compiled.
+    #[cfg(test)]
+    pub(crate) fn is_compiled(&self) -> bool {
+        self.arguments.is_compiled()
+    }
+
+    /// Checks a call's arguments against the input schema, which is compiled on first use.
+    ///
+    /// # Errors
+    ///
+    /// Which arguments do not fit, and what is expected. Short, for a model, and without the values that were sent: a
+    /// value may be long, or hold a secret.
+    pub fn check(&self, arguments: &Map<String, Value>) -> Result<(), String> {
+        self.arguments.check(arguments)
+    }
 }
 
 fn is_tool_name(name: &str) -> bool {
@@ -141,10 +172,10 @@ fn reason(error: &jmespath::JmespathError) -> String {
 fn read_request(
     request: &Section<'_>,
     input: Option<&Map<String, Value>>,
-    shared: Option<&Shared>,
+    credential: Option<&CredentialSpec>,
 ) -> Option<RequestTemplate> {
     let table = request.read()?;
-    let (input, shared) = (input?, shared?);
+    let (input, credential) = (input?, credential?);
     let required: Vec<&str> = input
         .get("required")
         .and_then(Value::as_array)
@@ -158,7 +189,7 @@ fn read_request(
         .flatten()
         .map(|(name, _)| DeclaredArgument { name, required: required.contains(&name.as_str()) })
         .collect();
-    match RequestTemplate::from_table(table, &declared, &shared.credential) {
+    match RequestTemplate::from_table(table, &declared, credential) {
         Ok(template) => Some(template),
         Err(findings) => {
             for finding in findings {

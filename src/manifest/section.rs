@@ -144,6 +144,30 @@ impl<'a> Section<'a> {
         self.text(name, example)
     }
 
+    /// A required string that people and models read: not empty, and at most `max` characters.
+    pub(super) fn description(&self, name: &str, max: usize) -> Option<Found<'a, &'a str>> {
+        let text = self.required_text(name, &format!("`{name} = \"…\"`"))?;
+        let length = text.value.chars().count();
+        if text.value.trim().is_empty() {
+            text.refuse("is empty", format!("say in up to {max} characters what it is"));
+        } else if length > max {
+            text.refuse(format!("has {length} characters"), format!("keep to {max}"));
+        } else {
+            return Some(text);
+        }
+        None
+    }
+
+    /// A [`Section::description`] on one line.
+    pub(super) fn line(&self, name: &str, max: usize) -> Option<String> {
+        let text = self.description(name, max)?;
+        let one = !text.value.contains(char::is_control);
+        if !one {
+            text.refuse("has more than one line, or a control character", "keep to one line");
+        }
+        one.then(|| text.value.to_owned())
+    }
+
     /// `true` or `false` at `name`, where there is one.
     pub(super) fn flag(&self, name: &str) -> Option<Found<'a, bool>> {
         let value = self.get(name)?;

@@ -4,17 +4,17 @@ use std::ffi::OsString;
 
 use super::*;
 
-fn layers(variables: &[(&str, &str)]) -> Layers {
+fn layers(variables: &[(&str, &str)]) -> Overrides {
     let pairs = variables.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
-    Layers::from_environment(pairs)
+    Overrides::from_environment(pairs)
 }
 
 fn loaded(variables: &[(&str, &str)]) -> Profile {
-    load_with(&source(FILE), &layers(variables), BACKENDS, &manifests).unwrap()
+    load_with(&source(FILE), &layers(variables), BACKENDS).unwrap()
 }
 
 fn refused(variables: &[(&str, &str)]) -> Vec<String> {
-    let loaded = load_with(&source(FILE), &layers(variables), BACKENDS, &manifests);
+    let loaded = load_with(&source(FILE), &layers(variables), BACKENDS);
     loaded.map(|_| ()).expect_err("this is wrong").report().lines().map(str::to_owned).collect()
 }
 
@@ -35,24 +35,24 @@ fn a_flag_wins_over_a_variable_and_a_variable_over_the_file() {
     let server = loaded(&variables).server;
     assert_eq!((server.listen.port(), server.max_calls), (2, 7));
 
-    let flag = Override { flag: "--listen", key: "server.listen", value: "127.0.0.1:3".into() };
-    let both = layers(&variables).with_overrides([flag]);
-    let server = load_with(&source(FILE), &both, BACKENDS, &manifests).unwrap().server;
+    let flag = FlagOverride { flag: "--listen", key: "server.listen", value: "127.0.0.1:3".into() };
+    let both = layers(&variables).with_flags([flag]);
+    let server = load_with(&source(FILE), &both, BACKENDS).unwrap().server;
     assert_eq!((server.listen.port(), server.max_calls), (3, 7));
 }
 
 #[test]
 fn a_variable_finds_its_key_whatever_case_and_dash() {
-    let walls = &loaded(&[
+    let policy = &loaded(&[
         ("COFFERDAM__VAULTS__GITHUB_VAULT__MAX_IN_FLIGHT", "4"),
         ("COFFERDAM__vaults__Github_Vault__breaker__WINDOW", "3s"),
         ("COFFERDAM_PROFILE", "something else"),
         ("PATH", "/bin"),
     ])
     .vaults[0]
-        .walls;
-    assert_eq!(walls.max_in_flight, 4);
-    assert_eq!((walls.breaker.failures, walls.breaker.window.as_secs()), (3, 3), "what is beside it stays");
+        .policy;
+    assert_eq!(policy.max_in_flight, 4);
+    assert_eq!((policy.breaker.failures, policy.breaker.window.as_secs()), (3, 3), "what is beside it stays");
 }
 
 #[test]
@@ -82,8 +82,8 @@ fn a_problem_names_the_layer_that_the_value_came_from() {
         ["environment variable COFFERDAM__VAULTS__GITHUB_VAULT__ADDRESS  vaults.github-vault.address: \
           this is no https address; write https://…"]
     );
-    let flag = Override { flag: "--listen", key: "server.listen", value: "here".into() };
-    let error = load_with(&source(FILE), &Layers::default().with_overrides([flag]), BACKENDS, &manifests);
+    let flag = FlagOverride { flag: "--listen", key: "server.listen", value: "here".into() };
+    let error = load_with(&source(FILE), &Overrides::default().with_flags([flag]), BACKENDS);
     let report = error.map(|_| ()).unwrap_err().report();
     assert!(report.starts_with("--listen  server.listen: this is no address to listen on"), "{report}");
 }
@@ -142,7 +142,7 @@ fn names_alike_are_refused_and_no_variable_reaches_either() {
     let vault = "backend = \"store\"\naddress = \"https://x.example\"\n";
     let text = format!("[vaults.a-b]\n{vault}[vaults.a_b]\n{vault}");
     let layers = layers(&[("COFFERDAM__VAULTS__A_B__ADDRESS", "https://y.example")]);
-    let report = load_with(&source(&text), &layers, BACKENDS, &manifests).map(|_| ()).unwrap_err().report();
+    let report = load_with(&source(&text), &layers, BACKENDS).map(|_| ()).unwrap_err().report();
     assert!(report.contains("vaults.a_b: differs from `a-b` only by"), "{report}");
     assert!(report.contains("COFFERDAM__VAULTS__A_B__ADDRESS  could mean any of `a-b`, `a_b`"), "{report}");
 }

@@ -79,7 +79,7 @@ pub(super) fn read(tool: &Section<'_>) -> Option<Map<String, Value>> {
 /// # Errors
 ///
 /// What the schema's author got wrong.
-pub(in crate::registry) fn compile(schema: &Map<String, Value>) -> Result<Validator, String> {
+pub(super) fn compile(schema: &Map<String, Value>) -> Result<Validator, String> {
     // A schema's own error may quote the schema, which is the manifest's text and holds no secret.
     jsonschema::draft202012::new(&Value::Object(schema.clone())).map_err(|error| error.to_string())
 }
