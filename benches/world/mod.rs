@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cofferdam::broker::{Broker, Credential, ModuleBinding, PathTemplate, VaultParts, Walls};
+use cofferdam::broker::{Broker, CompartmentPolicy, Credential, ModuleBinding, PathTemplate, VaultParts};
 use cofferdam::caller::Caller;
 use cofferdam_vault::testkit::{MemoryVault, path};
 use futures_util::FutureExt as _;
@@ -21,7 +21,8 @@ pub(crate) async fn broker() -> Broker {
     let memory = MemoryVault::new("bench");
     memory.put("github/work", [("token", "t0ken")]);
     memory.serve_dynamic(&path("db/work"), Duration::from_secs(3600));
-    let parts = VaultParts { name: "bench".into(), walls: Walls::default(), vault: Arc::new(memory) };
+    let parts =
+        VaultParts { name: "bench".into(), policy: CompartmentPolicy::default(), vault: Arc::new(memory) };
     let broker = Broker::new(vec![parts], vec![binding(PLAIN), binding(LEASED)]);
     for module in [PLAIN, LEASED] {
         broker.credential(&Caller::local(), module, "work", soon()).await.unwrap();

@@ -1,4 +1,4 @@
-//! Which backends there are. The one place that names a concrete one.
+//! The list of backends: the only place that names concrete ones.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use figment::value::Value;
 use schemars::{Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 
-/// Every backend there is, those that were compiled out included, by name.
+/// All backends by name, including those that were compiled out.
 pub const ALL: &[Backend] = &[
     Backend { name: "age", compiled: AGE },
     Backend { name: "aws", compiled: AWS },
@@ -20,36 +20,34 @@ pub const ALL: &[Backend] = &[
 ];
 
 #[cfg(feature = "age")]
-const AGE: Option<Compiled> = Some(Compiled::of::<cofferdam_vault_age::Config>());
+const AGE: Option<Compiled> = Some(Compiled::new::<cofferdam_vault_age::Config>());
 #[cfg(not(feature = "age"))]
 const AGE: Option<Compiled> = None;
 
 #[cfg(feature = "aws")]
-const AWS: Option<Compiled> = Some(Compiled::of::<cofferdam_vault_aws::Config>());
+const AWS: Option<Compiled> = Some(Compiled::new::<cofferdam_vault_aws::Config>());
 #[cfg(not(feature = "aws"))]
 const AWS: Option<Compiled> = None;
 
 #[cfg(feature = "env")]
-const ENV: Option<Compiled> = Some(Compiled::of::<cofferdam_vault_env::Config>());
+const ENV: Option<Compiled> = Some(Compiled::new::<cofferdam_vault_env::Config>());
 #[cfg(not(feature = "env"))]
 const ENV: Option<Compiled> = None;
 
 #[cfg(feature = "file")]
-const FILE: Option<Compiled> = Some(Compiled::of::<cofferdam_vault_file::Config>());
+const FILE: Option<Compiled> = Some(Compiled::new::<cofferdam_vault_file::Config>());
 #[cfg(not(feature = "file"))]
 const FILE: Option<Compiled> = None;
 
 #[cfg(feature = "hashicorp")]
-const HASHICORP: Option<Compiled> = Some(Compiled::of::<cofferdam_vault_hashicorp::Config>());
+const HASHICORP: Option<Compiled> = Some(Compiled::new::<cofferdam_vault_hashicorp::Config>());
 #[cfg(not(feature = "hashicorp"))]
 const HASHICORP: Option<Compiled> = None;
 
-/// A backend's settings, read and checked, that have yet to become a vault.
-///
-/// The object-safe face of a [`BackendConfig`].
+/// The checked settings of a backend: an object-safe [`BackendConfig`].
 pub trait VaultSettings: Send {
     /// See [`BackendConfig::collisions`].
-    fn collisions(&self, wanted: &[(SecretPath, Vec<FieldName>)]) -> Diagnostics;
+    fn collisions(&self, secrets: &[(SecretPath, Vec<FieldName>)]) -> Diagnostics;
     /// See [`BackendConfig::refuses_users`].
     fn refuses_users(&self) -> Option<&'static str>;
     /// See [`BackendConfig::into_vault`].
@@ -57,8 +55,8 @@ pub trait VaultSettings: Send {
 }
 
 impl<C: BackendConfig> VaultSettings for C {
-    fn collisions(&self, wanted: &[(SecretPath, Vec<FieldName>)]) -> Diagnostics {
-        BackendConfig::collisions(self, wanted)
+    fn collisions(&self, secrets: &[(SecretPath, Vec<FieldName>)]) -> Diagnostics {
+        BackendConfig::collisions(self, secrets)
     }
 
     fn refuses_users(&self) -> Option<&'static str> {
@@ -81,25 +79,25 @@ impl fmt::Debug for dyn VaultSettings {
 pub struct Backend {
     /// Its name in a profile.
     pub name: &'static str,
-    /// How to make one; `None` where the backend was compiled out.
+    /// How to create one. `None` if the backend was compiled out.
     pub compiled: Option<Compiled>,
 }
 
-/// A backend's settings, or everything that is wrong with them.
+/// The settings of a backend, or all problems in them.
 pub type ReadSettings = Result<Box<dyn VaultSettings>, Diagnostics>;
 
-/// What a compiled-in backend can do with a profile's table.
+/// How a compiled-in backend handles the `[vaults.NAME]` table of a profile.
 #[derive(Debug)]
 pub struct Compiled {
-    /// Reads a `[vaults.NAME]` table without the walls' keys, and checks it; all problems at once.
+    /// Reads and checks a table without the keys of the [policy](super::CompartmentPolicy). Reports all problems together.
     pub read: fn(toml::Table) -> ReadSettings,
     /// The JSON schema of the table.
     pub schema: fn(&mut SchemaGenerator) -> Schema,
 }
 
 impl Compiled {
-    /// What the backend with the settings `C` can do.
-    pub const fn of<C: BackendConfig>() -> Self {
+    /// The handling for the backend with the settings `C`.
+    pub const fn new<C: BackendConfig>() -> Self {
         Self { read: read::<C>, schema: SchemaGenerator::subschema_for::<C> }
     }
 }
@@ -110,10 +108,10 @@ fn read<C: BackendConfig>(table: toml::Table) -> ReadSettings {
     Ok(Box::new(config))
 }
 
-/// Deserialises a table, and tells every key that cannot be read, not only the first.
+/// Deserializes a table and reports every key that cannot be read.
 ///
-/// Serde stops at the first error. So the key that it names is taken out and the rest is tried again. No message repeats
-/// a value, but for what a type's own `Deserialize` says.
+/// Serde stops at the first error. This removes the key of that error and tries again. A message quotes a value only if
+/// the type's own `Deserialize` does.
 pub(crate) fn read_table<T: DeserializeOwned>(table: toml::Table) -> Result<T, Diagnostics> {
     let mut table = Value::serialize(table).map_err(|_| unreadable(""))?;
     let mut problems = Diagnostics::new();
@@ -123,7 +121,7 @@ pub(crate) fn read_table<T: DeserializeOwned>(table: toml::Table) -> Result<T, D
             Ok(_) => return Err(problems),
             Err(error) => error,
         };
-        // What is missing now may be what was taken out.
+        // A key that is missing now may be one that was removed.
         let missing = matches!(error.kind, Kind::MissingField(_));
         if !missing || problems.is_empty() {
             problems.push(unread(&error));
@@ -160,7 +158,7 @@ fn unread(error: &figment::Error) -> Diagnostic {
     }
 }
 
-/// The dotted key of `field` in the table at `path`; figment counts an unknown field to the path, but no missing one.
+/// The dotted key of `field` in the table at `path`. figment includes an unknown field in the path, but not a missing one.
 fn key_of_field(path: &[String], field: &str) -> String {
     let table = path.strip_suffix(&[field.to_owned()]).unwrap_or(path);
     table.iter().map(String::as_str).chain([field]).collect::<Vec<_>>().join(".")
@@ -197,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn every_key_that_cannot_be_read_is_told_without_its_value() {
+    fn every_key_that_cannot_be_read_is_reported_without_its_value() {
         assert_eq!(
             problems("port = 'c4nary'\nname = 'n'\nmore = 'c4nary'\nzebra = 'c4nary'"),
             [
@@ -211,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn each_backend_stands_once_and_says_its_own_name() {
+    fn each_backend_is_listed_once_under_its_own_name() {
         let names: Vec<_> = ALL.iter().map(|backend| backend.name).collect();
         assert!(names.is_sorted_by(|a, b| a < b), "{names:?}");
         #[cfg(feature = "age")]

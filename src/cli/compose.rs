@@ -146,7 +146,7 @@ fn vault(entry: VaultEntry, base_dir: &Path, prompt: Option<Arc<dyn Prompt>>) ->
         threads: Threads::new(entry.name.as_str(), policy.threads()),
         prompt,
     };
-    VaultParts { name: entry.name, walls: policy, vault: entry.settings.into_vault(context) }
+    VaultParts { name: entry.name, policy, vault: entry.settings.into_vault(context) }
 }
 
 /// Returns how the broker finds the credentials of a module, or `None` if the module could not be loaded.

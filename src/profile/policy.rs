@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::validate::{Bounds, in_words};
-use crate::broker::Walls;
+use crate::broker::CompartmentPolicy;
 use cofferdam_config::{Diagnostic, Diagnostics};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -16,7 +16,7 @@ const TEN_MINUTES: Duration = Duration::from_secs(10 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-type DurationOf = fn(&Walls) -> Duration;
+type DurationOf = fn(&CompartmentPolicy) -> Duration;
 
 const DURATIONS: [(&str, DurationOf, Bounds<Duration>); 8] = [
     ("attempt_timeout", |policy| policy.attempt_timeout, Bounds { least: MILLISECOND, most: TEN_MINUTES }),
@@ -50,7 +50,7 @@ pub(super) fn add_bounds(schema: &mut Value) {
 }
 
 /// Every duration that is out of its bounds.
-pub(super) fn problems(policy: &Walls) -> Diagnostics {
+pub(super) fn problems(policy: &CompartmentPolicy) -> Diagnostics {
     DURATIONS
         .iter()
         .filter_map(|(key, duration_of, bounds)| {

@@ -11,7 +11,7 @@ use super::key::NAME_PATTERN;
 use super::policy;
 use super::tables::{ModuleTable, ServerTable};
 use super::validate::DURATION_PATTERN;
-use crate::broker::Walls;
+use crate::broker::CompartmentPolicy;
 use crate::broker::backends::{ALL, Backend};
 
 /// The JSON schema of a profile, for the backends that are compiled in.
@@ -59,7 +59,7 @@ fn vault(backend: &Backend, generator: &mut SchemaGenerator) -> Option<Value> {
         "backend".to_owned(),
         json!({ "description": "The kind of this vault.", "type": "string", "const": backend.name }),
     );
-    let mut policy = table::<Walls>(generator);
+    let mut policy = table::<CompartmentPolicy>(generator);
     policy::add_bounds(&mut policy);
     for keys in [&mut own_keys, &mut policy] {
         if let Some(Value::Object(keys)) = keys.get_mut("properties").map(Value::take) {

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::problem::Problem;
 use crate::broker::backends::VaultSettings;
-use crate::broker::{PathTemplate, Walls};
+use crate::broker::{CompartmentPolicy, PathTemplate};
 
 /// A profile that has been read, merged with its layers and checked.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub struct VaultEntry {
     /// The backend's name.
     pub backend: &'static str,
     /// The policy of its compartment.
-    pub policy: Walls,
+    pub policy: CompartmentPolicy,
     /// The backend's own settings.
     pub settings: Box<dyn VaultSettings>,
 }

@@ -17,7 +17,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::*;
-use crate::broker::Walls;
+use crate::broker::CompartmentPolicy;
 use crate::broker::backends::{ALL, Backend, Compiled};
 use crate::manifest::ManifestLibrary;
 
@@ -84,7 +84,7 @@ impl BackendConfig for StoreConfig {
 
 const BACKENDS: &[Backend] = &[
     Backend { name: "safe", compiled: None },
-    Backend { name: "store", compiled: Some(Compiled::of::<StoreConfig>()) },
+    Backend { name: "store", compiled: Some(Compiled::new::<StoreConfig>()) },
 ];
 
 /// The catalogue, and the manifest `broken`.
@@ -131,7 +131,7 @@ fn what_is_absent_stands_at_its_default() {
     assert_eq!(profile.base_dir, Path::new("/site"));
     assert_eq!(profile.vaults[0].name, "main");
     assert_eq!(profile.vaults[0].backend, "store");
-    assert_eq!(profile.vaults[0].policy, Walls::default());
+    assert_eq!(profile.vaults[0].policy, CompartmentPolicy::default());
     let module = &profile.modules[0];
     assert_eq!((module.vault.as_str(), module.manifest.as_str()), ("main", "github"));
     assert_eq!(module.accounts.iter().map(|account| account.name.as_str()).collect::<Vec<_>>(), ["default"]);

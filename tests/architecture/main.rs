@@ -331,14 +331,14 @@ fn a_planted_name_is_found() {
     for (file, text) in [
         ("src/cli/secret.rs", "use cofferdam_vault_age::Config;"),
         ("src/broker/dispatch.rs", "fn f() { cofferdam_vault_env::open() }"),
-        ("src/profile/load.rs", "use crate::{broker::Walls, http::Routes};"),
+        ("src/profile/load.rs", "use crate::{broker::CompartmentPolicy, http::Routes};"),
         ("src/profile/load.rs", "use crate::connectors::http::HttpSettings;"),
         ("src/profile/mod.rs", "use super::mcp;"),
         ("src/broker/compartment/cache.rs", "use super::super::super::registry::Module;"),
         ("src/broker/mod.rs", "use axum::Router;"),
         ("src/broker/mod.rs", "type T = rmcp::model::Tool;"),
         ("src/broker/compartment/limit.rs", "use reqwest as client;"),
-        ("src/registry/mask.rs", "use crate::broker::{Broker, compartment::{Walls, Cache}};"),
+        ("src/registry/mask.rs", "use crate::broker::{Broker, compartment::{CompartmentPolicy, Cache}};"),
         ("src/connectors/http/send.rs", "let b = crate::broker::backends::all();"),
         ("src/registry/mod.rs", "use crate::mcp::Handler;"),
         ("src/calls/mod.rs", "use rmcp::model::CallToolResult;"),
@@ -355,7 +355,7 @@ fn a_planted_name_is_found() {
 fn what_is_allowed_is_not_reported() {
     for (file, text) in [
         ("src/broker/backends.rs", "use cofferdam_vault_age::Config;"),
-        ("src/broker/compartment/cache.rs", "use crate::broker::compartment::Walls;"),
+        ("src/broker/compartment/cache.rs", "use crate::broker::compartment::CompartmentPolicy;"),
         (
             "src/registry/mod.rs",
             "use crate::broker::{Broker, Credential};\nuse crate::connectors::http::HttpSettings;",

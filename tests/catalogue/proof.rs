@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cofferdam::broker::{Broker, ModuleBinding, PathTemplate, VaultParts, Walls};
+use cofferdam::broker::{Broker, CompartmentPolicy, ModuleBinding, PathTemplate, VaultParts};
 use cofferdam::caller::Caller;
 use cofferdam::calls::{CallRequest, Calls};
 use cofferdam::connectors::http::HttpConnector;
@@ -59,7 +59,8 @@ impl Proof {
         let found = Arc::clone(registry.module(&Caller::local(), module).unwrap());
         let vault = MemoryVault::new("vault");
         vault.put(&format!("{module}/default"), [("token", TOKEN)]);
-        let parts = VaultParts { name: "vault".into(), walls: Walls::default(), vault: Arc::new(vault) };
+        let parts =
+            VaultParts { name: "vault".into(), policy: CompartmentPolicy::default(), vault: Arc::new(vault) };
         let binding = ModuleBinding {
             module: entry.name.clone(),
             vault: entry.vault.clone(),

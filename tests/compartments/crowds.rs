@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cofferdam::broker::{Broker, BrokerError, ModuleBinding, VaultParts, Walls};
+use cofferdam::broker::{Broker, BrokerError, CompartmentPolicy, ModuleBinding, VaultParts};
 use cofferdam::caller::Caller;
 use cofferdam_vault::testkit::{Calls, Fault, MemoryVault};
 use tokio::task::JoinSet;
@@ -14,7 +14,8 @@ use crate::world::{DEADLINE, SECOND, World, bearer, memory};
 #[tokio::test(start_paused = true)]
 async fn ten_thousand_callers_who_miss_at_once_make_one_read_with_the_first_one_gone() {
     for Subject { name: subject, vault, .. } in subjects() {
-        let world = World::new(vault, Walls { max_waiting: 10_000, ..Walls::default() });
+        let world =
+            World::new(vault, CompartmentPolicy { max_waiting: 10_000, ..CompartmentPolicy::default() });
         world.faults.set(Calls::Reads, Fault::Delay(SECOND));
         let call = || {
             let broker = Arc::clone(&world.broker);
@@ -39,7 +40,7 @@ async fn ten_thousand_callers_who_miss_at_once_make_one_read_with_the_first_one_
 #[tokio::test(start_paused = true)]
 async fn a_service_that_rejects_a_thousand_calls_causes_one_read_anew() {
     let memory = memory("rotated");
-    let world = World::new(Arc::new(memory.clone()), Walls::default());
+    let world = World::new(Arc::new(memory.clone()), CompartmentPolicy::default());
     let old = world.call("github").await.unwrap();
     let new = memory.put("github/work", [("token", "two")]);
     let mut crowd = JoinSet::new();
@@ -60,7 +61,8 @@ async fn a_module_finds_its_vault_its_account_and_its_users_path() {
     let memory = MemoryVault::new("users");
     let caller = Caller::local();
     memory.put(&format!("{}/github/work", caller.path_segment()), [("token", "mine")]);
-    let parts = VaultParts { name: "users".into(), walls: Walls::default(), vault: Arc::new(memory) };
+    let parts =
+        VaultParts { name: "users".into(), policy: CompartmentPolicy::default(), vault: Arc::new(memory) };
     let binding = ModuleBinding {
         module: "github".into(),
         vault: "users".into(),

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use cofferdam::broker::{BrokerError, CompartmentState, CredentialTemplate, Walls};
+use cofferdam::broker::{BrokerError, CompartmentPolicy, CompartmentState, CredentialTemplate};
 use cofferdam_vault::testkit::MemoryVault;
 use cofferdam_vault::{
     BoxFuture, Expect, ExposeSecret as _, FieldName, Page, PageToken, Secret, SecretFields, SecretPath,
@@ -52,7 +52,7 @@ async fn whatever_happens_to_a_file_the_others_serve_and_it_comes_back_by_itself
         let folder = subject.folder.as_ref().unwrap().path();
         let (file, kept) = (folder.join("vault"), folder.join("kept"));
         fs::copy(&file, &kept).unwrap();
-        let walls = Walls { cache_entries: 0, ..Walls::default() };
+        let walls = CompartmentPolicy { cache_entries: 0, ..CompartmentPolicy::default() };
         let world = World::new(Arc::clone(&subject.vault), walls);
         world.broker.start().await;
         for (fault, break_it) in BREAKS {
@@ -67,7 +67,7 @@ async fn whatever_happens_to_a_file_the_others_serve_and_it_comes_back_by_itself
                 let start = Instant::now();
                 let failed = world.call("github").await;
                 assert!(matches!(failed, Err(BrokerError::Unavailable { .. })), "{failed:?}");
-                assert!(start.elapsed() <= Walls::default().deadline);
+                assert!(start.elapsed() <= CompartmentPolicy::default().deadline);
                 world.call("notes").await.unwrap();
                 pass(1).await;
             }
@@ -104,7 +104,7 @@ const IN_PLACE_OF_A_KEY: [(&str, Break); 6] = [
 
 fn mounted_world() -> (World, Subject) {
     let subject = mounted();
-    let walls = Walls { cache_entries: 0, ..Walls::default() };
+    let walls = CompartmentPolicy { cache_entries: 0, ..CompartmentPolicy::default() };
     (World::new(Arc::clone(&subject.vault), walls), subject)
 }
 
@@ -261,7 +261,7 @@ impl Vault for Hung {
 #[tokio::test(start_paused = true)]
 async fn a_hung_file_system_delays_neither_another_vault_nor_a_name() {
     let hung = Arc::new(Hung::new());
-    let walls = Walls { cache_entries: 0, ..Walls::default() };
+    let walls = CompartmentPolicy { cache_entries: 0, ..CompartmentPolicy::default() };
     let world = World::new(hung.clone(), walls);
     for _ in 0..200 {
         let failed = world.call("github").await;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cofferdam::broker::{BrokerError, CompartmentState, Credential, Walls};
+use cofferdam::broker::{BrokerError, CompartmentPolicy, CompartmentState, Credential};
 use cofferdam::caller::Caller;
 use cofferdam_vault::testkit::{Calls, Fault};
 use cofferdam_vault::{ErrorKind, VaultError};
@@ -73,7 +73,7 @@ async fn whatever_one_vault_does_the_others_serve_and_it_comes_back_by_itself() 
         for row in rows() {
             println!("{subject} × {}", row.name);
             // No cache: each call meets the vault.
-            let walls = Walls { cache_entries: 0, ..Walls::default() };
+            let walls = CompartmentPolicy { cache_entries: 0, ..CompartmentPolicy::default() };
             prove(&World::new(Arc::clone(&vault), walls), &row).await;
         }
     }
@@ -100,7 +100,11 @@ async fn prove(world: &World, row: &Row) {
             answer
         });
         notes.unwrap();
-        assert!(start.elapsed() <= Walls::default().deadline, "{}: a call took too long", row.name);
+        assert!(
+            start.elapsed() <= CompartmentPolicy::default().deadline,
+            "{}: a call took too long",
+            row.name
+        );
         assert_eq!(world.status("well").state, CompartmentState::Ready);
         failed += u32::from(github.is_err());
         check(&github, row);
@@ -148,7 +152,11 @@ fn check(answer: &Result<Arc<Credential>, BrokerError>, row: &Row) {
 async fn every_call_ends_by_its_own_deadline() {
     for Subject { name: subject, vault, .. } in subjects() {
         for row in rows() {
-            let walls = Walls { deadline: 60 * SECOND, attempt_timeout: 50 * SECOND, ..Walls::default() };
+            let walls = CompartmentPolicy {
+                deadline: 60 * SECOND,
+                attempt_timeout: 50 * SECOND,
+                ..CompartmentPolicy::default()
+            };
             let world = World::new(Arc::clone(&vault), walls);
             world.faults.set(Calls::All, row.fault.clone());
             let deadline = Instant::now() + SECOND / 2;
@@ -161,7 +169,7 @@ async fn every_call_ends_by_its_own_deadline() {
 #[tokio::test(start_paused = true)]
 async fn a_vault_that_hangs_sees_at_most_one_probe_an_interval() {
     for Subject { name: subject, vault, .. } in subjects() {
-        let world = World::new(vault, Walls::default());
+        let world = World::new(vault, CompartmentPolicy::default());
         world.faults.set(Calls::All, Fault::Hang);
         world.broker.start().await;
         let before = world.faults.attempts(Calls::Probes);
@@ -186,7 +194,7 @@ async fn a_vault_that_hangs_sees_at_most_one_probe_an_interval() {
 #[tokio::test(start_paused = true)]
 async fn an_outage_of_an_hour_is_bridged_from_the_cache_and_no_longer() {
     for Subject { name: subject, vault, .. } in subjects() {
-        let world = World::new(vault, Walls::default());
+        let world = World::new(vault, CompartmentPolicy::default());
         world.broker.start().await;
         let confirmed = Instant::now();
         world.call("github").await.unwrap();

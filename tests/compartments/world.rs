@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cofferdam::broker::{
-    Broker, BrokerError, Credential, CredentialSpec, ModuleBinding, PathTemplate, VaultParts, VaultStatus,
-    Walls,
+    Broker, BrokerError, CompartmentPolicy, Credential, CredentialSpec, ModuleBinding, PathTemplate,
+    VaultParts, VaultStatus,
 };
 use cofferdam::caller::Caller;
 use cofferdam_vault::Vault;
@@ -29,11 +29,11 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(subject: Arc<dyn Vault>, walls: Walls) -> Self {
+    pub(crate) fn new(subject: Arc<dyn Vault>, walls: CompartmentPolicy) -> Self {
         let faults = Faults::default();
         let vaults = vec![
-            VaultParts { name: "faulty".into(), walls: walls.clone(), vault: faults.wrap(subject) },
-            VaultParts { name: "well".into(), walls, vault: Arc::new(memory("well")) },
+            VaultParts { name: "faulty".into(), policy: walls.clone(), vault: faults.wrap(subject) },
+            VaultParts { name: "well".into(), policy: policy: policy: walls, vault: Arc::new(memory("well")) },
         ];
         let modules = [("github", "faulty"), ("notes", "well")].map(|(module, vault)| ModuleBinding {
             module: module.into(),

@@ -11,7 +11,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use axum::{Json, Router};
-use cofferdam::broker::{Broker, ModuleBinding, PathTemplate, VaultParts, Walls};
+use cofferdam::broker::{Broker, CompartmentPolicy, ModuleBinding, PathTemplate, VaultParts};
 use cofferdam::caller::Caller;
 use cofferdam::calls::Calls;
 use cofferdam::connectors::http::HttpConnector;
@@ -283,7 +283,7 @@ impl Setup {
         let bindings = entries.iter().map(|entry| binding(&registry, entry)).collect();
         let vaults = vec![VaultParts {
             name: "desk-vault".into(),
-            walls: Walls::default(),
+            policy: CompartmentPolicy::default(),
             vault: faults.wrap(Arc::new(vault.clone())),
         }];
         let broker = Arc::new(Broker::new(vaults, bindings));

@@ -1,6 +1,6 @@
 //! A cold start before AWS Secrets Manager.
 
-use cofferdam::broker::Walls;
+use cofferdam::broker::CompartmentPolicy;
 use serde_json::json;
 
 use crate::cloud::Site;
@@ -15,15 +15,15 @@ async fn two_hundred_secrets_take_ten_calls_and_a_hundred_thousand_reads_none() 
     }
     let modules: Vec<&str> = names.iter().map(String::as_str).collect();
     // As long as ten batches may take before a slow moto.
-    let walls = Walls {
+    let walls = CompartmentPolicy {
         deadline: std::time::Duration::from_secs(60),
         attempt_timeout: std::time::Duration::from_secs(20),
-        ..Walls::default()
+        ..CompartmentPolicy::default()
     };
     let world = World::new(site.open_with(&site.settings()), walls, &modules, "bearer");
     world.broker.start().await;
     let probes = site.front.count("*");
-    let found = world.broker.warm_up().await;
+    let found = world.broker.prefetch().await;
     assert_eq!(found.values().filter(|found| found.is_ok()).count(), 201, "and the one of `notes`");
     let batches = site.front.count("BatchGetSecretValue");
     let all = site.front.count("*");

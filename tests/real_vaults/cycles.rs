@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cofferdam::broker::{CompartmentState, Walls};
+use cofferdam::broker::{CompartmentPolicy, CompartmentState};
 use cofferdam::caller::Caller;
 use serde_json::json;
 use tokio::time::Instant;
@@ -20,7 +20,7 @@ const CYCLES: usize = 50;
 async fn a_thousand_logins_leave_none_behind() {
     let site = Site::new(LONG, LONG).await;
     // Nothing is kept: each call makes a login, and gives it back when it is over.
-    let walls = Walls { cache_entries: 0, ..cache_off() };
+    let walls = CompartmentPolicy { cache_entries: 0, ..cache_off() };
     let world = World::new(site.vault(), walls, &["db"], "basic");
     world.broker.start().await;
     let mut made = 0;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cofferdam::broker::{BrokerError, CompartmentState, Walls};
+use cofferdam::broker::{BrokerError, CompartmentPolicy, CompartmentState};
 use cofferdam_vault::ErrorKind;
 use serde_json::{Value, json};
 
@@ -50,7 +50,7 @@ async fn the_broker_serves_again_by_itself_whatever_was_done_to_the_vault() {
          auth = {{ method = 'approle', mount = '{auth}', role_id = '{role}', secret_id_file = 'secret-id' }}",
         server.address
     );
-    let walls = Walls { probe_interval: PROBE_INTERVAL, ..cache_off() };
+    let walls = CompartmentPolicy { probe_interval: PROBE_INTERVAL, ..cache_off() };
     let world = World::new(open(folder.path(), &settings), walls, &["github"], "bearer");
     world.broker.start().await;
     assert_eq!(world.token("github").await.unwrap(), "one");

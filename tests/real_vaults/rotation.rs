@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cofferdam::broker::{BrokerError, Credential, Walls};
+use cofferdam::broker::{BrokerError, CompartmentPolicy, Credential};
 use cofferdam::caller::Caller;
 use cofferdam_vault::ErrorKind;
 use serde_json::json;
@@ -22,11 +22,11 @@ async fn a_rejected_credential_is_replaced_at_once_and_a_deleted_one_comes_back(
     let put = async |value: &str| site.put("github/work", &json!({ "token": value }).to_string()).await;
     put("one").await;
     // The cache alone would serve the old one for minutes.
-    let walls = Walls {
+    let walls = CompartmentPolicy {
         deadline: DEADLINE,
         reject_interval: Duration::from_millis(100),
         missing_ttl: Duration::from_millis(100),
-        ..Walls::default()
+        ..CompartmentPolicy::default()
     };
     let world = World::new(site.open_with(&site.settings()), walls, &["github"], "bearer");
     world.broker.start().await;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cofferdam::broker::{
-    Broker, BrokerError, CompartmentState, Credential, CredentialSpec, CredentialTemplate, ModuleBinding,
-    PathTemplate, VaultParts, Walls,
+    Broker, BrokerError, CompartmentPolicy, CompartmentState, Credential, CredentialSpec, CredentialTemplate,
+    ModuleBinding, PathTemplate, VaultParts,
 };
 use cofferdam::caller::Caller;
 use cofferdam_vault::testkit::MemoryVault;
@@ -19,13 +19,13 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(20);
 
 /// Walls that keep nothing: each call asks the store.
-pub(crate) fn cache_off() -> Walls {
-    Walls {
+pub(crate) fn cache_off() -> CompartmentPolicy {
+    CompartmentPolicy {
         cache_ttl: Duration::ZERO,
         stale_for: Duration::ZERO,
         missing_ttl: Duration::ZERO,
         deadline: DEADLINE,
-        ..Walls::default()
+        ..CompartmentPolicy::default()
     }
 }
 
@@ -35,12 +35,12 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(real: Arc<dyn Vault>, walls: Walls, modules: &[&str], kind: &str) -> Self {
+    pub(crate) fn new(real: Arc<dyn Vault>, walls: CompartmentPolicy, modules: &[&str], kind: &str) -> Self {
         let memory = MemoryVault::new("well");
         memory.put("notes/work", [("token", "well")]);
         let vaults = vec![
-            VaultParts { name: "real".into(), walls, vault: real },
-            VaultParts { name: "well".into(), walls: cache_off(), vault: Arc::new(memory) },
+            VaultParts { name: "real".into(), policy: policy: policy: walls, vault: real },
+            VaultParts { name: "well".into(), policy: cache_off(), vault: Arc::new(memory) },
         ];
         let of = |module: &str, vault: &str, kind: &str| ModuleBinding {
             module: module.into(),

@@ -38,9 +38,9 @@ pub enum Severity {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Diagnostic {
-    /// Where the setting is written. `None` until it is known.
+    /// Where the setting is written. `None` until it is known. Boxed, because a diagnostic is also an error in `Result`s.
     #[serde(flatten)]
-    pub location: Option<Location>,
+    pub location: Option<Box<Location>>,
     /// The key with dots between nested ones (`vaults.notes.file`), or the path of a secret; empty if the diagnostic is
     /// about a table or a vault as a whole.
     pub key: String,
@@ -89,7 +89,7 @@ impl Diagnostic {
     /// The same diagnostic, located at `location`.
     #[must_use]
     pub fn at(mut self, location: impl Into<Location>) -> Self {
-        self.location = Some(location.into());
+        self.location = Some(Box::new(location.into()));
         self
     }
 

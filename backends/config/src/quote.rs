@@ -110,6 +110,18 @@ pub fn string(value: &str) -> String {
     })
 }
 
+/// `predicate` about `value`: `"Frankfurt" is not a region`, or the predicate alone if the value may not be quoted.
+///
+/// ```
+/// use cofferdam_config::quote::predicate;
+///
+/// assert_eq!(predicate("Frankfurt", "is not a region"), "\"Frankfurt\" is not a region");
+/// assert_eq!(predicate("", "is empty"), "is empty");
+/// ```
+pub fn predicate(value: &str, predicate: &str) -> String {
+    identifier(value).map_or_else(|| predicate.to_owned(), |value| format!("{value} {predicate}"))
+}
+
 /// The thing `what` with its name for the beginning of a sentence: `vault "nowhere"`, or `this vault` if the name may not
 /// be quoted.
 ///

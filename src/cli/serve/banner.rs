@@ -16,8 +16,8 @@ use crate::cli::output::Output;
 use crate::cli::running_server::RunningServer;
 use crate::cli::table::{self, bold, green, keep_words, yellow};
 
-/// The first read of each account, by module and account: see [`Broker::warm_up`](crate::broker::Broker::warm_up).
-pub(super) type WarmUp = HashMap<(String, String), Result<(), BrokerError>>;
+/// The first read of each account, by module and account: see [`Broker::prefetch`](crate::broker::Broker::prefetch).
+pub(super) type Prefetch = HashMap<(String, String), Result<(), BrokerError>>;
 
 /// The startup banner.
 #[derive(Debug)]
@@ -40,12 +40,12 @@ struct AccountState {
 
 impl<'a> Banner<'a> {
     /// Creates the banner from the first read of the accounts. On stdio, `server` is `None`.
-    pub(super) fn new(app: &'a App, server: Option<&'a RunningServer>, warm_up: &WarmUp) -> Self {
+    pub(super) fn new(app: &'a App, server: Option<&'a RunningServer>, prefetch: &Prefetch) -> Self {
         let (mut accounts, mut unchecked) = (Vec::new(), 0);
         for module in app.calls.registry().modules(&Caller::local()) {
             for account in &module.accounts {
                 let key = (module.name.clone(), account.name.clone());
-                let absent = match warm_up.get(&key) {
+                let absent = match prefetch.get(&key) {
                     Some(Err(BrokerError::Missing { source, .. })) => Some(source.message().to_owned()),
                     // If the vault is down, the table says so.
                     Some(_) => None,

@@ -90,7 +90,7 @@ pub(crate) async fn run(common: &Common, args: ServeArgs, output: &Output) -> Re
     Banner::print_address(&server, *output);
     let print_banner = async {
         server.probe_vaults().await;
-        let accounts = app.calls.broker().warm_up().await;
+        let accounts = app.calls.broker().prefetch().await;
         Banner::new(&app, Some(&server), &accounts).print(*output);
         std::future::pending::<()>().await;
     };

@@ -25,7 +25,7 @@ pub(super) async fn serve(
     let handler = Handler::for_caller(app.calls.clone(), app.server.call_timeout, stop, Caller::local());
     let print_banner = async {
         app.calls.broker().start().await;
-        let accounts = app.calls.broker().warm_up().await;
+        let accounts = app.calls.broker().prefetch().await;
         let banner = Banner::new(app, None, &accounts).text();
         // A host that never reads standard error would block the write, hence a thread of its own. If the system provides
         // no thread, the banner is omitted.

@@ -135,7 +135,7 @@ impl AppliedAuth {
 
     /// A scrubber of the credential, as the vault stores it and as the request carries it.
     pub(super) fn scrubber(&self, credential: &Credential) -> Scrubber {
-        Scrubber::new(credential.texts().chain(self.derived.iter().map(|text| text.expose_secret())))
+        Scrubber::new(credential.values().chain(self.derived.iter().map(|text| text.expose_secret())))
     }
 
     /// Puts the credential on a request to `url`.

@@ -3,7 +3,7 @@
 use figment::value::{Dict, Value};
 
 use super::report::{Report, toml_table};
-use crate::broker::Walls;
+use crate::broker::CompartmentPolicy;
 use crate::broker::backends::{Backend, VaultSettings};
 use crate::names::nearest;
 use crate::profile::document::Part;
@@ -23,10 +23,10 @@ fn vault(report: &mut Report, name: String, backends: &[Backend]) -> Option<Vaul
     let backend = own.remove("backend")?.into_string()?;
     let backend = backends.iter().find(|known| known.name == backend)?;
     let mut keys = Dict::new();
-    for key in Walls::KEYS {
+    for key in CompartmentPolicy::KEYS {
         keys.extend(own.remove(key).map(|value| (key.to_owned(), value)));
     }
-    let policy = report.read::<Walls>(&path, keys);
+    let policy = report.read::<CompartmentPolicy>(&path, keys);
     if let Some(policy) = &policy {
         report.table_problems(&path, policy::problems(policy));
     }
@@ -72,6 +72,6 @@ fn is_own_reported(report: &Report, path: &KeyPath) -> bool {
     let vault = path.to_string();
     report.problems.iter().filter_map(|problem| problem.key.strip_prefix(&vault)).any(|rest| {
         let key = rest.strip_prefix('.').map_or("", |rest| rest.split('.').next().unwrap_or_default());
-        rest.is_empty() || (rest.starts_with('.') && nearest(key, Walls::KEYS).is_none())
+        rest.is_empty() || (rest.starts_with('.') && nearest(key, CompartmentPolicy::KEYS).is_none())
     })
 }

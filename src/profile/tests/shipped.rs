@@ -93,7 +93,7 @@ fn a_commented_key_shows_its_default() {
             ];
             let module = ["path", "insecure_http", "manifest"];
             key.is_some_and(|key| {
-                Walls::KEYS.contains(&key) || server.contains(&key) || module.contains(&key)
+                CompartmentPolicy::KEYS.contains(&key) || server.contains(&key) || module.contains(&key)
             })
         };
         let mut shown = std::collections::BTreeSet::new();

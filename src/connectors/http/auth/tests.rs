@@ -11,7 +11,7 @@ fn credential(fields: &[(&str, &str)]) -> Credential {
         account: "default".into(),
         stage: Stage::Current,
         secret: Secret { fields, version: Version::new("1"), valid_for: None, lease: None },
-        hold: None,
+        lease: None,
     }
 }
 

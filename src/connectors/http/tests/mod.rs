@@ -78,7 +78,7 @@ fn fixture(base_url: &str, parts: Value) -> Fixture {
             account: "default".into(),
             stage: Stage::Current,
             secret: Secret { fields, version: Version::new("1"), valid_for: None, lease: None },
-            hold: None,
+            lease: None,
         },
         connector: HttpConnector::new(),
         arguments: part("arguments", json!({})),
