@@ -28,7 +28,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use cofferdam::os::EndSignals;
+use cofferdam::os::ShutdownSignals;
 use serde::Serialize;
 
 use proof::many::Many;
@@ -87,11 +87,11 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<bool, Failed> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let found = runtime.block_on(async {
-        let mut signals = EndSignals::listen()?;
+        let mut signals = ShutdownSignals::listen()?;
         tokio::select! {
             found = measure(args) => found,
             // What runs is dropped, and with it every process.
-            () = signals.next() => Err("interrupted; everything that was started has been ended".into()),
+            () = signals.recv() => Err("interrupted; everything that was started has been ended".into()),
         }
     })?;
     finish(args, &found)?;

@@ -29,7 +29,7 @@ mod world;
 use std::process::{Command, ExitCode};
 
 use clap::Parser;
-use cofferdam::os::EndSignals;
+use cofferdam::os::ShutdownSignals;
 use tokio::net::TcpListener;
 
 use proof::{Failed, Figure, Plan, Program, Server, Service, Sites};
@@ -84,11 +84,11 @@ fn run(args: &Args) -> Result<bool, Failed> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let plan = if args.quick { Plan::quick() } else { Plan::full(args.long, fillers::FILLERS) };
     let figures = runtime.block_on(async {
-        let mut signals = EndSignals::listen()?;
+        let mut signals = ShutdownSignals::listen()?;
         tokio::select! {
             figures = measure(args, &plan) => figures,
             // What runs is dropped, and with it every process.
-            () = signals.next() => Err("interrupted; everything that was started has been ended".into()),
+            () = signals.recv() => Err("interrupted; everything that was started has been ended".into()),
         }
     })?;
     println!("\n{}", report::table(&figures));

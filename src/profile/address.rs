@@ -1,6 +1,7 @@
 //! The addresses of services, origins and hosts.
 
 use cofferdam_config::Diagnostic;
+use cofferdam_config::base_url::BaseUrlRules;
 use url::{Host, Url};
 
 /// Parses the address of a service.
@@ -9,37 +10,7 @@ use url::{Host, Url};
 ///
 /// A diagnostic without a key. It never quotes `text`: the user name or the query in it may be a secret.
 pub(super) fn base_url(text: &str, insecure_http: bool) -> Result<Url, Diagnostic> {
-    let error = |message: &str, help: &str| Err(Diagnostic::error("", message, help));
-    let example = "write an address such as \"https://api.example/v3\"";
-    let Ok(url) = Url::parse(text) else { return error("not an address", example) };
-    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-        return error("must start with https:// or http://", example);
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        let help = "remove the part before the `@`; credentials belong in the module's vault";
-        return error("must not contain a user name or password", help);
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return error(
-            "must not contain a `?` or `#`",
-            "remove it and what follows; each tool adds its own query",
-        );
-    }
-    if url.scheme() == "http" && !insecure_http && !is_loopback(&url) {
-        let help = "use https://, or set `insecure_http = true` for this module to accept that";
-        return error("plain `http` exposes the module's credentials to the network", help);
-    }
-    Ok(url)
-}
-
-/// Whether the address is on this machine.
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
+    BaseUrlRules { insecure_http, user_name: false }.parse("", text)
 }
 
 /// Checks an origin that a browser may call from, `https://app.example`.

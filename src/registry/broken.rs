@@ -13,34 +13,22 @@ pub struct BrokenManifest {
     /// The module of the profile that is down; `None` if no module uses the manifest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub module: Option<String>,
-    /// The manifest's file; `catalogue/NAME.toml` for one inside the binary.
+    /// The file of the manifest; `catalogue/NAME.toml` for one inside the binary.
     pub file: String,
-    /// Everything that is wrong, by location. Never empty.
+    /// Everything that is wrong, by location. Never empty. A setting that the profile lacks has no location.
     pub problems: Diagnostics,
-    /// What has to be corrected.
-    #[serde(skip)]
-    pub fault: Fault,
-}
-
-/// What has to be corrected so that a module works.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// The manifest: it is invalid or does not exist.
-    Manifest,
-    /// The profile: it lacks a setting that the valid manifest leaves to it.
-    Profile,
 }
 
 impl BrokenManifest {
     /// An invalid manifest, which `module` uses.
     pub(super) fn invalid(module: Option<&str>, manifest: InvalidManifest) -> Self {
         let InvalidManifest { file, diagnostics } = manifest;
-        Self { module: module.map(str::to_owned), file, problems: diagnostics, fault: Fault::Manifest }
+        Self { module: module.map(str::to_owned), file, problems: diagnostics }
     }
 
     /// A valid manifest in `file`, which `module` cannot use.
     pub(super) fn unusable(module: &str, file: &str, problems: Diagnostics) -> Self {
-        Self { module: Some(module.to_owned()), file: file.to_owned(), problems, fault: Fault::Profile }
+        Self { module: Some(module.to_owned()), file: file.to_owned(), problems }
     }
 }
 

@@ -9,7 +9,7 @@ mod tests;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-pub use broken::{BrokenManifest, Fault};
+pub use broken::BrokenManifest;
 pub use module::{Account, Module};
 
 use crate::caller::Caller;

@@ -13,7 +13,7 @@ fn the_demo_keeps_its_promises_and_leaves_nothing_behind() {
     let site = Site::new(TWO_VAULTS);
     let ended = site.run(&["demo"]).expect(0);
     assert!(ended.stdout.contains("module_unavailable"), "{ended:#?}");
-    assert!(ended.stdout.contains("All as promised"), "{ended:#?}");
+    assert!(ended.stdout.contains("Every step had the expected result"), "{ended:#?}");
     assert_eq!(left_behind(&site), Vec::<std::path::PathBuf>::new());
 }
 

@@ -52,7 +52,7 @@ fn a_health_check_is_not_fooled_by_another_program_and_does_not_wait_for_a_silen
         std::io::Write::write_all(&mut stream, b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi").unwrap();
     });
     for (address, word) in
-        [(silent.local_addr().unwrap().to_string(), "within"), (other_address, "not as a Cofferdam")]
+        [(silent.local_addr().unwrap().to_string(), "within"), (other_address, "not a Cofferdam server")]
     {
         let site = Site::new(TWO_VAULTS).with_variable(LISTEN, &address);
         let ended = site.run(&["doctor", "--server"]).expect(1);
@@ -92,7 +92,7 @@ fn well_site(profile: &str) -> Site {
 fn where_all_is_well_nothing_is_bad() {
     let site = well_site(TWO_VAULTS);
     let ended = site.run(&["doctor"]).expect(0);
-    assert!(ended.stdout.contains("0 bad, 0 to know") && ended.stderr.is_empty(), "{ended:#?}");
+    assert!(ended.stdout.contains("0 warnings, 0 errors") && ended.stderr.is_empty(), "{ended:#?}");
     assert!(!ended.stdout.contains(CANARY), "a value was printed");
     let document = site.run(&["doctor", "--json"]).expect(0).json();
     assert_eq!(document["bad"], 0, "{document:#}");
@@ -132,7 +132,7 @@ fn each_thing_that_is_wrong_is_told_with_what_to_do() {
         (format!("port {}", taken.local_addr().unwrap().port()).as_str(), "another program"),
         ("vault files", "the identity file"),
         ("vault variables", "the .env file"),
-        ("vault silent", "no answer within"),
+        ("vault silent", "no response within"),
         // Its files need no answer.
         ("vault silent", "the token file"),
         ("account notes/work", "notes/work"),
@@ -158,7 +158,7 @@ fn ports_that_our_own_server_has_are_good() {
     let site = site.with_variable(LISTEN, &address);
     let document = site.run(&["doctor", "--json"]).expect(0).json();
     let port = format!("port {}", address.rsplit(':').next().unwrap());
-    assert!(found(&document, &port, "good")[0].contains("a Cofferdam answers"), "{document:#}");
+    assert!(found(&document, &port, "good")[0].contains("a Cofferdam server"), "{document:#}");
     running.signal(Signal::TERM);
     assert_eq!(running.ended().code, Some(0));
 }

@@ -94,7 +94,9 @@ impl Kv2 {
             StatusCode::OK | StatusCode::NOT_FOUND => {}
             // An engine that is being upgraded from version 1 responds with 400.
             _ => {
-                return Err(mount.malformed("cannot be read: the engine rejects the request as invalid", path));
+                return Err(
+                    mount.malformed("cannot be read: the engine rejects the request as invalid", path)
+                );
             }
         }
         let versioned = Envelope::parse(&response.body).and_then(|body| body.data::<Versioned<'_>>());

@@ -217,11 +217,11 @@ fn a_module_names_a_vault_a_manifest_and_each_account_once() {
 
 #[test]
 fn a_service_is_reached_by_https_unless_the_module_says_otherwise() {
-    assert!(in_module("base_url = \"http://git.example\"")[0].contains("plain `http` exposes"));
+    assert!(in_module("base_url = \"http://git.example\"")[0].contains("uses plain `http` beyond loopback"));
     assert!(load_text(&format!("{GOOD}base_url = \"http://git.example\"\ninsecure_http = true")).is_ok());
     let account = in_module("accounts = [{ name = \"a\", base_url = \"http://git.example\" }]");
     assert!(
-        account[0].starts_with("p.toml:8:38  modules.github.accounts.0.base_url: plain `http`"),
+        account[0].starts_with("p.toml:8:38  modules.github.accounts.0.base_url: uses plain `http`"),
         "{account:?}"
     );
 }

@@ -1,6 +1,6 @@
-//! The public conformance suite before a server with its fixtures on this very stack: what Cofferdam itself does not offer
-//! (prompts, resources, tools that ask back) must still get through unharmed. `tests/conformance.rs` runs the suite before
-//! the program as it ships.
+//! The public conformance suite against the HTTP stack with the suite's fixtures. The stack must also transport what Cofferdam
+//! itself does not offer: prompts, resources, and tools that request input. `tests/conformance.rs` runs the suite against the
+//! program.
 
 mod content;
 mod fixture;
@@ -22,7 +22,7 @@ use crate::mcp::REVISIONS;
 use crate::profile::ServerSettings;
 use crate::registry::Registry;
 
-/// What the fixtures cannot pass, and why.
+/// The checks that the fixtures cannot pass, with reasons.
 const BASELINE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/conformance/fixtures.toml"));
 
 fn settings() -> ServerSettings {
@@ -39,16 +39,16 @@ fn settings() -> ServerSettings {
     }
 }
 
-/// A server without modules: what it answers comes from the fixtures.
+/// Binds a server without modules. All of its responses come from the fixtures.
 async fn server(stop: CancellationToken) -> Server {
     let registry = Arc::new(Registry::load(&[], &ManifestLibrary::load(None)));
     let broker = Arc::new(Broker::new(Vec::new(), Vec::new()));
     let calls = Arc::new(Calls::new(registry, broker, HttpConnector::new(), 1));
-    Server::bind_before(Fixture::default(), &settings(), calls, stop).await.unwrap()
+    Server::bind_with_handler(Fixture::default(), &settings(), calls, stop).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_stack_passes_the_suite_but_for_its_baseline() {
+async fn the_stack_passes_the_suite_except_for_its_baseline() {
     let shutdown = CancellationToken::new();
     let server = server(CancellationToken::new()).await;
     let url = format!("http://{}/mcp", server.address());
