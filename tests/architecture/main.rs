@@ -18,8 +18,11 @@ use serde::Deserialize;
 /// Production lines of one file, the size past which two things live together.
 const MAX_LINES: usize = 400;
 
-/// The contract crate: the one crate of ours that a backend may know.
+/// The contract crate, which a backend implements.
 const CONTRACT: &str = "cofferdam-vault";
+
+/// The crate of diagnostics and TOML. It depends on no crate of ours; the contract and the backends depend on it.
+const CONFIG: &str = "cofferdam-config";
 
 /// Files under `inside` name nothing that begins with one of `never`, but for the files in `except`.
 struct Rule {
@@ -201,11 +204,14 @@ struct Arrow {
 fn wrong_arrows(arrows: &[Arrow], backends: &[String], fixtures: &[String]) -> Vec<String> {
     let allowed = |arrow: &Arrow| {
         let fixture_of_a_test = arrow.kind == DependencyKind::Development && fixtures.contains(&arrow.to);
-        if arrow.from == CONTRACT {
+        if arrow.from == CONFIG {
             return fixture_of_a_test;
         }
+        if arrow.from == CONTRACT {
+            return arrow.to == CONFIG || fixture_of_a_test;
+        }
         if backends.contains(&arrow.from) {
-            return arrow.to == CONTRACT || fixture_of_a_test;
+            return arrow.to == CONTRACT || arrow.to == CONFIG || fixture_of_a_test;
         }
         if fixtures.contains(&arrow.from) {
             return false;
@@ -261,7 +267,7 @@ fn every_production_file_is_short() {
 }
 
 #[test]
-fn backends_depend_on_the_contract_alone() {
+fn backends_depend_on_the_contract_and_config_alone() {
     let metadata = Metadata::read();
     let ours: Vec<String> = metadata.packages.iter().map(|package| package.name.clone()).collect();
     let below = |folder: &str| -> Vec<String> {
@@ -270,7 +276,9 @@ fn backends_depend_on_the_contract_alone() {
         inside.map(|package| package.name.clone()).collect()
     };
     let (backends, fixtures) = (below("backends"), below("tests"));
-    assert!(backends.iter().any(|name| name == CONTRACT), "the contract was not found: {backends:?}");
+    for leaf in [CONTRACT, CONFIG] {
+        assert!(backends.iter().any(|name| name == leaf), "{leaf} was not found: {backends:?}");
+    }
     let arrows: Vec<Arrow> = metadata
         .packages
         .iter()
@@ -290,10 +298,12 @@ fn backends_depend_on_the_contract_alone() {
 
 #[test]
 fn a_planted_arrow_is_found() {
-    let backends = [CONTRACT, "cofferdam-vault-env", "cofferdam-vault-age"].map(str::to_owned);
+    let backends = [CONFIG, CONTRACT, "cofferdam-vault-env", "cofferdam-vault-age"].map(str::to_owned);
     let fixtures = ["cofferdam-test-servers".to_owned()];
     let arrow = |from: &str, to: &str, kind| Arrow { from: from.into(), to: to.into(), kind };
     let wrong = [
+        arrow(CONFIG, CONTRACT, DependencyKind::Normal),
+        arrow(CONFIG, "cofferdam", DependencyKind::Development),
         arrow(CONTRACT, "cofferdam-vault-env", DependencyKind::Normal),
         arrow(CONTRACT, "cofferdam", DependencyKind::Development),
         arrow("cofferdam-vault-env", "cofferdam-vault-age", DependencyKind::Normal),
@@ -307,7 +317,9 @@ fn a_planted_arrow_is_found() {
         assert_eq!(found.len(), 1, "{} -> {} was let through", planted.from, planted.to);
     }
     let right = [
+        arrow(CONTRACT, CONFIG, DependencyKind::Normal),
         arrow("cofferdam-vault-env", CONTRACT, DependencyKind::Normal),
+        arrow("cofferdam-vault-env", CONFIG, DependencyKind::Normal),
         arrow("cofferdam-vault-age", "cofferdam-test-servers", DependencyKind::Development),
         arrow("cofferdam", "cofferdam-vault-env", DependencyKind::Normal),
     ];

@@ -61,7 +61,7 @@ fn rows() -> Vec<Row> {
         ),
         row(
             "flapping by calls",
-            Fault::FlapByCalls { failing: 4, answered: 1, error: unavailable() },
+            Fault::FlapByCalls { failing: 4, succeeding: 1, error: unavailable() },
             Sees::Flapping,
         ),
     ]

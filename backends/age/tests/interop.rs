@@ -141,7 +141,7 @@ async fn a_locked_ssh_key_is_asked_for_once_and_without_a_terminal_says_so() {
 
     let wrong = open(site.folder(), settings, Some(Answers::new("canary wrong")));
     let error = token(&*wrong, "github/work").await.unwrap_err();
-    expect_misconfigured(&error, "passphrase does not open");
+    expect_misconfigured(&error, "passphrase does not decrypt");
     assert!(!format!("{error:?}").contains("canary"));
 }
 
@@ -176,7 +176,7 @@ async fn a_wrong_or_missing_passphrase_says_so() {
     let vault = site.open_with("file = 'v.age'\npassphrase_file = 'pass.txt'");
     for (content, hint) in [
         (None, "create it"),
-        (Some("canary wrong\n"), "passphrase does not open"),
+        (Some("canary wrong\n"), "passphrase does not decrypt"),
         (Some("\n"), "is empty"),
         (Some("canary\ntwo lines"), "several lines"),
     ] {
@@ -188,7 +188,7 @@ async fn a_wrong_or_missing_passphrase_says_so() {
         assert!(!format!("{error:?}").contains("canary"));
     }
     let error = token(&*site.open(), "github/work").await.unwrap_err();
-    expect_misconfigured(&error, "identity does not open");
+    expect_misconfigured(&error, "identity does not decrypt");
     site.encrypt(PLAINTEXT);
     fs::write(site.path("pass.txt"), PASSPHRASE).unwrap();
     expect_misconfigured(&token(&*vault, "github/work").await.unwrap_err(), "set `identity_file`");
@@ -267,17 +267,17 @@ async fn key_files_that_cannot_be_used_say_why_without_quoting_them() {
     let site = Site::with_empty_vault();
     let vault = site.open_with("file = 'v.age'\nidentity_file = 'odd.txt'\nrecipients_file = 'team.txt'");
     fs::write(site.path("team.txt"), "# nobody\n").unwrap();
-    expect_misconfigured(&vault.probe().await.unwrap_err(), "no identity file");
+    expect_misconfigured(&vault.probe().await.unwrap_err(), "identity file");
     for (content, hint) in [
-        ("# none\n", "holds no identity"),
+        ("# none\n", "contains no identity"),
         ("# one\nAGE-SECRET-KEY-1CANARY\n", "line 2"),
         ("AGE-PLUGIN-CANARY-1Q\n", "line 1"),
         ("-----BEGIN AGE ENCRYPTED FILE-----\ncanary\n", "encrypted itself"),
         (
             "-----BEGIN OPENSSH PRIVATE KEY-----\nY2FuYXJ5\n-----END OPENSSH PRIVATE KEY-----\n",
-            "not an ssh key",
+            "not a supported ssh key",
         ),
-        ("-----BEGIN OPENSSH PRIVATE KEY-----\n", "not an ssh key"),
+        ("-----BEGIN OPENSSH PRIVATE KEY-----\n", "not a supported ssh key"),
     ] {
         fs::write(site.path("odd.txt"), content).unwrap();
         let error = vault.probe().await.unwrap_err();
@@ -286,7 +286,7 @@ async fn key_files_that_cannot_be_used_say_why_without_quoting_them() {
     }
     fs::copy(site.path("key.txt"), site.path("odd.txt")).unwrap();
     vault.probe().await.unwrap();
-    expect_misconfigured(&set(&*vault, "a/b", "t").await.unwrap_err(), "lists no key");
+    expect_misconfigured(&set(&*vault, "a/b", "t").await.unwrap_err(), "contains no key");
     fs::copy(site.path("key.txt"), site.path("team.txt")).unwrap();
     let error = set(&*vault, "a/b", "t").await.unwrap_err();
     expect_misconfigured(&error, "line 3");

@@ -26,7 +26,7 @@ async fn a_role_that_reaches_other_secrets_is_told_and_one_that_does_not_is_good
     // moto refuses nothing, as a role with every permission.
     let wide = look(&*vault).await;
     let role = |found: &[Diagnostic]| -> Vec<Diagnostic> {
-        found.iter().filter(|found| found.message.contains("our role")).cloned().collect()
+        found.iter().filter(|found| found.message.contains("the role")).cloned().collect()
     };
     let bad = role(&wide);
     assert!(

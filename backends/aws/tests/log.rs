@@ -9,7 +9,7 @@ use support::{Fault, Site, token};
 
 #[tokio::test]
 async fn no_secret_is_ever_logged() {
-    let log = Log::of_this_process();
+    let log = Log::install();
     let site = Site::new().await;
     let settings = format!(
         "{}assume_role = 'arn:aws:iam::123456789012:role/cofferdam'\nsts_endpoint = '{}'\n",
@@ -41,7 +41,7 @@ async fn no_secret_is_ever_logged() {
     site.front.clear();
     vault.delete(&at, Expect::Any).await.unwrap();
 
-    let told = log.text();
+    let told = log.contents();
     assert!(told.contains("TRACE") && told.contains("aws_smithy_runtime"), "the clients' logs are in it");
     let line = told.lines().find(|line| line.contains("canary"));
     assert_eq!(line, None, "secret text is in the log");

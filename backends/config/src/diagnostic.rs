@@ -23,8 +23,8 @@ pub enum Severity {
 /// No part ever holds a secret. A value is quoted only by the rule of [`quote`](crate::quote), and a line of a file
 /// never, because a line may hold a secret that does not belong there.
 ///
-/// A diagnostic is made where the mistake is found, with the key as it is named there. Whoever knows the table around
-/// it and the file adds these with [`below`](Self::below) and [`at`](Self::at).
+/// A check makes a diagnostic with the key as it knows it. The caller, who knows the table around it and the file, adds
+/// these with [`below`](Self::below) and [`at`](Self::at).
 ///
 /// ```
 /// use cofferdam_config::{Diagnostic, Location};
@@ -38,9 +38,9 @@ pub enum Severity {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Diagnostic {
-    /// Where the setting is written. `None` until it is known.
+    /// Where the setting is written. `None` until it is known. Boxed, because a diagnostic is also an error in `Result`s.
     #[serde(flatten)]
-    pub location: Option<Location>,
+    pub location: Option<Box<Location>>,
     /// The key with dots between nested ones (`vaults.notes.file`), or the path of a secret; empty if the diagnostic is
     /// about a table or a vault as a whole.
     pub key: String,
@@ -89,7 +89,7 @@ impl Diagnostic {
     /// The same diagnostic, located at `location`.
     #[must_use]
     pub fn at(mut self, location: impl Into<Location>) -> Self {
-        self.location = Some(location.into());
+        self.location = Some(Box::new(location.into()));
         self
     }
 

@@ -13,9 +13,8 @@
 //!
 //! # How entropy is judged
 //!
-//! Shannon's entropy of the characters does not tell a generated key from a name: both have about four bits a character
-//! at these lengths. What tells them apart is how the characters follow each other. A value has high entropy if one of
-//! these holds:
+//! Shannon entropy does not distinguish a generated key from a name: at these lengths both have about four bits a
+//! character. The order of the characters does. A value has high entropy if one of these is true:
 //!
 //! - letters and digits change places more than three times in it, or more than once in a part of 16 characters or more
 //!   (parts are separated by `_`, `.` and `-`);
@@ -25,7 +24,7 @@
 //!
 //! Of 6,500 identifiers in source code 0.2 % have high entropy by these rules; of random strings of 16 characters more than
 //! 95 % (lowercase letters, letters and digits, base32, hexadecimal), and every UUID. A short password, or one made of
-//! words, cannot be told from a name.
+//! words, cannot be distinguished from a name.
 
 /// The longest identifier that is quoted, in characters.
 const MAX_CHARS: usize = 64;
@@ -109,6 +108,18 @@ pub fn string(value: &str) -> String {
         1 => "a string of 1 character".to_owned(),
         count => format!("a string of {count} characters"),
     })
+}
+
+/// `predicate` about `value`: `"Frankfurt" is not a region`, or the predicate alone if the value may not be quoted.
+///
+/// ```
+/// use cofferdam_config::quote::predicate;
+///
+/// assert_eq!(predicate("Frankfurt", "is not a region"), "\"Frankfurt\" is not a region");
+/// assert_eq!(predicate("", "is empty"), "is empty");
+/// ```
+pub fn predicate(value: &str, predicate: &str) -> String {
+    identifier(value).map_or_else(|| predicate.to_owned(), |value| format!("{value} {predicate}"))
 }
 
 /// The thing `what` with its name for the beginning of a sentence: `vault "nowhere"`, or `this vault` if the name may not

@@ -37,7 +37,7 @@ pub use path::{FieldName, InvalidName, SecretPath};
 pub use permissions::{Protection, file_permissions};
 pub use retry_after::retry_after;
 pub use secret::{Lease, Secret, SecretFields, Version};
-pub use threads::{Threads, hold};
+pub use threads::{Threads, with_permit};
 pub use vault::{BoxFuture, Capabilities, Expect, Page, PageToken, ReadRequest, Stage, Vault, VaultInfo};
 
 /// A secret string: zeroized on drop, printed as `[REDACTED]`.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use cofferdam_config::{Diagnostic, Diagnostics};
+use cofferdam_config::{Diagnostic, Diagnostics, quote};
 use cofferdam_vault::{FieldName, SecretPath};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -29,7 +29,7 @@ impl Config {
         if let Some(prefix) = &self.prefix
             && let Some(why) = names::invalid_prefix(prefix)
         {
-            found.error("prefix", why, "write for example \"ACME\"");
+            found.error("prefix", quote::predicate(prefix, why), "write for example \"ACME\"");
         }
         if self.dotenv.as_ref().is_some_and(|path| path.as_os_str().is_empty()) {
             found.error(

@@ -6,8 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cofferdam_config::Diagnostics;
-use cofferdam_vault::testkit::{Subject, exercise, field, path};
+use cofferdam_vault::testkit::{BackendUnderTest, exercise, field, path};
 use cofferdam_vault::{
     BackendConfig as _, BoxFuture, ErrorKind, ExposeSecret as _, Scope, SecretFields, SecretPath, Stage,
     Threads, Vault, VaultContext, VaultError,
@@ -72,7 +71,7 @@ impl DotenvFixture {
 /// A prefix that no variable of the machine has.
 const PREFIX: &str = "COFFERDAM_ENV_SUITE";
 
-impl Subject for DotenvFixture {
+impl BackendUnderTest for DotenvFixture {
     fn open(&self) -> Arc<dyn Vault> {
         config(&format!("prefix = '{PREFIX}'\ndotenv = '.env'")).into_vault(context(self.folder.path()))
     }
@@ -145,8 +144,8 @@ async fn the_real_environment_is_read() {
 async fn missing_variables_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let vault = vault("", folder.path(), process(&[("A_WORK_USERNAME", "canary")]));
-    let wanted = ["username", "password", "tenant"].map(field);
-    let error = vault.read(&path("a/work"), &wanted, Stage::Current).await.unwrap_err();
+    let fields = ["username", "password", "tenant"].map(field);
+    let error = vault.read(&path("a/work"), &fields, Stage::Current).await.unwrap_err();
     assert_eq!((error.kind(), error.scope()), (ErrorKind::NotFound, Scope::Secret));
     let expected = "A_WORK_PASSWORD, A_WORK_TENANT are unset or empty; `export A_WORK_PASSWORD=… A_WORK_TENANT=…` and \
                     restart, or name a .env file (`dotenv`)";
@@ -239,13 +238,13 @@ fn fields_that_share_a_variable_are_reported() {
         ("github/work", &["token"]),
     ];
     assert!(config.collisions(&secrets(&clean)).is_empty());
-    let clash = [
+    let shared = [
         ("github/default", &["work_token", "token"][..]),
         ("github/work", &["token"]),
         ("a-b/work", &["Token"]),
         ("a_b/work", &["token"]),
     ];
-    let problems = config.collisions(&secrets(&clash));
+    let problems = config.collisions(&secrets(&shared));
     let messages: Vec<_> = problems.iter().map(|problem| problem.message.as_str()).collect();
     assert_eq!(
         messages,

@@ -116,7 +116,7 @@ mod tests {
         let levels = |mounted| {
             let all = check(&folder, &needed, |_| mounted);
             assert!(!format!("{all:?}").contains("canary"), "{all:?}");
-            all.into_iter().map(|finding| (finding.key, finding.severity)).collect::<Vec<_>>()
+            all.into_iter().map(|found| (found.key, found.severity)).collect::<Vec<_>>()
         };
         let (vault, secret) = (String::new(), "github/work".to_owned());
         for (mode, unmounted, mounted) in [
@@ -145,7 +145,7 @@ mod tests {
         // A missing folder is reported by the probe.
         let gone = Folder::new(at("gone"));
         for mounted in [false, true] {
-            assert_eq!(found(&gone, &needs, |_| mounted), []);
+            assert_eq!(check(&gone, &needed, |_| mounted), []);
         }
     }
 }

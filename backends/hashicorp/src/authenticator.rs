@@ -88,7 +88,7 @@ impl Authenticator {
             }
             Credentials::Cert { name } => {
                 // Without a name the body stays empty, and the server tries every role.
-                endpoint::login(&path, name.as_deref().map(|name| ("cert_name", name)).as_slice())
+                endpoint::login(&path, name.as_deref().map(|name| ("name", name)).as_slice())
             }
             Credentials::Userpass { username, password } => {
                 let password = self.read_file(password, "password file", Format::Line).await?;

@@ -158,9 +158,9 @@ mod tests {
             assert_eq!(level(text, client, later), Some(of_client), "in {later} days");
             assert_eq!(level(text, ca, later), Some(of_ca), "in {later} days");
         }
-        let nonsense = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        let invalid = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         for check in [client, ca] {
-            assert_eq!(level(nonsense, check, 0), Some(Severity::Warning));
+            assert_eq!(level(invalid, check, 0), Some(Severity::Warning));
             // If there is none, the probe reports it.
             assert_eq!(level("", check, 0), None);
         }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use cofferdam_config::{Diagnostic, Diagnostics};
+use cofferdam_config::{Diagnostic, Diagnostics, quote};
 use cofferdam_vault::SecretPath;
 
 use crate::address::Address;
@@ -59,7 +59,7 @@ fn paths(config: &Config, found: &mut Diagnostics) {
     let mut check = |key: String, path: &str| {
         if let Some(why) = invalid_path(path) {
             let help = "write names separated by `/`, for example \"secret\" or \"database/creds/readonly\"";
-            found.error(key, why, help);
+            found.error(key, quote::predicate(path, why), help);
         }
     };
     check("mount".to_owned(), &config.mount);
@@ -88,16 +88,16 @@ fn invalid_path(path: &str) -> Option<&'static str> {
 
 fn files(config: &Config, found: &mut Diagnostics) {
     let auth = config.auth.as_ref().map(|auth| &auth.0);
-    let of = |pick: fn(&AuthTable) -> Option<&PathBuf>| auth.and_then(pick);
+    let auth_file = |pick: fn(&AuthTable) -> Option<&PathBuf>| auth.and_then(pick);
     for (key, path) in [
         ("ca_file", config.ca_file.as_ref()),
         ("client_cert_file", config.client_cert_file.as_ref()),
         ("client_key_file", config.client_key_file.as_ref()),
-        ("auth.token_file", of(|auth| auth.token_file.as_ref())),
-        ("auth.secret_id_file", of(|auth| auth.secret_id_file.as_ref())),
-        ("auth.secret_id_wrapped_file", of(|auth| auth.secret_id_wrapped_file.as_ref())),
-        ("auth.jwt_file", of(|auth| auth.jwt_file.as_ref())),
-        ("auth.password_file", of(|auth| auth.password_file.as_ref())),
+        ("auth.token_file", auth_file(|auth| auth.token_file.as_ref())),
+        ("auth.secret_id_file", auth_file(|auth| auth.secret_id_file.as_ref())),
+        ("auth.secret_id_wrapped_file", auth_file(|auth| auth.secret_id_wrapped_file.as_ref())),
+        ("auth.jwt_file", auth_file(|auth| auth.jwt_file.as_ref())),
+        ("auth.password_file", auth_file(|auth| auth.password_file.as_ref())),
     ] {
         let Some(path) = path else { continue };
         if path.as_os_str().is_empty() {
@@ -202,7 +202,7 @@ fn method(auth: &AuthTable, config: &Config, found: &mut Diagnostics) {
 }
 
 fn invalid_name(key: &str, name: &str) -> Option<Diagnostic> {
-    invalid_path(name).map(|why| name_error(key, why))
+    invalid_path(name).map(|why| name_error(key, &quote::predicate(name, why)))
 }
 
 fn name_error(key: &str, why: &str) -> Diagnostic {

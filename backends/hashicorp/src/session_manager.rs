@@ -107,7 +107,7 @@ impl SessionManager {
     }
 
     /// The error of a rejected request: either the policy denies it, or the login has expired. Only a lookup of the token
-    /// tells which.
+    /// shows which.
     async fn rejected(&self, session: &Arc<Session>, denied: impl FnOnce() -> VaultError) -> VaultError {
         if !session.is_valid() {
             return self.expire(session);

@@ -39,7 +39,7 @@ pub(crate) struct Token {
     pub(crate) renewable: bool,
     /// Whether the token was issued to this server, so that it is revoked at shutdown.
     pub(crate) owned: bool,
-    /// Whether the token may look itself up, which tells a denied secret from an expired login.
+    /// Whether the token may look itself up, which distinguishes a denied secret from an expired login.
     pub(crate) can_look_up_itself: bool,
 }
 

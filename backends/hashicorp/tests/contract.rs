@@ -7,7 +7,7 @@ mod support;
 use std::sync::{Arc, Mutex};
 
 use cofferdam_servers::Toxiproxy;
-use cofferdam_vault::testkit::{Subject, exercise};
+use cofferdam_vault::testkit::{BackendUnderTest, exercise};
 use cofferdam_vault::{BoxFuture, ErrorKind, ExposeSecret as _, SecretFields, SecretPath, Vault};
 use serde_json::{Map, Value, json};
 use support::{Server, open, unique};
@@ -55,7 +55,7 @@ impl Folder {
     }
 }
 
-impl Subject for Folder {
+impl BackendUnderTest for Folder {
     fn open(&self) -> Arc<dyn Vault> {
         let Site { server, cut, mount, version, folder, auth } = &*self.site;
         let address = cut.as_ref().map_or(&server.address, |cut| &cut.address);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use cofferdam_servers::Postgres;
 use cofferdam_vault::ErrorKind::{Denied, NotFound, ReadOnly};
-use cofferdam_vault::testkit::{Dynamic, Subject, exercise, field, fields, path};
+use cofferdam_vault::testkit::{BackendUnderTest, Dynamic, exercise, field, fields, path};
 use cofferdam_vault::{
     BoxFuture, ErrorKind, Expect, ExposeSecret as _, Scope, Secret, SecretFields, SecretPath, Stage, Vault,
 };
@@ -91,7 +91,7 @@ struct Folder {
     prefix: String,
 }
 
-impl Subject for Folder {
+impl BackendUnderTest for Folder {
     fn open(&self) -> Arc<dyn Vault> {
         self.site.open(&self.prefix)
     }

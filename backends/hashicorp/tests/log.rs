@@ -11,7 +11,7 @@ use support::{Server, open, read, token_of};
 
 #[tokio::test]
 async fn neither_log_nor_debug_holds_a_token_or_a_secret() {
-    let log = Log::of_this_process();
+    let log = Log::install();
     let server = Server::shared();
     let mount = server.mount_kv(2).await;
     let policy = server.policy(&mount, 2).await;
@@ -52,7 +52,7 @@ async fn neither_log_nor_debug_holds_a_token_or_a_secret() {
         shown += &format!("{vault:#?} {written:?} {refused:?} {listed:?} {absent:?} {all:?}");
         vault.close().await;
     }
-    let told = log.text();
+    let told = log.contents();
     assert!(told.contains("TRACE") && told.contains("hyper"), "the clients were told to talk");
     let tokens = told.match_indices("hvs.").count() + shown.match_indices("hvs.").count();
     assert_eq!(tokens, 0, "a token is in a log or in Debug");

@@ -1,4 +1,4 @@
-//! The keys of a profile's table: what is refused, under which key, and that nothing secret is printed.
+//! The keys of a profile's table: invalid ones are refused by key, and no secret is printed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // in a test a panic is the report
 
 use cofferdam_config::Diagnostics;
@@ -16,7 +16,7 @@ fn problems(text: &str) -> Diagnostics {
 }
 
 #[test]
-fn what_each_method_needs_is_enough() {
+fn the_required_keys_of_each_method_are_enough() {
     for auth in [
         "method = 'token', token_file = 't'",
         "method = 'approle', role_id = 'r', secret_id_file = 's'",

@@ -146,7 +146,7 @@ async fn certificates_are_told_before_they_end() {
         open(dev.folder.path(), &text).diagnose(&[], &[], &mut found).await;
         for (what, level) in [
             ("the server's certificate", server),
-            ("the certificate authority in", server),
+            ("the CA certificate in", server),
             ("the client certificate", Severity::Warning),
         ] {
             let levels =

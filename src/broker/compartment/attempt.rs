@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cofferdam_vault::{ErrorKind, VaultError, hold};
+use cofferdam_vault::{ErrorKind, VaultError, with_permit};
 use futures_util::FutureExt;
 use tokio::time::{Instant, timeout};
 
@@ -40,7 +40,7 @@ impl Attempt {
         deadline: Instant,
     ) -> Result<Result<T, VaultError>, Failure> {
         let allowed = self.timeout.min(deadline.saturating_duration_since(Instant::now()));
-        match timeout(allowed, hold(Arc::new(permit), guarded(work))).await {
+        match timeout(allowed, with_permit(Arc::new(permit), guarded(work))).await {
             Ok(answer) => Ok(answer.and_then(|answer| answer)),
             Err(_) if allowed < self.timeout / 2 => Err(Failure::Refused(refusal(
                 "the deadline passed while the read waited for its turn; try again, or raise `max_in_flight`",

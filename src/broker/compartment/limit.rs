@@ -1,6 +1,6 @@
 //! The limit: how many requests may be at the vault at once.
 //!
-//! A permit goes into [`cofferdam_vault::hold`] with its attempt, and comes back when the attempt is over *and* the
+//! A permit goes into [`cofferdam_vault::with_permit`] with its attempt, and comes back when the attempt is over *and* the
 //! thread that it started has returned. An attempt that timed out on a hung file system so keeps its permit, and hung
 //! threads never add up beyond the limit.
 

@@ -11,7 +11,7 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use cofferdam_vault::{ErrorKind, Vault, VaultError, hold};
+use cofferdam_vault::{ErrorKind, Vault, VaultError, with_permit};
 use tokio::sync::{Mutex, Semaphore};
 use tokio::time::{sleep, timeout};
 
@@ -61,7 +61,7 @@ impl Probes {
         let Ok(thread) = Arc::clone(&self.threads).acquire_owned().await else {
             return Err(refusal("the probes have ended"));
         };
-        let answer = timeout(self.timeout, hold(Arc::new(thread), attempt::guarded(probe))).await;
+        let answer = timeout(self.timeout, with_permit(Arc::new(thread), attempt::guarded(probe))).await;
         let answer = answer.unwrap_or_else(|_| {
             let message = format!("no answer from {location} within {:?}", self.timeout);
             Err(VaultError::vault(ErrorKind::Timeout, message))

@@ -447,7 +447,7 @@ async fn a_secret_with_a_hole_in_it_is_malformed_and_the_vault_is_well() {
 async fn a_read_that_creates_leases_is_not_repeated_after_silence() {
     let rig = Rig::new(Walls::default());
     rig.memory.serve_dynamic(&path("github/work"), Duration::from_secs(3600));
-    rig.faults.once(Calls::Reads, Fault::lost_answer());
+    rig.faults.once(Calls::Reads, Fault::lost_response());
     assert_eq!(rig.kind().await, Some(ErrorKind::Unavailable));
     assert_eq!((rig.reads(), rig.memory.leases()), (1, 1));
     let credential = rig.compartment.resolve(&Rig::wanted("github/work"), patient()).await.unwrap();

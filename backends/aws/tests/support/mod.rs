@@ -11,7 +11,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, Response, StatusCode, Uri};
 use cofferdam_servers::Moto;
-use cofferdam_vault::testkit::{Subject, field, path};
+use cofferdam_vault::testkit::{BackendUnderTest, field, path};
 use cofferdam_vault::{
     BackendConfig as _, BoxFuture, ErrorKind, ExposeSecret as _, Secret, SecretFields, SecretPath, Stage,
     Threads, Vault, VaultContext, VaultError,
@@ -345,7 +345,7 @@ pub(crate) fn as_json(fields: &SecretFields) -> String {
     serde_json::to_string(&members).unwrap()
 }
 
-impl Subject for Site {
+impl BackendUnderTest for Site {
     fn open(&self) -> Arc<dyn Vault> {
         self.open_with(&self.settings())
     }

@@ -4,7 +4,7 @@
 //! [`parse`] into tables that know their locations, and these are read
 //!
 //! - with a [`TableReader`], table by table, which collects everything that is wrong and converts a whole table with
-//!   serde where no location inside it is needed, or
+//!   serde, or
 //! - by the caller, who asks [`Positions`] where a key or a value is written.
 //!
 //! ```

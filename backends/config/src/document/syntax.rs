@@ -87,7 +87,7 @@ enum First {
 
 /// Finds the first definition of the key in the line of the byte `at`, if there is one.
 ///
-/// The parser reports that a key is defined twice, and not where the first definition is. This compares whole lines, so
+/// The parser reports that a key is defined twice, but not the line of the first definition. This compares whole lines, so
 /// a second key inside an inline table, or in the middle of a long string, is reported without the line of the first.
 fn first_definition(text: &str, at: usize, repeated_headers: &[usize]) -> Option<First> {
     let here = text.get(..at)?.matches('\n').count();

@@ -2,13 +2,13 @@
 
 use cofferdam_config::{Diagnostics, Severity};
 
-use super::{Subject, expect_absent, expect_fields};
+use super::{BackendUnderTest, expect_absent, expect_fields};
 use crate::Vault;
 use crate::testkit::{fields, path};
 
 const CANARY: &str = "canary-7c1d";
 
-pub(super) async fn cases<S: Subject>(fresh: &impl AsyncFn() -> S) {
+pub(super) async fn cases<S: BackendUnderTest>(fresh: &impl AsyncFn() -> S) {
     diagnosing_changes_nothing_and_helps(&fresh().await).await;
     diagnosing_a_vault_that_is_down_ends(&fresh().await).await;
 }
@@ -28,10 +28,10 @@ async fn diagnose(vault: &dyn Vault) {
     assert!(!format!("{found:?}").contains(CANARY), "a secret was printed");
 }
 
-async fn diagnosing_changes_nothing_and_helps(subject: &impl Subject) {
-    let (vault, at) = (subject.open(), path("github/work"));
+async fn diagnosing_changes_nothing_and_helps(backend: &impl BackendUnderTest) {
+    let (vault, at) = (backend.open(), path("github/work"));
     let secret = fields([("token", CANARY)]);
-    subject.seed(&at, &secret).await;
+    backend.seed(&at, &secret).await;
     let before = expect_fields(&*vault, &at, &secret).await.version;
     for _ in 0..2 {
         diagnose(&*vault).await;
@@ -43,10 +43,10 @@ async fn diagnosing_changes_nothing_and_helps(subject: &impl Subject) {
     }
 }
 
-async fn diagnosing_a_vault_that_is_down_ends(subject: &impl Subject) {
-    let vault = subject.open();
-    subject.take_down().await;
+async fn diagnosing_a_vault_that_is_down_ends(backend: &impl BackendUnderTest) {
+    let vault = backend.open();
+    backend.take_down().await;
     diagnose(&*vault).await;
-    subject.bring_up().await;
+    backend.bring_up().await;
     diagnose(&*vault).await;
 }

@@ -1,6 +1,5 @@
-//! Where credentials come from, and when they are asked for anew.
+//! Sessions: where credentials come from, and when they are loaded again.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,87 +24,69 @@ use aws_smithy_http_client::{Builder, tls};
 use cofferdam_vault::{ErrorKind, Threads, VaultError};
 use tokio::sync::Mutex;
 
-/// How long a connection may take to come about. Everything beyond is the compartment's to time.
+use crate::settings::{Role, Settings};
+
+/// Timeout of a connection attempt. The compartment limits everything else.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// The same for the instance's own metadata, which is next door or nowhere.
+/// Timeout of a connection to the instance metadata service, which is on the same host or absent.
 const INSTANCE_CONNECT_TIMEOUT: Duration = Duration::from_millis(300);
-/// How long credentials may take to come. Longer than any attempt: the compartment's clock decides.
+/// Timeout of loading credentials. Longer than any attempt, so that the compartment's timeout decides.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The profile that is meant where a file is named and no profile.
+/// The profile to use if the settings name a file and no profile.
 const DEFAULT_PROFILE: &str = "default";
 
-/// What a login works with: the settings with paths seen from the profile's folder.
-#[derive(Clone)]
-pub(crate) struct Settings {
-    pub(crate) region: Option<String>,
-    pub(crate) profile: Option<String>,
-    pub(crate) config_file: Option<PathBuf>,
-    pub(crate) credentials_file: Option<PathBuf>,
-    pub(crate) role: Option<Role>,
-    pub(crate) endpoint: Option<String>,
-}
-
-/// A role to take on.
-#[derive(Clone)]
-pub(crate) struct Role {
-    pub(crate) arn: String,
-    pub(crate) external_id: Option<String>,
-    pub(crate) session_name: String,
-    pub(crate) endpoint: Option<String>,
-}
-
-/// An HTTP client of this vault's own: connections are shared with no other, no redirect is followed, and no proxy of the
-/// environment is used, as the SDK's default client would.
+/// An HTTP client for one vault. Unlike the SDK's default client, it shares no connections with other vaults, follows no
+/// redirects, and ignores the proxies of the environment.
 pub(crate) fn http_client() -> SharedHttpClient {
     let provider = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc);
     Builder::new().tls_provider(provider).build_https()
 }
 
-/// One login, and what is asked with it.
+/// A client with credentials.
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) client: Client,
 }
 
-/// Logs in at the first request, and again after [`Login::forget`].
-pub(crate) struct Login {
+/// Creates a session for the first request, and again after [`SessionCache::invalidate`].
+pub(crate) struct SessionCache {
     settings: Settings,
     http: SharedHttpClient,
     threads: Threads,
     session: Mutex<Option<Arc<Session>>>,
 }
 
-impl Login {
+impl SessionCache {
     pub(crate) fn new(settings: Settings, http: SharedHttpClient, threads: Threads) -> Self {
         Self { settings, http, threads, session: Mutex::default() }
     }
 
-    /// The session of now, or a new one.
+    /// The current session, or a new one.
     ///
     /// # Errors
     ///
-    /// `Misconfigured` (vault) where no region is known.
-    pub(crate) async fn session(&self) -> Result<Arc<Session>, VaultError> {
+    /// `Misconfigured` (vault) if no region is known.
+    pub(crate) async fn get(&self) -> Result<Arc<Session>, VaultError> {
         let mut session = self.session.lock().await;
         if let Some(session) = &*session {
             return Ok(Arc::clone(session));
         }
-        let new = Arc::new(self.begin().await?);
+        let new = Arc::new(self.create().await?);
         *session = Some(Arc::clone(&new));
         Ok(new)
     }
 
-    /// Drops `session`, so that the next request reads the files and asks for credentials anew. One that somebody
-    /// has replaced already stays.
-    pub(crate) async fn forget(&self, session: &Arc<Session>) {
+    /// Drops `session`, so that the next request reads the files and loads credentials again. Does nothing if another call
+    /// has replaced it already.
+    pub(crate) async fn invalidate(&self, session: &Arc<Session>) {
         let mut current = self.session.lock().await;
         if current.as_ref().is_some_and(|current| Arc::ptr_eq(current, session)) {
             *current = None;
         }
     }
 
-    async fn begin(&self) -> Result<Session, VaultError> {
+    async fn create(&self) -> Result<Session, VaultError> {
         let region = self.region().await?;
         let credentials = self.credentials(&region).await;
         let mut builder = aws_sdk_secretsmanager::Config::builder()
@@ -118,7 +99,7 @@ impl Login {
             .timeout_config(timeouts())
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
         builder.set_endpoint_url(self.settings.endpoint.clone());
-        // Reads the system's certificates.
+        // Reads the system's certificates, which blocks.
         self.threads.run(move || Ok(Session { client: Client::from_conf(builder.build()) })).await
     }
 
@@ -126,14 +107,14 @@ impl Login {
         if let Some(region) = &self.settings.region {
             return Ok(Region::new(region.clone()));
         }
-        let mut of_profile = ProfileFileRegionProvider::builder().configure(&self.provider_config(None));
+        let mut provider = ProfileFileRegionProvider::builder().configure(&self.provider_config(None));
         if let Some(files) = self.profile_files() {
-            of_profile = of_profile.profile_name(self.profile()).profile_files(files);
+            provider = provider.profile_name(self.profile()).profile_files(files);
         }
-        of_profile.build().region().await.ok_or_else(|| {
+        provider.build().region().await.ok_or_else(|| {
             VaultError::vault(
                 ErrorKind::Misconfigured,
-                "no region is named, and the AWS profile has none; set `region`, for example \"eu-central-1\"",
+                "no region is configured, and the AWS profile has none; set `region`, for example \"eu-central-1\"",
             )
         })
     }
@@ -159,12 +140,12 @@ impl Login {
             }
         };
         match &self.settings.role {
-            Some(role) => self.assumed(role, region, base).await,
+            Some(role) => self.assume(role, region, base).await,
             None => base,
         }
     }
 
-    async fn assumed(
+    async fn assume(
         &self,
         role: &Role,
         region: &Region,
@@ -201,7 +182,7 @@ impl Login {
         self.settings.profile.as_deref().unwrap_or(DEFAULT_PROFILE)
     }
 
-    /// The files that credentials come from alone; `None` for the standard chain.
+    /// The only files that credentials are read from; `None` for the standard chain.
     fn profile_files(&self) -> Option<EnvConfigFiles> {
         let Settings { profile, config_file, credentials_file, .. } = &self.settings;
         if config_file.is_none() && credentials_file.is_none() {
@@ -219,7 +200,7 @@ impl Login {
     }
 }
 
-/// None but for connecting: the compartment times an attempt as a whole.
+/// Only a connect timeout, because the compartment limits the attempt as a whole.
 fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)

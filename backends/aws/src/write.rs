@@ -1,16 +1,16 @@
-//! How a write or a delete meets other writers.
+//! Writes and deletes secrets safely with concurrent writers.
 //!
-//! Secrets Manager has one operation that compares and swaps: moving the stage `AWSCURRENT` from a version that must have
-//! it to another. So a write first puts a version that nobody reads, and then moves the stage; who finds it gone has
-//! lost, and has changed nothing. A secret that does not exist is created, which only one can.
+//! Secrets Manager has one compare-and-swap operation: moving the stage `AWSCURRENT` from one version, which must have it,
+//! to another. So a write first adds a version without making it current, and then moves the stage. If the stage is gone,
+//! another writer won, and nothing has changed. A secret that does not exist is created, which only one writer can.
 //!
-//! Deleting has no such condition of its own. So a delete swaps in a tombstone first, which is a write like any other and
-//! reads as absent, and then marks the secret for deletion. Where somebody writes between the two, that write would be
-//! marked too: the mark is taken away again. What was deleted stays in the secret as `AWSPREVIOUS` until the recovery
-//! window ends: who restores the secret by hand moves `AWSCURRENT` back to it.
+//! Deleting has no such condition. So a delete first swaps in a tombstone, which is a write like any other and reads as
+//! absent, and then marks the secret for deletion. If another writer writes between the two, its version would be marked
+//! too; the mark is then removed. The deleted content stays in the secret as `AWSPREVIOUS` until the recovery window ends. To
+//! restore the secret by hand, move `AWSCURRENT` back to it.
 //!
-//! Writing over a secret that is marked for deletion takes the mark away first. For the moment until the stage moves, a secret
-//! that someone else deleted can be read again; one that was deleted here is a tombstone.
+//! A write to a secret that is marked for deletion removes the mark first. Until the stage moves, a secret that another
+//! program deleted can be read again; one that this crate deleted is a tombstone.
 
 use cofferdam_vault::{ErrorKind, Expect, VaultError, Version};
 
@@ -18,28 +18,28 @@ use crate::content::{Content, TOMBSTONE};
 use crate::error::{Failure, Reason};
 use crate::store::{CURRENT, Store};
 
-/// How often a writer that expects nothing begins anew when others get in between, before it gives up.
-const ROUNDS: usize = 8;
+/// Maximum number of attempts of a write that conflicts with other writers.
+const MAX_ATTEMPTS: usize = 8;
 
-/// What is there now.
+/// The state of a secret.
 enum State {
-    /// A secret, at this version.
-    Taken(String),
+    /// It exists, at this version.
+    Present(String),
     /// A tombstone, at this version.
     Tombstone(String),
-    /// A secret that is marked for deletion.
+    /// It is marked for deletion.
     Marked,
-    /// No secret, or one without a value.
+    /// It does not exist, or has no value.
     Missing,
 }
 
 impl State {
-    /// Whether what the writer believes is so.
-    fn fits(&self, expect: &Expect) -> bool {
+    /// Whether the state is what the writer expects.
+    fn matches(&self, expect: &Expect) -> bool {
         match (self, expect) {
             (_, Expect::Any) => true,
-            (Self::Taken(version), Expect::Version(expected)) => version == expected.as_str(),
-            (Self::Taken(_), Expect::Absent) | (_, Expect::Version(_)) => false,
+            (Self::Present(version), Expect::Version(expected)) => version == expected.as_str(),
+            (Self::Present(_), Expect::Absent) | (_, Expect::Version(_)) => false,
             (_, Expect::Absent) => true,
         }
     }
@@ -52,15 +52,15 @@ pub(crate) async fn write(
     text: &str,
     expect: &Expect,
 ) -> Result<Version, VaultError> {
-    // Whether there is a secret that has no value: it cannot be created again.
+    // Whether the secret exists without a value, so that it cannot be created.
     let mut valueless = false;
-    for _ in 0..ROUNDS {
+    for _ in 0..MAX_ATTEMPTS {
         let state = state(store, name).await?;
-        if !state.fits(expect) {
+        if !state.matches(expect) {
             return Err(conflict(name));
         }
         let written = match state {
-            State::Taken(version) | State::Tombstone(version) => {
+            State::Present(version) | State::Tombstone(version) => {
                 swap(store, name, Some(&version), text).await?
             }
             State::Marked => {
@@ -74,7 +74,7 @@ pub(crate) async fn write(
                     valueless = true;
                     continue;
                 }
-                // It has been marked for deletion since.
+                // It was marked for deletion meanwhile.
                 Err(Failure { reason: Reason::WrongState, .. }) => continue,
                 Err(failure) => return Err(failure.error),
             },
@@ -95,17 +95,17 @@ pub(crate) async fn delete(
     expect: &Expect,
     recovery_window_days: u8,
 ) -> Result<(), VaultError> {
-    for _ in 0..ROUNDS {
+    for _ in 0..MAX_ATTEMPTS {
         let state = state(store, name).await?;
-        if !state.fits(expect) {
+        if !state.matches(expect) {
             return Err(conflict(name));
         }
         let tombstone = match state {
             State::Missing | State::Marked => return Ok(()),
-            // A delete that was interrupted; who expects to find nothing has nothing to finish.
+            // An interrupted delete. A caller that expects no secret need not complete it.
             State::Tombstone(_) if *expect == Expect::Absent => return Ok(()),
             State::Tombstone(version) => Some(version),
-            State::Taken(version) => swap(store, name, Some(&version), TOMBSTONE).await?,
+            State::Present(version) => swap(store, name, Some(&version), TOMBSTONE).await?,
         };
         match tombstone {
             Some(tombstone) => return mark(store, name, &tombstone, recovery_window_days).await,
@@ -118,17 +118,19 @@ pub(crate) async fn delete(
 
 async fn state(store: &Store, name: &str) -> Result<State, VaultError> {
     match store.get(name, CURRENT).await {
-        Ok(got) if matches!(Content::parse(got.text.as_deref().map(String::as_str)), Content::Deleted) => {
-            Ok(State::Tombstone(got.version))
+        Ok(found)
+            if matches!(Content::parse(found.text.as_deref().map(String::as_str)), Content::Deleted) =>
+        {
+            Ok(State::Tombstone(found.version))
         }
-        Ok(got) => Ok(State::Taken(got.version)),
+        Ok(found) => Ok(State::Present(found.version)),
         Err(Failure { reason: Reason::Missing, .. }) => Ok(State::Missing),
         Err(Failure { reason: Reason::WrongState, .. }) => Ok(State::Marked),
         Err(failure) => Err(failure.error),
     }
 }
 
-/// Makes `text` current where `from` is, or where nothing is; answers its version, or `None` where another one was quicker.
+/// Makes `text` current instead of `from`, or of nothing. Returns its version, or `None` if another writer won.
 async fn swap(
     store: &Store,
     name: &str,
@@ -141,7 +143,7 @@ async fn swap(
         Err(Failure { reason: Reason::WrongState, .. }) => {
             return match state(store, name).await? {
                 State::Missing | State::Marked => Ok(None),
-                State::Taken(_) | State::Tombstone(_) => Err(managed(name)),
+                State::Present(_) | State::Tombstone(_) => Err(managed(name)),
             };
         }
         Err(failure) => return Err(failure.error),
@@ -151,35 +153,34 @@ async fn swap(
     }
     let moved = match from {
         Some(from) => store.make_current(name, from, &version).await,
-        // The first version is current at once. Another one came first.
-        None => return lost(store, name, &version).await,
+        // A first version is current at once, so another writer added it.
+        None => return discard(store, name, &version).await,
     };
     match moved {
         Ok(()) => Ok(Some(version)),
         Err(Failure { reason: Reason::Parameter | Reason::Missing | Reason::WrongState, .. }) => {
-            lost(store, name, &version).await
+            discard(store, name, &version).await
         }
         Err(failure) => Err(failure.error),
     }
 }
 
-/// Cleans up after a write that lost. A stage that the next writer has taken already is off; and where this fails, the next
-/// writer takes it.
-async fn lost(store: &Store, name: &str, version: &str) -> Result<Option<String>, VaultError> {
+/// Discards the version of a write that lost. A failure is ignored, because the next writer takes over the stage.
+async fn discard(store: &Store, name: &str, version: &str) -> Result<Option<String>, VaultError> {
     let _ = store.discard(name, version).await;
     Ok(None)
 }
 
-/// Takes the mark for deletion away, and answers which version is current then.
+/// Removes the mark for deletion, and returns the current version.
 async fn unmark(store: &Store, name: &str) -> Result<Option<String>, VaultError> {
-    // Before the mark goes: a version that comes afterwards is another writer's, and must not be swapped out.
+    // Read before the mark is removed: a later version is another writer's, and must not be replaced.
     let version = match store.current_version(name).await {
         Ok(version) => version,
         Err(Failure { reason: Reason::Missing, .. }) => return Ok(None),
         Err(failure) => return Err(failure.error),
     };
     match store.restore(name).await {
-        // Another writer has restored it, or it has reached its end.
+        // Another writer has restored it, or it has been deleted.
         Ok(()) | Err(Failure { reason: Reason::WrongState | Reason::Missing, .. }) => Ok(version),
         Err(failure) => Err(failure.error),
     }
@@ -199,22 +200,20 @@ async fn mark(
     }
     let current = store.current_version(name).await?;
     if current.is_some_and(|current| current != tombstone) {
-        // Written since the swap: that write was told that it succeeded, and stays.
+        // Written since the swap. That write was reported as successful, so it stays.
         store.restore(name).await?;
     }
     Ok(())
 }
 
-/// What is neither gone nor going, and still takes no version.
+/// The error of a secret that exists and rejects new versions.
 fn managed(name: &str) -> VaultError {
-    let message = format!(
-        "the secret {name} takes no version from us: another service of AWS manages it; change it there"
-    );
+    let message =
+        format!("the secret {name} cannot be written: another AWS service manages it; change it there");
     VaultError::secret(ErrorKind::Unsupported, message)
 }
 
 fn conflict(name: &str) -> VaultError {
-    let message =
-        format!("the secret {name} is not as it was when it was read; read it again before changing it");
+    let message = format!("the secret {name} was changed by another writer; read it again, then retry");
     VaultError::secret(ErrorKind::Conflict, message)
 }
