@@ -33,7 +33,7 @@ impl World {
         let faults = Faults::default();
         let vaults = vec![
             VaultParts { name: "faulty".into(), policy: walls.clone(), vault: faults.wrap(subject) },
-            VaultParts { name: "well".into(), policy: policy: policy: walls, vault: Arc::new(memory("well")) },
+            VaultParts { name: "well".into(), policy: walls, vault: Arc::new(memory("well")) },
         ];
         let modules = [("github", "faulty"), ("notes", "well")].map(|(module, vault)| ModuleBinding {
             module: module.into(),

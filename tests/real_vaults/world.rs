@@ -39,7 +39,7 @@ impl World {
         let memory = MemoryVault::new("well");
         memory.put("notes/work", [("token", "well")]);
         let vaults = vec![
-            VaultParts { name: "real".into(), policy: policy: policy: walls, vault: real },
+            VaultParts { name: "real".into(), policy: walls, vault: real },
             VaultParts { name: "well".into(), policy: cache_off(), vault: Arc::new(memory) },
         ];
         let of = |module: &str, vault: &str, kind: &str| ModuleBinding {
