@@ -1,10 +1,10 @@
-//! What an example has found, in the README: written between two marks, and never by hand.
+//! Writes the results of an example into a page, between two markers.
 
 use std::error::Error;
 use std::fs;
 use std::path::Path;
 
-/// Puts `text` between the marks `<!-- name -->` and `<!-- /name -->` of the file at `path`.
+/// Replaces what is between the markers `<!-- name -->` and `<!-- /name -->` of the file at `path` by `text`.
 pub(crate) fn write(path: &Path, name: &str, text: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
     let failed = |error| format!("{}: {error}; run this in the repository's root", path.display());
     let before = fs::read_to_string(path).map_err(failed)?;
