@@ -15,10 +15,10 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)] // it prints what it finds
 
-#[path = "../shared/page.rs"]
-mod page;
 mod plot;
 mod proof;
+#[path = "../shared/readme.rs"]
+mod readme;
 mod report;
 #[path = "../../tests/support/service.rs"]
 #[allow(dead_code, clippy::unwrap_used)] // the tests use more of it, and there a panic is the report
@@ -184,7 +184,7 @@ fn finish(args: &Args, found: &Found) -> Result<(), Failed> {
     if args.write {
         plot::write(&found.outcomes, "docs".as_ref())?;
         let section = report::section(&found.plan, &found.outcomes, &found.many);
-        page::write("docs/measurements.md".as_ref(), "blast-radius", &section)?;
+        readme::write("docs/measurements.md".as_ref(), "blast-radius", &section)?;
     }
     Ok(())
 }

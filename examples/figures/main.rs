@@ -18,9 +18,9 @@
 #[path = "../../tests/support/fillers.rs"]
 #[allow(dead_code, clippy::unwrap_used)] // the tests use more of it, and there a panic is the report
 mod fillers;
-#[path = "../shared/page.rs"]
-mod page;
 mod proof;
+#[path = "../shared/readme.rs"]
+mod readme;
 mod report;
 #[path = "../../benches/world/mod.rs"]
 #[allow(dead_code, clippy::unwrap_used)] // the benches use more of it, and a memory vault does not fail
@@ -93,7 +93,7 @@ fn run(args: &Args) -> Result<bool, Failed> {
     })?;
     println!("\n{}", report::table(&figures));
     if args.write {
-        page::write("docs/measurements.md".as_ref(), "figures", &report::section(&plan, &figures))?;
+        readme::write("docs/measurements.md".as_ref(), "figures", &report::section(&plan, &figures))?;
     }
     Ok(figures.iter().all(|figure| figure.kept))
 }

@@ -1,10 +1,10 @@
-//! Writes the results of an example into a page, between two markers.
+//! What an example has found, in the README: written between two marks, and never by hand.
 
 use std::error::Error;
 use std::fs;
 use std::path::Path;
 
-/// Replaces what is between the markers `<!-- name -->` and `<!-- /name -->` of the file at `path` by `text`.
+/// Puts `text` between the marks `<!-- name -->` and `<!-- /name -->` of the file at `path`.
 pub(crate) fn write(path: &Path, name: &str, text: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
     let failed = |error| format!("{}: {error}; run this in the repository's root", path.display());
     let before = fs::read_to_string(path).map_err(failed)?;
