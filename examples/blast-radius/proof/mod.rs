@@ -5,8 +5,6 @@ mod cloud;
 mod faults;
 mod front;
 mod hashi;
-#[cfg(target_os = "linux")]
-mod hung;
 pub(crate) mod judge;
 mod load;
 pub(crate) mod many;
