@@ -11,7 +11,7 @@ set -eu
 
 module="${1:?name the module, for example: vault-login.sh github}"
 case "$module" in
-*[!a-z0-9_-]*) echo "vault-login.sh: \`$module\` is no module's name" >&2 && exit 2 ;;
+*[!a-z0-9_-]*) echo "vault-login.sh: \`$module\` is not a module name" >&2 && exit 2 ;;
 esac
 
 vault policy write "cofferdam-$module" - <<POLICY
