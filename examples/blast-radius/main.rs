@@ -4,7 +4,7 @@
 //! cargo run --release --example blast-radius                          everything, in half an hour
 //! cargo run --release --example blast-radius -- --only 'black hole'   scenarios whose name has this in it
 //! cargo run --release --example blast-radius -- --only many           200 vaults, of which 100 hang at once
-//! cargo run --release --example blast-radius -- --write               and the table and the plot into docs/
+//! cargo run --release --example blast-radius -- --write               and the table and the plot into the README
 //! ```
 //!
 //! The servers are real (Vault, moto, toxiproxy; fetched and built once by `tests/servers`), and so is the server under test:
@@ -53,7 +53,7 @@ struct Args {
     /// Write the plot, blast-radius.svg, into this folder
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Put the table into docs/measurements.md between its markers, and the plot into docs/
+    /// Put the table into README.md between its markers, and the plot into docs/
     #[arg(long, conflicts_with_all = ["only", "quick"])]
     write: bool,
 }
@@ -184,7 +184,7 @@ fn finish(args: &Args, found: &Found) -> Result<(), Failed> {
     if args.write {
         plot::write(&found.outcomes, "docs".as_ref())?;
         let section = report::section(&found.plan, &found.outcomes, &found.many);
-        readme::write("docs/measurements.md".as_ref(), "blast-radius", &section)?;
+        readme::write("README.md".as_ref(), "blast-radius", &section)?;
     }
     Ok(())
 }

@@ -88,7 +88,7 @@ pub(crate) fn table(outcomes: &[Outcome]) -> String {
     table.to_string()
 }
 
-/// The table for docs/measurements.md.
+/// The table for the README.
 fn markdown(outcomes: &[Outcome]) -> String {
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN);
@@ -106,7 +106,7 @@ fn fill(table: &mut Table, outcomes: &[Outcome], terminal: bool) {
         "their p99, off · on (control)",
         "it answers, cache off",
         "cache on",
-        "requests while open",
+        "requests while given up",
         "back after",
         "",
     ]);
@@ -161,7 +161,7 @@ fn answers(outcome: &Outcome) -> String {
 
 fn requests(outcome: &Outcome) -> String {
     match outcome.open_requests {
-        _ if outcome.open_seconds == 0.0 => "never open".to_owned(),
+        _ if outcome.open_seconds == 0.0 => "not given up".to_owned(),
         Some(requests) => format!("{requests} in {:.1} s", outcome.open_seconds),
         None => "n/a".to_owned(),
     }
@@ -190,11 +190,11 @@ fn on_off(cache: bool) -> &'static str {
     if cache { "on" } else { "off" }
 }
 
-/// The section of docs/measurements.md.
+/// What stands in the README.
 pub(crate) fn section(plan: &Plan, outcomes: &[Outcome], of_many: &[Many]) -> String {
     let of_many: Vec<String> = of_many.iter().map(many).collect();
     format!(
-        "![How much slower the modules on other vaults become while one vault fails](blast-radius.svg)\n\n{}\n\n\
+        "![How much slower the modules on other vaults become while one vault fails](docs/blast-radius.svg)\n\n{}\n\n\
          ```text\n{}\n{}\n```\n\n<details><summary>How it is measured</summary>\n\n{}\n\n</details>",
         markdown(outcomes),
         times(outcomes),
@@ -207,15 +207,14 @@ pub(crate) fn section(plan: &Plan, outcomes: &[Outcome], of_many: &[Many]) -> St
 fn legend(plan: &Plan) -> String {
     let repeats: Vec<String> = plan.repeats.iter().map(usize::to_string).collect();
     format!(
-        "Four vaults, each with a module of its own, {} calls a second on each module through `POST /mcp`; a call's time \
-         counts from when it was due. *Their p99*: the p99 of the three other modules with the fault over the p99 without it, \
-         promised ≤ {MAX_RATIO}, of windows of {:.1} s with {} calls; the *control* is the same ratio of two windows without a \
-         fault, so it shows the machine's noise; where the first run is over {MAX_RATIO}, both are medians of {} runs. *It \
-         answers*: the module on the faulty vault, median and longest time. *Requests while open*: what a counting proxy before \
-         the vault received while its circuit was open, promised one an interval. *Back after*: from the repair to the first \
-         correct answer and the state `ready`, in probe intervals, promised ≤ {}. Settings: the defaults, with all times a fifth \
-         (`probe_interval` 1 s, `attempt_timeout` 0.4 s, `deadline` 1 s); cache on: `cache_ttl` 0.5 s, so that the fault is \
-         noticed at all.",
+        "Four vaults, each with a module of its own, {} calls a second on each module through `POST /mcp`, reckoned from when \
+         each was due. *Their p99*: that of the three other modules with the fault over without it, promised ≤ {MAX_RATIO}, of \
+         windows of {:.1} s with {} calls; the *control* is the same of two windows without a fault, so it shows the machine's \
+         noise; where the first run is over {MAX_RATIO}, both are of the medians of {} runs. *It answers*: the module on the faulty vault, \
+         median and longest time. *Requests while given up*: what a counting proxy before the vault saw while its breaker was \
+         open, promised one an interval. *Back after*: from mended to the first right answer and the state `ready`, in probe \
+         intervals, promised ≤ {}. Walls: the defaults, with all times a fifth (`probe_interval` 1 s, `attempt_timeout` 0.4 s, \
+         `deadline` 1 s); cache on: `cache_ttl` 0.5 s, so that the fault is noticed at all.",
         plan.rate,
         plan.window.as_secs_f64(),
         (f64::from(plan.rate) * 3.0 * plan.window.as_secs_f64()) as u64,

@@ -4,7 +4,7 @@
 //! cargo run --release --example figures                     everything, in about three minutes
 //! cargo run --release --example figures -- --only calls     one part of it: resolve, calls, laptop, list, many, steady
 //! cargo run --release --example figures -- --long           five minutes of steady load instead of 20 seconds
-//! cargo run --release --example figures -- --long --write   and the table into docs/measurements.md
+//! cargo run --release --example figures -- --long --write   and the table into the README
 //! ```
 //!
 //! Every server is a process of its own: this program again, as `cofferdam serve` or as the bare rmcp server beside it. The load is
@@ -47,7 +47,7 @@ struct Args {
     /// Five minutes of steady load instead of 20 seconds
     #[arg(long)]
     long: bool,
-    /// Put the table into docs/measurements.md between its markers
+    /// Put the table into README.md between its markers
     #[arg(long, conflicts_with_all = ["only", "quick"])]
     write: bool,
 }
@@ -93,7 +93,7 @@ fn run(args: &Args) -> Result<bool, Failed> {
     })?;
     println!("\n{}", report::table(&figures));
     if args.write {
-        readme::write("docs/measurements.md".as_ref(), "figures", &report::section(&plan, &figures))?;
+        readme::write("README.md".as_ref(), "figures", &report::section(&plan, &figures))?;
     }
     Ok(figures.iter().all(|figure| figure.kept))
 }

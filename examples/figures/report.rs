@@ -1,4 +1,4 @@
-//! What a person reads: the table, on a terminal and in docs/measurements.md.
+//! What a person reads: the table, on a terminal and in the README.
 
 use comfy_table::{Cell, Color, Table, presets};
 
@@ -28,7 +28,7 @@ fn fill(table: &mut Table, figures: &[Figure], terminal: bool) {
     }
 }
 
-/// The section of docs/measurements.md.
+/// What stands in the README.
 pub(crate) fn section(plan: &Plan, figures: &[Figure]) -> String {
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN);
@@ -38,20 +38,20 @@ pub(crate) fn section(plan: &Plan, figures: &[Figure]) -> String {
     format!("{table}\n\n<details><summary>How it is measured</summary>\n\n{legend}\n\n</details>")
 }
 
-/// How the figures were measured.
+/// What is said beside the table on how its figures came about.
 fn legend(plan: &Plan) -> String {
     let machine = match std::thread::available_parallelism() {
         Ok(processors) => format!("{processors} processors, shared by load, server and service"),
         Err(_) => "an unknown number of processors".to_owned(),
     };
     format!(
-        "On {machine}; medians, with minimum and maximum in brackets. *Calls*: `wrk` posts to one server and then to the \
+        "On {machine}; medians, with the least and the most in brackets. *Calls*: `wrk` posts to one server and then to the \
          other, {} rounds of {} s each, the first of a round alternating; ratios are those of a round. Both servers use rmcp \
-         over HTTP without sessions, answer in JSON, and send the same request to a service on loopback with the same client \
-         (reqwest, same settings); its response is GitHub's example of an issue, 2 KiB, returned whole. The bare server has \
-         that one tool, with its token as a constant, and nothing else: no modules, vaults, schemas, scrubber or limits, and it \
-         logs nothing. Cofferdam runs with its default settings and logs a line for each call. *Memory* is the RSS that `ps` \
-         prints. *Start*: {} times, with the manifests in the file system's cache.",
+         over HTTP without sessions, answer in JSON, and make the same request of a service on loopback with the same client \
+         (reqwest, same settings); its answer is GitHub's example of an issue, 2 KiB, passed on whole. The bare server has \
+         that one tool, with its token as a constant, and no more: no modules, vaults, schemas, scrubber or limits, and it logs \
+         nothing. Cofferdam runs as it does for everyone, with a line in its log for each call. *Memory* is what `ps` calls RSS. \
+         *Start*: {} times, of manifests in the file system's cache.",
         plan.rounds,
         plan.round.as_secs(),
         plan.starts,

@@ -25,7 +25,7 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// The plan of the published figures; `long`: steady load lasts for five minutes.
+    /// What the README's figures are measured with; `long`: steady load lasts for five minutes.
     pub(crate) fn full(long: bool, modules: usize) -> Self {
         Self {
             rounds: 8,
