@@ -1,17 +1,17 @@
-//! A folder with a profile in it, and the binary run beside it: `Site::new(&profile).run(&["module", "list"])`.
+//! A folder with a profile, its vaults and its manifests, made for one test and removed with it.
 
 use std::fs;
-use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use age::secrecy::ExposeSecret as _;
-use serde_json::Value;
+use cofferdam_servers::Running;
 use tempfile::TempDir;
 
-use crate::support::{self, PROGRAM, bare, cofferdam, write_private};
+use crate::program::{bare, cofferdam, make_key, program, run_with_input, serve, write_private};
+use crate::{CommandOutput, RunningCommand};
 
 /// A profile with an `age` vault for `notes` and an `env` vault for `tickets`.
-pub(crate) const TWO_VAULTS: &str = r#"
+pub const TWO_VAULTS: &str = r#"
 [server]
 listen = "127.0.0.1:0"
 admin_listen = "127.0.0.1:0"
@@ -33,58 +33,62 @@ accounts = ["default", "work"]
 vault = "variables"
 "#;
 
-/// A folder of its own for one test, removed with it.
-pub(crate) struct Site {
+/// The profile of [`TestEnv::with_service`].
+const SERVICE: &str = r#"[server]
+listen = "127.0.0.1:0"
+admin_listen = "127.0.0.1:0"
+modules_dir = "modules"
+
+[vaults.env-vault]
+backend = "env"
+dotenv = ".env"
+
+[vaults.age-vault]
+backend = "age"
+file = "notes.age"
+identity_file = "key.txt"
+
+[modules.tickets]
+vault = "env-vault"
+
+[modules.notes]
+vault = "age-vault"
+"#;
+
+/// A test environment: a folder with the profile `profile.toml`, the age key `key.txt` and manifests in `modules`.
+#[derive(Debug)]
+pub struct TestEnv {
     folder: TempDir,
     variables: Vec<(String, String)>,
 }
 
-/// How a command ended.
-#[derive(Debug)]
-pub(crate) struct Ended {
-    pub(crate) code: Option<i32>,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
-}
-
-impl Ended {
-    /// The JSON document on standard output.
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error} in {self:#?}"))
-    }
-
-    #[track_caller]
-    pub(crate) fn expect(self, code: i32) -> Self {
-        assert_eq!(self.code, Some(code), "{self:#?}");
-        self
-    }
-}
-
-impl From<Output> for Ended {
-    fn from(output: Output) -> Self {
-        Self {
-            code: output.status.code(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
+impl TestEnv {
+    /// An environment with `profile`, and the manifests of `notes` and `tickets`, whose service does not exist.
+    pub fn new(profile: &str) -> Self {
+        let env = Self { folder: tempfile::tempdir().unwrap(), variables: Vec::new() };
+        env.write("profile.toml", profile);
+        make_key(&env.path("key.txt"));
+        for folder in ["modules", "tmp"] {
+            fs::create_dir(env.path(folder)).unwrap();
         }
-    }
-}
-
-impl Site {
-    /// A folder with `profile` as `site.toml`, a key, and two manifests whose service is nowhere.
-    pub(crate) fn new(profile: &str) -> Self {
-        let site = Self { folder: tempfile::tempdir().unwrap(), variables: Vec::new() };
-        site.write("site.toml", profile);
-        let identity = age::x25519::Identity::generate();
-        site.write_private("key.txt", identity.to_string().expose_secret());
-        fs::create_dir(site.path().join("modules")).unwrap();
-        fs::create_dir(site.path().join("tmp")).unwrap();
-        site.serve_from("http://127.0.0.1:9");
-        site
+        env.call_service("http://127.0.0.1:9");
+        env
     }
 
-    /// Lets both manifests call the service at `base_url`.
-    pub(crate) fn serve_from(&self, base_url: &str) {
+    /// An environment whose modules `tickets` (vault `env`) and `notes` (vault `age`) call the [`FakeService`] at `url`. `more`
+    /// is appended to the profile.
+    ///
+    /// [`FakeService`]: crate::FakeService
+    pub fn with_service(url: &str, more: &str) -> Self {
+        let env = Self::new(&format!("{SERVICE}{more}"));
+        for module in ["tickets", "notes"] {
+            env.write(&format!("modules/{module}.toml"), &service_manifest(module, url));
+        }
+        env
+    }
+
+    /// Lets both manifests of [`TestEnv::new`] call the service at `base_url`.
+    pub fn call_service(&self, base_url: &str) {
         for (name, credential) in [("notes", "kind = \"basic\""), ("tickets", "kind = \"bearer\"")] {
             let manifest = format!(
                 r#"format = 1
@@ -111,82 +115,124 @@ input.properties.limit = {{ type = "integer", description = "How many" }}
         }
     }
 
-    /// The same site, with an environment variable for every command.
-    pub(crate) fn with_variable(mut self, name: &str, value: &str) -> Self {
+    /// The same environment, with an environment variable for every command.
+    #[must_use]
+    pub fn with_variable(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.into(), value.into()));
         self
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    /// The folder.
+    pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    pub(crate) fn write(&self, name: &str, text: &str) {
-        fs::write(self.path().join(name), text).unwrap();
+    /// A file of the folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder().join(name)
     }
 
-    pub(crate) fn write_private(&self, name: &str, text: &str) {
-        write_private(&self.path().join(name), text);
+    /// The profile's file.
+    pub fn profile(&self) -> PathBuf {
+        self.path("profile.toml")
     }
 
-    /// `command` in this folder, with this site's profile and variables.
-    fn prepared(&self, mut command: Command, args: &[&str]) -> Command {
-        command.args(args).current_dir(self.path()).env("TMPDIR", self.path().join("tmp"));
+    /// Writes a file.
+    pub fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).unwrap();
+    }
+
+    /// Writes a file that only its owner can read.
+    pub fn write_private(&self, name: &str, text: &str) {
+        write_private(&self.path(name), text);
+    }
+
+    /// Stores the token of `tickets` in the `.env` file of [`TestEnv::with_service`].
+    pub fn set_tickets(&self, token: &str) {
+        self.write_private(".env", &format!("TICKETS_TOKEN={token}\n"));
+    }
+
+    /// Stores the token of `notes` with `secret set`.
+    pub fn set_notes(&self, token: &str) {
+        let _ = self.run_with_input(&["secret", "set", "notes/default", "token"], token).expect(0);
+    }
+
+    /// `command` in this folder, with this environment's profile and variables.
+    fn prepare(&self, mut command: Command, args: &[&str]) -> Command {
+        command.args(args).current_dir(self.folder()).env("TMPDIR", self.path("tmp"));
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         if !args.contains(&"--profile") && args != ["--help"] && !args.is_empty() {
-            command.args(["--profile", "site.toml"]);
+            command.args(["--profile", "profile.toml"]);
         }
         command
     }
 
-    /// Runs a command with nothing on standard input.
-    pub(crate) fn run(&self, args: &[&str]) -> Ended {
+    /// Runs a command with an empty standard input.
+    pub fn run(&self, args: &[&str]) -> CommandOutput {
         self.run_with_input(args, "")
     }
 
-    /// Runs a command with `input` on standard input, and no terminal: in a session of its own, a prompt cannot reach
-    /// the terminal of whoever runs the tests.
-    pub(crate) fn run_with_input(&self, args: &[&str], input: &str) -> Ended {
+    /// Runs a command with `input` on standard input and without a terminal: in a session of its own, a prompt cannot reach
+    /// the terminal of the person who runs the tests.
+    pub fn run_with_input(&self, args: &[&str], input: &str) -> CommandOutput {
         let mut without_terminal = bare(Command::new("setsid"));
-        without_terminal.arg("--wait").arg(PROGRAM);
-        support::run_with_input(&mut self.prepared(without_terminal, args), input).into()
+        without_terminal.arg("--wait").arg(program());
+        run_with_input(&mut self.prepare(without_terminal, args), input).into()
     }
 
-    /// Starts a command and leaves it running; signals reach the binary itself.
-    pub(crate) fn start(&self, args: &[&str]) -> Running {
-        let mut command = self.prepared(cofferdam(), args);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Running { child: Some(command.spawn().unwrap()) }
-    }
-}
-
-/// A command that runs; it is killed when it is dropped.
-pub(crate) struct Running {
-    child: Option<Child>,
-}
-
-impl Running {
-    pub(crate) fn child(&mut self) -> &mut Child {
-        self.child.as_mut().unwrap()
+    /// Starts a command and leaves it running; signals reach the program itself.
+    pub fn start(&self, args: &[&str]) -> RunningCommand {
+        RunningCommand::start(&mut self.prepare(cofferdam(), args))
     }
 
-    /// Sends a signal.
-    pub(crate) fn signal(&mut self, signal: rustix::process::Signal) {
-        let pid = rustix::process::Pid::from_child(self.child());
-        rustix::process::kill_process(pid, signal).unwrap();
-    }
-
-    /// Waits for the end.
-    pub(crate) fn ended(mut self) -> Ended {
-        self.child.take().unwrap().wait_with_output().unwrap().into()
+    /// Starts `command` with `serve` on this profile; returns the server and the URL of `/mcp`.
+    pub fn serve(&self, command: &mut Command) -> (Running, String) {
+        serve(command.arg("--profile").arg(self.profile()))
     }
 }
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        if let Some(child) = &mut self.child {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
+fn service_manifest(module: &str, url: &str) -> String {
+    format!(
+        r#"format = 1
+name = "{module}"
+version = "1.0.0"
+title = "{module}"
+description = "A service on loopback"
+source = "https://example.invalid/tests"
+
+[http]
+base_url = "{url}"
+errors = {{ message = "message" }}
+
+[credential]
+kind = "bearer"
+
+[[tools]]
+name = "whoami"
+description = "Who the credential belongs to"
+side_effect = "none"
+request = {{ method = "GET", path = "/whoami" }}
+
+[[tools]]
+name = "reflect"
+description = "Returns what it was sent"
+side_effect = "none"
+request = {{ method = "GET", path = "/reflect", query = ["q"] }}
+select = "{{headers: headers, uri: uri}}"
+input.properties.q = {{ type = "string", description = "Anything" }}
+
+[[tools]]
+name = "fail"
+description = "Fails, and repeats what it was sent"
+side_effect = "write"
+request = {{ method = "POST", path = "/fail", body = ["text"] }}
+input.properties.text = {{ type = "string", description = "Anything" }}
+
+[[tools]]
+name = "missing"
+description = "Does not exist"
+side_effect = "none"
+request = {{ method = "GET", path = "/nowhere" }}
+"#
+    )
 }

@@ -1,21 +1,20 @@
-//! A thousand made-up modules of twenty tools each, so that a start, or a search, has something to do; and what a model may
-//! ask for among them.
+//! A thousand generated modules of twenty tools each, for starts and searches at the size that the program is built for; and
+//! questions that a model may ask.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::Path;
 
 use cofferdam::profile::{AccountEntry, ModuleEntry};
 use cofferdam::registry::{Manifests, Registry};
 
-/// How many modules the program is sized for.
-pub(crate) const FILLERS: usize = 1000;
+/// The number of modules that the program is built for.
+pub const MODULES: usize = 1000;
 
 const FIRST: &str = "amber brisk cedar delta ember flint grove harbor iris juniper kelp linden maple north onyx pearl \
      quartz river slate tundra umber violet willow xenon yarrow zephyr alder birch coral dune elm fern";
 const LAST: &str = "desk flow forge hub lane ledger link loom mail mill nest note pad path peak pulse relay ring shelf \
      ship sign sky spark stack stream tide tower vault wave wire yard zone";
-/// What their tools are about: much of it is what the catalogue's are about too.
+/// What their tools are about. Many of these words occur in the catalogue, too.
 const NOUNS: &str = "invoice order customer contact ticket page comment file user message event report task project \
      branch row table record document folder build deployment alert server database query workflow release \
      notification issue review member label webhook payment refund coupon product cart shipment campaign lead deal \
@@ -27,8 +26,8 @@ fn nth(words: &str, at: usize) -> &str {
     words[at % words.len()]
 }
 
-/// The name of a made-up service, and its manifest.
-pub(crate) fn filler(at: usize) -> (String, String) {
+/// The name of the module at `at`, and its manifest.
+pub fn generate(at: usize) -> (String, String) {
     let (first, last) = (nth(FIRST, at), nth(LAST, at / 32));
     let (name, title) = (format!("{first}_{last}"), format!("{first} {last}"));
     let mut text = format!(
@@ -76,12 +75,12 @@ pub(crate) fn filler(at: usize) -> (String, String) {
     (name, text)
 }
 
-/// The catalogue's modules and the made-up ones, as a profile would have them.
-pub(crate) fn registry() -> Registry {
+/// The catalogue's modules and the generated ones, as a profile would configure them.
+pub fn registry() -> Registry {
     let dir = tempfile::tempdir().unwrap();
     let mut entries: Vec<ModuleEntry> =
         Manifests::load(None).names().iter().map(|name| entry(name)).collect();
-    for (name, text) in (0..FILLERS).map(filler) {
+    for (name, text) in (0..MODULES).map(generate) {
         std::fs::write(dir.path().join(format!("{name}.toml")), text).unwrap();
         entries.push(entry(&name));
     }
@@ -94,7 +93,7 @@ fn entry(name: &str) -> ModuleEntry {
         vault: "vault".into(),
         manifest: name.to_owned(),
         accounts: vec![AccountEntry { name: "default".into(), base_url: None }],
-        // One of the catalogue leaves its address to the profile.
+        // `supabase_data` leaves its base URL to the profile.
         base_url: Some("https://service.test".parse().unwrap()),
         path: "{module}/{account}".into(),
         insecure_http: false,
@@ -102,7 +101,6 @@ fn entry(name: &str) -> ModuleEntry {
 }
 
 /// A model's words for a tool, by module and tool.
-pub(crate) fn questions() -> BTreeMap<String, BTreeMap<String, String>> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/search/questions.toml");
-    toml::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
+pub fn questions() -> BTreeMap<String, BTreeMap<String, String>> {
+    toml::from_str(&std::fs::read_to_string(crate::fixture("search/questions.toml")).unwrap()).unwrap()
 }

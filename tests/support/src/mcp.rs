@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-/// What `/mcp` at `url` answers to a `call_module_tool` with these arguments, as it came.
-pub(crate) async fn call_tool(url: &str, arguments: Value) -> String {
+/// The body of the response of `/mcp` at `url` to a `call_module_tool` with these arguments.
+pub async fn call_tool(url: &str, arguments: Value) -> String {
     let body = json!({
         "jsonrpc": "2.0", "id": 1, "method": "tools/call",
         "params": { "name": "call_module_tool", "arguments": arguments },

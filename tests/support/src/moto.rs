@@ -1,5 +1,4 @@
-//! moto with a front before it that the tests can make slow, refusing, wrong or dead.
-#![allow(dead_code)] // each test binary uses its part
+//! moto behind a proxy that a test can make slow, refusing, wrong or dead.
 
 use std::collections::{HashMap, VecDeque};
 use std::path::Path;
@@ -20,54 +19,58 @@ use cofferdam_vault_aws::Config;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-pub(crate) const CREDENTIALS: &str =
+/// An AWS credentials file that moto accepts.
+pub const CREDENTIALS: &str =
     "[default]\naws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = canary-key-7b\n";
 
-/// What happens to a request in place of an answer by moto.
+/// What happens to a request instead of moto's response.
 #[derive(Debug, Clone)]
-pub(crate) enum Fault {
-    /// The connection ends without an answer.
+pub enum Fault {
+    /// The connection ends without a response.
     Dead,
-    /// No answer, for as long as the client waits.
+    /// No response for as long as the client waits.
     Silent,
     /// This status, these headers, this body.
     Answer(u16, Vec<(&'static str, String)>, String),
-    /// The head of an answer and a part of its body, and then the end of the connection.
+    /// The head of a response and a part of its body; then the connection ends.
     BreaksOff,
-    /// moto does what it is asked to, and then the connection ends.
+    /// moto does what was requested; then the connection ends.
     LostAnswer,
-    /// The request waits here for [`Front::release`], and then goes on to moto.
+    /// The request waits for [`MotoProxy::release`], and is then passed on to moto.
     Held,
 }
 
 impl Fault {
-    /// An error as the API words it.
-    pub(crate) fn code(status: u16, code: &str) -> Self {
+    /// An error in the API's format.
+    pub fn code(status: u16, code: &str) -> Self {
         let body = json!({ "__type": code, "message": "canary-message" }).to_string();
         Self::Answer(status, vec![("content-type", "application/x-amz-json-1.1".to_owned())], body)
     }
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Script {
-    /// By operation; `*` is every one.
-    standing: HashMap<String, Fault>,
+    /// By operation; `*` means every operation.
+    permanent: HashMap<String, Fault>,
     once: VecDeque<(String, Fault)>,
     seen: Vec<Seen>,
 }
 
-/// A request that came.
+/// A request that arrived.
 #[derive(Debug, Clone)]
-pub(crate) struct Seen {
-    pub(crate) operation: String,
-    pub(crate) body: String,
-    pub(crate) authorization: String,
+pub struct Seen {
+    /// The API's operation, such as `GetSecretValue`, or the path of a request that names none.
+    pub operation: String,
+    /// The body.
+    pub body: String,
+    /// The header `authorization`.
+    pub authorization: String,
 }
 
-/// The front: takes requests, and passes on those that no fault is meant for, one at a time: moto holds no locks, where
-/// AWS's answers to one secret are in order.
-#[derive(Clone)]
-pub(crate) struct Front {
+/// The proxy. It passes on the requests that no fault is set for, one at a time: moto takes no locks, and AWS orders the
+/// requests for one secret.
+#[derive(Debug, Clone)]
+pub struct MotoProxy {
     moto: String,
     script: Arc<Mutex<Script>>,
     one_at_a_time: Arc<tokio::sync::Mutex<()>>,
@@ -76,40 +79,43 @@ pub(crate) struct Front {
     arrived: Arc<tokio::sync::Notify>,
 }
 
-impl Front {
-    pub(crate) fn set(&self, operation: &str, fault: Fault) {
+impl MotoProxy {
+    /// Every request for `operation` meets `fault`, until [`MotoProxy::clear`].
+    pub fn set(&self, operation: &str, fault: Fault) {
         self.script.lock().unwrap().standing.insert(operation.to_owned(), fault);
     }
 
-    pub(crate) fn once(&self, operation: &str, fault: Fault) {
+    /// The next request for `operation` meets `fault`.
+    pub fn once(&self, operation: &str, fault: Fault) {
         self.script.lock().unwrap().once.push_back((operation.to_owned(), fault));
     }
 
-    pub(crate) fn clear(&self) {
+    /// Removes all faults.
+    pub fn clear(&self) {
         let mut script = self.script.lock().unwrap();
-        script.standing.clear();
+        script.permanent.clear();
         script.once.clear();
     }
 
-    /// Lets the one request that is held go on.
-    pub(crate) fn release(&self) {
+    /// Passes on the request that is held.
+    pub fn release(&self) {
         self.released.notify_one();
     }
 
-    /// Waits until `count` requests for `operation` have come.
-    pub(crate) async fn wait_for(&self, operation: &str, count: usize) {
+    /// Waits until `count` requests for `operation` have arrived.
+    pub async fn wait_for(&self, operation: &str, count: usize) {
         while self.count(operation) < count {
             self.arrived.notified().await;
         }
     }
 
-    /// How many requests for `operation` have come; `*` counts all.
-    pub(crate) fn count(&self, operation: &str) -> usize {
+    /// The number of requests for `operation` so far; `*` counts all.
+    pub fn count(&self, operation: &str) -> usize {
         self.seen(operation).len()
     }
 
-    /// The requests for `operation`; `*` means all.
-    pub(crate) fn seen(&self, operation: &str) -> Vec<Seen> {
+    /// The requests for `operation` so far; `*` means all.
+    pub fn seen(&self, operation: &str) -> Vec<Seen> {
         let script = self.script.lock().unwrap();
         script.seen.iter().filter(|seen| operation == "*" || seen.operation == operation).cloned().collect()
     }
@@ -119,10 +125,10 @@ impl Front {
         let mut script = self.script.lock().unwrap();
         script.seen.push(seen);
         self.arrived.notify_one();
-        if let Some(at) = script.once.iter().position(|(wanted, _)| wanted == operation || wanted == "*") {
+        if let Some(at) = script.once.iter().position(|(name, _)| name == operation || name == "*") {
             return script.once.remove(at).map(|(_, fault)| fault);
         }
-        script.standing.get(operation).or_else(|| script.standing.get("*")).cloned()
+        script.permanent.get(operation).or_else(|| script.permanent.get("*")).cloned()
     }
 
     async fn pass_on(
@@ -132,7 +138,7 @@ impl Front {
         mut headers: HeaderMap,
         body: Bytes,
     ) -> Response<Body> {
-        let _turn = self.one_at_a_time.lock().await;
+        let _guard = self.one_at_a_time.lock().await;
         headers.remove("host");
         headers.remove("content-length");
         let url = format!("{}{uri}", self.moto);
@@ -146,7 +152,7 @@ impl Front {
 }
 
 async fn answer(
-    State(front): State<Front>,
+    State(proxy): State<MotoProxy>,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
@@ -163,8 +169,8 @@ async fn answer(
             action.unwrap_or(uri.path()).to_owned()
         }
     };
-    match front.fault(Seen { operation, body: text, authorization: header("authorization") }) {
-        None => front.pass_on(method, &uri, headers, body).await,
+    match proxy.fault(Seen { operation, body: text, authorization: header("authorization") }) {
+        None => proxy.pass_on(method, &uri, headers, body).await,
         Some(Fault::Dead) => hang_up(),
         Some(Fault::Silent) => std::future::pending().await,
         Some(Fault::Answer(status, extra, body)) => {
@@ -183,25 +189,25 @@ async fn answer(
             ])))
             .unwrap(),
         Some(Fault::Held) => {
-            front.released.notified().await;
-            front.pass_on(method, &uri, headers, body).await
+            proxy.released.notified().await;
+            proxy.pass_on(method, &uri, headers, body).await
         }
         Some(Fault::LostAnswer) => {
-            front.pass_on(method, &uri, headers, body).await;
+            proxy.pass_on(method, &uri, headers, body).await;
             hang_up()
         }
     }
 }
 
-/// Ends the connection's task, and with it the connection; nothing is reported.
+/// Ends the connection's task, and the connection with it; nothing is reported.
 fn hang_up() -> ! {
     std::panic::resume_unwind(Box::new(()))
 }
 
-/// A moto behind a lock: what its process prints is received by one thread only.
+/// A moto in a lock: only one thread may receive what its process prints.
 type SharedMoto = Mutex<Moto>;
 
-/// One moto for the tests that run at one time.
+/// The moto that all tests of this process share; it ends with the last of them.
 fn moto() -> Arc<SharedMoto> {
     static SHARED: Mutex<Weak<SharedMoto>> = Mutex::new(Weak::new());
     let mut shared = SHARED.lock().unwrap();
@@ -213,27 +219,33 @@ fn moto() -> Arc<SharedMoto> {
     moto
 }
 
-/// A prefix of its own in moto, with a front before it.
-pub(crate) struct Site {
-    pub(crate) front: Front,
-    pub(crate) dir: TempDir,
-    pub(crate) prefix: String,
-    pub(crate) address: String,
+/// A prefix of its own in moto, behind a proxy.
+#[derive(Debug)]
+pub struct MotoEnv {
+    /// The proxy before moto.
+    pub proxy: MotoProxy,
+    /// The folder with the credentials file.
+    pub dir: TempDir,
+    /// The prefix of its secrets.
+    pub prefix: String,
+    /// The proxy's address.
+    pub address: String,
     _moto: Arc<SharedMoto>,
     server: tokio::task::JoinHandle<()>,
 }
 
-impl Drop for Site {
+impl Drop for MotoEnv {
     fn drop(&mut self) {
         self.server.abort();
     }
 }
 
-impl Site {
-    pub(crate) async fn new() -> Self {
+impl MotoEnv {
+    /// Starts moto, unless it runs already, and a proxy.
+    pub async fn new() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let moto = moto();
-        let front = Front {
+        let proxy = MotoProxy {
             moto: moto.lock().unwrap().address(),
             script: Arc::default(),
             one_at_a_time: Arc::default(),
@@ -243,39 +255,45 @@ impl Site {
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
-        let app = Router::new().fallback(answer).with_state(front.clone());
+        let app = Router::new().fallback(answer).with_state(proxy.clone());
         let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("credentials"), CREDENTIALS).unwrap();
         let prefix = format!("cofferdam/case-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
-        Self { front, dir, prefix, address, _moto: moto, server }
+        Self { proxy, dir, prefix, address, _moto: moto, server }
     }
 
-    pub(crate) fn settings(&self) -> String {
+    /// The vault's settings.
+    pub fn settings(&self) -> String {
         format!(
             "region = 'eu-central-1'\nprefix = '{}'\nendpoint = '{}'\ncredentials_file = 'credentials'\n",
             self.prefix, self.address
         )
     }
 
-    /// moto's address, past the front.
-    pub(crate) fn moto(&self) -> &str {
-        &self.front.moto
+    /// moto's address, without the proxy.
+    pub fn moto(&self) -> &str {
+        &self.proxy.moto
     }
 
-    pub(crate) fn open_with(&self, settings: &str) -> Arc<dyn Vault> {
+    /// Opens a vault with other settings.
+    pub fn open_with(&self, settings: &str) -> Arc<dyn Vault> {
         open(self.dir.path(), settings)
     }
 
-    /// Asks moto itself, past the vault and the front.
-    pub(crate) async fn raw(&self, operation: &str, mut body: Value, at: &str) -> Result<Value, String> {
+    /// One request to moto, without the vault and the proxy.
+    ///
+    /// # Errors
+    ///
+    /// The code of moto's error.
+    pub async fn raw(&self, operation: &str, mut body: Value, at: &str) -> Result<Value, String> {
         let key = if operation == "CreateSecret" { "Name" } else { "SecretId" };
         body[key] = json!(format!("{}/{at}", self.prefix));
         let scope = "Credential=AKIDEXAMPLE/20260101/eu-central-1/secretsmanager/aws4_request";
         let answer = self
-            .front
+            .proxy
             .client
-            .post(&self.front.moto)
+            .post(&self.proxy.moto)
             .header("x-amz-target", format!("secretsmanager.{operation}"))
             .header("content-type", "application/x-amz-json-1.1")
             .header("authorization", format!("AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=0"))
@@ -288,9 +306,9 @@ impl Site {
         if good { Ok(body) } else { Err(body["__type"].as_str().unwrap_or_default().to_owned()) }
     }
 
-    /// Writes `text` as someone else would: a new current version. The stage is moved, as the vault moves it, since moto's
-    /// own way of doing it in one step forgets where the stage was moved to before.
-    pub(crate) async fn put(&self, at: &str, text: &str) {
+    /// Writes `text` as another program would: a new current version. The stage is moved as the vault moves it, because moto
+    /// forgets where the stage was moved to if it is moved in one step.
+    pub async fn put(&self, at: &str, text: &str) {
         match self.raw("CreateSecret", json!({ "SecretString": text }), at).await {
             Ok(_) => return,
             Err(code) => assert_eq!(code, "ResourceExistsException"),
@@ -308,8 +326,8 @@ impl Site {
         self.raw("UpdateSecretVersionStage", body, at).await.unwrap();
     }
 
-    /// The version that is current.
-    pub(crate) async fn current(&self, at: &str) -> String {
+    /// The current version.
+    pub async fn current(&self, at: &str) -> String {
         let described = self.raw("DescribeSecret", json!({}), at).await.unwrap();
         let stages = described["VersionIdsToStages"].as_object().unwrap().clone();
         let current =
@@ -318,7 +336,8 @@ impl Site {
     }
 }
 
-pub(crate) fn open(dir: &Path, settings: &str) -> Arc<dyn Vault> {
+/// Opens a vault with these settings; relative paths are in `dir`.
+pub fn open(dir: &Path, settings: &str) -> Arc<dyn Vault> {
     let config: Config = toml::from_str(settings).unwrap();
     assert_eq!(config.problems(), []);
     config.into_vault(VaultContext {
@@ -329,23 +348,29 @@ pub(crate) fn open(dir: &Path, settings: &str) -> Arc<dyn Vault> {
     })
 }
 
-pub(crate) async fn token(vault: &dyn Vault, at: &str) -> Result<String, VaultError> {
+/// Reads the field `token` of the secret at `at`.
+///
+/// # Errors
+///
+/// What the vault reports.
+pub async fn token(vault: &dyn Vault, at: &str) -> Result<String, VaultError> {
     let secret = vault.read(&path(at), &[field("token")], Stage::Current).await?;
     Ok(text(&secret))
 }
 
-pub(crate) fn text(secret: &Secret) -> String {
+/// The field `token`.
+pub fn text(secret: &Secret) -> String {
     secret.expose(&field("token")).unwrap().to_owned()
 }
 
-/// `fields` as they stand in a secret.
-pub(crate) fn as_json(fields: &SecretFields) -> String {
+/// `fields` as they are stored in a secret.
+fn as_json(fields: &SecretFields) -> String {
     let members: HashMap<_, _> =
         fields.iter().map(|(name, value)| (name.as_str(), value.expose_secret())).collect();
     serde_json::to_string(&members).unwrap()
 }
 
-impl Subject for Site {
+impl Subject for MotoEnv {
     fn open(&self) -> Arc<dyn Vault> {
         self.open_with(&self.settings())
     }
@@ -362,12 +387,12 @@ impl Subject for Site {
 
     fn take_down(&self) -> BoxFuture<'_, ErrorKind> {
         Box::pin(async {
-            self.front.set("*", Fault::Dead);
+            self.proxy.set("*", Fault::Dead);
             ErrorKind::Unavailable
         })
     }
 
     fn bring_up(&self) -> BoxFuture<'_, ()> {
-        Box::pin(async { self.front.clear() })
+        Box::pin(async { self.proxy.clear() })
     }
 }

@@ -1,4 +1,4 @@
-//! A REST service on loopback that checks its tokens, and says back whatever it is sent.
+//! A REST service on loopback that checks its tokens and returns what it is sent.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -12,22 +12,23 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Json, Response};
 use serde_json::{Value, json};
 
-/// A running service. It ends with the test's runtime.
-#[derive(Clone)]
-pub(crate) struct Service {
+/// A running service. It ends with the runtime of the test.
+#[derive(Debug, Clone)]
+pub struct FakeService {
     address: SocketAddr,
     inner: Arc<Inner>,
 }
 
+#[derive(Debug)]
 struct Inner {
-    /// Who each accepted token belongs to.
+    /// The login of each accepted token.
     tokens: Mutex<BTreeMap<String, String>>,
     requests: AtomicUsize,
 }
 
-impl Service {
-    /// Starts one that accepts `tokens` (token, login).
-    pub(crate) async fn start(tokens: &[(&str, &str)]) -> Self {
+impl FakeService {
+    /// Starts a service that accepts `tokens` (token, login).
+    pub async fn start(tokens: &[(&str, &str)]) -> Self {
         let inner = Arc::new(Inner { tokens: Mutex::new(owned(tokens)), requests: AtomicUsize::new(0) });
         let router = Router::new().fallback(answer).with_state(Arc::clone(&inner));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -36,18 +37,18 @@ impl Service {
         Self { address, inner }
     }
 
-    /// From now on accepts `tokens` and no others.
-    pub(crate) fn accept(&self, tokens: &[(&str, &str)]) {
+    /// Accepts `tokens`, and no others, from now on.
+    pub fn accept(&self, tokens: &[(&str, &str)]) {
         *self.inner.tokens.lock().unwrap() = owned(tokens);
     }
 
-    /// Its address, without a slash at the end.
-    pub(crate) fn url(&self) -> String {
+    /// Its URL, without a slash at the end.
+    pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// How many requests have come.
-    pub(crate) fn requests(&self) -> usize {
+    /// The number of requests so far.
+    pub fn requests(&self) -> usize {
         self.inner.requests.load(Ordering::SeqCst)
     }
 }
@@ -69,7 +70,7 @@ async fn answer(
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.strip_prefix("Bearer "));
     let reflected = reflect(&method, &uri, &headers, &body);
-    // An error that repeats the credential is what a careless service does.
+    // A careless service repeats the credential in its error.
     let login = token.and_then(|token| service.tokens.lock().unwrap().get(token).cloned());
     let Some(login) = login else {
         return (
@@ -79,7 +80,7 @@ async fn answer(
             .into_response();
     };
     match uri.path() {
-        // The second is GitHub's name for it.
+        // GitHub calls it `/user`.
         "/whoami" | "/user" => Json(json!({ "login": login })).into_response(),
         "/reflect" => Json(reflected).into_response(),
         "/fail" => (

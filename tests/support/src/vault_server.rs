@@ -1,8 +1,7 @@
-//! A real Vault, and an operator who works on it past the backend under test.
+//! A real Vault and its operator, who works on it without the backend under test.
 //!
 //! With `COFFERDAM_TEST_VAULT_ADDR` and `COFFERDAM_TEST_VAULT_TOKEN` (one that may do everything) the tests run against
-//! that server, HashiCorp Vault or OpenBao; those that seal or kill a server start one of their own all the same.
-#![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)] // shared by several binaries; in a test a panic is the report
+//! that server, HashiCorp Vault or OpenBao. Tests that seal or kill a server start one of their own.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -14,14 +13,17 @@ use cofferdam_vault::{BackendConfig as _, Secret, Stage, Threads, Vault, VaultCo
 use cofferdam_vault_hashicorp::Config;
 use serde_json::{Value, json};
 
-/// A server, and the token that may do everything there.
-pub struct Server {
+/// A server and its root token.
+#[derive(Debug)]
+pub struct VaultServer {
+    /// Its address.
     pub address: String,
+    /// A token that may do everything.
     pub root: String,
     own: Option<Mutex<servers::Vault>>,
 }
 
-static SHARED: Mutex<Weak<Server>> = Mutex::new(Weak::new());
+static SHARED: Mutex<Weak<VaultServer>> = Mutex::new(Weak::new());
 static NAMES: AtomicU32 = AtomicU32::new(0);
 
 /// A name that no other test of any run uses.
@@ -29,8 +31,8 @@ pub fn unique(what: &str) -> String {
     format!("{what}-{}-{}", std::process::id(), NAMES.fetch_add(1, Ordering::Relaxed))
 }
 
-impl Server {
-    /// The server that all tests of this binary share; it ends with the last of them.
+impl VaultServer {
+    /// The server that all tests of this process share; it ends with the last of them.
     pub fn shared() -> Arc<Self> {
         let mut shared = SHARED.lock().unwrap();
         if let Some(server) = shared.upgrade() {
@@ -41,7 +43,7 @@ impl Server {
         server
     }
 
-    /// The server that the environment names, else one of the test's own.
+    /// The server that the environment names, or else a new one.
     pub fn named_or_own() -> Arc<Self> {
         let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
         match (variable("COFFERDAM_TEST_VAULT_ADDR"), variable("COFFERDAM_TEST_VAULT_TOKEN")) {
@@ -50,30 +52,30 @@ impl Server {
         }
     }
 
-    /// A server of the test's own, to be sealed and killed.
+    /// A server that the test may seal and kill.
     pub fn own() -> Self {
         let vault = servers::Vault::start().unwrap_or_else(|error| panic!("{error}"));
         Self { address: vault.address(), root: vault.root_token().to_owned(), own: Some(Mutex::new(vault)) }
     }
 
-    /// Works on the server process; `None` where it is not ours.
+    /// Works on the server process; `None` if the environment named the server.
     pub fn process<T>(&self, work: impl FnOnce(&mut servers::Vault) -> T) -> Option<T> {
         self.own.as_ref().map(|vault| work(&mut vault.lock().unwrap()))
     }
 
-    /// One request as root; the status and the body.
+    /// One request as root; returns the status and the body.
     pub async fn ask(&self, method: &str, place: &str, body: Value) -> (u16, Value) {
         ask(&self.address, &self.root, method, place, body).await
     }
 
-    /// One request as root, which must succeed; the body.
+    /// One request as root, which must succeed; returns the body.
     pub async fn root(&self, method: &str, place: &str, body: Value) -> Value {
         let (status, answer) = self.ask(method, place, body).await;
         assert!((200..300).contains(&status), "{method} {place}: {status} {answer}");
         answer
     }
 
-    /// Enables a fresh key-value engine, and answers its mount.
+    /// Enables a new key-value engine; returns its mount.
     pub async fn mount_kv(&self, version: u8) -> String {
         let mount = unique("kv");
         self.root(
@@ -82,7 +84,7 @@ impl Server {
             json!({"type": "kv", "options": {"version": version.to_string()}}),
         )
         .await;
-        // Version 2 is not there at once.
+        // Version 2 needs a moment to come up.
         for _ in 0..500 {
             let place = if version == 2 { format!("{mount}/metadata/x") } else { format!("{mount}/x") };
             if self.ask("GET", &place, Value::Null).await.0 == 404 {
@@ -93,18 +95,19 @@ impl Server {
         panic!("{mount} does not come up");
     }
 
-    /// A policy for all that the backend asks for below `mount`, by name.
+    /// Creates a policy for everything that the backend needs below `mount`; returns its name.
     pub async fn policy(&self, mount: &str, version: u8) -> String {
         let name = unique("policy");
-        self.set_policy(&name, &full(mount, version)).await;
+        self.set_policy(&name, &full_policy(mount, version)).await;
         name
     }
 
+    /// Writes the policy `name`.
     pub async fn set_policy(&self, name: &str, text: &str) {
         self.root("PUT", &format!("sys/policies/acl/{name}"), json!({"policy": text})).await;
     }
 
-    /// An AppRole role with `policy`; answers (auth mount, role id, secret id).
+    /// Creates an AppRole role with `policy`; returns (auth mount, role id, secret id).
     pub async fn approle(&self, policy: &str, more: Value) -> (String, String, String) {
         let mount = self.auth("approle").await;
         let mut role = json!({"token_policies": [policy], "token_ttl": "1h"});
@@ -115,24 +118,25 @@ impl Server {
         (mount, text(&id, "/data/role_id"), text(&secret, "/data/secret_id"))
     }
 
-    /// Enables a fresh login method, and answers its mount.
+    /// Enables a new login method; returns its mount.
     pub async fn auth(&self, method: &str) -> String {
         let mount = unique(method);
         self.root("POST", &format!("sys/auth/{mount}"), json!({"type": method})).await;
         mount
     }
 
-    /// A token with `policies`.
+    /// Creates a token.
     pub async fn token(&self, body: Value) -> String {
         text(&self.root("POST", "auth/token/create", body).await, "/auth/client_token")
     }
 
-    /// Puts the one field `token` at `place` of a version 2 mount.
+    /// Writes the field `token` at `place` of a version 2 mount.
     pub async fn put(&self, mount: &str, place: &str, value: &str) {
         self.root("POST", &format!("{mount}/data/{place}"), json!({"data": {"token": value}})).await;
     }
 }
 
+/// One request with `token`; returns the status and the body.
 pub async fn ask(address: &str, token: &str, method: &str, place: &str, body: Value) -> (u16, Value) {
     let client = reqwest::Client::builder().no_proxy().tls_danger_accept_invalid_certs(true).build().unwrap();
     let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
@@ -145,8 +149,8 @@ pub async fn ask(address: &str, token: &str, method: &str, place: &str, body: Va
     (status, serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap_or(Value::Null))
 }
 
-/// The policy of this crate's documentation.
-pub fn full(mount: &str, version: u8) -> String {
+/// The policy of the backend's documentation.
+pub fn full_policy(mount: &str, version: u8) -> String {
     let crud = r#"capabilities = ["create", "read", "update", "delete", "list"]"#;
     match version {
         1 => format!("path \"{mount}/*\" {{ {crud} }}"),
@@ -159,6 +163,7 @@ pub fn full(mount: &str, version: u8) -> String {
     }
 }
 
+/// The string at `pointer`.
 pub fn text(value: &Value, pointer: &str) -> String {
     value
         .pointer(pointer)
@@ -167,7 +172,7 @@ pub fn text(value: &Value, pointer: &str) -> String {
         .to_owned()
 }
 
-/// The vault of the settings `text`, whose relative paths are in `folder`.
+/// Opens a vault with the settings `text`; relative paths are in `folder`.
 pub fn open(folder: &Path, text: &str) -> Arc<dyn Vault> {
     let config: Config = toml::from_str(text).unwrap();
     assert_eq!(config.problems(), [], "{text}");
@@ -181,22 +186,26 @@ pub fn open(folder: &Path, text: &str) -> Arc<dyn Vault> {
 }
 
 /// Reads the field `token`.
+///
+/// # Errors
+///
+/// What the vault reports.
 pub async fn read(vault: &dyn Vault, at: &str) -> Result<Secret, VaultError> {
     vault.read(&path(at), &[field("token")], Stage::Current).await
 }
 
-/// Reads the field `token`, which must be there, and answers its text.
+/// Reads the field `token`, which must exist.
 pub async fn token_of(vault: &dyn Vault, at: &str) -> String {
     read(vault, at).await.unwrap().expose(&field("token")).unwrap().to_owned()
 }
 
-/// The answer is an error of that kind and scope.
+/// Asserts that the vault reported an error of this kind and scope.
 #[track_caller]
-pub fn refused<T: std::fmt::Debug>(
+pub fn expect_error<T: std::fmt::Debug>(
     answer: Result<T, VaultError>,
     kind: cofferdam_vault::ErrorKind,
     scope: cofferdam_vault::Scope,
 ) {
-    let error = answer.expect_err("it must be refused");
+    let error = answer.expect_err("it must fail");
     assert_eq!((error.kind(), error.scope()), (kind, scope), "{error:?}");
 }

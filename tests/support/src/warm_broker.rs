@@ -1,4 +1,4 @@
-//! What is measured of the broker: one that has its secrets in memory already.
+//! A broker whose secrets are in memory already: what is measured of it is its own work.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,15 +9,14 @@ use cofferdam_vault::testkit::{MemoryVault, path};
 use futures_util::FutureExt as _;
 use tokio::time::Instant;
 
-/// The module whose secret is kept as usual.
-pub(crate) const PLAIN: &str = "github";
+/// The module whose secret has no lease.
+pub const PLAIN: &str = "github";
 
 /// The module whose secret has a lease.
-#[allow(dead_code)] // the figures leave it to the benches
-pub(crate) const LEASED: &str = "db";
+pub const LEASED: &str = "db";
 
 /// A broker that has read the secrets of both modules.
-pub(crate) async fn broker() -> Broker {
+pub async fn broker() -> Broker {
     let memory = MemoryVault::new("bench");
     memory.put("github/work", [("token", "t0ken")]);
     memory.serve_dynamic(&path("db/work"), Duration::from_secs(3600));
@@ -39,12 +38,16 @@ fn binding(module: &str) -> ModuleBinding {
     }
 }
 
-/// When a call that begins now must have its credential.
-pub(crate) fn soon() -> Instant {
+/// The deadline of a call that begins now.
+pub fn soon() -> Instant {
     Instant::now() + Duration::from_secs(60)
 }
 
-/// What a call pays for a credential that is in memory: it is there at once.
-pub(crate) fn resolve(broker: &Broker, caller: &Caller, module: &str, deadline: Instant) -> Arc<Credential> {
+/// Resolves a credential that is in memory.
+///
+/// # Panics
+///
+/// If it is not there at once.
+pub fn resolve(broker: &Broker, caller: &Caller, module: &str, deadline: Instant) -> Arc<Credential> {
     broker.credential(caller, module, "work", deadline).now_or_never().unwrap().unwrap()
 }

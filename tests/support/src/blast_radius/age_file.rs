@@ -9,7 +9,7 @@ use cofferdam_vault::ExposeSecret as _;
 
 use super::{Failed, Fault};
 
-/// The file and its key, in a folder of their own, with good copies beside them.
+/// The file and its key, with what they hold while they are good.
 pub(crate) struct AgeFile {
     file: PathBuf,
     key: PathBuf,
@@ -20,7 +20,7 @@ pub(crate) struct AgeFile {
 }
 
 impl AgeFile {
-    /// Makes both in `folder`.
+    /// Creates both in `folder`.
     pub(crate) fn make(folder: &Path, token: &str) -> Result<Self, Failed> {
         let identity = age::x25519::Identity::generate();
         let text = format!("[\"age/default\"]\ntoken = \"{token}\"\n");
@@ -42,7 +42,7 @@ impl AgeFile {
         write_private_file(&self.file, &self.sealed)
     }
 
-    /// Readies what `fault` needs before the server starts: for a file that hangs, a file system of its own.
+    /// Prepares what `fault` needs before the server starts: a file that hangs needs a file system of its own.
     pub(crate) fn prepare(&mut self, fault: Fault) -> Result<(), Failed> {
         if fault == Fault::Hung {
             #[cfg(target_os = "linux")]
@@ -72,7 +72,7 @@ impl AgeFile {
                 let other = age::x25519::Identity::generate();
                 write_private_file(&self.key, other.to_string().expose_secret().as_bytes())?;
             }
-            // The superuser reads whatever a file's mode says; a link to itself nobody can open.
+            // Root reads a file whatever its mode; a link to itself cannot be opened.
             Fault::Unreadable => {
                 fs::remove_file(&self.file)?;
                 #[cfg(unix)]
@@ -89,10 +89,10 @@ impl AgeFile {
         Ok(())
     }
 
-    pub(crate) fn mend(&mut self) -> Result<(), Failed> {
+    pub(crate) fn repair(&mut self) -> Result<(), Failed> {
         #[cfg(target_os = "linux")]
         if let Some(hung) = &self.hung {
-            hung.mend();
+            hung.repair();
             return Ok(());
         }
         if fs::symlink_metadata(&self.file).is_ok_and(|found| found.is_symlink()) {
@@ -101,9 +101,9 @@ impl AgeFile {
         Ok(self.write()?)
     }
 
-    /// Takes back what was readied.
+    /// Undoes [`AgeFile::prepare`].
     pub(crate) fn restore(&mut self) -> Result<(), Failed> {
-        self.mend()?;
+        self.repair()?;
         #[cfg(target_os = "linux")]
         {
             self.hung = None;

@@ -1,4 +1,4 @@
-//! AWS Secrets Manager, as moto is one: stopped and started it has forgotten everything, and is seeded anew.
+//! AWS Secrets Manager, emulated by moto. Stopped and started, moto has forgotten everything and is seeded again.
 
 use std::net::SocketAddr;
 
@@ -7,35 +7,36 @@ use serde_json::json;
 use tokio::task::block_in_place;
 
 use super::Failed;
-use super::front::Scripted;
-use super::hashi::socket;
+use super::proxy::ScriptedResponse;
+use super::vault::socket;
 
-/// What signs the requests; moto takes anything.
+/// Credentials that sign the requests; moto accepts any.
 pub(crate) const CREDENTIALS: &str =
     "[default]\naws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = example\n";
 
 /// A running moto, or one that was stopped.
-pub(crate) struct Cloud {
+#[derive(Debug)]
+pub(crate) struct SecretsManager {
     moto: Option<Moto>,
     client: reqwest::Client,
     token: String,
 }
 
-impl Cloud {
+impl SecretsManager {
     /// Starts it with `token` in the secret `aws/default`.
     pub(crate) async fn start(client: reqwest::Client, token: &str) -> Result<Self, Failed> {
-        let mut cloud = Self { moto: None, client, token: token.to_owned() };
-        cloud.revive().await?;
-        Ok(cloud)
+        let mut started = Self { moto: None, client, token: token.to_owned() };
+        started.revive().await?;
+        Ok(started)
     }
 
-    /// Where it listens; another port each time it is started.
+    /// Its address; each start has another port.
     pub(crate) fn address(&self) -> Result<SocketAddr, Failed> {
         socket(&self.moto.as_ref().map(Moto::address).unwrap_or_default())
     }
 
     pub(crate) fn kill(&mut self) {
-        // It waits for the end, and the load must go on.
+        // It waits for the process to end; the load must continue.
         block_in_place(|| self.moto = None);
     }
 
@@ -52,16 +53,16 @@ impl Cloud {
             .header("authorization", format!("AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=0"));
         let answer = request.body(secret.to_string()).send().await?;
         if !answer.status().is_success() {
-            return Err(format!("moto takes no secret: {}", answer.text().await?).into());
+            return Err(format!("moto rejects the secret: {}", answer.text().await?).into());
         }
         self.moto = Some(moto);
         Ok(())
     }
 }
 
-/// An error as the API words it: HTTP 400, with its name in the body.
-pub(crate) fn refusal(code: &str, message: &str) -> Scripted {
-    Scripted {
+/// An error in the API's format: HTTP 400, with its name in the body.
+pub(crate) fn error_response(code: &str, message: &str) -> ScriptedResponse {
+    ScriptedResponse {
         status: "400 Bad Request",
         content_type: "application/x-amz-json-1.1",
         body: json!({ "__type": code, "Message": message }).to_string().into_bytes(),

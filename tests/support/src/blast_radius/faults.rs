@@ -1,51 +1,70 @@
-//! The faults, by name, and what the modules behind a faulty vault must answer.
+//! The faults by name, and what the module on a faulty vault must return.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// A vault that can be made to fail.
+/// A vault that can fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Target {
+pub enum Target {
+    /// HashiCorp Vault.
     Hashicorp,
+    /// AWS Secrets Manager.
     Aws,
+    /// An age-encrypted file.
     Age,
 }
 
 /// A way to fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Fault {
+pub enum Fault {
+    /// The server does not run when Cofferdam starts.
     StoppedAtStart,
+    /// The server is stopped under load.
     Stopped,
+    /// No byte passes in either direction; connections stay open.
     BlackHole,
+    /// Every response takes 5 s longer.
     Latency,
+    /// Connections are reset.
     Reset,
+    /// The server is sealed; at AWS, it cannot decrypt.
     Sealed,
+    /// The login may no longer read.
     PolicyRemoved,
+    /// The server asks for a pause.
     Throttled,
+    /// Responses are not those of a vault.
     Garbage,
+    /// One byte of the response each 50 ms.
     SlowDrip,
+    /// The server is down and up in turn, a second each.
     Flapping,
+    /// The file is removed.
     Removed,
+    /// The file holds something else.
     Corrupted,
+    /// The key is another one.
     WrongKey,
+    /// The file cannot be opened.
     Unreadable,
+    /// The file's file system does not respond.
     Hung,
 }
 
-/// What the faulty vault's module must answer.
+/// What the module on the faulty vault must return.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Expected {
-    /// Every call with its credential: the cache has it.
+    /// Every call succeeds: the cache has the credential.
     Served,
-    /// This code, or while it can the credential; never anything else.
+    /// This error code; calls may also succeed.
     Code(&'static str),
 }
 
 impl Target {
-    /// The module on this vault; it is called as the backend is.
+    /// The module on this vault. It has the name of the backend.
     pub(crate) fn module(self) -> &'static str {
         match self {
             Self::Hashicorp => "hashicorp",
@@ -88,14 +107,14 @@ impl fmt::Display for Target {
 }
 
 impl Fault {
-    /// What the module on `target` must answer, with the cache on or off.
+    /// What the module on `target` must return, with the cache on or off.
     pub(crate) fn expected(self, target: Target, cache: bool) -> Expected {
         match (self, target, cache) {
-            // The vault is well, and says no: what was cached may not be served any more.
+            // The vault is healthy and refuses: cached secrets may no longer be served.
             (Self::PolicyRemoved, ..) | (Self::Sealed, Target::Aws, _) => {
                 Expected::Code("credential_missing")
             }
-            // Nothing was ever cached.
+            // Nothing is cached.
             (Self::StoppedAtStart, ..) | (.., false) => Expected::Code("module_unavailable"),
             (.., true) => Expected::Served,
         }

@@ -1,5 +1,5 @@
-//! The world around the server under test: four vaults on real servers, proxies before the network ones, and a service
-//! that checks the tokens. Made once for a run; a scenario leaves it as it found it.
+//! What the server under test works with: four vaults on real servers, proxies before those on a network, and a service that
+//! checks the tokens. Created once per run; a scenario leaves it as it was.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -10,53 +10,57 @@ use serde_json::json;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::age_file::AgeFile;
-use super::cloud::{CREDENTIALS, Cloud, refusal};
-use super::front::{Front, Scripted};
-use super::hashi::Hashi;
+use super::aws::{CREDENTIALS, SecretsManager, error_response};
 use super::plan::{CACHE_OFF, CACHE_ON};
 use super::profile::{self, MODULES};
+use super::proxy::{CountingProxy, ScriptedResponse};
 use super::toxics::{Proxy, Toxics};
+use super::vault::HashicorpVault;
 use super::{Failed, Fault, Plan, Scenario, Target};
-use crate::service::Service;
+use crate::FakeService;
 
-/// How long a flapping vault is up, and how long down.
+/// How long a flapping vault is up, and how long it is down.
 const FLAP: Duration = Duration::from_secs(1);
 
-/// The world.
-pub(crate) struct World {
+/// The servers and files around the server under test.
+pub struct Fixture {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) client: reqwest::Client,
-    pub(crate) hashi: Hashi,
+    pub(crate) vault: HashicorpVault,
     pub(crate) toxics: Toxics,
-    /// Runs as long as the world.
-    _service: Service,
-    cloud: Cloud,
+    /// Runs as long as the fixture.
+    _service: FakeService,
+    aws: SecretsManager,
     age: AgeFile,
-    hashi_way: Way,
-    aws_way: Way,
+    vault_route: Route,
+    aws_route: Route,
     flapping: Option<AbortOnDropHandle<()>>,
 }
 
-/// How a network vault is reached.
-struct Way {
-    front: Front,
+/// The way to a vault on a network.
+struct Route {
+    counting: CountingProxy,
     proxy: Proxy,
 }
 
-impl World {
-    /// Starts everything. Takes some seconds, and minutes where a server has to be built first.
-    pub(crate) async fn start() -> Result<Self, Failed> {
+impl Fixture {
+    /// Starts everything. Takes some seconds, or minutes if a server has to be built first.
+    ///
+    /// # Errors
+    ///
+    /// If a server cannot be had, or does not start.
+    pub async fn start() -> Result<Self, Failed> {
         let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build()?;
         let folder = tempfile::Builder::new().prefix("cofferdam-blast-").tempdir()?;
         let toxics = Toxics::start(client.clone())?;
-        let hashi = Hashi::start(client.clone()).await?;
-        let cloud = Cloud::start(client.clone(), &profile::token("aws")).await?;
-        hashi.put("hashicorp", &profile::token("hashicorp")).await?;
-        let hashi_way = Way::to(&toxics, "hashicorp", hashi.address()?).await?;
-        let aws_way = Way::to(&toxics, "aws", cloud.address()?).await?;
+        let vault = HashicorpVault::start(client.clone()).await?;
+        let aws = SecretsManager::start(client.clone(), &profile::token("aws")).await?;
+        vault.put("hashicorp", &profile::token("hashicorp")).await?;
+        let vault_route = Route::to(&toxics, "hashicorp", vault.address()?).await?;
+        let aws_route = Route::to(&toxics, "aws", aws.address()?).await?;
         let tokens = MODULES.map(|module| (profile::token(module), profile::login(module)));
         let tokens: Vec<_> = tokens.iter().map(|(token, login)| (token.as_str(), login.as_str())).collect();
-        let service = Service::start(&tokens).await;
+        let service = FakeService::start(&tokens).await;
         let age = AgeFile::make(folder.path(), &profile::token("age"))?;
         let at = |name: &str| folder.path().join(name);
         fs::create_dir(at("modules"))?;
@@ -65,148 +69,148 @@ impl World {
             fs::write(at(&format!("modules/{module}.toml")), manifest)?;
         }
         let private = cofferdam::os::write_private_file;
-        private(&at("secret-id"), hashi.secret_id.as_bytes())?;
+        private(&at("secret-id"), vault.secret_id.as_bytes())?;
         private(&at("aws-credentials"), CREDENTIALS.as_bytes())?;
         private(&at(".env"), format!("BLAST_ENV_TOKEN={}\n", profile::token("env")).as_bytes())?;
         let flapping = None;
         Ok(Self {
             folder,
             client,
-            hashi,
+            vault,
             toxics,
             _service: service,
-            cloud,
+            aws,
             age,
-            hashi_way,
-            aws_way,
+            vault_route,
+            aws_route,
             flapping,
         })
     }
 
-    /// Readies what a scenario needs before its server starts; answers the profile's file.
+    /// Prepares what a scenario needs before its server starts; returns the profile's file.
     pub(crate) fn prepare(&mut self, plan: &Plan, scenario: Scenario) -> Result<PathBuf, Failed> {
         self.age.prepare(scenario.fault)?;
         let (file, key) = self.age.paths();
         let mut text = profile::SERVER.to_owned();
-        let walls = format!("{}{}", plan.walls, if scenario.cache { CACHE_ON } else { CACHE_OFF });
-        let mut add = |module: &str, settings: &str| {
-            profile::vault_and_module(&mut text, module, settings, &walls);
+        let settings = format!("{}{}", plan.settings, if scenario.cache { CACHE_ON } else { CACHE_OFF });
+        let mut add = |module: &str, own: &str| {
+            profile::vault_and_module(&mut text, module, own, &settings);
         };
         add("env", "backend = \"env\"\nprefix = \"BLAST\"\ndotenv = \".env\"");
         let mut age = String::from("backend = \"age\"\n");
         // Writing to a String cannot fail.
         let _ = write!(age, "file = '{}'\nidentity_file = '{}'", file.display(), key.display());
         add("age", &age);
-        let address = self.hashi_way.front.address.to_string();
-        add("hashicorp", &profile::hashicorp(&address, &self.hashi.role_id));
+        let address = self.vault_route.counting.address.to_string();
+        add("hashicorp", &profile::hashicorp(&address, &self.vault.role_id));
         add(
             "aws",
             &format!(
                 "backend = \"aws\"\nregion = \"eu-central-1\"\nendpoint = \"http://{}\"\n\
                  credentials_file = \"aws-credentials\"",
-                self.aws_way.front.address
+                self.aws_route.counting.address
             ),
         );
-        let path = self.folder.path().join("site.toml");
+        let path = self.folder.path().join("profile.toml");
         fs::write(&path, text)?;
         Ok(path)
     }
 
-    /// The front before a network vault; a file has none.
-    pub(crate) fn front(&self, target: Target) -> Option<&Front> {
+    /// The counting proxy before a vault on a network; a file has none.
+    pub(crate) fn proxy(&self, target: Target) -> Option<&CountingProxy> {
         match target {
-            Target::Hashicorp => Some(&self.hashi_way.front),
-            Target::Aws => Some(&self.aws_way.front),
+            Target::Hashicorp => Some(&self.vault_route.counting),
+            Target::Aws => Some(&self.aws_route.counting),
             Target::Age => None,
         }
     }
 
     /// Makes the vault fail.
     pub(crate) async fn inject(&mut self, Scenario { target, fault, .. }: Scenario) -> Result<(), Failed> {
-        let way = match target {
+        let route = match target {
             Target::Age => return self.age.break_by(fault),
-            Target::Hashicorp => &self.hashi_way,
-            Target::Aws => &self.aws_way,
+            Target::Hashicorp => &self.vault_route,
+            Target::Aws => &self.aws_route,
         };
         match (fault, target) {
-            (Fault::Stopped | Fault::StoppedAtStart, Target::Hashicorp) => self.hashi.kill(),
-            (Fault::Stopped | Fault::StoppedAtStart, _) => self.cloud.kill(),
-            (Fault::BlackHole, _) => way.proxy.swallow().await?,
-            (Fault::Latency, _) => way.proxy.toxic("latency", json!({ "latency": 5000 })).await?,
-            (Fault::Reset, _) => way.proxy.toxic("reset_peer", json!({ "timeout": 0 })).await?,
-            // One byte each 50 ms: the head alone takes longer than an attempt may.
+            (Fault::Stopped | Fault::StoppedAtStart, Target::Hashicorp) => self.vault.kill(),
+            (Fault::Stopped | Fault::StoppedAtStart, _) => self.aws.kill(),
+            (Fault::BlackHole, _) => route.proxy.swallow().await?,
+            (Fault::Latency, _) => route.proxy.toxic("latency", json!({ "latency": 5000 })).await?,
+            (Fault::Reset, _) => route.proxy.toxic("reset_peer", json!({ "timeout": 0 })).await?,
+            // One byte each 50 ms: the head alone takes longer than the timeout of an attempt.
             (Fault::SlowDrip, _) => {
                 let drip = json!({ "average_size": 1, "size_variation": 0, "delay": 50_000 });
-                way.proxy.toxic("slicer", drip).await?;
+                route.proxy.toxic("slicer", drip).await?;
             }
-            (Fault::Flapping, _) => self.flapping = Some(flap(way.proxy.clone())),
-            (Fault::Garbage, _) => way.front.answer(Some(garbage())),
-            (Fault::Sealed, Target::Hashicorp) => self.hashi.seal().await?,
-            (Fault::PolicyRemoved, Target::Hashicorp) => self.hashi.set_policy(false).await?,
-            (Fault::Throttled, Target::Hashicorp) => self.hashi.set_quota(true).await?,
-            (Fault::Sealed, _) => way.front.answer(Some(refusal(
+            (Fault::Flapping, _) => self.flapping = Some(flap(route.proxy.clone())),
+            (Fault::Garbage, _) => route.counting.respond(Some(garbage())),
+            (Fault::Sealed, Target::Hashicorp) => self.vault.seal().await?,
+            (Fault::PolicyRemoved, Target::Hashicorp) => self.vault.set_policy(false).await?,
+            (Fault::Throttled, Target::Hashicorp) => self.vault.set_quota(true).await?,
+            (Fault::Sealed, _) => route.counting.respond(Some(error_response(
                 "DecryptionFailure",
                 "Secrets Manager can't decrypt the protected secret text using the provided KMS key.",
             ))),
-            (Fault::PolicyRemoved, _) => way.front.answer(Some(refusal(
+            (Fault::PolicyRemoved, _) => route.counting.respond(Some(error_response(
                 "AccessDeniedException",
                 "User is not authorized to perform: secretsmanager:GetSecretValue",
             ))),
-            (Fault::Throttled, _) => way.front.answer(Some(refusal("ThrottlingException", "Rate exceeded"))),
+            (Fault::Throttled, _) => route.counting.respond(Some(error_response("ThrottlingException", "Rate exceeded"))),
             _ => return Err(format!("{target} cannot be made `{fault}`").into()),
         }
         Ok(())
     }
 
-    /// Makes the vault well again; when this returns, it is.
-    pub(crate) async fn mend(&mut self, Scenario { target, fault, .. }: Scenario) -> Result<(), Failed> {
+    /// Repairs the vault; it works when this returns.
+    pub(crate) async fn repair(&mut self, Scenario { target, fault, .. }: Scenario) -> Result<(), Failed> {
         self.flapping = None;
         match (fault, target) {
-            (_, Target::Age) => self.age.mend()?,
-            (Fault::Stopped | Fault::StoppedAtStart, Target::Hashicorp) => self.hashi.revive()?,
+            (_, Target::Age) => self.age.repair()?,
+            (Fault::Stopped | Fault::StoppedAtStart, Target::Hashicorp) => self.vault.revive()?,
             (Fault::Stopped | Fault::StoppedAtStart, _) => {
-                self.cloud.revive().await?;
-                self.aws_way.proxy.lead_to(self.cloud.address()?).await?;
+                self.aws.revive().await?;
+                self.aws_route.proxy.lead_to(self.aws.address()?).await?;
             }
-            (Fault::Sealed, Target::Hashicorp) => self.hashi.unseal()?,
-            (Fault::PolicyRemoved, Target::Hashicorp) => self.hashi.set_policy(true).await?,
-            (Fault::Throttled, Target::Hashicorp) => self.hashi.set_quota(false).await?,
+            (Fault::Sealed, Target::Hashicorp) => self.vault.unseal()?,
+            (Fault::PolicyRemoved, Target::Hashicorp) => self.vault.set_policy(true).await?,
+            (Fault::Throttled, Target::Hashicorp) => self.vault.set_quota(false).await?,
             _ => {
                 self.toxics.heal().await?;
-                self.hashi_way.front.answer(None);
-                self.aws_way.front.answer(None);
+                self.hashi_route.counting.respond(None);
+                self.aws_route.counting.respond(None);
             }
         }
         Ok(())
     }
 
-    /// Takes back what was readied for a scenario.
+    /// Undoes [`Fixture::prepare`].
     pub(crate) fn restore(&mut self) -> Result<(), Failed> {
         self.age.restore()
     }
 }
 
-impl Way {
+impl Route {
     async fn to(toxics: &Toxics, name: &str, server: std::net::SocketAddr) -> Result<Self, Failed> {
         let proxy = toxics.proxy(name, server).await?;
-        Ok(Self { front: Front::start(proxy.listen).await?, proxy })
+        Ok(Self { counting: CountingProxy::start(proxy.listen).await?, proxy })
     }
 }
 
-/// Takes the proxy down and up in turn, beginning at once.
+/// Disables and enables the proxy in turn, beginning at once.
 fn flap(proxy: Proxy) -> AbortOnDropHandle<()> {
     AbortOnDropHandle::new(tokio::spawn(async move {
         for up in [false, true].into_iter().cycle() {
-            // It is on loopback and takes every such request; if it did not, the vault would simply not flap.
+            // If the request failed, the vault would not flap and the scenario would report it.
             let _ = proxy.enable(up).await;
             tokio::time::sleep(FLAP).await;
         }
     }))
 }
 
-/// What some other program behind the vault's address might say.
-fn garbage() -> Scripted {
-    Scripted {
+/// A response of some other program at the vault's address.
+fn garbage() -> ScriptedResponse {
+    ScriptedResponse {
         status: "200 OK",
         content_type: "application/json",
         body: b"\xff\xfe{\"data\": garbage \x00\x01".to_vec(),

@@ -1,8 +1,8 @@
-//! Steady load: calls of `call_module_tool` over `POST /mcp` at a fixed rate, whatever becomes of them.
+//! Steady load: calls of `call_module_tool` over `POST /mcp` at a fixed rate.
 //!
-//! The load is open: a call is sent when its time has come, not when the one before has been answered; and its latency is
-//! reckoned from when it was to be sent. A server that stalls so cannot make its own stall invisible by being asked less.
-//! The pace is kept by a thread of its own, for the runtime's timer counts in milliseconds.
+//! The load is open: a call is sent when it is due, not after the response to the previous one, and its latency counts from
+//! when it was due. So a stalled server does not hide its stall by receiving fewer calls. A thread of its own keeps the pace,
+//! because the runtime's timer has a resolution of a millisecond.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,8 +13,8 @@ use tokio::runtime::Handle;
 
 use super::profile::login;
 
-/// How long a client waits for an answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The timeout of a call.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Running load.
 pub(crate) struct Load {
@@ -39,13 +39,13 @@ struct Module {
 /// One call.
 #[derive(Debug, Clone)]
 pub(crate) struct Sample {
-    /// When it was to be sent.
+    /// When it was due.
     pub(crate) due: Instant,
-    /// From then to when it was sent: how late the load itself was.
+    /// From when it was due to when it was sent: the delay of the load itself.
     pub(crate) late: Duration,
-    /// From when it was to be sent to its answer.
+    /// From when it was due to the response.
     pub(crate) took: Duration,
-    /// The error's code; `None` where the answer was the right one.
+    /// The error code; `None` if the response was the right one.
     pub(crate) error: Option<String>,
 }
 
@@ -54,7 +54,7 @@ impl Load {
     pub(crate) fn start(url: &str, modules: &[String], rate: f64) -> Result<Self, super::Failed> {
         let client = reqwest::Client::builder()
             .no_proxy()
-            .timeout(PATIENCE)
+            .timeout(TIMEOUT)
             .pool_max_idle_per_host(usize::MAX)
             .build()?;
         let modules: Vec<Module> = modules.iter().map(|name| Module::new(name)).collect();
@@ -76,18 +76,18 @@ impl Load {
         self.shared.modules[index].lock().clone()
     }
 
-    /// When the first right answer came to a call of the module at `index` that was sent after `from`.
+    /// When the first correct response to a call of the module at `index` arrived that was due after `from`.
     pub(crate) fn good_since(&self, index: usize, from: Instant) -> Option<Instant> {
         let samples = self.shared.modules[index].lock();
         let good = samples.iter().filter(|sample| sample.due >= from && sample.error.is_none());
         good.map(|sample| sample.due + sample.took).min()
     }
 
-    /// Sends no more, and waits for what is in flight.
+    /// Sends no more calls and waits for those in flight.
     pub(crate) async fn stop(&mut self) {
         self.shared.stopped.store(true, Ordering::SeqCst);
         if let Some(pacer) = self.pacer.take() {
-            // It sleeps for one pace at most, and cannot panic.
+            // It sleeps for one interval at most and cannot panic.
             let _ = tokio::task::block_in_place(|| pacer.join());
         }
         while self.shared.in_flight.load(Ordering::SeqCst) > 0 {
@@ -136,7 +136,7 @@ fn pace(shared: &Arc<Shared>, runtime: &Handle, every: Duration) {
 }
 
 impl Shared {
-    /// Makes one call; answers what was wrong with the answer.
+    /// Makes one call; returns what was wrong with the response.
     async fn call(&self, module: &Module) -> Option<String> {
         let request = self
             .client
@@ -147,16 +147,16 @@ impl Shared {
             .body(module.body.clone());
         let text = match async { request.send().await?.text().await }.await {
             Ok(text) => text,
-            Err(error) => return Some(format!("no answer: {}", error.without_url())),
+            Err(error) => return Some(format!("no response: {}", error.without_url())),
         };
         let Ok(answer) = serde_json::from_str::<Value>(&text) else {
-            return Some(format!("no JSON: {text}"));
+            return Some(format!("not JSON: {text}"));
         };
         let result = &answer["result"];
         if let Some(code) = result["structuredContent"]["error"]["code"].as_str() {
             return Some(code.to_owned());
         }
-        // The right login is the proof that the right credential was sent.
-        (!text.contains(&module.login)).then(|| format!("another answer: {text}"))
+        // The right login proves that the right credential was sent.
+        (!text.contains(&module.login)).then(|| format!("another response: {text}"))
     }
 }

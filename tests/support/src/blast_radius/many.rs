@@ -1,10 +1,10 @@
 //! Two hundred vaults, of which a hundred hang at once.
 //!
-//! All are one real Vault, reached by two proxies: a hundred compartments behind each. One proxy becomes a black hole under
-//! load, time after time. The other hundred must notice nothing, and the process must not grow with what hangs.
+//! All are one real Vault behind two proxies, with a hundred compartments on each. One proxy becomes a black hole under load,
+//! several times. The other hundred must not be affected, and the process must not grow with what hangs.
 //!
 //! ```text
-//! start → warm-up → A → F → mended: recovery → A' → F → … → A'
+//! start → warm-up → A → F → repair: recovery → A' → F → … → A'
 //! ```
 
 use std::fs;
@@ -15,98 +15,105 @@ use serde::Serialize;
 use tokio::time::sleep;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::judge::{Figures, Promise, Window};
+use super::outcome::{Figures, Promise, Window};
 use super::load::{Load, Sample};
 use super::plan::{CACHE_OFF, CACHE_ON, INTERVAL, MAX_INTERVALS, MAX_RATIO};
 use super::profile;
 use super::server::Server;
-use super::{Failed, Program, World, median};
+use super::{Failed, Fixture, Program};
+use crate::measure::ProcessStatus;
+use crate::{FakeService, median};
 
-/// How many vaults there are on each side.
+/// The number of vaults on each side.
 const SIDE: usize = 100;
 
-/// Calls a second on each module: few for one, many for all.
+/// Calls per second on each module: few for one, many for all.
 const RATE: f64 = 2.0;
 
-/// One window: 2,800 calls on each side, and time for a breaker to open behind the default walls, which a vault that hangs
-/// needs twelve seconds for.
+/// One window: 2,800 calls on each side, and time for a breaker to open; with the default settings of a vault that hangs, that
+/// takes twelve seconds.
 const WINDOW: Duration = Duration::from_secs(14);
 
-/// The default walls, but for how often a vault that is down is looked at.
-const WALLS: &str = "probe_interval = \"1s\"\n";
+/// The default settings of a vault, except for the probe interval.
+const SETTINGS: &str = "probe_interval = \"1s\"\n";
 
-/// For how long all must have been ready before anything is measured.
+/// How long all must have been ready before measuring begins.
 const WARM_UP: Duration = Duration::from_secs(3);
 
-/// How often memory and threads are looked at.
-const LOOK: Duration = Duration::from_millis(50);
+/// How often memory and threads are sampled.
+const SAMPLE_INTERVAL: Duration = Duration::from_millis(50);
 
-/// How often they hang. What grows without a bound grows each time; what is bounded has its size after the first.
+/// How often they hang. What is unbounded grows each time; what is bounded has its size after the first time.
 const HANGS: usize = 5;
 
-/// By how much of the largest size so far the last hang may be larger: pages that the allocator has not used before.
+/// By which share the size in the last hang may exceed the largest one before: pages that the allocator had not used yet.
 const MAX_LAST_GROWTH: f64 = 0.05;
 
-/// How many more threads there may be: none is any vault's own, for no file hangs.
+/// How many more threads are allowed: no vault needs threads of its own, because no file hangs.
 const MAX_MORE_THREADS: u64 = 16;
 
-/// Memory and threads of the server at their largest in a window.
+/// The largest memory and number of threads of the server in a window.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
-pub(crate) struct Size {
-    pub(crate) rss_kib: u64,
-    pub(crate) threads: u64,
+pub struct Size {
+    /// Resident memory in KiB.
+    pub rss_kib: u64,
+    /// Threads.
+    pub threads: u64,
 }
 
-/// What came of it.
+/// The outcome.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Many {
-    pub(crate) cache: bool,
-    /// The hundred that are well, without the fault: every other of the windows before and after it.
-    pub(crate) baselines: Vec<Figures>,
+pub struct Many {
+    /// Whether the caches were on.
+    pub cache: bool,
+    /// The hundred healthy vaults without the fault: every other one of the windows before and after it.
+    pub baselines: Vec<Figures>,
     /// The rest of these windows.
-    pub(crate) controls: Vec<Figures>,
-    /// The hundred that are well, each time that the others hang.
-    pub(crate) faults: Vec<Figures>,
-    /// The hundred that hang, while they do.
-    pub(crate) hung: Figures,
-    pub(crate) before: Size,
-    pub(crate) after: Size,
-    /// Each time that they hang.
-    pub(crate) hangs: Vec<Size>,
-    /// From mended until all hundred were ready, in probe intervals: the longest.
-    pub(crate) ready_after: Option<f64>,
-    pub(crate) promises: Vec<Promise>,
+    pub controls: Vec<Figures>,
+    /// The hundred healthy vaults each time that the others hang.
+    pub faults: Vec<Figures>,
+    /// The hundred hanging vaults while they hang.
+    pub hung: Figures,
+    /// The server's size before the first hang.
+    pub before: Size,
+    /// The server's size after the last hang.
+    pub after: Size,
+    /// The server's size during each hang.
+    pub hangs: Vec<Size>,
+    /// The longest time from a repair until all hundred were ready, in probe intervals.
+    pub ready_after: Option<f64>,
+    /// The promises that do not depend on the machine.
+    pub promises: Vec<Promise>,
 }
 
 impl Many {
     /// Whether every promise but the one about time was kept.
-    pub(crate) fn kept(&self) -> bool {
+    pub fn kept(&self) -> bool {
         self.promises.iter().all(|promise| promise.kept)
     }
 
     /// Whether the one about time was kept.
-    pub(crate) fn quick(&self) -> bool {
+    pub fn quick(&self) -> bool {
         self.ratio() <= MAX_RATIO
     }
 
-    /// How much slower the p99 of those that are well was while the others hung.
-    pub(crate) fn ratio(&self) -> f64 {
+    /// The p99 of the healthy ones while the others hung, divided by the p99 without a hang.
+    pub fn ratio(&self) -> f64 {
         p99_ms(&self.faults) / p99_ms(&self.baselines)
     }
 
     /// The same of windows without a fault.
-    pub(crate) fn noise(&self) -> f64 {
+    pub fn noise(&self) -> f64 {
         p99_ms(&self.controls) / p99_ms(&self.baselines)
     }
 }
 
-/// The p99 of several windows: their median, for a machine that stands still once is seen in one.
-pub(crate) fn p99_ms(windows: &[Figures]) -> f64 {
-    let p99s: Vec<f64> = windows.iter().map(|window| window.p99_ms).collect();
-    median(&p99s)
+/// The median of the p99 of several windows, in milliseconds: a pause of the machine affects one window.
+pub fn p99_ms(windows: &[Figures]) -> f64 {
+    median(windows.iter().map(|window| window.p99_ms))
 }
 
-/// The module at `index`; names of one length, so that none begins another.
+/// The module at `index`. All names have one length, so that none is a prefix of another one.
 fn name(index: usize) -> String {
     format!("m{index:03}")
 }
@@ -117,31 +124,35 @@ fn is_hung(vault: &str) -> bool {
 }
 
 /// Runs it, with the caches on or off.
-pub(crate) async fn run(world: &mut World, program: &Program, cache: bool) -> Result<Many, Failed> {
-    // Proxies outlive this, and each name is for one.
+///
+/// # Errors
+///
+/// If a server or the load cannot be run.
+pub async fn run(fixture: &mut Fixture, program: &Program, cache: bool) -> Result<Many, Failed> {
+    // Proxies outlive this function, so each run has names of its own.
     let setting = if cache { "on" } else { "off" };
-    let hung = world.toxics.proxy(&format!("hung-{setting}"), world.hashi.address()?).await?;
-    let well = world.toxics.proxy(&format!("well-{setting}"), world.hashi.address()?).await?;
+    let hung = fixture.toxics.proxy(&format!("hung-{setting}"), fixture.vault.address()?).await?;
+    let healthy = fixture.toxics.proxy(&format!("healthy-{setting}"), fixture.vault.address()?).await?;
     let modules: Vec<String> = (0..2 * SIDE).map(name).collect();
     let tokens: Vec<_> = modules.iter().map(|name| (profile::token(name), profile::login(name))).collect();
     let tokens: Vec<_> = tokens.iter().map(|(token, login)| (token.as_str(), login.as_str())).collect();
-    let service = crate::service::Service::start(&tokens).await;
+    let service = FakeService::start(&tokens).await;
     for name in &modules {
-        world.hashi.put(name, &profile::token(name)).await?;
+        fixture.vault.put(name, &profile::token(name)).await?;
     }
-    let address = |index| if index < SIDE { hung.listen } else { well.listen };
-    let walls = format!("{WALLS}{}", if cache { CACHE_ON } else { CACHE_OFF });
-    let profile = write(world, &modules, |index| address(index).to_string(), &service.url(), &walls)?;
+    let address = |index| if index < SIDE { hung.listen } else { healthy.listen };
+    let settings = format!("{SETTINGS}{}", if cache { CACHE_ON } else { CACHE_OFF });
+    let profile = write(fixture, &modules, |index| address(index).to_string(), &service.url(), &settings)?;
 
-    let server = Server::start(program, &profile, world.client.clone())?;
+    let server = Server::start(program, &profile, fixture.client.clone())?;
     let mut load = Load::start(&server.mcp, &modules, RATE)?;
-    // Two hundred logins at once are not what is measured.
+    // Two hundred logins at once are not measured.
     let mut settling = Instant::now();
     while settling.elapsed() < WARM_UP {
         if server.ready(|_| true).await? < modules.len() {
             settling = Instant::now();
         }
-        sleep(LOOK).await;
+        sleep(SAMPLE_INTERVAL).await;
     }
     let measured = Instant::now();
     let (first, before) = watch(&server).await;
@@ -153,9 +164,9 @@ pub(crate) async fn run(world: &mut World, program: &Program, cache: bool) -> Re
         let (window, size) = watch(&server).await;
         faulty.push(Window { start, ..window });
         hangs.push(size);
-        world.toxics.heal().await?;
+        fixture.toxics.heal().await?;
         ready_after = recover(&server).await?.zip(ready_after).map(|(this, longest)| this.max(longest));
-        // The first call after the recovery is each module's own, half a second later at most.
+        // Each module is called within half a second.
         sleep(Duration::from_secs(1)).await;
         let (window, size) = watch(&server).await;
         calm.push(window);
@@ -169,7 +180,7 @@ pub(crate) async fn run(world: &mut World, program: &Program, cache: bool) -> Re
     };
     let (bad, good) = (samples(0..SIDE), samples(SIDE..2 * SIDE));
     let of = |samples: &[Sample], windows: &[Window]| {
-        Figures::of(samples.iter().filter(|sample| windows.iter().any(|window| window.holds(sample))))
+        Figures::from_samples(samples.iter().filter(|sample| windows.iter().any(|window| window.holds(sample))))
     };
     let each =
         |windows: &[Window]| windows.iter().map(|&window| of(&good, &[window])).collect::<Vec<Figures>>();
@@ -191,12 +202,12 @@ pub(crate) async fn run(world: &mut World, program: &Program, cache: bool) -> Re
     Ok(many)
 }
 
-/// Waits until all that hung are ready; answers after how many probe intervals.
+/// Waits until all that hung are ready; returns after how many probe intervals.
 async fn recover(server: &Server) -> Result<Option<f64>, Failed> {
-    let mended = Instant::now();
-    while mended.elapsed() < 6 * INTERVAL {
+    let repaired = Instant::now();
+    while repaired.elapsed() < 6 * INTERVAL {
         if server.ready(is_hung).await? == SIDE {
-            return Ok(Some(mended.elapsed().as_secs_f64() / INTERVAL.as_secs_f64()));
+            return Ok(Some(repaired.elapsed().as_secs_f64() / INTERVAL.as_secs_f64()));
         }
         sleep(Duration::from_millis(20)).await;
     }
@@ -250,51 +261,50 @@ fn promises(many: &Many, others: &Figures, recovered: &Figures) -> Vec<Promise> 
 
 /// The profile and the manifests of `modules`.
 fn write(
-    world: &World,
+    fixture: &Fixture,
     modules: &[String],
     address: impl Fn(usize) -> String,
     service: &str,
-    walls: &str,
+    settings: &str,
 ) -> Result<PathBuf, Failed> {
-    let folder = world.folder.path().join("many");
+    let folder = fixture.folder.path().join("many");
     fs::create_dir_all(folder.join("modules"))?;
-    fs::copy(world.folder.path().join("secret-id"), folder.join("secret-id"))?;
+    fs::copy(fixture.folder.path().join("secret-id"), folder.join("secret-id"))?;
     let mut text = profile::SERVER.to_owned();
     for (index, module) in modules.iter().enumerate() {
         let manifest = profile::manifest(module, service);
         fs::write(folder.join(format!("modules/{module}.toml")), manifest)?;
-        let settings = profile::hashicorp(&address(index), &world.hashi.role_id);
-        profile::vault_and_module(&mut text, module, &settings, walls);
+        let own = profile::hashicorp(&address(index), &fixture.vault.role_id);
+        profile::vault_and_module(&mut text, module, &own, settings);
     }
     let path = folder.join("many.toml");
     fs::write(&path, text)?;
     Ok(path)
 }
 
-/// One window, with the server's largest size in it.
+/// One window, and the server's largest size in it.
 async fn watch(server: &Server) -> (Window, Size) {
     let (id, start) = (server.id(), Instant::now());
-    let looking = AbortOnDropHandle::new(tokio::spawn(async move {
+    let sampling = AbortOnDropHandle::new(tokio::spawn(async move {
         let mut largest = Size::default();
         while start.elapsed() < WINDOW {
             let now = size(id);
             largest.rss_kib = largest.rss_kib.max(now.rss_kib);
             largest.threads = largest.threads.max(now.threads);
-            sleep(LOOK).await;
+            sleep(SAMPLE_INTERVAL).await;
         }
         largest
     }));
-    // It neither panics nor is cancelled.
-    let largest = looking.await.unwrap_or_default();
+    // The task neither panics nor is cancelled.
+    let largest = sampling.await.unwrap_or_default();
     (Window { start, end: Instant::now() }, largest)
 }
 
-/// Memory and threads of a process; zeros where the system does not say.
+/// Memory and threads of a process; zeros if the system does not report them.
 fn size(id: u32) -> Size {
-    let text = fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
-    let number = |key: &str| {
-        let value = text.lines().find_map(|line| line.strip_prefix(key)?.split_whitespace().next());
-        value.and_then(|value| value.parse().ok()).unwrap_or_default()
-    };
-    Size { rss_kib: number("VmRSS:"), threads: number("Threads:") }
+    let Ok(status) = ProcessStatus::read(id) else { return Size::default() };
+    Size {
+        rss_kib: status.resident_kib().unwrap_or_default(),
+        threads: status.threads().unwrap_or_default(),
+    }
 }

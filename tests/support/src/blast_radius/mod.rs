@@ -1,28 +1,27 @@
-//! The proof: a world of real servers, a fault in one of its vaults, load on a real `cofferdam serve`, and what came of it.
+//! What the example `blast-radius` measures: real servers, a fault in one vault, load on a real `cofferdam serve`, and the
+//! outcome.
 
 mod age_file;
-mod cloud;
+mod aws;
 mod faults;
-mod front;
-mod hashi;
+mod fixture;
 #[cfg(target_os = "linux")]
 mod hung;
-pub(crate) mod judge;
 mod load;
-pub(crate) mod many;
+pub mod many;
+mod outcome;
 mod plan;
 mod profile;
-pub(crate) mod scenario;
+mod proxy;
+pub mod scenario;
 mod server;
 mod toxics;
-mod world;
+mod vault;
 
-pub(crate) use faults::{Fault, Target};
-pub(crate) use judge::{Outcome, median};
-pub(crate) use plan::{MAX_INTERVALS, MAX_RATIO, Plan};
-pub(crate) use scenario::Scenario;
-pub(crate) use server::Program;
-pub(crate) use world::World;
+pub use faults::{Fault, Target};
+pub use fixture::Fixture;
+pub use outcome::{COMES_BACK, Figures, IN_TIME, Outcome, Promise, Windows};
+pub use plan::{MAX_INTERVALS, MAX_RATIO, Plan};
+pub use scenario::Scenario;
 
-/// Why a part of the proof could not be run at all: a text for a person, which is no verdict on the product.
-pub(crate) type Failed = Box<dyn std::error::Error + Send + Sync>;
+use crate::{Failed, Program};

@@ -1,4 +1,4 @@
-//! What came of a scenario in numbers, and which promises were kept.
+//! The outcome of a scenario in numbers, and which promises were kept.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
@@ -6,24 +6,25 @@ use std::time::{Duration, Instant, SystemTime};
 use serde::Serialize;
 
 use super::faults::Expected;
-use super::front::Seen;
+use super::proxy::Seen;
 use super::load::Sample;
 use super::plan::{INTERVAL, MAX_INTERVALS, MAX_RATIO};
 use super::profile::MODULES;
 use super::scenario::Recovery;
 use super::server::OpenPeriod;
 use super::{Fault, Scenario, Target};
+use crate::median;
 
-/// What the machine may add to the deadline of a read before an answer counts as late.
+/// How long after the deadline of a read a response may arrive: the machine's share.
 const SLACK: Duration = Duration::from_millis(250);
 
-/// The promise that the faulty vault's module answers within its deadline.
-pub(crate) const IN_TIME: &str = "it says so in time";
+/// The promise that the module on the faulty vault responds within its deadline.
+pub const IN_TIME: &str = "it says so in time";
 
-/// The promise that a vault is back soon after it was mended.
-pub(crate) const COMES_BACK: &str = "it comes back by itself";
+/// The promise that a vault is back soon after its repair.
+pub const COMES_BACK: &str = "it comes back by itself";
 
-/// A time in which calls were due.
+/// A period in which calls were due.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Window {
     pub(crate) start: Instant,
@@ -31,7 +32,7 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    /// Whether `sample` was to be sent in it.
+    /// Whether `sample` was due in it.
     pub(crate) fn holds(self, sample: &Sample) -> bool {
         self.start <= sample.due && sample.due < self.end
     }
@@ -39,77 +40,91 @@ impl Window {
 
 /// All that was seen.
 pub(crate) struct Evidence {
-    /// Of each of [`MODULES`].
+    /// For each of [`MODULES`].
     pub(crate) samples: Vec<Vec<Sample>>,
     pub(crate) all: Window,
     pub(crate) baseline: Window,
     pub(crate) control: Window,
     pub(crate) faulty: Window,
     pub(crate) recovery: Recovery,
-    /// When mending began: from here on, a request finds a vault that is well, or soon will be.
-    pub(crate) mended: SystemTime,
-    /// The `deadline` of the walls.
+    /// When the repair began: from here on, a request finds a vault that works, or soon will.
+    pub(crate) repaired: SystemTime,
+    /// The `deadline` of the vault.
     pub(crate) deadline: Duration,
     pub(crate) open: Vec<OpenPeriod>,
     pub(crate) seen: Option<Seen>,
 }
 
-/// Calls of a window.
+/// The calls of a window.
 #[derive(Debug, Clone, Default, Serialize)]
-pub(crate) struct Figures {
-    pub(crate) calls: usize,
-    pub(crate) good: usize,
-    pub(crate) p50_ms: f64,
-    pub(crate) p99_ms: f64,
-    pub(crate) max_ms: f64,
-    /// How late the load itself was at most.
-    pub(crate) late_ms: f64,
+pub struct Figures {
+    /// All calls.
+    pub calls: usize,
+    /// Those with the right response.
+    pub good: usize,
+    /// The median latency, in milliseconds.
+    pub p50_ms: f64,
+    /// The 99th percentile of the latency, in milliseconds.
+    pub p99_ms: f64,
+    /// The longest latency, in milliseconds.
+    pub max_ms: f64,
+    /// The longest delay of the load itself, in milliseconds.
+    pub late_ms: f64,
 }
 
 /// A promise, and whether it was kept.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Promise {
-    pub(crate) name: &'static str,
-    pub(crate) kept: bool,
+pub struct Promise {
+    /// What is promised.
+    pub name: &'static str,
+    /// Whether it was kept.
+    pub kept: bool,
     /// The figures behind the verdict.
-    pub(crate) found: String,
+    pub found: String,
 }
 
 /// The three windows of a run that are compared.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Windows {
-    pub(crate) baseline: Figures,
-    pub(crate) control: Figures,
-    pub(crate) fault: Figures,
+pub struct Windows {
+    /// Without a fault.
+    pub baseline: Figures,
+    /// Without a fault, once more.
+    pub control: Figures,
+    /// With the fault.
+    pub fault: Figures,
 }
 
-/// What came of a scenario.
+/// The outcome of a scenario.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Outcome {
-    pub(crate) target: Target,
-    pub(crate) fault: Fault,
-    pub(crate) cache: bool,
+pub struct Outcome {
+    /// The faulty vault.
+    pub target: Target,
+    /// Its fault.
+    pub fault: Fault,
+    /// Whether the caches were on.
+    pub cache: bool,
     /// The three others from the end of the warm-up to the end of the load, in the first run of this scenario.
-    pub(crate) others: Figures,
+    pub others: Figures,
     /// The three others in each run of this scenario: without a fault, the same once more, and with it.
-    pub(crate) runs: Vec<Windows>,
+    pub runs: Vec<Windows>,
     /// The module on the faulty vault, in the fault's window.
-    pub(crate) faulty: Figures,
-    /// Its answers by code, `ok` included.
-    pub(crate) codes: BTreeMap<String, usize>,
-    /// For how long the breaker was open before the vault was mended.
-    pub(crate) open_seconds: f64,
+    pub faulty: Figures,
+    /// Its responses by code; `ok` is a success.
+    pub codes: BTreeMap<String, usize>,
+    /// How long the breaker was open before the repair, in seconds.
+    pub open_seconds: f64,
     /// Requests that reached the vault in that time; `None` for a file.
-    pub(crate) open_requests: Option<usize>,
-    /// From mended to the first right answer, in probe intervals.
-    pub(crate) good_after: Option<f64>,
-    /// From mended to `ready`, in probe intervals.
-    pub(crate) ready_after: Option<f64>,
-    pub(crate) promises: Vec<Promise>,
+    pub open_requests: Option<usize>,
+    /// From the repair to the first correct response, in probe intervals.
+    pub good_after: Option<f64>,
+    /// From the repair to `ready`, in probe intervals.
+    pub ready_after: Option<f64>,
+    /// The promises that do not depend on the machine.
+    pub promises: Vec<Promise>,
 }
 
 impl Outcome {
-    pub(crate) fn of(scenario: Scenario, evidence: Evidence) -> Self {
+    pub(crate) fn new(scenario: Scenario, evidence: Evidence) -> Self {
         let Scenario { target, fault, cache } = scenario;
         let (mut others, mut broken): (Vec<&Sample>, Vec<&Sample>) = Default::default();
         for (module, samples) in MODULES.iter().zip(&evidence.samples) {
@@ -119,9 +134,9 @@ impl Outcome {
             samples.iter().filter(|sample| window.holds(sample)).map(|&sample| sample.clone()).collect()
         };
         let windows = Windows {
-            baseline: Figures::of(&due_in(&others, evidence.baseline)),
-            control: Figures::of(&due_in(&others, evidence.control)),
-            fault: Figures::of(&due_in(&others, evidence.faulty)),
+            baseline: Figures::from_samples(&due_in(&others, evidence.baseline)),
+            control: Figures::from_samples(&due_in(&others, evidence.control)),
+            fault: Figures::from_samples(&due_in(&others, evidence.faulty)),
         };
         let broken = due_in(&broken, evidence.faulty);
         let mut codes = BTreeMap::new();
@@ -129,16 +144,16 @@ impl Outcome {
             *codes.entry(sample.error.clone().unwrap_or_else(|| "ok".to_owned())).or_default() += 1;
         }
         let after = |at: Option<Instant>| {
-            at.map(|at| (at - evidence.recovery.mended).as_secs_f64() / INTERVAL.as_secs_f64())
+            at.map(|at| (at - evidence.recovery.repaired).as_secs_f64() / INTERVAL.as_secs_f64())
         };
-        let open = Open::of(&evidence);
+        let open = Open::new(&evidence);
         let mut outcome = Self {
             target,
             fault,
             cache,
-            others: Figures::of(&due_in(&others, evidence.all)),
+            others: Figures::from_samples(&due_in(&others, evidence.all)),
             runs: vec![windows],
-            faulty: Figures::of(&broken),
+            faulty: Figures::from_samples(&broken),
             codes,
             open_seconds: open.seconds,
             open_requests: open.requests,
@@ -151,33 +166,33 @@ impl Outcome {
     }
 
     /// A figure of the others: the median of all runs, for a machine that stands still once is seen in one.
-    pub(crate) fn ms(&self, of: fn(&Windows) -> f64) -> f64 {
+    pub fn ms(&self, of: fn(&Windows) -> f64) -> f64 {
         let of_runs: Vec<f64> = self.runs.iter().map(of).collect();
-        median(&of_runs)
+        median(of_runs)
     }
 
-    /// p99 of the others with the fault over without it.
-    pub(crate) fn ratio(&self) -> f64 {
+    /// The p99 of the others with the fault, divided by the p99 without it.
+    pub fn ratio(&self) -> f64 {
         self.ms(|run| run.fault.p99_ms) / self.ms(|run| run.baseline.p99_ms)
     }
 
     /// The same of two windows without a fault.
-    pub(crate) fn noise(&self) -> f64 {
+    pub fn noise(&self) -> f64 {
         self.ms(|run| run.control.p99_ms) / self.ms(|run| run.baseline.p99_ms)
     }
 
     /// Whether the others were as quick as promised.
-    pub(crate) fn quick(&self) -> bool {
+    pub fn quick(&self) -> bool {
         self.ratio() <= MAX_RATIO
     }
 
     /// Whether every promise but the one about time was kept.
-    pub(crate) fn kept(&self) -> bool {
+    pub fn kept(&self) -> bool {
         self.promises.iter().all(|promise| promise.kept)
     }
 
-    /// Takes in another run of the same scenario: its times, and what it broke.
-    pub(crate) fn add(&mut self, again: Self) {
+    /// Adds another run of the same scenario: its times, and the promises that it broke.
+    pub fn add(&mut self, again: Self) {
         self.runs.extend(again.runs);
         for (promise, again) in self.promises.iter_mut().zip(again.promises) {
             if promise.kept && !again.kept {
@@ -225,7 +240,7 @@ impl Outcome {
     }
 }
 
-/// What reached a vault that was given up, before it was mended.
+/// What reached a vault while its breaker was open, before the repair.
 struct Open {
     seconds: f64,
     requests: Option<usize>,
@@ -234,10 +249,10 @@ struct Open {
 }
 
 impl Open {
-    fn of(evidence: &Evidence) -> Self {
+    fn new(evidence: &Evidence) -> Self {
         let mut open = Self { seconds: 0.0, requests: evidence.seen.as_ref().map(|_| 0), allowed: 0 };
         for period in &evidence.open {
-            let end = period.to.map_or(evidence.mended, |to| to.min(evidence.mended));
+            let end = period.to.map_or(evidence.repaired, |to| to.min(evidence.repaired));
             let Ok(length) = end.duration_since(period.from) else { continue };
             open.seconds += length.as_secs_f64();
             open.allowed += (length.as_secs_f64() / INTERVAL.as_secs_f64()) as usize;
@@ -250,7 +265,7 @@ impl Open {
 }
 
 impl Figures {
-    pub(crate) fn of<'s>(samples: impl IntoIterator<Item = &'s Sample>) -> Self {
+    pub(crate) fn from_samples<'s>(samples: impl IntoIterator<Item = &'s Sample>) -> Self {
         let (mut good, mut late) = (0, Duration::ZERO);
         let mut times: Vec<Duration> = samples
             .into_iter()
@@ -274,11 +289,4 @@ impl Figures {
             late_ms: late.as_secs_f64() * 1000.0,
         }
     }
-}
-
-/// The middle one; of two, the larger.
-pub(crate) fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
 }

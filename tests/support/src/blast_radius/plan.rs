@@ -1,4 +1,4 @@
-//! How long, how often, and behind which walls.
+//! How long, how often, and with which settings of the vaults.
 
 use std::time::Duration;
 
@@ -6,35 +6,36 @@ use serde::Serialize;
 
 /// The numbers of a run.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Plan {
-    /// Load that is not measured: connections are made, caches are filled.
-    pub(crate) warm_up: Duration,
+pub struct Plan {
+    /// Load before measuring begins: it opens connections and fills caches.
+    pub warm_up: Duration,
     /// The window with the fault.
-    pub(crate) window: Duration,
+    pub window: Duration,
     /// Each of the two windows without it.
-    pub(crate) calm: Duration,
-    /// Calls a second on each module.
-    pub(crate) rate: u32,
-    /// How often a scenario is run as long as its ratio of p99 is over [`MAX_RATIO`]; the medians of all runs then count.
-    pub(crate) repeats: &'static [usize],
-    /// How many such further runs there may be in all.
-    pub(crate) further: usize,
-    /// The walls of every vault.
-    pub(crate) walls: &'static str,
+    pub calm: Duration,
+    /// Calls per second on each module.
+    pub rate: u32,
+    /// The numbers of runs after which a scenario is judged again while its ratio of p99 exceeds [`MAX_RATIO`]; the medians of
+    /// all runs count.
+    pub repeats: &'static [usize],
+    /// The largest number of such further runs in total.
+    pub further: usize,
+    /// The settings of every vault.
+    pub settings: &'static str,
     /// The `deadline` among them.
-    pub(crate) deadline: Duration,
+    pub deadline: Duration,
 }
 
-/// How much slower the others' p99 may be than without the fault.
-pub(crate) const MAX_RATIO: f64 = 1.2;
+/// The largest ratio of the others' p99 with the fault to the p99 without it.
+pub const MAX_RATIO: f64 = 1.2;
 
-/// How many probe intervals a vault may take to be back, from when it was mended.
-pub(crate) const MAX_INTERVALS: f64 = 1.5;
+/// The largest number of probe intervals from the repair until a vault is back.
+pub const MAX_INTERVALS: f64 = 1.5;
 
-/// The walls' `probe_interval`, in every plan.
+/// The `probe_interval`, in every plan.
 pub(crate) const INTERVAL: Duration = Duration::from_secs(1);
 
-/// The walls of every vault: the defaults, with every time a fifth of its default so that a window sees several intervals.
+/// The default settings with a fifth of every duration, so that a window contains several intervals.
 const FIFTHS: &str = r#"attempt_timeout = "400ms"
 deadline = "1s"
 breaker = { failures = 5, window = "2s" }
@@ -43,7 +44,7 @@ missing_ttl = "1s"
 reject_interval = "6s"
 "#;
 
-/// Walls for machines that stand still now and then: an attempt may take longer, and fewer failures are enough.
+/// Settings for machines that pause now and then: an attempt may take longer, and fewer failures open the breaker.
 const PATIENT: &str = r#"attempt_timeout = "1s"
 deadline = "2500ms"
 breaker = { failures = 2, window = "10s" }
@@ -51,15 +52,15 @@ probe_interval = "1s"
 missing_ttl = "1s"
 "#;
 
-/// The cache on: short-lived, for a cache of five minutes would not even notice a fault of five seconds.
+/// The cache on, with a short lifetime: a cache of five minutes would not notice a fault of five seconds.
 pub(crate) const CACHE_ON: &str = "cache_ttl = \"500ms\"\nstale_for = \"1h\"\n";
 
-/// The cache off: every call asks its vault.
+/// The cache off: every call reads from its vault.
 pub(crate) const CACHE_OFF: &str = "cache_ttl = \"0s\"\nstale_for = \"0s\"\n";
 
 impl Plan {
-    /// Long enough for a p99: over 1,600 calls a window on the three others.
-    pub(crate) fn full() -> Self {
+    /// Long enough for a p99: more than 1,600 calls per window on the three others.
+    pub fn full() -> Self {
         Self {
             warm_up: Duration::from_millis(1500),
             window: Duration::from_millis(4500),
@@ -67,13 +68,13 @@ impl Plan {
             rate: 120,
             repeats: &[5, 9],
             further: 24,
-            walls: FIFTHS,
+            settings: FIFTHS,
             deadline: Duration::from_secs(1),
         }
     }
 
-    /// Long enough to see a breaker open and a vault come back; says nothing about a p99.
-    pub(crate) fn quick() -> Self {
+    /// Long enough for a breaker to open and a vault to come back, but not for a p99.
+    pub fn quick() -> Self {
         Self {
             warm_up: Duration::from_millis(500),
             window: Duration::from_secs(5),
@@ -81,7 +82,7 @@ impl Plan {
             rate: 20,
             repeats: &[],
             further: 0,
-            walls: PATIENT,
+            settings: PATIENT,
             deadline: Duration::from_millis(2500),
         }
     }

@@ -1,37 +1,37 @@
-//! What the server under test is given: a profile, and a manifest for each module.
+//! The profile of the server under test, and a manifest for each module.
 
 use std::fmt::Write as _;
 
-/// The modules of the four vaults, called as the backends are.
+/// The modules of the four vaults. Each has the name of its backend.
 pub(crate) const MODULES: [&str; 4] = ["env", "age", "hashicorp", "aws"];
 
-/// A profile that begins, with free ports.
+/// The beginning of a profile, with free ports.
 pub(crate) const SERVER: &str = r#"[server]
 listen = "127.0.0.1:0"
 admin_listen = "127.0.0.1:0"
 modules_dir = "modules"
 "#;
 
-/// The token of `module`, as the service knows it.
+/// The token of `module` that the service accepts.
 pub(crate) fn token(module: &str) -> String {
     format!("token-of-{module}-3f9a1c77")
 }
 
-/// What the service answers to that token.
+/// The login that the service returns for that token.
 pub(crate) fn login(module: &str) -> String {
     format!("login-of-{module}")
 }
 
 /// A vault and the module of the same name on it.
-pub(crate) fn vault_and_module(profile: &mut String, module: &str, settings: &str, walls: &str) {
+pub(crate) fn vault_and_module(profile: &mut String, module: &str, own: &str, settings: &str) {
     // Writing to a String cannot fail.
     let _ = write!(
         profile,
-        "\n[vaults.{module}-vault]\n{settings}\n{walls}\n[modules.{module}]\nvault = \"{module}-vault\"\n"
+        "\n[vaults.{module}-vault]\n{own}\n{settings}\n[modules.{module}]\nvault = \"{module}-vault\"\n"
     );
 }
 
-/// The settings of a Vault behind `address`.
+/// The backend's settings for a Vault at `address`.
 pub(crate) fn hashicorp(address: &str, role_id: &str) -> String {
     format!(
         "backend = \"hashicorp\"\naddress = \"http://{address}\"\nmount = \"secret\"\n\
@@ -39,7 +39,7 @@ pub(crate) fn hashicorp(address: &str, role_id: &str) -> String {
     )
 }
 
-/// A manifest of one tool, which asks the service who its credential belongs to.
+/// A manifest of one tool, which asks the service for the login of its credential.
 pub(crate) fn manifest(module: &str, service: &str) -> String {
     format!(
         r#"format = 1

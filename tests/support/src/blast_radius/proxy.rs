@@ -1,8 +1,7 @@
-//! A counting proxy before a network vault: client → front → toxiproxy → server.
+//! A counting proxy before a network vault: client → proxy → toxiproxy → server.
 //!
-//! It counts each connection and request that reaches it, whatever becomes of it further on; and answers in the server's
-//! place what the server cannot be made to say. Bytes of answers pass as they come, and a reset connection resets the
-//! client's.
+//! It counts each connection and request that reaches it, and can respond instead of the server with what the server cannot
+//! be made to return. It passes on responses byte by byte, and a reset connection as a reset.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,41 +12,43 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::task::AbortOnDropHandle;
 
-/// The longest request that is taken. A vault's are a few hundred bytes.
+/// The longest accepted request. Those to a vault have a few hundred bytes.
 const MAX_REQUEST: usize = 64 * 1024;
 
-/// A running front.
-pub(crate) struct Front {
-    /// Where it listens.
+/// A running proxy.
+#[derive(Debug)]
+pub(crate) struct CountingProxy {
+    /// Its address.
     pub(crate) address: SocketAddr,
     state: Arc<State>,
     _task: AbortOnDropHandle<()>,
 }
 
-/// What the front answers in place of the server.
+/// A response instead of the server's.
 #[derive(Debug, Clone)]
-pub(crate) struct Scripted {
+pub(crate) struct ScriptedResponse {
     pub(crate) status: &'static str,
     pub(crate) content_type: &'static str,
     pub(crate) body: Vec<u8>,
 }
 
+#[derive(Debug)]
 struct State {
     to: SocketAddr,
-    script: Mutex<Option<Arc<Scripted>>>,
+    script: Mutex<Option<Arc<ScriptedResponse>>>,
     seen: Mutex<Seen>,
 }
 
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Seen {
-    /// How many connections were made.
+    /// The number of connections.
     pub(crate) connections: usize,
-    /// When each request had come.
+    /// When each request had arrived.
     pub(crate) requests: Vec<SystemTime>,
 }
 
-impl Front {
-    /// A front on a free port that leads to `to`.
+impl CountingProxy {
+    /// A proxy on a free port before `to`.
     pub(crate) async fn start(to: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
@@ -56,8 +57,8 @@ impl Front {
         Ok(Self { address, state, _task: AbortOnDropHandle::new(task) })
     }
 
-    /// From the next request on, answers `scripted` in the server's place; with `None`, the server does.
-    pub(crate) fn answer(&self, scripted: Option<Scripted>) {
+    /// From the next request on, responds with `scripted`; with `None`, the server responds.
+    pub(crate) fn respond(&self, scripted: Option<ScriptedResponse>) {
         *lock(&self.state.script) = scripted.map(Arc::new);
     }
 
@@ -66,7 +67,7 @@ impl Front {
         *lock(&self.state.seen) = Seen::default();
     }
 
-    /// What came since the last reset.
+    /// What arrived since the last reset.
     pub(crate) fn seen(&self) -> Seen {
         lock(&self.state.seen).clone()
     }
@@ -81,27 +82,27 @@ async fn accept(listener: TcpListener, state: Arc<State>) {
         lock(&state.seen).connections += 1;
         let state = Arc::clone(&state);
         tokio::spawn(async move {
-            // A connection that breaks is what this is here for.
+            // Broken connections are expected here.
             let _ = serve(&state, client).await;
         });
     }
 }
 
-/// Serves one client; its connection to the server is made with its first request that goes there.
+/// Serves one client; its first request to the server opens the connection there.
 async fn serve(state: &State, mut client: TcpStream) -> io::Result<()> {
     client.set_nodelay(true)?;
     let mut server: Option<TcpStream> = None;
-    let (mut asked, mut answered) = (Vec::new(), vec![0; 16 * 1024]);
+    let (mut requests, mut response) = (Vec::new(), vec![0; 16 * 1024]);
     loop {
         tokio::select! {
-            read = client.read_buf(&mut asked) => {
+            read = client.read_buf(&mut requests) => {
                 if read? == 0 {
                     return Ok(());
                 }
-                while let Some(length) = request(&asked)? {
+                while let Some(length) = request(&requests)? {
                     lock(&state.seen).requests.push(SystemTime::now());
-                    let rest = asked.split_off(length);
-                    let request = std::mem::replace(&mut asked, rest);
+                    let rest = requests.split_off(length);
+                    let request = std::mem::replace(&mut requests, rest);
                     let script = lock(&state.script).clone();
                     match script {
                         Some(scripted) => client.write_all(&scripted.bytes()).await?,
@@ -109,9 +110,9 @@ async fn serve(state: &State, mut client: TcpStream) -> io::Result<()> {
                     }
                 }
             }
-            read = from(&mut server, &mut answered) => match read {
+            read = from(&mut server, &mut response) => match read {
                 Ok(0) => return Ok(()),
-                Ok(length) => client.write_all(&answered[..length]).await?,
+                Ok(length) => client.write_all(&response[..length]).await?,
                 Err(error) => return broken(&client, error),
             }
         }
@@ -145,7 +146,7 @@ async fn from(server: &mut Option<TcpStream>, into: &mut [u8]) -> io::Result<usi
     }
 }
 
-/// The server's end broke: so does the client's, and as a reset where it was one.
+/// Ends the client's connection as the server's ended: with a reset if that was one.
 fn broken(client: &TcpStream, error: io::Error) -> io::Result<()> {
     if error.kind() == io::ErrorKind::ConnectionReset {
         client.set_zero_linger()?;
@@ -167,7 +168,7 @@ fn request(bytes: &[u8]) -> io::Result<Option<usize>> {
     Ok((bytes.len() >= length).then_some(length))
 }
 
-impl Scripted {
+impl ScriptedResponse {
     fn bytes(&self) -> Vec<u8> {
         let head = format!(
             "HTTP/1.1 {}\r\ncontent-type: {}\r\ncontent-length: {}\r\n\r\n",

@@ -1,20 +1,16 @@
 //! The server under test: a process of its own, as an operator starts it.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use cofferdam_servers::Running;
 use serde_json::Value;
 use tokio::task::block_in_place;
 
-use super::Failed;
-
-/// The program: one that takes `serve` and its flags.
-#[derive(Debug, Clone)]
-pub(crate) struct Program(pub(crate) PathBuf);
+use super::{Failed, Program};
 
 /// A running server.
+#[derive(Debug)]
 pub(crate) struct Server {
     process: Running,
     client: reqwest::Client,
@@ -23,22 +19,20 @@ pub(crate) struct Server {
     admin: String,
 }
 
-/// A time in which the breaker of a vault was open.
+/// A period in which the breaker of a vault was open.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OpenPeriod {
     pub(crate) from: SystemTime,
-    /// `None`: it never closed.
+    /// `None` if it never closed.
     pub(crate) to: Option<SystemTime>,
 }
 
 impl Server {
-    /// Starts it on `profile`; returns when it has looked at its vaults.
+    /// Starts it on `profile`; returns once it has printed its addresses.
     pub(crate) fn start(program: &Program, profile: &Path, client: reqwest::Client) -> Result<Self, Failed> {
-        let mut command = Command::new(&program.0);
-        command.args(["serve", "--log-format", "json", "--profile"]).arg(profile).env_clear();
-        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
-        // A line for each call would be measured too.
-        command.env("COFFERDAM_LOG", "warn,cofferdam::broker=info");
+        let mut command = program.serve(profile);
+        // A log line for each call would be measured, too.
+        command.args(["--log-format", "json"]).env("COFFERDAM_LOG", "warn,cofferdam::broker=info");
         let mut process =
             Running::start(&mut command).map_err(|error| format!("{}: {error}", program.0.display()))?;
         let (mut mcp, mut admin) = (None, None);
@@ -62,7 +56,7 @@ impl Server {
         self.process.id()
     }
 
-    /// How many of `vaults` are ready, by the operator's `/readyz`.
+    /// How many of `vaults` are ready, by the admin server's `/readyz`.
     pub(crate) async fn ready(&self, vaults: impl Fn(&str) -> bool) -> Result<usize, Failed> {
         let url = format!("{}/readyz", self.admin);
         let answer: Value = self.client.get(url).timeout(Duration::from_secs(5)).send().await?.json().await?;

@@ -1,4 +1,4 @@
-//! Toxiproxy's HTTP API, as far as the faults need it.
+//! The part of Toxiproxy's HTTP API that the faults need.
 
 use std::net::SocketAddr;
 
@@ -8,16 +8,17 @@ use serde_json::{Value, json};
 use super::Failed;
 
 /// A running toxiproxy.
+#[derive(Debug)]
 pub(crate) struct Toxics {
     api: String,
     client: reqwest::Client,
     _process: Toxiproxy,
 }
 
-/// One proxy of it.
+/// A proxy of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Proxy {
-    /// Where it listens; the same as long as it exists.
+    /// Its address, which stays the same.
     pub(crate) listen: SocketAddr,
     url: String,
     client: reqwest::Client,
@@ -45,13 +46,13 @@ impl Toxics {
 }
 
 impl Proxy {
-    /// Adds a toxic to what the server answers.
+    /// Adds a toxic to the server's responses.
     pub(crate) async fn toxic(&self, kind: &str, attributes: Value) -> Result<(), Failed> {
         self.toxic_on("downstream", kind, attributes).await
     }
 
-    /// Lets no byte through in either direction, and ends no connection. With one direction alone, a server that ends its
-    /// connections itself would still be heard doing so.
+    /// Lets no byte pass in either direction, and closes no connection. With one direction alone, a client would still notice
+    /// that the server closes its connections.
     pub(crate) async fn swallow(&self) -> Result<(), Failed> {
         for stream in ["upstream", "downstream"] {
             self.toxic_on(stream, "timeout", json!({ "timeout": 0 })).await?;
@@ -64,13 +65,13 @@ impl Proxy {
         post(&self.client, &format!("{}/toxics", self.url), &body).await.map(drop)
     }
 
-    /// Whether it takes connections; where not, they are refused and the open ones closed.
+    /// Sets whether it accepts connections. If not, it refuses new ones and closes the open ones.
     pub(crate) async fn enable(&self, enabled: bool) -> Result<(), Failed> {
         post(&self.client, &self.url, &json!({ "enabled": enabled })).await.map(drop)
     }
 
-    /// Where it leads from now on.
-    pub(crate) async fn lead_to(&self, upstream: SocketAddr) -> Result<(), Failed> {
+    /// Sets its upstream.
+    pub(crate) async fn set_upstream(&self, upstream: SocketAddr) -> Result<(), Failed> {
         post(&self.client, &self.url, &json!({ "upstream": upstream })).await.map(drop)
     }
 }
@@ -79,8 +80,8 @@ async fn post(client: &reqwest::Client, url: &str, body: &Value) -> Result<Value
     let answer = client.post(url).json(body).send().await?;
     let (status, text) = (answer.status(), answer.text().await?);
     if !status.is_success() {
-        return Err(format!("toxiproxy answers {status} to {body}: {text}").into());
+        return Err(format!("toxiproxy returns {status} for {body}: {text}").into());
     }
-    // `reset` has no body.
+    // The response to `reset` has no body.
     Ok(serde_json::from_str(&text).unwrap_or(Value::Null))
 }

@@ -1,4 +1,4 @@
-//! HashiCorp Vault with its operator: who seeds it, seals it, takes its policy away and gives it a quota.
+//! HashiCorp Vault and its operator, who seeds it, seals it, removes its policy and sets a quota.
 
 use std::net::SocketAddr;
 
@@ -8,14 +8,15 @@ use tokio::task::block_in_place;
 
 use super::Failed;
 
-/// The policy of our login: it reads the secrets, and that is all.
+/// The policy of Cofferdam's login: it may only read the secrets.
 const POLICY: &str = r#"path "secret/data/*" { capabilities = ["read"] }"#;
 
-/// A quota that lets one request a minute through.
+/// A quota of one request per minute.
 const QUOTA: &str = "sys/quotas/rate-limit/blast";
 
 /// A running Vault with a key-value engine at `secret` and one AppRole.
-pub(crate) struct Hashi {
+#[derive(Debug)]
+pub(crate) struct HashicorpVault {
     process: Vault,
     client: reqwest::Client,
     /// Of the AppRole.
@@ -24,31 +25,31 @@ pub(crate) struct Hashi {
     pub(crate) secret_id: String,
 }
 
-impl Hashi {
-    /// Starts it, empty but for the AppRole.
+impl HashicorpVault {
+    /// Starts it, empty except for the AppRole.
     pub(crate) async fn start(client: reqwest::Client) -> Result<Self, Failed> {
         let process = block_in_place(Vault::start)?;
-        let mut hashi = Self { process, client, role_id: String::new(), secret_id: String::new() };
+        let mut vault = Self { process, client, role_id: String::new(), secret_id: String::new() };
         let kv = json!({ "type": "kv", "options": { "version": "2" } });
-        hashi.ask("POST", "sys/mounts/secret", kv).await?;
-        hashi.set_policy(true).await?;
-        hashi.ask("POST", "sys/auth/approle", json!({ "type": "approle" })).await?;
+        vault.ask("POST", "sys/mounts/secret", kv).await?;
+        vault.set_policy(true).await?;
+        vault.ask("POST", "sys/auth/approle", json!({ "type": "approle" })).await?;
         let role = json!({ "token_policies": ["blast"], "token_ttl": "24h" });
-        hashi.ask("POST", "auth/approle/role/blast", role).await?;
-        let id = hashi.ask("GET", "auth/approle/role/blast/role-id", Value::Null).await?;
-        let secret = hashi.ask("POST", "auth/approle/role/blast/secret-id", json!({})).await?;
+        vault.ask("POST", "auth/approle/role/blast", role).await?;
+        let id = vault.ask("GET", "auth/approle/role/blast/role-id", Value::Null).await?;
+        let secret = vault.ask("POST", "auth/approle/role/blast/secret-id", json!({})).await?;
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        hashi.role_id = text(&id["data"]["role_id"]);
-        hashi.secret_id = text(&secret["data"]["secret_id"]);
-        Ok(hashi)
+        vault.role_id = text(&id["data"]["role_id"]);
+        vault.secret_id = text(&secret["data"]["secret_id"]);
+        Ok(vault)
     }
 
-    /// Where it listens.
+    /// Its address.
     pub(crate) fn address(&self) -> Result<SocketAddr, Failed> {
         socket(&self.process.address())
     }
 
-    /// Writes the field `token` of `{module}/default`. The engine may still be coming up, so it is tried for a while.
+    /// Writes the field `token` of `{module}/default`. Tries for two seconds, because the engine needs a moment to come up.
     pub(crate) async fn put(&self, module: &str, token: &str) -> Result<(), Failed> {
         let (place, body) = (format!("secret/data/{module}/default"), json!({ "data": { "token": token } }));
         for _ in 0..100 {
@@ -61,7 +62,7 @@ impl Hashi {
     }
 
     pub(crate) fn kill(&mut self) {
-        // It waits for the end, and the load must go on.
+        // It waits for the process to end; the load must continue.
         block_in_place(|| self.process.kill());
     }
 
@@ -69,7 +70,7 @@ impl Hashi {
         Ok(block_in_place(|| self.process.revive())?)
     }
 
-    /// By the API: starting the `vault` program would cost the others more than the fault does.
+    /// Through the API: starting the program `vault` would slow the other modules more than the fault does.
     pub(crate) async fn seal(&self) -> Result<(), Failed> {
         self.ask("PUT", "sys/seal", json!({})).await.map(drop)
     }
@@ -78,7 +79,7 @@ impl Hashi {
         Ok(block_in_place(|| self.process.unseal())?)
     }
 
-    /// Gives our login its policy, or takes it away.
+    /// Writes the policy of the login, or removes it.
     pub(crate) async fn set_policy(&self, there: bool) -> Result<(), Failed> {
         let place = "sys/policies/acl/blast";
         match there {
@@ -87,7 +88,7 @@ impl Hashi {
         }
     }
 
-    /// Limits the reads of secrets, or lifts the limit.
+    /// Limits reads of secrets, or removes the limit.
     pub(crate) async fn set_quota(&self, there: bool) -> Result<(), Failed> {
         match there {
             true => {
@@ -109,14 +110,14 @@ impl Hashi {
         let answer = request.send().await?;
         let (status, text) = (answer.status(), answer.text().await?);
         if !status.is_success() {
-            return Err(format!("Vault answers {status} to {method} {place}: {text}").into());
+            return Err(format!("Vault returns {status} for {method} {place}: {text}").into());
         }
         Ok(serde_json::from_str(&text).unwrap_or(Value::Null))
     }
 }
 
-/// The socket of an `http://` address.
+/// The socket address of an `http://` URL.
 pub(crate) fn socket(address: &str) -> Result<SocketAddr, Failed> {
     let text = address.trim_start_matches("http://");
-    text.parse().map_err(|_| format!("{address} is no address with a port").into())
+    text.parse().map_err(|_| format!("{address} is not an address with a port").into())
 }

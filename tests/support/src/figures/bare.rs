@@ -1,8 +1,8 @@
-//! The bare server: what one would write with rmcp for this one tool, and no more.
+//! The bare server: the least code with rmcp that serves this one tool.
 //!
 //! The same transport and settings of rmcp, the same client and settings of reqwest, the same request, the answer read as
-//! JSON and passed on in both forms that a tool's result has. Its credential is a constant. It has no modules, vaults, schemas
-//! or scrubber, no limits, and logs nothing.
+//! JSON and passed on in both forms of a tool's result. Its credential is a constant. It has no modules, vaults, schemas,
+//! scrubber or limits, and logs nothing.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::Failed;
-use super::service::TOKEN;
+use super::issue_service::TOKEN;
 
 /// The name of its tool.
 pub(super) const TOOL: &str = "get_issue";
@@ -32,8 +32,12 @@ struct Bare {
     service: Arc<str>,
 }
 
-/// Serves on `listener` until it is dropped; the tool asks `service`.
-pub(crate) async fn serve(listener: TcpListener, service: &str) -> Result<(), Failed> {
+/// Serves on `listener` until the future is dropped; the tool calls `service`.
+///
+/// # Errors
+///
+/// If its HTTP client cannot be built, or the listener fails.
+pub async fn serve(listener: TcpListener, service: &str) -> Result<(), Failed> {
     // As the connector makes its client.
     let client = reqwest::Client::builder()
         .user_agent("bare")
@@ -56,7 +60,7 @@ pub(crate) async fn serve(listener: TcpListener, service: &str) -> Result<(), Fa
         config,
     );
     let listener = listener.tap_io(|stream| {
-        // It only makes answers leave later.
+        // Without it, responses only leave later.
         let _ = stream.set_nodelay(true);
     });
     Ok(axum::serve(listener, Router::new().route_service("/mcp", endpoint)).await?)

@@ -1,16 +1,16 @@
-//! One figure, and what was promised of it.
+//! One figure and its promise.
 
 /// One line of the table.
 #[derive(Debug)]
-pub(crate) struct Figure {
+pub struct Figure {
     /// What was measured.
-    pub(crate) what: String,
-    /// What it was promised to be.
-    pub(crate) promised: String,
-    /// What it is.
-    pub(crate) found: String,
-    /// Whether that is the promise.
-    pub(crate) kept: bool,
+    pub what: String,
+    /// What is promised.
+    pub promised: String,
+    /// What it measured.
+    pub found: String,
+    /// Whether the promise is kept.
+    pub kept: bool,
 }
 
 impl Figure {
@@ -22,20 +22,4 @@ impl Figure {
     ) -> Self {
         Self { what: what.into(), promised: promised.into(), found: found.into(), kept }
     }
-}
-
-/// The middle one; of two, the larger.
-pub(super) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
-    let mut sorted: Vec<f64> = values.into_iter().collect();
-    sorted.sort_by(f64::total_cmp);
-    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
-/// The least and the most, as `1.0–2.0`.
-pub(super) fn span(values: impl IntoIterator<Item = f64>, decimals: usize) -> String {
-    let (mut least, mut most) = (f64::INFINITY, f64::NEG_INFINITY);
-    for value in values {
-        (least, most) = (least.min(value), most.max(value));
-    }
-    format!("{least:.decimals$}–{most:.decimals$}")
 }

@@ -1,23 +1,22 @@
-//! The proof: what a figure was promised to be, and what it is on this machine, now.
+//! What the example `figures` measures: each figure, what is promised, and what it is on this machine now.
 
-pub(crate) mod bare;
-pub(crate) mod calls;
+pub mod bare;
+pub mod calls;
+mod environments;
 mod figure;
+mod issue_service;
 mod plan;
-mod process;
 mod resolve;
-mod service;
-mod sites;
-pub(crate) mod starts;
-pub(crate) mod steady;
+mod server;
+pub mod starts;
+pub mod steady;
 mod wrk;
 
-pub(crate) use figure::Figure;
-pub(crate) use plan::Plan;
-pub(crate) use process::{Process, Program, Server};
-pub(crate) use resolve::resolve;
-pub(crate) use service::Service;
-pub(crate) use sites::Sites;
+pub use environments::{Environment, Environments};
+pub use figure::Figure;
+pub use issue_service::IssueService;
+pub use plan::Plan;
+pub use resolve::resolve;
+pub use server::{Process, Server};
 
-/// Why a figure could not be had at all: a text for a person, which is no verdict on the product.
-pub(crate) type Failed = Box<dyn std::error::Error + Send + Sync>;
+use crate::{Failed, Program};

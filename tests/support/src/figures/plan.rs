@@ -1,32 +1,32 @@
-//! How long and how often is measured.
+//! How long and how often to measure.
 
 use std::time::Duration;
 
-/// How many connections the load has.
+/// The number of connections of the load.
 pub(crate) const CONNECTIONS: usize = 16;
 
-/// How long and how often is measured.
+/// How long and how often to measure.
 #[derive(Debug)]
-pub(crate) struct Plan {
+pub struct Plan {
     /// How often the two servers are called in turn.
-    pub(crate) rounds: usize,
+    pub rounds: usize,
     /// How long each is called in a round.
-    pub(crate) round: Duration,
+    pub round: Duration,
     /// How often each start is measured.
-    pub(crate) starts: usize,
-    /// How many modules there are where there are many.
+    pub starts: usize,
+    /// The number of modules of the large profile.
     pub(crate) modules: usize,
     /// How long a server is left alone before it counts as idle.
     pub(crate) idle: Duration,
     /// How long steady load lasts.
     pub(crate) steady: Duration,
-    /// How often memory is looked at while it does.
+    /// How often memory is sampled during steady load.
     pub(crate) sample: Duration,
 }
 
 impl Plan {
-    /// What the README's figures are measured with; `long`: steady load lasts for five minutes.
-    pub(crate) fn full(long: bool, modules: usize) -> Self {
+    /// For the figures of the documents; `long`: steady load lasts for five minutes.
+    pub fn full(long: bool, modules: usize) -> Self {
         Self {
             rounds: 8,
             round: Duration::from_secs(5),
@@ -38,8 +38,8 @@ impl Plan {
         }
     }
 
-    /// Enough to see that all works.
-    pub(crate) fn quick() -> Self {
+    /// Enough to see that everything works.
+    pub fn quick() -> Self {
         Self {
             rounds: 1,
             round: Duration::from_secs(1),

@@ -6,22 +6,27 @@ use std::time::Instant;
 use cofferdam::access::Caller;
 
 use super::Failed;
-use super::figure::{Figure, median};
-use crate::world;
+use super::figure::Figure;
+use crate::measure::median;
+use crate::warm_broker;
 
-/// How many rounds there are, and how many resolves each has: few enough that most rounds pass without another process.
+/// The number of rounds, and of resolves in each: few enough that most rounds are not interrupted by another process.
 const ROUNDS: usize = 501;
 const RESOLVES: u32 = 1000;
 
 /// Resolves one secret again and again.
-pub(crate) async fn resolve() -> Result<Vec<Figure>, Failed> {
-    let broker = world::broker().await;
-    let (caller, deadline) = (Caller::local(), world::soon());
+///
+/// # Errors
+///
+/// None; the other measurements can fail.
+pub async fn resolve() -> Result<Vec<Figure>, Failed> {
+    let broker = warm_broker::broker().await;
+    let (caller, deadline) = (Caller::local(), warm_broker::soon());
     let rounds: Vec<f64> = (0..ROUNDS)
         .map(|_| {
             let start = Instant::now();
             for _ in 0..RESOLVES {
-                black_box(world::resolve(&broker, &caller, world::PLAIN, deadline));
+                black_box(warm_broker::resolve(&broker, &caller, warm_broker::PLAIN, deadline));
             }
             start.elapsed().as_secs_f64() * 1e6 / f64::from(RESOLVES)
         })

@@ -1,70 +1,74 @@
-//! How soon a server serves, how much memory it then has, and how much a client has to read of it.
+//! How soon a server serves, how much memory it needs, and how much a client has to read.
 
 use std::time::Duration;
 
 use serde_json::json;
 
-use super::figure::{Figure, median, span};
-use super::sites::Site;
-use super::{Failed, Plan, Program, Server, Sites};
+use super::figure::Figure;
+use super::{Environment, Environments, Failed, Plan, Program, Server};
+use crate::measure::{median, span};
 
-/// What a megabyte is to who buys memory.
+/// Bytes of a megabyte.
 const MB: f64 = 1e6;
 
-/// How long a server may take to answer at all.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The timeout of a request.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Asks a server as a client does.
+/// An HTTP client.
 struct Client(reqwest::Client);
 
 impl Client {
     fn new() -> Result<Self, Failed> {
-        Ok(Self(reqwest::Client::builder().no_proxy().timeout(PATIENCE).build()?))
+        Ok(Self(reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build()?))
     }
 
-    /// What it answers to `tools/list`, in bytes.
+    /// The length of the response to `tools/list`, in bytes.
     async fn listed(&self, server: &Server) -> Result<usize, Failed> {
         let request = self
             .0
-            .post(&server.at.mcp)
+            .post(&server.process.mcp)
             .header("accept", "application/json, text/event-stream")
             .header("mcp-protocol-version", "2025-11-25")
             .json(&json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list" }));
         let text = request.send().await?.error_for_status()?.text().await?;
         match text.contains("call_module_tool") {
             true => Ok(text.len()),
-            false => Err(format!("tools/list was answered with {text}").into()),
+            false => Err(format!("the response to tools/list is {text}").into()),
         }
     }
 
-    /// Returns when `/readyz` says that it is ready.
+    /// Returns when `/readyz` reports that it is ready.
     async fn ready(&self, server: &Server) -> Result<(), Failed> {
-        let url = server.at.mcp.replace("/mcp", "/readyz");
+        let url = server.process.mcp.replace("/mcp", "/readyz");
         self.0.get(url).send().await?.error_for_status()?;
         Ok(())
     }
 }
 
-fn start(program: &Program, site: &Site) -> Result<Server, Failed> {
-    Server::start(&mut program.serve(site.profile, &site.variables), &site.folder)
+fn start(program: &Program, environment: &Environment) -> Result<Server, Failed> {
+    Server::start(&mut environment.serve(program), &environment.folder)
 }
 
 fn ms(spans: &[Duration]) -> impl Iterator<Item = f64> + Clone + '_ {
     spans.iter().map(|span| span.as_secs_f64() * 1e3)
 }
 
-/// A laptop's server: the profile `dev` as it ships.
-pub(crate) async fn laptop(plan: &Plan, program: &Program, sites: &Sites) -> Result<Vec<Figure>, Failed> {
-    let (client, site) = (Client::new()?, sites.laptop()?);
+/// A laptop's server: the shipped profile `dev`.
+///
+/// # Errors
+///
+/// If the server cannot be started or measured.
+pub async fn laptop(plan: &Plan, program: &Program, environments: &Environments) -> Result<Vec<Figure>, Failed> {
+    let (client, environment) = (Client::new()?, environments.laptop()?);
     let mut answered = Vec::new();
     let mut idle = Vec::new();
     for _ in 0..plan.starts {
-        let mut server = start(program, &site)?;
+        let mut server = start(program, &environment)?;
         client.listed(&server).await?;
         answered.push(server.spawned.elapsed());
-        server.greeted();
+        server.wait_for_banner();
         tokio::time::sleep(plan.idle).await;
-        idle.push(server.at.resident()? / MB);
+        idle.push(server.process.resident()? / MB);
     }
     let (first, resident) = (median(ms(&answered)), median(idle.iter().copied()));
     Ok(vec![
@@ -84,8 +88,12 @@ pub(crate) async fn laptop(plan: &Plan, program: &Program, sites: &Sites) -> Res
 }
 
 /// What a client has to read before it can call anything: with the catalogue.
-pub(crate) async fn list(program: &Program, sites: &Sites) -> Result<Vec<Figure>, Failed> {
-    let server = start(program, &sites.catalogue()?)?;
+///
+/// # Errors
+///
+/// If the server cannot be started or asked.
+pub async fn list(program: &Program, environments: &Environments) -> Result<Vec<Figure>, Failed> {
+    let server = start(program, &environments.catalogue()?)?;
     let bytes = Client::new()?.listed(&server).await?;
     Ok(vec![Figure::new(
         "answer to `tools/list`, all modules of the catalogue",
@@ -95,19 +103,23 @@ pub(crate) async fn list(program: &Program, sites: &Sites) -> Result<Vec<Figure>
     )])
 }
 
-/// As many modules as the program is sized for.
-pub(crate) async fn many(plan: &Plan, program: &Program, sites: &Sites) -> Result<Vec<Figure>, Failed> {
-    let (client, site) = (Client::new()?, sites.many(plan.modules)?);
+/// As many modules as the program is built for.
+///
+/// # Errors
+///
+/// If the server cannot be started or measured.
+pub async fn many(plan: &Plan, program: &Program, environments: &Environments) -> Result<Vec<Figure>, Failed> {
+    let (client, environment) = (Client::new()?, environments.many(plan.modules)?);
     let (mut ready, mut resident, mut peak, mut bytes) = (Vec::new(), Vec::new(), Vec::new(), 0);
     for _ in 0..plan.starts {
-        let mut server = start(program, &site)?;
+        let mut server = start(program, &environment)?;
         client.ready(&server).await?;
         ready.push(server.spawned.elapsed());
         bytes = client.listed(&server).await?;
-        server.greeted();
+        server.wait_for_banner();
         tokio::time::sleep(plan.idle).await;
-        resident.push(server.at.resident()? / MB);
-        peak.push(server.at.peak()? / MB);
+        resident.push(server.process.resident()? / MB);
+        peak.push(server.process.peak()? / MB);
     }
     let (time, memory) = (median(ms(&ready)), median(resident.iter().copied()));
     let of = format!("{} modules × 20 tools", plan.modules);

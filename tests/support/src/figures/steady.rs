@@ -1,19 +1,24 @@
 //! Steady load for minutes: no call fails, and memory does not grow.
 
 use super::calls::call_module_tool;
-use super::figure::{Figure, median};
+use super::figure::Figure;
 use super::plan::CONNECTIONS;
 use super::wrk::Wrk;
 use super::{Failed, Plan, Server};
+use crate::measure::median;
 
-/// How much more memory there may be at the end than after a quarter of the time, in bytes: what an allocator needs for itself
-/// changes by less, and a call that leaves 10 bytes behind is seen within minutes.
+/// The most by which memory may grow from the second quarter of the time to the last one, in bytes. The allocator's own needs
+/// vary by less, and a call that leaks 10 bytes exceeds it within minutes.
 const MAX_GROWTH: f64 = 2.0 * 1024.0 * 1024.0;
 
-/// Calls `server` all the time, and looks at its memory.
-pub(crate) async fn measure(plan: &Plan, server: &Server) -> Result<Vec<Figure>, Failed> {
+/// Calls `server` all the time and samples its memory.
+///
+/// # Errors
+///
+/// If `wrk` or `/proc` cannot be used, or a call fails.
+pub async fn measure(plan: &Plan, server: &Server) -> Result<Vec<Figure>, Failed> {
     let (wrk, (tool, arguments)) = (Wrk::new()?, call_module_tool());
-    let load = wrk.run(&server.at.mcp, tool, &arguments, plan.steady);
+    let load = wrk.run(&server.process.mcp, tool, &arguments, plan.steady);
     tokio::pin!(load);
     let mut ticks = tokio::time::interval(plan.sample);
     let mut resident = Vec::new();
@@ -21,8 +26,8 @@ pub(crate) async fn measure(plan: &Plan, server: &Server) -> Result<Vec<Figure>,
         tokio::select! {
             load = &mut load => break load?,
             _ = ticks.tick() => {
-                resident.push(server.at.resident()?);
-                server.forget_log()?;
+                resident.push(server.process.resident()?);
+                server.truncate_log()?;
             }
         }
     };
@@ -53,7 +58,7 @@ pub(crate) async fn measure(plan: &Plan, server: &Server) -> Result<Vec<Figure>,
                 mb(early),
                 mb(late),
                 mb(most),
-                // Between the middles of the two quarters lies half of the calls.
+                // Half of the calls are between the middles of the two quarters.
                 (late - early) / (load.calls.max(2) as f64 / 2.0)
             ),
             late - early <= MAX_GROWTH,

@@ -1,6 +1,7 @@
-//! The load: `wrk`, which costs so little that the two processors are left to the servers.
+//! The load: `wrk`, which needs so little that the servers have the processors.
 //!
-//! It is closed: each connection sends its next call when the one before has been answered, so a faster server is asked more.
+//! The load is closed: each connection sends its next call after the response to the previous one, so a faster server gets
+//! more calls.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,9 +12,9 @@ use tokio::process::Command;
 
 use super::Failed;
 use super::plan::CONNECTIONS;
-use super::service::PROOF;
+use super::issue_service::PROOF;
 
-/// What it does with each call and answer.
+/// What it does with each call and response.
 const SCRIPT: &str = include_str!("post.lua");
 
 /// `wrk`, ready to run.
@@ -23,23 +24,23 @@ pub(super) struct Wrk {
     folder: tempfile::TempDir,
 }
 
-/// What became of the calls.
+/// How the calls ended.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Load {
-    /// How many were answered.
+    /// The number of calls with a response.
     pub(super) calls: u64,
     seconds: f64,
     pub(super) p50_ms: f64,
     pub(super) p99_ms: f64,
     pub(super) max_ms: f64,
-    /// Answers that were not the right one.
+    /// Responses that were not the right one.
     pub(super) wrong: u64,
-    /// Calls without an answer.
+    /// Calls without a response.
     pub(super) errors: u64,
 }
 
 impl Load {
-    /// Calls a second.
+    /// Calls per second.
     pub(super) fn rate(&self) -> f64 {
         self.calls as f64 / self.seconds
     }
@@ -69,7 +70,7 @@ impl Wrk {
         let output = command.arg(body.to_string()).arg(PROOF).kill_on_drop(true).output().await?;
         let (text, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         if !said.is_empty() {
-            return Err(format!("calls of {url} failed; one answer: {said}").into());
+            return Err(format!("calls of {url} failed; one response: {said}").into());
         }
         let line = text.lines().find(|line| line.starts_with('{'));
         Ok(serde_json::from_str(line.ok_or_else(|| format!("wrk found nothing: {text}"))?)?)

@@ -1,4 +1,4 @@
-//! The service that both servers call: the least that there can be, so that what is measured is in front of it.
+//! The service that both servers call. It does as little as possible, so that the servers are measured.
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,40 +12,45 @@ use axum::routing::get;
 use axum::serve::ListenerExt as _;
 use tokio_util::task::AbortOnDropHandle;
 
-/// The credential that it takes.
+/// The token that it accepts.
 pub(super) const TOKEN: &str = "figures_3f9a1c77b1d24e0fa1b2c3d4e5f60718";
 
-/// What it answers: GitHub's own example of an issue.
-const ISSUE: &str = include_str!("../../../tests/fixtures/github/get_issue.json");
+/// Its response: GitHub's own example of an issue.
+const ISSUE: &str = include_str!("../../../fixtures/github/get_issue.json");
 
-/// What stands in every right answer, and in no other.
+/// A part of every correct response, and of no other one.
 pub(super) const PROOF: &str = "\"number\":1347,";
 
 /// A running service.
-pub(crate) struct Service {
+#[derive(Debug)]
+pub struct IssueService {
     address: SocketAddr,
     _task: AbortOnDropHandle<()>,
 }
 
-impl Service {
+impl IssueService {
     /// Starts it on a free port.
-    pub(crate) async fn start() -> io::Result<Self> {
+    ///
+    /// # Errors
+    ///
+    /// If no port can be had.
+    pub async fn start() -> io::Result<Self> {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let listener = listener.tap_io(|stream| {
-            // It only makes answers leave later.
+            // Without it, responses only leave later.
             let _ = stream.set_nodelay(true);
         });
         let routes = Router::new().route("/issues/{number}", get(issue));
         let task = tokio::spawn(async move {
-            // It ends when it is dropped.
+            // It runs until it is dropped.
             let _ = axum::serve(listener, routes).await;
         });
         Ok(Self { address, _task: AbortOnDropHandle::new(task) })
     }
 
-    /// Its address, without a slash at the end.
-    pub(crate) fn url(&self) -> String {
+    /// Its URL, without a slash at the end.
+    pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 }

@@ -1,11 +1,16 @@
-//! What an example has found, in the README: written between two marks, and never by hand.
+//! Puts what an example measured into a page, between two marks.
 
-use std::error::Error;
 use std::fs;
 use std::path::Path;
 
-/// Puts `text` between the marks `<!-- name -->` and `<!-- /name -->` of the file at `path`.
-pub(crate) fn write(path: &Path, name: &str, text: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
+use crate::Failed;
+
+/// Replaces what is between the marks `<!-- name -->` and `<!-- /name -->` of the file at `path` by `text`.
+///
+/// # Errors
+///
+/// If the file cannot be read or written, or has no such marks.
+pub fn write(path: &Path, name: &str, text: &str) -> Result<(), Failed> {
     let failed = |error| format!("{}: {error}; run this in the repository's root", path.display());
     let before = fs::read_to_string(path).map_err(failed)?;
     let (from, to) = (format!("<!-- {name} -->"), format!("<!-- /{name} -->"));
