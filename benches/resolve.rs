@@ -1,49 +1,47 @@
-//! What a call pays for a credential that is in memory: `cargo bench --bench resolve`. The design allows half a microsecond.
+//! Cost of a credential that is in memory: `cargo bench --bench resolve`. The design allows half a microsecond.
 
-#![allow(clippy::unwrap_used, missing_docs)] // a bench's world is its own; the macros' functions are nobody's
-
-mod world;
+#![allow(clippy::unwrap_used, missing_docs)] // a panic is the report; `main` and the benches have no readers
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use cofferdam::access::Caller;
-use criterion::{Criterion, criterion_group, criterion_main};
-use world::{LEASED, PLAIN, resolve, soon};
+use cofferdam_testing::warm_broker::{self, LEASED, PLAIN, resolve, soon};
+use divan::Bencher;
+use tokio::runtime::Runtime;
 
-fn cached(criterion: &mut Criterion) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let broker = runtime.block_on(world::broker());
-    let (caller, deadline) = (Caller::local(), soon());
-    let mut group = criterion.benchmark_group("cached resolve");
-    for (what, module) in [("secret", PLAIN), ("secret with a lease", LEASED)] {
-        let one = || resolve(&broker, &caller, module, deadline);
-        group.bench_function(what, |bencher| bencher.iter(one));
-        group.bench_function(format!("{what}, two threads at it"), |bencher| {
-            beside(
-                || {
-                    black_box(one());
-                },
-                || bencher.iter(one),
-            );
-        });
-    }
-    group.finish();
+fn main() {
+    divan::main();
 }
 
-/// Runs `measured` while another thread does `other` again and again.
-fn beside(other: impl Fn() + Sync, measured: impl FnOnce()) {
+/// A secret that is cached, without and with a lease.
+#[divan::bench(args = [PLAIN, LEASED])]
+fn cached(bencher: Bencher<'_, '_>, module: &str) {
+    let runtime = runtime();
+    let broker = runtime.block_on(warm_broker::broker());
+    let (caller, deadline) = (Caller::local(), soon());
+    bencher.bench_local(|| resolve(&broker, &caller, module, deadline));
+}
+
+/// The same while another thread resolves the same secret.
+#[divan::bench(args = [PLAIN, LEASED])]
+fn cached_two_threads(bencher: Bencher<'_, '_>, module: &str) {
+    let runtime = runtime();
+    let broker = runtime.block_on(warm_broker::broker());
+    let (caller, deadline) = (Caller::local(), soon());
+    let one = || resolve(&broker, &caller, module, deadline);
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while !stop.load(Ordering::Relaxed) {
-                other();
+                black_box(one());
             }
         });
-        measured();
+        bencher.bench_local(one);
         stop.store(true, Ordering::Relaxed);
     });
 }
 
-criterion_group!(benches, cached);
-criterion_main!(benches);
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
+}

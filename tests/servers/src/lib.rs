@@ -16,6 +16,8 @@ mod conformance;
 mod containers;
 mod debian;
 mod go;
+#[cfg(target_os = "linux")]
+mod hanging_mount;
 mod kubernetes;
 mod moto;
 mod npm;
@@ -31,6 +33,8 @@ pub use cache::{Unavailable, cache_dir};
 pub use clients::{NodeClients, fastmcp, node_clients, python_mcp};
 pub use conformance::{Baseline, Check, Conformance, Scenario, Status, Verdict, conformance};
 pub use containers::Engine;
+#[cfg(target_os = "linux")]
+pub use hanging_mount::HangingMount;
 pub use kubernetes::Kubernetes;
 pub use moto::Moto;
 pub use ports::free;

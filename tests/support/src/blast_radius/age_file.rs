@@ -9,6 +9,8 @@ use cofferdam_vault::ExposeSecret as _;
 
 use super::{Failed, Fault};
 
+const FILE: &str = "vault.age";
+
 /// The file and its key, with what they hold while they are good.
 pub(crate) struct AgeFile {
     file: PathBuf,
@@ -16,7 +18,7 @@ pub(crate) struct AgeFile {
     sealed: Vec<u8>,
     good_key: String,
     #[cfg(target_os = "linux")]
-    hung: Option<super::hung::Hung>,
+    hanging: Option<cofferdam_servers::HangingMount>,
 }
 
 impl AgeFile {
@@ -26,12 +28,12 @@ impl AgeFile {
         let text = format!("[\"age/default\"]\ntoken = \"{token}\"\n");
         let sealed = age::encrypt(&identity.to_public(), text.as_bytes())?;
         let made = Self {
-            file: folder.join("vault.age"),
+            file: folder.join(FILE),
             key: folder.join("key.txt"),
             sealed,
             good_key: identity.to_string().expose_secret().to_owned(),
             #[cfg(target_os = "linux")]
-            hung: None,
+            hanging: None,
         };
         made.write()?;
         Ok(made)
@@ -47,7 +49,9 @@ impl AgeFile {
         if fault == Fault::Hung {
             #[cfg(target_os = "linux")]
             {
-                self.hung = Some(super::hung::Hung::mount(self.sealed.clone())?);
+                let mount = cofferdam_servers::HangingMount::mount()?;
+                write_private_file(&mount.source().join(FILE), &self.sealed)?;
+                self.hanging = Some(mount);
             }
             #[cfg(not(target_os = "linux"))]
             return Err("a file system that hangs is made with FUSE, on Linux only".into());
@@ -58,8 +62,8 @@ impl AgeFile {
     /// The vault's file, and its key's.
     pub(crate) fn paths(&self) -> (PathBuf, PathBuf) {
         #[cfg(target_os = "linux")]
-        if let Some(hung) = &self.hung {
-            return (hung.file(), self.key.clone());
+        if let Some(mount) = &self.hanging {
+            return (mount.folder().join(FILE), self.key.clone());
         }
         (self.file.clone(), self.key.clone())
     }
@@ -80,8 +84,8 @@ impl AgeFile {
             }
             #[cfg(target_os = "linux")]
             Fault::Hung => {
-                if let Some(hung) = &self.hung {
-                    hung.hang();
+                if let Some(mount) = &self.hanging {
+                    mount.hang();
                 }
             }
             _ => return Err(format!("a file cannot be made `{fault}`").into()),
@@ -91,8 +95,8 @@ impl AgeFile {
 
     pub(crate) fn repair(&mut self) -> Result<(), Failed> {
         #[cfg(target_os = "linux")]
-        if let Some(hung) = &self.hung {
-            hung.repair();
+        if let Some(mount) = &self.hanging {
+            mount.resume();
             return Ok(());
         }
         if fs::symlink_metadata(&self.file).is_ok_and(|found| found.is_symlink()) {
@@ -106,7 +110,7 @@ impl AgeFile {
         self.repair()?;
         #[cfg(target_os = "linux")]
         {
-            self.hung = None;
+            self.hanging = None;
         }
         Ok(())
     }

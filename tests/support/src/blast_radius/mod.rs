@@ -5,8 +5,6 @@ mod age_file;
 mod aws;
 mod faults;
 mod fixture;
-#[cfg(target_os = "linux")]
-mod hung;
 mod load;
 pub mod many;
 mod outcome;
