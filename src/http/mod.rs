@@ -70,12 +70,16 @@ impl Server {
     pub async fn bind(settings: &ServerSettings, calls: Arc<Calls>) -> Result<Self, BindError> {
         let stop = CancellationToken::new();
         let handler = Handler::for_http(calls.clone(), settings.call_timeout, stop.clone());
-        Self::bind_before(handler, settings, calls, stop).await
+        Self::bind_with(handler, settings, calls, stop).await
     }
 
-    /// [`Server::bind`] before any handler: what stands before it knows nothing of what answers. `stop` ends the calls that
-    /// outlast a shutdown.
-    async fn bind_before<H: ServerHandler + Clone>(
+    /// Binds with another handler of MCP requests: the stack does not depend on it. `stop` ends the calls that outlast a
+    /// shutdown.
+    ///
+    /// # Errors
+    ///
+    /// As [`Server::bind`].
+    pub async fn bind_with<H: ServerHandler + Clone>(
         handler: H,
         settings: &ServerSettings,
         calls: Arc<Calls>,

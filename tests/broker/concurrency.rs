@@ -1,4 +1,4 @@
-//! Thousands who want the same thing at once.
+//! Thousands of callers need the same credential at once.
 
 use std::sync::Arc;
 
@@ -8,20 +8,20 @@ use cofferdam_vault::testkit::{Calls, Fault, MemoryVault};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::subjects::{Subject, subjects};
-use crate::world::{DEADLINE, SECOND, World, bearer, memory};
+use crate::backend_under_test::{BackendUnderTest, all_backends};
+use crate::fixture::{DEADLINE, SECOND, Fixture, bearer, memory};
 
 #[tokio::test(start_paused = true)]
 async fn ten_thousand_callers_who_miss_at_once_make_one_read_with_the_first_one_gone() {
-    for Subject { name: subject, vault, .. } in subjects() {
-        let world = World::new(vault, Walls { max_waiting: 10_000, ..Walls::default() });
-        world.faults.set(Calls::Reads, Fault::Delay(SECOND));
+    for BackendUnderTest { name: backend, vault, .. } in all_backends() {
+        let fixture = Fixture::new(vault, Walls { max_waiting: 10_000, ..Walls::default() });
+        fixture.faults.set(Calls::Reads, Fault::Delay(SECOND));
         let call = || {
-            let broker = Arc::clone(&world.broker);
+            let broker = Arc::clone(&fixture.broker);
             async move { broker.credential(&Caller::local(), "github", "work", Instant::now() + DEADLINE).await }
         };
         let first = tokio::spawn(call());
-        while world.faults.attempts(Calls::Reads) == 0 {
+        while fixture.faults.attempts(Calls::Reads) == 0 {
             tokio::task::yield_now().await;
         }
         let mut crowd = JoinSet::new();
@@ -31,20 +31,20 @@ async fn ten_thousand_callers_who_miss_at_once_make_one_read_with_the_first_one_
         tokio::task::yield_now().await;
         first.abort();
         let answers = crowd.join_all().await;
-        assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 9_999, "{subject}");
-        assert_eq!(world.faults.attempts(Calls::Reads), 1, "{subject}");
+        assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 9_999, "{backend}");
+        assert_eq!(fixture.faults.attempts(Calls::Reads), 1, "{backend}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_service_that_rejects_a_thousand_calls_causes_one_read_anew() {
     let memory = memory("rotated");
-    let world = World::new(Arc::new(memory.clone()), Walls::default());
-    let old = world.call("github").await.unwrap();
+    let fixture = Fixture::new(Arc::new(memory.clone()), Walls::default());
+    let old = fixture.call("github").await.unwrap();
     let new = memory.put("github/work", [("token", "two")]);
     let mut crowd = JoinSet::new();
     for _ in 0..1_000 {
-        let (broker, old) = (Arc::clone(&world.broker), Arc::clone(&old));
+        let (broker, old) = (Arc::clone(&fixture.broker), Arc::clone(&old));
         crowd.spawn(async move {
             broker.after_rejection(&Caller::local(), &old, Instant::now() + DEADLINE).await
         });

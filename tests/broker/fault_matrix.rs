@@ -1,4 +1,4 @@
-//! One vault fails in every way that can be scripted, and nobody else notices.
+//! One vault fails in each way that can be scripted; the other vault serves, and the faulty one recovers by itself.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,29 +10,29 @@ use cofferdam_vault::{ErrorKind, VaultError};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::subjects::{Subject, subjects};
-use crate::world::{DEADLINE, SECOND, World, pass};
+use crate::backend_under_test::{BackendUnderTest, all_backends};
+use crate::fixture::{DEADLINE, SECOND, Fixture, pass};
 
-/// One way to fail, and what its callers must see.
+/// One way to fail, and what callers must see.
 struct Row {
     name: &'static str,
     fault: Fault,
-    /// Whether the vault fails before the first call, or after it has been well.
+    /// Whether the vault fails before the first call, or after it has worked.
     from_the_start: bool,
     sees: Sees,
 }
 
 #[derive(PartialEq)]
 enum Sees {
-    /// `module_unavailable`, and the vault is given up.
-    GivenUp,
-    /// `module_unavailable` now and then, with a vault that may be given up.
+    /// `module_unavailable`, and the circuit is open.
+    Open,
+    /// `module_unavailable` now and then; the circuit may open.
     Flapping,
-    /// `module_unavailable` with the pause that the vault asked for; it is not given up.
+    /// `module_unavailable` with the pause that the vault asked for; the circuit stays closed.
     Busy(Duration),
-    /// `credential_missing`; the vault is well.
+    /// `credential_missing`; the vault is healthy.
     Missing,
-    /// The credential, only later.
+    /// The credential, later.
     Slow,
 }
 
@@ -42,17 +42,17 @@ fn rows() -> Vec<Row> {
     vec![
         Row {
             from_the_start: true,
-            ..row("down at start", Fault::vault(ErrorKind::Unavailable), Sees::GivenUp)
+            ..row("down at start", Fault::vault(ErrorKind::Unavailable), Sees::Open)
         },
-        Row { from_the_start: true, ..row("hangs at start", Fault::Hang, Sees::GivenUp) },
-        row("goes down", Fault::vault(ErrorKind::Unavailable), Sees::GivenUp),
-        row("hangs", Fault::Hang, Sees::GivenUp),
+        Row { from_the_start: true, ..row("hangs at start", Fault::Hang, Sees::Open) },
+        row("goes down", Fault::vault(ErrorKind::Unavailable), Sees::Open),
+        row("hangs", Fault::Hang, Sees::Open),
         row("slow", Fault::Delay(SECOND), Sees::Slow),
-        row("too slow", Fault::Delay(30 * SECOND), Sees::GivenUp),
-        row("garbage", Fault::garbage(), Sees::GivenUp),
+        row("too slow", Fault::Delay(30 * SECOND), Sees::Open),
+        row("garbage", Fault::garbage(), Sees::Open),
         row("denied", Fault::secret(ErrorKind::Denied), Sees::Missing),
-        row("unauthenticated", Fault::vault(ErrorKind::Unauthenticated), Sees::GivenUp),
-        row("misconfigured", Fault::vault(ErrorKind::Misconfigured), Sees::GivenUp),
+        row("unauthenticated", Fault::vault(ErrorKind::Unauthenticated), Sees::Open),
+        row("misconfigured", Fault::vault(ErrorKind::Misconfigured), Sees::Open),
         row("throttled", Fault::throttled(Some(60 * SECOND)), Sees::Busy(60 * SECOND)),
         row(
             "flapping by time",
@@ -69,41 +69,41 @@ fn rows() -> Vec<Row> {
 
 #[tokio::test(start_paused = true)]
 async fn whatever_one_vault_does_the_others_serve_and_it_comes_back_by_itself() {
-    for Subject { name: subject, vault, .. } in subjects() {
+    for BackendUnderTest { name: backend, vault, .. } in all_backends() {
         for row in rows() {
-            println!("{subject} × {}", row.name);
-            // No cache: each call meets the vault.
+            println!("{backend} × {}", row.name);
+            // Without a cache, each call reads from the vault.
             let walls = Walls { cache_entries: 0, ..Walls::default() };
-            prove(&World::new(Arc::clone(&vault), walls), &row).await;
+            check_row(&Fixture::new(Arc::clone(&vault), walls), &row).await;
         }
     }
 }
 
-async fn prove(world: &World, row: &Row) {
+async fn check_row(fixture: &Fixture, row: &Row) {
     if row.from_the_start {
-        world.faults.set(Calls::All, row.fault.clone());
+        fixture.faults.set(Calls::All, row.fault.clone());
     }
     let start = Instant::now();
-    world.broker.start().await;
+    fixture.broker.start().await;
     assert!(start.elapsed() <= 2 * SECOND, "a start waits for no vault longer than for one attempt");
     if !row.from_the_start {
-        world.call("github").await.unwrap();
-        world.faults.set(Calls::All, row.fault.clone());
+        fixture.call("github").await.unwrap();
+        fixture.faults.set(Calls::All, row.fault.clone());
     }
 
     let mut failed = 0;
     for _ in 0..120 {
         let start = Instant::now();
-        let (github, notes) = tokio::join!(world.call("github"), async {
-            let answer = world.call("notes").await;
+        let (github, notes) = tokio::join!(fixture.call("github"), async {
+            let answer = fixture.call("notes").await;
             assert_eq!(start.elapsed(), Duration::ZERO, "a neighbour waits");
             answer
         });
         notes.unwrap();
         assert!(start.elapsed() <= Walls::default().deadline, "{}: a call took too long", row.name);
-        assert_eq!(world.status("well").state, CompartmentState::Ready);
+        assert_eq!(fixture.status("healthy").state, CompartmentState::Ready);
         failed += u32::from(github.is_err());
-        check(&github, row);
+        check_result(&github, row);
         pass(1).await;
     }
     match row.sees {
@@ -111,29 +111,29 @@ async fn prove(world: &World, row: &Row) {
         Sees::Flapping => assert!((1..120).contains(&failed), "{failed} of 120 failed"),
         _ => assert_eq!(failed, 120),
     }
-    if row.sees == Sees::GivenUp {
-        let status = world.status("faulty");
+    if row.sees == Sees::Open {
+        let status = fixture.status("faulty");
         assert_eq!(status.state, CompartmentState::Down);
         assert!(status.reason.is_some());
-        let (calls, start) = (world.faults.attempts(Calls::Reads), Instant::now());
-        world.call("github").await.unwrap_err();
-        assert_eq!(world.faults.attempts(Calls::Reads), calls, "a vault that was given up is left alone");
+        let (calls, start) = (fixture.faults.attempts(Calls::Reads), Instant::now());
+        fixture.call("github").await.unwrap_err();
+        assert_eq!(fixture.faults.attempts(Calls::Reads), calls, "a vault is left alone while its circuit is open");
         assert_eq!(start.elapsed(), Duration::ZERO, "and its callers do not wait");
     }
 
-    world.faults.clear();
-    world.faults.release();
-    // One interval with its jitter, and the time of a probe that hangs.
+    fixture.faults.clear();
+    fixture.faults.release();
+    // One interval with its jitter, and the timeout of a probe that hangs.
     pass(8).await;
-    world.call("github").await.unwrap();
-    assert_eq!(world.status("faulty").state, CompartmentState::Ready);
-    world.broker.close().await;
+    fixture.call("github").await.unwrap();
+    assert_eq!(fixture.status("faulty").state, CompartmentState::Ready);
+    fixture.broker.close().await;
 }
 
-fn check(answer: &Result<Arc<Credential>, BrokerError>, row: &Row) {
+fn check_result(answer: &Result<Arc<Credential>, BrokerError>, row: &Row) {
     match (answer, &row.sees) {
         (Ok(_), Sees::Slow | Sees::Flapping) => {}
-        (Err(BrokerError::Unavailable { vault, .. }), Sees::GivenUp | Sees::Flapping) => {
+        (Err(BrokerError::Unavailable { vault, .. }), Sees::Open | Sees::Flapping) => {
             assert_eq!(vault, "faulty");
         }
         (Err(BrokerError::Unavailable { retry_after, since, .. }), Sees::Busy(pause)) => {
@@ -146,29 +146,29 @@ fn check(answer: &Result<Arc<Credential>, BrokerError>, row: &Row) {
 
 #[tokio::test(start_paused = true)]
 async fn every_call_ends_by_its_own_deadline() {
-    for Subject { name: subject, vault, .. } in subjects() {
+    for BackendUnderTest { name: backend, vault, .. } in all_backends() {
         for row in rows() {
             let walls = Walls { deadline: 60 * SECOND, attempt_timeout: 50 * SECOND, ..Walls::default() };
-            let world = World::new(Arc::clone(&vault), walls);
-            world.faults.set(Calls::All, row.fault.clone());
+            let fixture = Fixture::new(Arc::clone(&vault), walls);
+            fixture.faults.set(Calls::All, row.fault.clone());
             let deadline = Instant::now() + SECOND / 2;
-            let _ = world.broker.credential(&Caller::local(), "github", "work", deadline).await;
-            assert!(Instant::now() <= deadline, "{subject} × {}", row.name);
+            let _ = fixture.broker.credential(&Caller::local(), "github", "work", deadline).await;
+            assert!(Instant::now() <= deadline, "{backend} × {}", row.name);
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_vault_that_hangs_sees_at_most_one_probe_an_interval() {
-    for Subject { name: subject, vault, .. } in subjects() {
-        let world = World::new(vault, Walls::default());
-        world.faults.set(Calls::All, Fault::Hang);
-        world.broker.start().await;
-        let before = world.faults.attempts(Calls::Probes);
+    for BackendUnderTest { name: backend, vault, .. } in all_backends() {
+        let fixture = Fixture::new(vault, Walls::default());
+        fixture.faults.set(Calls::All, Fault::Hang);
+        fixture.broker.start().await;
+        let before = fixture.faults.attempts(Calls::Probes);
         for _ in 0..60 {
             let mut crowd = JoinSet::new();
             for _ in 0..100 {
-                let broker = Arc::clone(&world.broker);
+                let broker = Arc::clone(&fixture.broker);
                 crowd.spawn(async move {
                     broker.credential(&Caller::local(), "github", "work", Instant::now() + DEADLINE).await
                 });
@@ -176,42 +176,42 @@ async fn a_vault_that_hangs_sees_at_most_one_probe_an_interval() {
             assert!(crowd.join_all().await.iter().all(Result::is_err));
             pass(5).await;
         }
-        let probes = world.faults.attempts(Calls::Probes) - before;
-        assert!((30..=60).contains(&probes), "{subject}: {probes} probes in 60 intervals");
-        assert_eq!(world.faults.attempts(Calls::Reads), 0, "{subject}");
-        assert!(world.faults.max_in_flight() <= 1, "{subject}: two probes at once");
+        let probes = fixture.faults.attempts(Calls::Probes) - before;
+        assert!((30..=60).contains(&probes), "{backend}: {probes} probes in 60 intervals");
+        assert_eq!(fixture.faults.attempts(Calls::Reads), 0, "{backend}");
+        assert!(fixture.faults.max_in_flight() <= 1, "{backend}: two probes at once");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_outage_of_an_hour_is_bridged_from_the_cache_and_no_longer() {
-    for Subject { name: subject, vault, .. } in subjects() {
-        let world = World::new(vault, Walls::default());
-        world.broker.start().await;
+    for BackendUnderTest { name: backend, vault, .. } in all_backends() {
+        let fixture = Fixture::new(vault, Walls::default());
+        fixture.broker.start().await;
         let confirmed = Instant::now();
-        world.call("github").await.unwrap();
-        world.faults.set(Calls::All, Fault::Hang);
+        fixture.call("github").await.unwrap();
+        fixture.faults.set(Calls::All, Fault::Hang);
         pass(5 * 60).await;
-        while world.status("faulty").state == CompartmentState::Ready {
-            assert!(confirmed.elapsed() < Duration::from_secs(6 * 60), "{subject}: never given up");
-            world.call("github").await.unwrap();
-            // Nobody waits for it, so the clock stands still.
+        while fixture.status("faulty").state == CompartmentState::Ready {
+            assert!(confirmed.elapsed() < Duration::from_secs(6 * 60), "{backend}: the circuit never opens");
+            fixture.call("github").await.unwrap();
+            // No caller waits, so the clock does not advance.
             pass(1).await;
         }
-        while world.call("github").await.is_ok() {
-            assert_eq!(world.status("faulty").state, CompartmentState::Degraded);
-            assert!(confirmed.elapsed() < Duration::from_secs(3600 + 60), "{subject}: served for ever");
+        while fixture.call("github").await.is_ok() {
+            assert_eq!(fixture.status("faulty").state, CompartmentState::Degraded);
+            assert!(confirmed.elapsed() < Duration::from_secs(3600 + 60), "{backend}: served for ever");
             pass(60).await;
         }
-        assert!(confirmed.elapsed() >= Duration::from_secs(3600), "{subject}: given up too early");
-        let Err(error) = world.call("github").await else { panic!("{subject}: served") };
+        assert!(confirmed.elapsed() >= Duration::from_secs(3600), "{backend}: stale secrets end too early");
+        let Err(error) = fixture.call("github").await else { panic!("{backend}: served") };
         let BrokerError::Unavailable { vault, since: Some(_), retry_after: Some(_), .. } = &error else {
-            panic!("{subject}: {error:?}")
+            panic!("{backend}: {error:?}")
         };
         assert_eq!(vault, "faulty");
-        assert_eq!(world.status("faulty").state, CompartmentState::Down);
-        world.faults.clear();
+        assert_eq!(fixture.status("faulty").state, CompartmentState::Down);
+        fixture.faults.clear();
         pass(8).await;
-        world.call("github").await.unwrap();
+        fixture.call("github").await.unwrap();
     }
 }

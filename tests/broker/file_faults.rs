@@ -15,8 +15,8 @@ use cofferdam_vault::{
 };
 use tokio::time::Instant;
 
-use crate::subjects::{Subject, file_subjects, mounted, publish};
-use crate::world::{World, pass};
+use crate::backend_under_test::{BackendUnderTest, file_backends, mounted, publish};
+use crate::fixture::{Fixture, pass};
 
 type Break = fn(&Path);
 
@@ -31,7 +31,7 @@ const BREAKS: [(&str, Break); 6] = [
         fs::remove_file(file).unwrap();
         fs::create_dir(file).unwrap();
     }),
-    // The superuser reads whatever its mode says; a link to itself nobody can open.
+    // Root reads a file whatever its mode; a link to itself cannot be opened.
     ("unreadable", |file| {
         fs::remove_file(file).unwrap();
         symlink(file, file).unwrap();
@@ -48,43 +48,43 @@ fn make_fifo(file: &Path) {
 
 #[tokio::test(start_paused = true)]
 async fn whatever_happens_to_a_file_the_others_serve_and_it_comes_back_by_itself() {
-    for subject in file_subjects() {
-        let folder = subject.folder.as_ref().unwrap().path();
+    for backend in file_backends() {
+        let folder = backend.folder.as_ref().unwrap().path();
         let (file, kept) = (folder.join("vault"), folder.join("kept"));
         fs::copy(&file, &kept).unwrap();
         let walls = Walls { cache_entries: 0, ..Walls::default() };
-        let world = World::new(Arc::clone(&subject.vault), walls);
-        world.broker.start().await;
+        let fixture = Fixture::new(Arc::clone(&backend.vault), walls);
+        fixture.broker.start().await;
         for (fault, break_it) in BREAKS {
-            // Half an environment file is one with a shorter value, and as good as another.
-            if (subject.name, fault) == ("env", "truncated") {
+            // Half a `.env` file is a valid file with a shorter value.
+            if (backend.name, fault) == ("env", "truncated") {
                 continue;
             }
-            println!("{} × {fault}", subject.name);
-            world.call("github").await.unwrap();
+            println!("{} × {fault}", backend.name);
+            fixture.call("github").await.unwrap();
             break_it(&file);
             for _ in 0..30 {
                 let start = Instant::now();
-                let failed = world.call("github").await;
+                let failed = fixture.call("github").await;
                 assert!(matches!(failed, Err(BrokerError::Unavailable { .. })), "{failed:?}");
                 assert!(start.elapsed() <= Walls::default().deadline);
-                world.call("notes").await.unwrap();
+                fixture.call("notes").await.unwrap();
                 pass(1).await;
             }
-            let status = world.status("faulty");
+            let status = fixture.status("faulty");
             assert_eq!(status.state, CompartmentState::Down);
             assert!(status.reason.unwrap().contains("vault"), "the reason names the file");
             remove(&file);
             fs::copy(&kept, &file).unwrap();
             pass(8).await;
-            world.call("github").await.unwrap();
-            assert_eq!(world.status("faulty").state, CompartmentState::Ready);
+            fixture.call("github").await.unwrap();
+            assert_eq!(fixture.status("faulty").state, CompartmentState::Ready);
         }
-        world.broker.close().await;
+        fixture.broker.close().await;
     }
 }
 
-/// Each thing that can stand where a vault's folder was.
+/// What replaces a vault's folder.
 const IN_PLACE_OF_A_FOLDER: [(&str, Break); 4] = [
     ("nothing", |_| {}),
     ("a file", |folder| fs::write(folder, "garbage").unwrap()),
@@ -92,7 +92,7 @@ const IN_PLACE_OF_A_FOLDER: [(&str, Break); 4] = [
     ("a FIFO", make_fifo),
 ];
 
-/// Each thing that can stand where a mounted key's file was.
+/// What replaces a mounted key's file.
 const IN_PLACE_OF_A_KEY: [(&str, Break); 6] = [
     ("nothing", |_| {}),
     ("an empty file", |key| fs::write(key, "").unwrap()),
@@ -102,10 +102,10 @@ const IN_PLACE_OF_A_KEY: [(&str, Break); 6] = [
     ("a FIFO", make_fifo),
 ];
 
-fn mounted_world() -> (World, Subject) {
-    let subject = mounted();
+fn mounted_fixture() -> (Fixture, BackendUnderTest) {
+    let backend = mounted();
     let walls = Walls { cache_entries: 0, ..Walls::default() };
-    (World::new(Arc::clone(&subject.vault), walls), subject)
+    (Fixture::new(Arc::clone(&backend.vault), walls), backend)
 }
 
 fn remove(path: &Path) {
@@ -118,104 +118,104 @@ fn remove(path: &Path) {
 
 #[tokio::test(start_paused = true)]
 async fn a_mounted_folder_may_go_and_come_back() {
-    let (world, subject) = mounted_world();
-    let outside = subject.folder.as_ref().unwrap().path();
+    let (fixture, backend) = mounted_fixture();
+    let outside = backend.folder.as_ref().unwrap().path();
     let (folder, kept) = (outside.join("vault"), outside.join("kept"));
     for (what, put) in IN_PLACE_OF_A_FOLDER {
         println!("{what} in place of the folder");
-        world.call("github").await.unwrap();
+        fixture.call("github").await.unwrap();
         fs::rename(&folder, &kept).unwrap();
         put(&folder);
         for _ in 0..30 {
-            let failed = world.call("github").await;
+            let failed = fixture.call("github").await;
             assert!(matches!(failed, Err(BrokerError::Unavailable { .. })), "{what}: {failed:?}");
-            world.call("notes").await.unwrap();
+            fixture.call("notes").await.unwrap();
             pass(1).await;
         }
-        let status = world.status("faulty");
+        let status = fixture.status("faulty");
         assert_eq!(status.state, CompartmentState::Down, "{what}");
         assert!(status.reason.unwrap().contains("vault"), "the reason names the folder");
         remove(&folder);
         fs::rename(&kept, &folder).unwrap();
         pass(8).await;
-        world.call("github").await.unwrap();
-        assert_eq!(world.status("faulty").state, CompartmentState::Ready, "{what}");
+        fixture.call("github").await.unwrap();
+        assert_eq!(fixture.status("faulty").state, CompartmentState::Ready, "{what}");
     }
-    world.broker.close().await;
+    fixture.broker.close().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_mounted_key_that_is_spoilt_is_missing_and_its_vault_is_well() {
-    let (world, subject) = mounted_world();
-    let folder = subject.folder.as_ref().unwrap().path().join("vault");
+    let (fixture, backend) = mounted_fixture();
+    let folder = backend.folder.as_ref().unwrap().path().join("vault");
     let (key, kept) = (folder.join("..1/github.work.token"), folder.join("..1/kept"));
     for (what, put) in IN_PLACE_OF_A_KEY {
         println!("{what} in place of a key");
-        world.call("github").await.unwrap();
+        fixture.call("github").await.unwrap();
         fs::rename(&key, &kept).unwrap();
         put(&key);
         for _ in 0..10 {
-            let failed = world.call("github").await;
+            let failed = fixture.call("github").await;
             assert!(matches!(failed, Err(BrokerError::Missing { .. })), "{what}: {failed:?}");
-            world.call("notes").await.unwrap();
-            assert_eq!(world.status("faulty").state, CompartmentState::Ready, "{what}");
+            fixture.call("notes").await.unwrap();
+            assert_eq!(fixture.status("faulty").state, CompartmentState::Ready, "{what}");
             pass(1).await;
         }
         remove(&key);
         fs::rename(&kept, &key).unwrap();
-        world.call("github").await.unwrap();
+        fixture.call("github").await.unwrap();
     }
-    world.broker.close().await;
+    fixture.broker.close().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_swapped_mount_is_seen_by_the_next_read() {
-    let (world, subject) = mounted_world();
-    let folder = subject.folder.as_ref().unwrap().path().join("vault");
+    let (fixture, backend) = mounted_fixture();
+    let folder = backend.folder.as_ref().unwrap().path().join("vault");
     for number in 2..20 {
         let token = format!("token {number}");
         publish(&folder, &format!("..{number}"), &format!("{token}\n"));
         fs::remove_dir_all(folder.join(format!("..{}", number - 1))).unwrap();
-        let credential = world.call("github").await.unwrap();
+        let credential = fixture.call("github").await.unwrap();
         let field = CredentialTemplate::try_from("{token}".to_owned()).unwrap();
         assert_eq!(field.fill(&credential).expose_secret(), token);
-        assert_eq!(world.status("faulty").state, CompartmentState::Ready);
+        assert_eq!(fixture.status("faulty").state, CompartmentState::Ready);
     }
-    world.broker.close().await;
+    fixture.broker.close().await;
 }
 
-/// A vault on a file system that hangs: each call keeps its thread until the file system answers.
+/// A vault on a file system that hangs: each call keeps its thread until the file system responds.
 #[derive(Debug)]
-struct Hung {
+struct HangingVault {
     info: VaultInfo,
     threads: Threads,
-    mended: Arc<(Mutex<bool>, Condvar)>,
+    works: Arc<(Mutex<bool>, Condvar)>,
 }
 
-impl Hung {
+impl HangingVault {
     fn new() -> Self {
         let threads = Threads::new("hung", 16);
-        Self { info: MemoryVault::new("hung").info().clone(), threads, mended: Arc::default() }
+        Self { info: MemoryVault::new("hung").info().clone(), threads, works: Arc::default() }
     }
 
-    fn mend(&self) {
-        *self.mended.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.mended.1.notify_all();
+    fn repair(&self) {
+        *self.works.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.works.1.notify_all();
     }
 
     async fn wait(&self) -> Result<(), VaultError> {
-        let mended = Arc::clone(&self.mended);
+        let works = Arc::clone(&self.works);
         self.threads
             .run(move || {
-                let hangs = mended.0.lock().unwrap_or_else(PoisonError::into_inner);
-                drop(mended.1.wait_while(hangs, |mended| !*mended));
+                let hangs = works.0.lock().unwrap_or_else(PoisonError::into_inner);
+                drop(works.1.wait_while(hangs, |works| !*works));
                 Ok(())
             })
             .await
     }
 }
 
-impl Vault for Hung {
+impl Vault for HangingVault {
     fn info(&self) -> &VaultInfo {
         &self.info
     }
@@ -228,7 +228,7 @@ impl Vault for Hung {
     ) -> BoxFuture<'a, Result<Secret, VaultError>> {
         Box::pin(async move {
             self.wait().await?;
-            crate::world::memory("hung").read(path, fields, stage).await
+            crate::fixture::memory("hung").read(path, fields, stage).await
         })
     }
 
@@ -238,11 +238,11 @@ impl Vault for Hung {
         _: &'a SecretFields,
         _: Expect,
     ) -> BoxFuture<'a, Result<Version, VaultError>> {
-        unreachable!("nothing is written here")
+        unreachable!("the test writes nothing")
     }
 
     fn delete<'a>(&'a self, _: &'a SecretPath, _: Expect) -> BoxFuture<'a, Result<(), VaultError>> {
-        unreachable!("nothing is deleted here")
+        unreachable!("the test deletes nothing")
     }
 
     fn list<'a>(
@@ -250,7 +250,7 @@ impl Vault for Hung {
         _: Option<&'a SecretPath>,
         _: Option<&'a PageToken>,
     ) -> BoxFuture<'a, Result<Page, VaultError>> {
-        unreachable!("nothing is listed here")
+        unreachable!("the test lists nothing")
     }
 
     fn probe(&self) -> BoxFuture<'_, Result<(), VaultError>> {
@@ -260,24 +260,24 @@ impl Vault for Hung {
 
 #[tokio::test(start_paused = true)]
 async fn a_hung_file_system_delays_neither_another_vault_nor_a_name() {
-    let hung = Arc::new(Hung::new());
+    let hung = Arc::new(HangingVault::new());
     let walls = Walls { cache_entries: 0, ..Walls::default() };
-    let world = World::new(hung.clone(), walls);
+    let fixture = Fixture::new(hung.clone(), walls);
     for _ in 0..200 {
-        let failed = world.call("github").await;
+        let failed = fixture.call("github").await;
         assert!(matches!(failed, Err(BrokerError::Unavailable { .. })), "{failed:?}");
         let start = Instant::now();
-        world.call("notes").await.unwrap();
+        fixture.call("notes").await.unwrap();
         assert_eq!(start.elapsed(), Duration::ZERO, "a neighbour waits");
         pass(1).await;
     }
     assert!(hung.threads.count() <= 16 + 2, "{} threads hang", hung.threads.count());
     assert!(tokio::net::lookup_host("localhost:80").await.unwrap().next().is_some());
-    hung.mend();
-    // The threads come back in their own time, not in the clock's.
-    while world.call("github").await.is_err() {
+    hung.repair();
+    // The threads finish in real time, not in the time of the paused clock.
+    while fixture.call("github").await.is_err() {
         pass(1).await;
         std::thread::yield_now();
     }
-    world.broker.close().await;
+    fixture.broker.close().await;
 }

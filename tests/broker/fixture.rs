@@ -1,4 +1,4 @@
-//! A broker with a vault that fails and one that is well.
+//! A broker with a vault that fails and a healthy one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,20 +21,20 @@ pub(crate) fn memory(name: &str) -> MemoryVault {
     memory
 }
 
-/// A broker with two vaults: `faulty`, which serves `github`, and `well`, which serves `notes`.
-pub(crate) struct World {
+/// A broker with two vaults: `faulty`, which serves `github`, and `healthy`, which serves `notes`.
+pub(crate) struct Fixture {
     pub(crate) broker: Arc<Broker>,
     pub(crate) faults: Faults,
 }
 
-impl World {
-    pub(crate) fn new(subject: Arc<dyn Vault>, walls: Walls) -> Self {
+impl Fixture {
+    pub(crate) fn new(backend: Arc<dyn Vault>, walls: Walls) -> Self {
         let faults = Faults::default();
         let vaults = vec![
-            VaultParts { name: "faulty".into(), walls: walls.clone(), vault: faults.wrap(subject) },
-            VaultParts { name: "well".into(), walls, vault: Arc::new(memory("well")) },
+            VaultParts { name: "faulty".into(), walls: walls.clone(), vault: faults.wrap(backend) },
+            VaultParts { name: "healthy".into(), walls, vault: Arc::new(memory("healthy")) },
         ];
-        let modules = [("github", "faulty"), ("notes", "well")].map(|(module, vault)| ModuleBinding {
+        let modules = [("github", "faulty"), ("notes", "healthy")].map(|(module, vault)| ModuleBinding {
             module: module.into(),
             vault: vault.into(),
             accounts: vec!["work".into()],
@@ -60,13 +60,13 @@ pub(crate) fn bearer() -> CredentialSpec {
     table.try_into().unwrap()
 }
 
-/// Lets `seconds` pass one by one, so that what is due comes to run.
+/// Advances the clock by `seconds`, one by one, so that everything that becomes due runs.
 pub(crate) async fn pass(seconds: u32) {
     for _ in 0..seconds {
         advance(SECOND).await;
         for _ in 0..50 {
             tokio::task::yield_now().await;
         }
-        crate::subjects::real_threads_are_done().await;
+        crate::backend_under_test::real_threads_are_done().await;
     }
 }

@@ -1,4 +1,4 @@
-//! `client-config`: the files of MCP hosts, as `tests/fixtures/hosts` has them.
+//! `client-config`: the files of MCP hosts, with those in `tests/fixtures/hosts` as examples.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::site::{Ended, Site, TWO_VAULTS};
-use crate::support::PROGRAM;
+use cofferdam_testing::{CommandOutput, TWO_VAULTS, TestEnv, fixture, program};
 
-/// Each host, and where its own file is below the home folder.
+/// Each host, and the path of its file below the home folder.
 const HOSTS: [(&str, &str); 5] = [
     ("claude-code", ".claude.json"),
     ("claude-desktop", ".config/Claude/claude_desktop_config.json"),
@@ -18,30 +17,29 @@ const HOSTS: [(&str, &str); 5] = [
     ("inspector", ".mcp-inspector/mcp.json"),
 ];
 
-/// What a file of the fixtures holds in place of tokens: nothing of it is ever printed.
+/// Stands for tokens in the files of the fixtures. It is never printed.
 const TOKENS: &str = "made-up";
 
-/// A site with a home folder, whose profile listens on the default port.
-struct Home(Site);
+/// An environment with a home folder, whose profile listens on the default port.
+struct Home(TestEnv);
 
 impl Home {
     fn new() -> Self {
-        let site = Site::new(TWO_VAULTS);
-        let home = site.path().join("home");
+        let env = TestEnv::new(TWO_VAULTS);
+        let home = env.path("home");
         fs::create_dir(&home).unwrap();
         let home = home.to_str().unwrap().to_owned();
-        Self(site.with_variable("HOME", &home).with_variable("COFFERDAM__SERVER__LISTEN", "127.0.0.1:7080"))
+        Self(env.with_variable("HOME", &home).with_variable("COFFERDAM__SERVER__LISTEN", "127.0.0.1:7080"))
     }
 
-    /// A file below the home folder, its folder made.
+    /// A file below the home folder; creates its folder.
     fn path(&self, name: &str) -> PathBuf {
-        let path = self.0.path().join("home").join(name);
+        let path = self.0.folder().join("home").join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         path
     }
 
-    /// A file below the home folder that holds `text`, with a mode of its own; where the superuser runs the tests, it is
-    /// somebody else's, too.
+    /// Writes a file below the home folder with a mode of its own and, if root runs the tests, with another owner.
     fn put(&self, name: &str, text: &str) -> PathBuf {
         let path = self.path(name);
         fs::write(&path, text).unwrap();
@@ -52,22 +50,22 @@ impl Home {
         path
     }
 
-    /// `client-config` with these arguments; no token of a host's file is in what it prints.
-    fn connect(&self, args: &[&str]) -> Ended {
-        let ended = self.0.run(&[&["client-config"], args].concat());
-        assert!(!ended.stdout.contains(TOKENS) && !ended.stderr.contains(TOKENS), "{ended:#?}");
-        ended
+    /// Runs `client-config` with these arguments. Its output contains no token of a host's file.
+    fn connect(&self, args: &[&str]) -> CommandOutput {
+        let output = self.0.run(&[&["client-config"], args].concat());
+        assert!(!output.stdout.contains(TOKENS) && !output.stderr.contains(TOKENS), "{output:#?}");
+        output
     }
 
-    /// The same text with the paths of this site for the placeholders.
-    fn filled(&self, text: &str) -> String {
-        let profile = self.0.path().canonicalize().unwrap().join("site.toml");
-        text.replace("@PROGRAM@", PROGRAM).replace("@PROFILE@", profile.to_str().unwrap())
+    /// Replaces the placeholders in `text` by the paths of this environment.
+    fn with_paths(&self, text: &str) -> String {
+        let profile = self.0.folder().canonicalize().unwrap().join("profile.toml");
+        text.replace("@PROGRAM@", program().to_str().unwrap()).replace("@PROFILE@", profile.to_str().unwrap())
     }
 }
 
-fn fixture(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/hosts").join(name);
+fn host_file(name: &str) -> String {
+    let path = fixture("hosts").join(name);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
@@ -75,7 +73,7 @@ fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap()
 }
 
-/// The names beside `path`, itself left out.
+/// The names of the other files in the folder of `path`.
 fn beside(path: &Path) -> Vec<String> {
     let name = path.file_name().unwrap();
     let entries = fs::read_dir(path.parent().unwrap()).unwrap().map(|entry| entry.unwrap().file_name());
@@ -94,19 +92,19 @@ fn backup_of(path: &Path) -> PathBuf {
 #[test]
 fn each_hosts_own_file_gets_the_server_and_keeps_all_else() {
     for (host, place) in HOSTS {
-        let before = fixture(&format!("{host}.json"));
+        let before = host_file(&format!("{host}.json"));
         for (form, flags) in [("http", &[][..]), ("stdio", &["--stdio"])] {
             if (host, form) == ("claude-desktop", "http") {
-                continue; // its file knows no such form
+                continue; // its file has no such form
             }
             let home = Home::new();
             let file = home.put(place, &before);
             let (owner, mode) = (fs::metadata(&file).unwrap(), 0o640);
             let write = [&[host, "--write"], flags].concat();
 
-            let ended = home.connect(&write).expect(0);
-            assert!(ended.stdout.contains(file.to_str().unwrap()), "{ended:#?}");
-            let after = home.filled(&fixture(&format!("{host}.{form}.json")));
+            let output = home.connect(&write).expect(0);
+            assert!(output.stdout.contains(file.to_str().unwrap()), "{output:#?}");
+            let after = home.with_paths(&host_file(&format!("{host}.{form}.json")));
             assert_eq!(read(&file), after, "{host} {form}");
             let backup = backup_of(&file);
             assert_eq!(read(&backup), before, "{host} {form}");
@@ -121,12 +119,12 @@ fn each_hosts_own_file_gets_the_server_and_keeps_all_else() {
             assert!(again.stdout.contains("has it already"), "{again:#?}");
             assert_eq!(read(&file), after, "{host} {form}");
             assert_eq!(fs::metadata(&file).unwrap().ino(), inode, "written although nothing was to change");
-            assert_eq!(beside(&file).len(), 1, "the backup alone: {:?}", beside(&file));
+            assert_eq!(beside(&file).len(), 1, "only the backup: {:?}", beside(&file));
         }
     }
 }
 
-/// The golden files are compared as text above; this says what the difference may be.
+/// The test above compares the golden files as text; this one checks what they change.
 #[test]
 fn the_golden_files_differ_from_the_hosts_by_our_entry_alone() {
     let plain = |text: &str| {
@@ -140,9 +138,9 @@ fn the_golden_files_differ_from_the_hosts_by_our_entry_alone() {
             let ours = value[key].as_object_mut().unwrap().shift_remove("cofferdam");
             (value, ours)
         };
-        let (before, _) = without(&fixture(&format!("{host}.json")));
+        let (before, _) = without(&host_file(&format!("{host}.json")));
         for form in ["http", "stdio"].into_iter().filter(|form| (host, *form) != ("claude-desktop", "http")) {
-            let (after, ours) = without(&fixture(&format!("{host}.{form}.json")));
+            let (after, ours) = without(&host_file(&format!("{host}.{form}.json")));
             assert_eq!(after, before, "{host} {form}");
             assert!(ours.is_some(), "{host} {form}");
         }
@@ -156,7 +154,7 @@ fn what_is_printed_is_what_is_written_into_a_new_file() {
             let home = Home::new();
             let printed = home.connect(&[&[host], flags].concat()).expect(0);
             let snippet: Value = serde_json::from_str(&printed.stdout).unwrap();
-            let file = home.0.path().join("home").join(place);
+            let file = home.0.folder().join("home").join(place);
             assert!(printed.stderr.contains(file.to_str().unwrap()), "{printed:#?}");
             assert!(!file.exists(), "printing writes nothing");
             let written = home.connect(&[&[host, "--write", "--json"], flags].concat()).expect(0).json();
@@ -171,19 +169,19 @@ fn what_is_printed_is_what_is_written_into_a_new_file() {
 #[test]
 fn another_form_replaces_the_first_and_every_backup_stays() {
     let home = Home::new();
-    let file = home.put("mcp.json", &fixture("cursor.json"));
+    let file = home.put("mcp.json", &host_file("cursor.json"));
     let path = file.to_str().unwrap();
     let write =
         |flags: &[&str]| home.connect(&[&["cursor", "--write", "--file", path], flags].concat()).expect(0);
     write(&[]);
     let over_http = read(&file);
     write(&["--stdio"]);
-    assert_eq!(read(&file), home.filled(&fixture("cursor.stdio.json")));
+    assert_eq!(read(&file), home.with_paths(&host_file("cursor.stdio.json")));
     write(&[]);
     assert_eq!(read(&file), over_http);
     let backups = ["mcp.json.cofferdam.2.bak", "mcp.json.cofferdam.3.bak", "mcp.json.cofferdam.bak"];
     assert_eq!(beside(&file), backups);
-    assert_eq!(read(&backup_of(&file)), fixture("cursor.json"), "the first backup stays the first");
+    assert_eq!(read(&backup_of(&file)), host_file("cursor.json"), "the first backup stays the first");
 }
 
 #[test]
@@ -214,17 +212,17 @@ fn a_file_that_is_wrong_is_refused_with_the_place_and_left_as_it_was() {
     for (host, text, place) in wrong {
         let home = Home::new();
         let file = home.put("mcp.json", text);
-        let ended = home.connect(&[host, "--write", "--file", file.to_str().unwrap()]).expect(1);
-        assert!(ended.stderr.contains(place), "{text}: {ended:#?}");
-        assert!(ended.stderr.contains("help:"), "{ended:#?}");
+        let output = home.connect(&[host, "--write", "--file", file.to_str().unwrap()]).expect(1);
+        assert!(output.stderr.contains(place), "{text}: {output:#?}");
+        assert!(output.stderr.contains("help:"), "{output:#?}");
         assert_eq!(read(&file), text);
         assert_eq!(beside(&file), Vec::<String>::new());
     }
     let home = Home::new();
     let file = home.path("mcp.json");
     fs::write(&file, b"{\n\"made-up\": \"\xff\"}").unwrap();
-    let ended = home.connect(&["cursor", "--write", "--file", file.to_str().unwrap()]).expect(1);
-    assert!(ended.stderr.contains("mcp.json:2 is no UTF-8 text"), "{ended:#?}");
+    let output = home.connect(&["cursor", "--write", "--file", file.to_str().unwrap()]).expect(1);
+    assert!(output.stderr.contains("mcp.json:2 is no UTF-8 text"), "{output:#?}");
 }
 
 #[test]
@@ -244,18 +242,18 @@ fn an_empty_file_and_a_marked_one_are_taken() {
 #[test]
 fn behind_a_link_the_file_is_replaced_and_the_link_stays() {
     let home = Home::new();
-    let real = home.put("dotfiles/cursor.json", &fixture("cursor.json"));
+    let real = home.put("dotfiles/cursor.json", &host_file("cursor.json"));
     let link = home.path(".cursor/mcp.json");
     std::os::unix::fs::symlink("../dotfiles/cursor.json", &link).unwrap();
     home.connect(&["cursor", "--write"]).expect(0);
     assert_eq!(fs::read_link(&link).unwrap(), Path::new("../dotfiles/cursor.json"));
-    assert_eq!(read(&real), fixture("cursor.http.json"));
+    assert_eq!(read(&real), host_file("cursor.http.json"));
     assert_eq!(beside(&real), Vec::<String>::new());
-    assert_eq!(read(&backup_of(&link)), fixture("cursor.json"));
+    assert_eq!(read(&backup_of(&link)), host_file("cursor.json"));
 
     fs::remove_file(&real).unwrap();
-    let ended = home.connect(&["cursor", "--write"]).expect(1);
-    assert!(ended.stderr.contains("is a link to a file that is not there"), "{ended:#?}");
+    let output = home.connect(&["cursor", "--write"]).expect(1);
+    assert!(output.stderr.contains("is a link to a file that is not there"), "{output:#?}");
     assert!(!real.exists());
 }
 
@@ -264,36 +262,36 @@ fn what_may_not_be_written_or_is_no_file_is_refused() {
     let home = Home::new();
     let file = home.put("mcp.json", "{}");
     fs::set_permissions(&file, fs::Permissions::from_mode(0o444)).unwrap();
-    let ended = home.connect(&["cursor", "--write", "--file", file.to_str().unwrap()]).expect(1);
-    assert!(ended.stderr.contains("read-only"), "{ended:#?}");
+    let output = home.connect(&["cursor", "--write", "--file", file.to_str().unwrap()]).expect(1);
+    assert!(output.stderr.contains("read-only"), "{output:#?}");
     assert_eq!(read(&file), "{}");
-    let folder = home.0.path().to_str().unwrap();
-    let ended = home.connect(&["cursor", "--write", "--file", folder]).expect(1);
-    assert!(ended.stderr.contains("is no file"), "{ended:#?}");
+    let folder = home.0.folder().to_str().unwrap();
+    let output = home.connect(&["cursor", "--write", "--file", folder]).expect(1);
+    assert!(output.stderr.contains("is no file"), "{output:#?}");
     home.connect(&["cursor", "--file", "mcp.json"]).expect(2);
     home.connect(&["emacs"]).expect(2);
 }
 
 #[test]
 fn a_port_that_nobody_can_know_is_told_and_stdio_needs_none() {
-    let site = Site::new(TWO_VAULTS);
-    let ended = site.run(&["client-config", "cursor"]).expect(2);
-    assert!(ended.stderr.contains("--stdio"), "{ended:#?}");
+    let env = TestEnv::new(TWO_VAULTS);
+    let output = env.run(&["client-config", "cursor"]).expect(2);
+    assert!(output.stderr.contains("--stdio"), "{output:#?}");
     for args in [&["cursor", "--stdio"][..], &["claude-desktop"]] {
-        site.run(&[&["client-config"], args].concat()).expect(0);
+        env.run(&[&["client-config"], args].concat()).expect(0);
     }
 }
 
 /// An MCP host starts its servers in the folder of a project, which may be a stranger's.
 #[test]
 fn a_profile_inside_the_binary_is_named_so_that_no_folder_replaces_it() {
-    let site = Site::new(TWO_VAULTS);
-    let printed = site.run(&["client-config", "cursor", "--stdio", "--profile", "dev"]).expect(0);
+    let env = TestEnv::new(TWO_VAULTS);
+    let printed = env.run(&["client-config", "cursor", "--stdio", "--profile", "dev"]).expect(0);
     let snippet: Value = serde_json::from_str(&printed.stdout).unwrap();
     let args = &snippet["mcpServers"]["cofferdam"]["args"];
     assert_eq!(*args, json!(["serve", "--stdio", "--profile", "embedded:dev"]));
-    fs::create_dir(site.path().join("profiles")).unwrap();
-    site.write("profiles/dev.toml", "nonsense = true");
-    site.run(&["profile", "check", "--profile", "dev"]).expect(2);
-    site.run(&["profile", "check", "--profile", "embedded:dev"]).expect(0);
+    fs::create_dir(env.path("profiles")).unwrap();
+    env.write("profiles/dev.toml", "nonsense = true");
+    env.run(&["profile", "check", "--profile", "dev"]).expect(2);
+    env.run(&["profile", "check", "--profile", "embedded:dev"]).expect(0);
 }

@@ -1,58 +1,12 @@
-//! What is refused before a message is looked at.
+//! What is rejected before a method runs: by HTTP method, size, JSON-RPC and revision.
 
 use serde_json::{Value, json};
 
-use crate::harness::{Http, Setup, within};
-
-async fn status(request: reqwest::RequestBuilder) -> u16 {
-    within(request.send()).await.unwrap().status().as_u16()
-}
-
-#[tokio::test]
-async fn a_wrong_host_or_page_reaches_no_route() {
-    let server = Setup::default().http().await;
-    let http = reqwest::Client::new();
-    let routes = |header: &'static str, value: &'static str| {
-        let mut requests = vec![server.post("tools/list", json!({}))];
-        for path in ["healthz", "readyz"] {
-            requests.push(http.get(format!("http://{}/{path}", server.address)));
-            requests.push(http.get(format!("http://{}/{path}", server.admin)));
-        }
-        requests.push(http.get(format!("http://{}/metrics", server.admin)));
-        requests.into_iter().map(move |request| request.header(header, value))
-    };
-    for (header, value) in [("host", "evil.example"), ("origin", "https://evil.example"), ("origin", "null")]
-    {
-        for request in routes(header, value) {
-            assert_eq!(status(request).await, 403, "{header}: {value}");
-        }
-    }
-    for (header, value) in
-        [("host", "mcp.example"), ("host", "localhost:1"), ("origin", "https://app.example")]
-    {
-        for request in routes(header, value) {
-            assert_eq!(status(request).await, 200, "{header}: {value}");
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_listed_page_is_told_that_it_may_read() {
-    let server = Setup::default().http().await;
-    let url = format!("http://{}/mcp", server.address);
-    let asked = reqwest::Client::new()
-        .request(reqwest::Method::OPTIONS, url)
-        .header("origin", "https://app.example")
-        .header("access-control-request-headers", "content-type, mcp-protocol-version");
-    let answer = within(asked.send()).await.unwrap();
-    assert_eq!(answer.status(), 204);
-    assert_eq!(answer.headers()["access-control-allow-origin"], "https://app.example");
-    assert_eq!(answer.headers()["access-control-allow-headers"], "content-type, mcp-protocol-version");
-}
+use crate::server::{ServerBuilder, TestServer, within};
 
 #[tokio::test]
 async fn only_posts_are_served() {
-    let server = Setup::default().http().await;
+    let server = ServerBuilder::default().start().await;
     let url = format!("http://{}/mcp", server.address);
     for method in [reqwest::Method::GET, reqwest::Method::DELETE, reqwest::Method::PUT] {
         let answer = within(reqwest::Client::new().request(method, &url).send()).await.unwrap();
@@ -61,14 +15,14 @@ async fn only_posts_are_served() {
     }
 }
 
-async fn json_of(server: &Http, text: &str) -> (u16, Value) {
+async fn json_of(server: &TestServer, text: &str) -> (u16, Value) {
     let answer = within(server.post_text(text).send()).await.unwrap();
     (answer.status().as_u16(), answer.json().await.unwrap())
 }
 
 #[tokio::test]
 async fn what_is_no_message_is_answered_as_json_rpc() {
-    let server = Setup::default().http().await;
+    let server = ServerBuilder::default().start().await;
     let (status, answer) = json_of(&server, "{\"jsonrpc\": canary").await;
     assert_eq!((status, &answer["error"]["code"]), (400, &json!(-32700)));
     assert!(!answer.to_string().contains("canary"));
@@ -80,13 +34,14 @@ async fn what_is_no_message_is_answered_as_json_rpc() {
 
 #[tokio::test]
 async fn a_body_beyond_the_bound_is_refused() {
-    let server = Setup::default().http().await;
-    assert_eq!(status(server.post_text(&" ".repeat(4 * 1024 * 1024 + 1))).await, 413);
+    let server = ServerBuilder::default().start().await;
+    let request = server.post_text(&" ".repeat(4 * 1024 * 1024 + 1));
+    assert_eq!(within(request.send()).await.unwrap().status(), 413);
 }
 
 #[tokio::test]
 async fn a_revision_that_is_not_served_is_refused_with_those_that_are() {
-    let server = Setup::default().http().await;
+    let server = ServerBuilder::default().start().await;
     for revision in ["2024-11-05", "2025-03-26", "2031-01-01", "x"] {
         let list = json!({ "jsonrpc": "2.0", "id": 3, "method": "tools/list" }).to_string();
         let request = server.post_text(&list).header("mcp-protocol-version", revision);
@@ -101,7 +56,7 @@ async fn a_revision_that_is_not_served_is_refused_with_those_that_are() {
 
 #[tokio::test]
 async fn what_is_not_offered_is_not_found() {
-    let server = Setup::default().http().await;
+    let server = ServerBuilder::default().start().await;
     for method in ["prompts/list", "resources/list", "resources/templates/list", "logging/setLevel"] {
         let params = if method == "logging/setLevel" { json!({ "level": "debug" }) } else { json!({}) };
         let answer: Value = within(server.post(method, params).send()).await.unwrap().json().await.unwrap();

@@ -1,4 +1,4 @@
-//! What the model gets, code by code.
+//! The result of a call, and each error code.
 
 use std::time::Duration;
 
@@ -6,9 +6,9 @@ use cofferdam_vault::ErrorKind;
 use cofferdam_vault::testkit::{Calls as VaultCalls, Fault};
 use serde_json::{Value, json};
 
-use crate::harness::{Setup, TOKEN, within};
+use crate::server::{ServerBuilder, TOKEN, within};
 
-/// The error of a result that must be one, whose text must say the same.
+/// The error of a result, whose text must report the same.
 fn error(result: &Value) -> &Value {
     assert_eq!(result["isError"], json!(true), "{result}");
     let error = &result["structuredContent"]["error"];
@@ -27,8 +27,8 @@ fn assert_error(result: &Value, code: &str, outcome: &str, says: &str) {
 
 #[tokio::test]
 async fn a_call_is_answered_with_what_the_manifest_selects() {
-    let server = Setup::default().http().await;
-    let result = server.desk("get_item", json!({ "id": "a1" })).await;
+    let server = ServerBuilder::default().start().await;
+    let result = server.call("get_item", json!({ "id": "a1" })).await;
     assert_eq!(result["isError"], json!(false));
     assert_eq!(result["structuredContent"], json!({ "result": { "id": "a1" } }));
     assert_eq!(result["content"][0]["text"], json!("{\"result\":{\"id\":\"a1\"}}"));
@@ -36,8 +36,8 @@ async fn a_call_is_answered_with_what_the_manifest_selects() {
 
 #[tokio::test]
 async fn full_is_the_whole_answer_without_the_credential_that_the_service_repeats() {
-    let server = Setup::default().http().await;
-    let arguments = json!({ "module": "desk", "tool": "get_item", "arguments": { "id": "a1" }, "account": "work", "full": true });
+    let server = ServerBuilder::default().start().await;
+    let arguments = json!({ "module": "sample", "tool": "get_item", "arguments": { "id": "a1" }, "account": "work", "full": true });
     let result = server.tool("call_module_tool", arguments).await;
     assert_eq!(result["structuredContent"]["result"]["title"], json!("A pen"), "{result}");
     assert!(result["structuredContent"]["result"]["you_sent"].is_string());
@@ -46,17 +46,17 @@ async fn full_is_the_whole_answer_without_the_credential_that_the_service_repeat
 
 #[tokio::test]
 async fn an_answer_with_secrets_is_never_given_whole() {
-    let server = Setup::default().http().await;
+    let server = ServerBuilder::default().start().await;
     let call = |tool: &str, full: bool| {
         let arguments = json!({ "id": "a1" });
-        json!({ "module": "desk", "tool": tool, "arguments": arguments, "account": "work", "full": full })
+        json!({ "module": "sample", "tool": tool, "arguments": arguments, "account": "work", "full": full })
     };
     let result = server.tool("call_module_tool", call("get_secret_item", false)).await;
     assert_eq!(result["structuredContent"], json!({ "result": { "id": "a1" } }));
-    let served = *server.parts.service.served.borrow();
+    let served = *server.parts.service.accepted.borrow();
     let result = server.tool("call_module_tool", call("get_secret_item", true)).await;
     assert_error(&result, "invalid_arguments", "not_sent", "leave out `full`");
-    assert_eq!(*server.parts.service.served.borrow(), served, "it was sent");
+    assert_eq!(*server.parts.service.accepted.borrow(), served, "it was sent");
     let result = server.tool("call_module_tool", call("get_changed_item", false)).await;
     assert_error(&result, "upstream_error", "rejected", "withheld");
     assert!(!result.to_string().contains("A pen"), "{result}");
@@ -64,24 +64,24 @@ async fn an_answer_with_secrets_is_never_given_whole() {
 
 #[tokio::test]
 async fn a_read_uses_the_default_account_and_a_write_asks_which() {
-    let server = Setup::default().http().await;
-    let read = json!({ "module": "desk", "tool": "get_item", "arguments": { "id": "1" } });
+    let server = ServerBuilder::default().start().await;
+    let read = json!({ "module": "sample", "tool": "get_item", "arguments": { "id": "1" } });
     assert_eq!(server.tool("call_module_tool", read).await["isError"], json!(false));
-    let write = json!({ "module": "desk", "tool": "add_item", "arguments": { "title": "pen" } });
+    let write = json!({ "module": "sample", "tool": "add_item", "arguments": { "title": "pen" } });
     let result = server.tool("call_module_tool", write).await;
     assert_error(&result, "account_required", "not_sent", "`work`, `personal`");
-    assert_eq!(*server.parts.service.served.borrow(), 1, "the write was sent");
+    assert_eq!(*server.parts.service.accepted.borrow(), 1, "the write was sent");
 }
 
 #[tokio::test]
 async fn what_is_not_there_is_named_with_what_is_near() {
-    let server = Setup::default().http().await;
+    let server = ServerBuilder::default().start().await;
     let call = |module: &str, tool: &str, account: &str| json!({ "module": module, "tool": tool, "account": account, "arguments": { "id": "1" } });
-    let result = server.tool("call_module_tool", call("dsk", "get_item", "work")).await;
-    assert_error(&result, "unknown_module", "not_sent", "Did you mean `desk`?");
-    let result = server.tool("call_module_tool", call("desk", "get_itm", "work")).await;
+    let result = server.tool("call_module_tool", call("smple", "get_item", "work")).await;
+    assert_error(&result, "unknown_module", "not_sent", "Did you mean `sample`?");
+    let result = server.tool("call_module_tool", call("sample", "get_itm", "work")).await;
     assert_error(&result, "unknown_tool", "not_sent", "Did you mean `get_item`");
-    let result = server.tool("call_module_tool", call("desk", "get_item", "wrk")).await;
+    let result = server.tool("call_module_tool", call("sample", "get_item", "wrk")).await;
     assert_error(&result, "unknown_account", "not_sent", "It has `work`, `personal`.");
     let result = server.tool("get_module_schema", json!({ "module": "x\u{1b}[2J" })).await;
     assert_error(&result, "unknown_module", "not_sent", "x\\u{1b}[2J");
@@ -89,7 +89,7 @@ async fn what_is_not_there_is_named_with_what_is_near() {
 
 #[tokio::test]
 async fn a_name_that_is_not_there_changes_nothing_of_the_answer_but_itself() {
-    let server = Setup::default().http().await;
+    let server = ServerBuilder::default().start().await;
     for (meta_tool, key) in
         [("call_module_tool", "module"), ("get_module_schema", "module"), ("call_module_tool", "tool")]
     {
@@ -97,7 +97,7 @@ async fn a_name_that_is_not_there_changes_nothing_of_the_answer_but_itself() {
         for name in ["qqqqq", "zzzzz"] {
             let mut arguments = json!({ key: name });
             if meta_tool == "call_module_tool" {
-                for (other, value) in [("module", "desk"), ("tool", "get_item")] {
+                for (other, value) in [("module", "sample"), ("tool", "get_item")] {
                     if other != key {
                         arguments[other] = value.into();
                     }
@@ -113,139 +113,121 @@ async fn a_name_that_is_not_there_changes_nothing_of_the_answer_but_itself() {
 
 #[tokio::test]
 async fn arguments_that_do_not_fit_are_answered_with_the_schema() {
-    let server = Setup::default().http().await;
-    let result = server.desk("get_item", json!({ "idd": 1 })).await;
+    let server = ServerBuilder::default().start().await;
+    let result = server.call("get_item", json!({ "idd": 1 })).await;
     assert_error(&result, "invalid_arguments", "not_sent", "id");
     assert_eq!(error(&result)["schema"]["required"], json!(["id"]));
     assert!(result["content"][0]["text"].as_str().unwrap().contains("input_schema: {"), "{result}");
-    let result = server.tool("call_module_tool", json!({ "module": "desk" })).await;
+    let result = server.tool("call_module_tool", json!({ "module": "sample" })).await;
     assert_error(&result, "invalid_arguments", "not_sent", "`tool` is missing");
 }
 
 #[tokio::test]
 async fn a_missing_credential_is_for_the_user_to_set_and_names_no_vault() {
-    let server = Setup::default().http().await;
+    let server = ServerBuilder::default().start().await;
     let read =
-        json!({ "module": "desk", "tool": "get_item", "arguments": { "id": "1" }, "account": "personal" });
+        json!({ "module": "sample", "tool": "get_item", "arguments": { "id": "1" }, "account": "personal" });
     let result = server.tool("call_module_tool", read).await;
-    assert_error(&result, "credential_missing", "not_sent", "`cofferdam secret set desk/personal token`");
-    assert!(!result.to_string().contains("desk-vault"), "{result}");
+    assert_error(&result, "credential_missing", "not_sent", "`cofferdam secret set sample/personal token`");
+    assert!(!result.to_string().contains("sample-vault"), "{result}");
 }
 
 #[tokio::test]
 async fn a_vault_out_of_reach_makes_its_module_unavailable_and_is_not_named() {
-    let server = Setup::default().http().await;
+    let server = ServerBuilder::default().start().await;
     server.parts.faults.set(VaultCalls::All, Fault::vault(ErrorKind::Misconfigured));
-    let result = server.desk("get_item", json!({ "id": "1" })).await;
+    let result = server.call("get_item", json!({ "id": "1" })).await;
     assert_error(&result, "module_unavailable", "not_sent", "Other modules are not concerned");
     let text = result.to_string();
-    assert!(!text.contains("desk-vault") && !text.contains("memory:"), "{text}");
+    assert!(!text.contains("sample-vault") && !text.contains("memory:"), "{text}");
 }
 
 #[tokio::test]
 async fn a_rotated_credential_is_read_anew_within_the_same_call() {
-    let server = Setup::default().http().await;
-    assert_eq!(server.desk("get_item", json!({ "id": "1" })).await["isError"], json!(false));
+    let server = ServerBuilder::default().start().await;
+    assert_eq!(server.call("get_item", json!({ "id": "1" })).await["isError"], json!(false));
     server.parts.service.accept_only("the-next-token");
-    server.parts.vault.put("desk/work", [("token", "the-next-token")]);
-    let result = server.desk("add_item", json!({ "title": "pen" })).await;
+    server.parts.vault.put("sample/work", [("token", "the-next-token")]);
+    let result = server.call("add_item", json!({ "title": "pen" })).await;
     assert_eq!(result["structuredContent"]["result"]["id"], json!(7), "{result}");
-    assert_eq!(*server.parts.service.refused.borrow(), 1);
+    assert_eq!(*server.parts.service.rejected.borrow(), 1);
 }
 
 #[tokio::test]
 async fn a_credential_that_nothing_replaces_is_rejected() {
-    let server = Setup::default().http().await;
+    let server = ServerBuilder::default().start().await;
     server.parts.service.accept_only("another");
-    let result = server.desk("get_item", json!({ "id": "1" })).await;
+    let result = server.call("get_item", json!({ "id": "1" })).await;
     assert_error(&result, "credential_rejected", "rejected", "account `work`");
-    assert_eq!(*server.parts.service.refused.borrow(), 1, "the same credential was tried again");
+    assert_eq!(*server.parts.service.rejected.borrow(), 1, "the same credential was tried again");
 }
 
 #[tokio::test]
 async fn a_failing_service_is_an_upstream_error() {
-    let server = Setup::default().http().await;
-    let result = server.desk("fail", json!({})).await;
+    let server = ServerBuilder::default().start().await;
+    let result = server.call("fail", json!({})).await;
     assert_eq!(error(&result)["code"], json!("upstream_error"));
     assert!(error(&result)["message"].as_str().unwrap().contains("on fire"), "{result}");
     assert!(error(&result)["message"].as_str().unwrap().contains("500"), "{result}");
 }
 
-/// Hosts that pass on the text alone know nothing of `outcome`.
+/// Some hosts pass on only the text, without `outcome`.
 #[tokio::test]
 async fn a_write_that_may_have_happened_says_so_in_its_text() {
-    let server = Setup::default().http().await;
-    let write = json!({ "module": "desk", "tool": "fail_to_add", "account": "work" });
+    let server = ServerBuilder::default().start().await;
+    let write = json!({ "module": "sample", "tool": "fail_to_add", "account": "work" });
     let result = server.tool("call_module_tool", write).await;
     assert_error(&result, "upstream_error", "unknown", "on fire. It may have been done all the same");
-    let read = server.desk("fail", json!({})).await;
+    let read = server.call("fail", json!({})).await;
     assert!(!error(&read)["message"].as_str().unwrap().contains("may have"), "{read}");
 }
 
 #[tokio::test]
 async fn an_answer_beyond_the_bound_says_how_to_get_less() {
-    let server = Setup::default().http().await;
-    let result = server.desk("big", json!({})).await;
+    let server = ServerBuilder::default().start().await;
+    let result = server.call("big", json!({})).await;
     assert_error(&result, "answer_too_large", "rejected", "100 KiB");
 }
 
 #[tokio::test]
 async fn a_call_that_takes_too_long_ends() {
-    let mut setup = Setup::default();
-    setup.settings.call_timeout = Duration::from_millis(300);
-    let server = setup.http().await;
-    let result = server.desk("wait", json!({})).await;
+    let mut builder = ServerBuilder::default();
+    builder.settings.call_timeout = Duration::from_millis(300);
+    let server = builder.start().await;
+    let result = server.call("wait", json!({})).await;
     assert_eq!(error(&result)["code"], json!("upstream_timeout"));
     server.parts.service.until_waiting(0).await;
 }
 
 #[tokio::test]
-async fn beyond_the_most_calls_at_once_one_more_is_told_to_come_back() {
-    let mut setup = Setup::default();
-    setup.settings.max_calls = 1;
-    let server = setup.http().await;
-    let first = server.desk("wait", json!({}));
-    let second = async {
-        server.parts.service.until_waiting(1).await;
-        server.desk("get_item", json!({ "id": "1" })).await
-    };
-    let second = tokio::select! {
-        _ = first => panic!("the first call ended"),
-        second = within(second) => second,
-    };
-    assert_error(&second, "rate_limited", "not_sent", "no more at once");
-    assert_eq!(error(&second)["retry_after_seconds"], json!(1));
-}
-
-#[tokio::test]
 async fn get_module_schema_shows_modules_then_tools_then_what_fits_a_query() {
-    let server = Setup::default().http().await;
+    let server = ServerBuilder::default().start().await;
     let all = server.tool("get_module_schema", json!({})).await;
     assert_eq!(
         all["structuredContent"],
         json!({ "modules": [{
-            "module": "desk",
-            "description": "Items on a desk",
+            "module": "sample",
+            "description": "Sample items",
             "state": "ready",
             "accounts": ["work", "personal"],
         }]})
     );
-    assert_eq!(all["content"][0]["text"], json!("desk (ready; accounts work, personal): Items on a desk\n"));
+    assert_eq!(all["content"][0]["text"], json!("sample (ready; accounts work, personal): Sample items\n"));
 
-    let desk = server.tool("get_module_schema", json!({ "module": "desk" })).await;
-    let tool = &desk["structuredContent"]["tools"][1];
+    let sample = server.tool("get_module_schema", json!({ "module": "sample" })).await;
+    let tool = &sample["structuredContent"]["tools"][1];
     assert_eq!(tool["tool"], json!("add_item"));
     assert_eq!(tool["input_schema"]["required"], json!(["title"]));
     assert_eq!(tool["capabilities"]["side_effect"], json!("write"));
 
     let found = server.tool("get_module_schema", json!({ "query": "item" })).await;
     let first = &found["structuredContent"]["tools"][0];
-    assert_eq!(first["module"], json!("desk"), "{found}");
+    assert_eq!(first["module"], json!("sample"), "{found}");
     assert!(first["input_schema"].is_object());
-    for result in [all, desk, found] {
+    for result in [all, sample, found] {
         let text = result.to_string();
         assert!(
-            !text.contains("desk-vault") && !text.contains("memory:") && !text.contains("127.0.0.1"),
+            !text.contains("sample-vault") && !text.contains("memory:") && !text.contains("127.0.0.1"),
             "{text}"
         );
     }

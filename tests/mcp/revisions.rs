@@ -1,4 +1,4 @@
-//! A real client, in each revision.
+//! Each revision of MCP, with the client of rmcp.
 
 use cofferdam::mcp::REVISIONS;
 use cofferdam::registry::Manifests;
@@ -7,9 +7,9 @@ use rmcp::service::{ClientLifecycleMode, ClientServiceExt as _, RoleClient, Runn
 use rmcp::transport::StreamableHttpClientTransport;
 use serde_json::{Value, json};
 
-use crate::harness::{Http, Setup, within};
+use crate::server::{TestServer, ServerBuilder, within};
 
-async fn connect(server: &Http, revision: &ProtocolVersion) -> RunningService<RoleClient, ClientConfig> {
+async fn connect(server: &TestServer, revision: &ProtocolVersion) -> RunningService<RoleClient, ClientConfig> {
     let transport = StreamableHttpClientTransport::from_uri(format!("http://{}/mcp", server.address));
     let mut client = ClientConfig::new(ClientCapabilities::default(), Implementation::new("test", "1"));
     client.protocol_version = revision.clone();
@@ -27,7 +27,7 @@ fn call(name: &'static str, arguments: Value) -> CallToolRequestParams {
 
 #[tokio::test]
 async fn every_revision_lists_looks_up_and_calls() {
-    let server = Setup::default().http().await;
+    let server = ServerBuilder::default().start().await;
     for revision in &REVISIONS {
         let client = connect(&server, revision).await;
         let peer = client.peer_info().unwrap();
@@ -39,12 +39,12 @@ async fn every_revision_lists_looks_up_and_calls() {
         assert_eq!(hints(0).read_only_hint, Some(true));
         assert_eq!((hints(1).destructive_hint, hints(1).open_world_hint), (Some(true), Some(true)));
         for tool in &tools {
-            assert!(tool.description.as_ref().unwrap().contains("- desk: Items on a desk"), "{tool:?}");
+            assert!(tool.description.as_ref().unwrap().contains("- sample: Sample items"), "{tool:?}");
         }
         let schema =
-            within(client.call_tool(call("get_module_schema", json!({ "module": "desk" })))).await.unwrap();
+            within(client.call_tool(call("get_module_schema", json!({ "module": "sample" })))).await.unwrap();
         assert_eq!(schema.is_error, Some(false), "{revision}");
-        let arguments = json!({ "module": "desk", "tool": "get_item", "arguments": { "id": "a" } });
+        let arguments = json!({ "module": "sample", "tool": "get_item", "arguments": { "id": "a" } });
         let answer = within(client.call_tool(call("call_module_tool", arguments))).await.unwrap();
         assert_eq!(answer.structured_content, Some(json!({ "result": { "id": "a" } })), "{revision}");
         client.cancel().await.unwrap();
@@ -53,7 +53,7 @@ async fn every_revision_lists_looks_up_and_calls() {
 
 #[tokio::test]
 async fn a_client_of_an_older_revision_is_offered_one_that_is_served() {
-    let server = Setup::default().http().await;
+    let server = ServerBuilder::default().start().await;
     let params = json!({
         "protocolVersion": "2024-11-05",
         "capabilities": {},
@@ -68,14 +68,14 @@ async fn a_client_of_an_older_revision_is_offered_one_that_is_served() {
 
 #[tokio::test]
 async fn a_list_is_private_to_its_caller() {
-    let server = Setup::default().http().await;
+    let server = ServerBuilder::default().start().await;
     let client = connect(&server, &ProtocolVersion::V_2026_07_28).await;
     let list = within(client.list_tools(None)).await.unwrap();
     assert_eq!(serde_json::to_value(&list).unwrap()["cacheScope"], json!("private"));
 }
 
-async fn listed_bytes(setup: Setup) -> usize {
-    let server = setup.http().await;
+async fn listed_bytes(builder: ServerBuilder) -> usize {
+    let server = builder.start().await;
     let text = within(server.post("tools/list", json!({})).send()).await.unwrap().text().await.unwrap();
     assert!(text.contains("call_module_tool"), "{text}");
     text.len()
@@ -83,17 +83,17 @@ async fn listed_bytes(setup: Setup) -> usize {
 
 #[tokio::test]
 async fn the_list_of_tools_stays_small_however_many_modules_there_are() {
-    let modules = |count: usize| Setup {
+    let modules = |count: usize| ServerBuilder {
         modules: (0..count).map(|i| (format!("a-module-with-a-name-{i}"), vec!["default"])).collect(),
-        ..Setup::default()
+        ..ServerBuilder::default()
     };
     assert!(listed_bytes(modules(12)).await <= 4 * 1024);
     let catalogue = Manifests::load(None);
     let catalogue: Vec<_> =
         catalogue.names().iter().map(|name| ((*name).to_owned(), vec!["default"])).collect();
     assert!(catalogue.len() >= 4, "{catalogue:?}");
-    assert!(listed_bytes(Setup { modules: catalogue, ..Setup::default() }).await <= 4 * 1024);
-    let many = modules(1000).http().await;
+    assert!(listed_bytes(ServerBuilder { modules: catalogue, ..ServerBuilder::default() }).await <= 4 * 1024);
+    let many = modules(1000).start().await;
     let text = within(many.post("tools/list", json!({})).send()).await.unwrap().text().await.unwrap();
     assert!(text.len() <= 6 * 1024, "{} bytes", text.len());
     assert!(text.contains("more; ask get_module_schema"), "{text}");

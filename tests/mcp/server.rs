@@ -1,4 +1,4 @@
-//! A real server with memory vaults before a service on loopback, and the ways a test speaks to it.
+//! A server with a vault in memory and a service on loopback, and the requests of a test.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -23,20 +23,20 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-/// The credential that every test looks for where it must not be.
+/// The credential. Tests check that it does not appear where it must not.
 pub(crate) const TOKEN: &str = "canary-3f9a1c77-token";
 
-/// The manifest of the service below.
-const DESK: &str = r#"
+/// The manifest of the sample module, which calls [`SampleService`].
+const SAMPLE: &str = r#"
 format = 1
-name = "desk"
+name = "sample"
 version = "1.0.0"
-title = "Desk"
-description = "Items on a desk"
-source = "https://desk.example/docs"
+title = "Sample"
+description = "Sample items"
+source = "https://sample.example/docs"
 
 [http]
-base_url = "https://desk.example"
+base_url = "https://sample.example"
 errors = { message = "message" }
 
 [credential]
@@ -55,7 +55,7 @@ input.properties.id = { type = "string", description = "The item's id" }
 
 [[tools]]
 name = "add_item"
-description = "Put an item on the desk"
+description = "Put an item to the items"
 side_effect = "write"
 idempotent = false
 concurrency_safe = true
@@ -114,32 +114,32 @@ input.required = ["id"]
 input.properties.id = { type = "string", description = "The item's id" }
 "#;
 
-/// The service: it knows its tokens, and says what reaches it.
+/// The service of the sample module: it checks its tokens and counts its requests.
 #[derive(Debug, Clone)]
-pub(crate) struct Service {
+pub(crate) struct SampleService {
     tokens: Arc<Mutex<HashSet<String>>>,
-    /// Requests to `/wait` that are open.
+    /// The number of open requests to `/wait`.
     pub(crate) waiting: watch::Sender<usize>,
-    /// Requests that came with a good token.
-    pub(crate) served: watch::Sender<usize>,
-    /// Requests that came with a bad one.
-    pub(crate) refused: watch::Sender<usize>,
+    /// The number of requests with a valid token.
+    pub(crate) accepted: watch::Sender<usize>,
+    /// The number of requests with an invalid token.
+    pub(crate) rejected: watch::Sender<usize>,
 }
 
-impl Service {
+impl SampleService {
     async fn start() -> (Self, SocketAddr) {
         let service = Self {
             tokens: Arc::new(Mutex::new(HashSet::from([TOKEN.to_owned()]))),
             waiting: watch::Sender::new(0),
-            served: watch::Sender::new(0),
-            refused: watch::Sender::new(0),
+            accepted: watch::Sender::new(0),
+            rejected: watch::Sender::new(0),
         };
         let routes = Router::new()
             .route(
                 "/items/{id}",
                 get(|Path(id): Path<String>, request: Request| async move {
-                    let said = request.headers()["authorization"].to_str().unwrap().to_owned();
-                    Json(json!({ "id": id, "title": "A pen", "you_sent": said }))
+                    let header = request.headers()["authorization"].to_str().unwrap().to_owned();
+                    Json(json!({ "id": id, "title": "A pen", "you_sent": header }))
                 }),
             )
             .route(
@@ -160,7 +160,7 @@ impl Service {
         (service, address)
     }
 
-    /// From now on only `token` is good.
+    /// Accepts only `token` from now on.
     pub(crate) fn accept_only(&self, token: &str) {
         *self.tokens.lock().unwrap() = HashSet::from([token.to_owned()]);
     }
@@ -172,22 +172,22 @@ impl Service {
     }
 }
 
-async fn authorize(State(service): State<Service>, request: Request, next: Next) -> Response {
-    let good = request
+async fn authorize(State(service): State<SampleService>, request: Request, next: Next) -> Response {
+    let accepted = request
         .headers()
         .get("authorization")
         .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "))
         .is_some_and(|token| service.tokens.lock().unwrap().contains(token));
-    if !good {
-        service.refused.send_modify(|n| *n += 1);
+    if !accepted {
+        service.rejected.send_modify(|n| *n += 1);
         return (StatusCode::UNAUTHORIZED, Json(json!({ "message": "who are you" }))).into_response();
     }
-    service.served.send_modify(|n| *n += 1);
+    service.accepted.send_modify(|n| *n += 1);
     next.run(request).await
 }
 
-async fn wait(State(service): State<Service>) {
-    struct Open(Service);
+async fn wait(State(service): State<SampleService>) {
+    struct Open(SampleService);
     impl Drop for Open {
         fn drop(&mut self) {
             self.0.waiting.send_modify(|n| *n -= 1);
@@ -198,19 +198,20 @@ async fn wait(State(service): State<Service>) {
     std::future::pending::<()>().await;
 }
 
-/// Fails the test where `future` hangs.
+/// Fails the test if `future` hangs.
 pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(20), future).await.expect("nothing happened for 20 s")
 }
 
-/// What is to be started.
-pub(crate) struct Setup {
+/// What to start.
+pub(crate) struct ServerBuilder {
     pub(crate) settings: ServerSettings,
-    /// Modules, with the accounts of each, on vault `desk-vault`: those of the catalogue by their names, any other a desk.
+    /// Modules and their accounts, on the vault `sample-vault`: those of the catalogue by their names, and copies of the sample
+    /// module by other names.
     pub(crate) modules: Vec<(String, Vec<&'static str>)>,
 }
 
-impl Default for Setup {
+impl Default for ServerBuilder {
     fn default() -> Self {
         Self {
             settings: ServerSettings {
@@ -224,14 +225,14 @@ impl Default for Setup {
                 allowed_hosts: vec!["mcp.example".into()],
                 allowed_origins: vec!["https://app.example".into()],
             },
-            modules: vec![("desk".into(), vec!["work", "personal"])],
+            modules: vec![("sample".into(), vec!["work", "personal"])],
         }
     }
 }
 
-/// The parts that are running.
-pub(crate) struct Running {
-    pub(crate) service: Service,
+/// What runs.
+pub(crate) struct Parts {
+    pub(crate) service: SampleService,
     pub(crate) vault: MemoryVault,
     pub(crate) faults: Faults,
     pub(crate) calls: Arc<Calls>,
@@ -239,32 +240,32 @@ pub(crate) struct Running {
     _manifests: tempfile::TempDir,
 }
 
-/// The server over HTTP.
-pub(crate) struct Http {
-    pub(crate) parts: Running,
+/// A running server over HTTP.
+pub(crate) struct TestServer {
+    pub(crate) parts: Parts,
     pub(crate) address: SocketAddr,
     pub(crate) admin: SocketAddr,
     pub(crate) shutdown: CancellationToken,
     pub(crate) ended: tokio::task::JoinHandle<()>,
 }
 
-impl Setup {
-    /// Everything but a transport.
-    pub(crate) async fn parts(self) -> Running {
-        let (service, address) = Service::start().await;
+impl ServerBuilder {
+    /// Starts everything except a transport.
+    pub(crate) async fn parts(self) -> Parts {
+        let (service, address) = SampleService::start().await;
         let manifests = tempfile::tempdir().unwrap();
-        std::fs::write(manifests.path().join("desk.toml"), DESK).unwrap();
+        std::fs::write(manifests.path().join("sample.toml"), SAMPLE).unwrap();
         let known = Manifests::load(Some(manifests.path()));
         let manifest = |module: &String| match known.names().contains(&module.as_str()) {
             true => module.clone(),
-            false => "desk".to_owned(),
+            false => "sample".to_owned(),
         };
         let entries: Vec<ModuleEntry> = self
             .modules
             .iter()
             .map(|(name, accounts)| ModuleEntry {
                 name: name.clone(),
-                vault: "desk-vault".into(),
+                vault: "sample-vault".into(),
                 manifest: manifest(name),
                 accounts: accounts
                     .iter()
@@ -276,29 +277,29 @@ impl Setup {
             })
             .collect();
         let registry = Arc::new(Registry::load(&entries, &known));
-        let vault = MemoryVault::new("desk-vault");
-        vault.put("desk/work", [("token", TOKEN)]);
+        let vault = MemoryVault::new("sample-vault");
+        vault.put("sample/work", [("token", TOKEN)]);
         let faults = Faults::default();
         let bindings = entries.iter().map(|entry| binding(&registry, entry)).collect();
         let vaults = vec![VaultParts {
-            name: "desk-vault".into(),
+            name: "sample-vault".into(),
             walls: Walls::default(),
             vault: faults.wrap(Arc::new(vault.clone())),
         }];
         let broker = Arc::new(Broker::new(vaults, bindings));
         broker.start().await;
         let calls = Arc::new(Calls::new(registry, broker, HttpConnector::new(), self.settings.max_calls));
-        Running { service, vault, faults, calls, settings: self.settings, _manifests: manifests }
+        Parts { service, vault, faults, calls, settings: self.settings, _manifests: manifests }
     }
 
-    /// The server on two free ports.
-    pub(crate) async fn http(self) -> Http {
+    /// Starts the server on two free ports.
+    pub(crate) async fn start(self) -> TestServer {
         let parts = self.parts().await;
         let server = Server::bind(&parts.settings, parts.calls.clone()).await.unwrap();
         let (address, admin) = (server.address(), server.admin_address());
         let shutdown = CancellationToken::new();
         let ended = tokio::spawn(server.run(shutdown.clone()));
-        Http { parts, address, admin, shutdown, ended }
+        TestServer { parts, address, admin, shutdown, ended }
     }
 }
 
@@ -313,14 +314,14 @@ fn binding(registry: &Registry, entry: &ModuleEntry) -> ModuleBinding {
     }
 }
 
-impl Http {
-    /// One JSON-RPC request, as a client of 2025-11-25 sends it.
+impl TestServer {
+    /// A JSON-RPC request, as a client of 2025-11-25 sends it.
     pub(crate) fn post(&self, method: &str, params: Value) -> reqwest::RequestBuilder {
         self.post_text(&json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string())
             .header("mcp-protocol-version", "2025-11-25")
     }
 
-    /// Any text as a body.
+    /// A request with any text as its body.
     pub(crate) fn post_text(&self, text: &str) -> reqwest::RequestBuilder {
         reqwest::Client::new()
             .post(format!("http://{}/mcp", self.address))
@@ -337,9 +338,9 @@ impl Http {
         answer["result"].clone()
     }
 
-    /// The result of `call_module_tool` with module `desk` and account `work`.
-    pub(crate) async fn desk(&self, tool: &str, arguments: Value) -> Value {
-        let arguments = json!({ "module": "desk", "tool": tool, "account": "work", "arguments": arguments });
+    /// The result of `call_module_tool` with module `sample` and account `work`.
+    pub(crate) async fn call(&self, tool: &str, arguments: Value) -> Value {
+        let arguments = json!({ "module": "sample", "tool": tool, "account": "work", "arguments": arguments });
         self.tool("call_module_tool", arguments).await
     }
 }

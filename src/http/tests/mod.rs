@@ -1,7 +1,5 @@
 //! The stack as a whole: what stands before every route, and the public conformance suite before what answers it.
 
-mod conformance;
-
 use axum::body::Body;
 use http::{Request, StatusCode};
 use tower::ServiceExt as _;

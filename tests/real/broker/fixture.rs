@@ -1,4 +1,4 @@
-//! A broker with a real store, and beside it one in memory that must not notice anything.
+//! A broker with a real vault, and a vault in memory that must not be affected.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,13 +12,13 @@ use cofferdam_vault::testkit::MemoryVault;
 use cofferdam_vault::{ExposeSecret as _, Vault};
 use tokio::time::{Instant, sleep};
 
-/// How long a call may take. Generous: the machines that run this are slow, and nothing here is about speed.
+/// The deadline of a call. Generous, because slow machines run this, and no test is about speed.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
 
-/// How often what is waited for is looked at.
-const LOOK: Duration = Duration::from_millis(20);
+/// How often to check for what is waited for.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Walls that keep nothing: each call asks the store.
+/// A policy without a cache: each call reads from the vault.
 pub(crate) fn cache_off() -> Walls {
     Walls {
         cache_ttl: Duration::ZERO,
@@ -29,18 +29,18 @@ pub(crate) fn cache_off() -> Walls {
     }
 }
 
-/// A broker of `modules`, which live in `real`; the module `notes` lives in a vault in memory.
-pub(crate) struct World {
+/// A broker with `modules` on the vault `real`, and the module `notes` on a vault in memory.
+pub(crate) struct Fixture {
     pub(crate) broker: Broker,
 }
 
-impl World {
+impl Fixture {
     pub(crate) fn new(real: Arc<dyn Vault>, walls: Walls, modules: &[&str], kind: &str) -> Self {
-        let memory = MemoryVault::new("well");
-        memory.put("notes/work", [("token", "well")]);
+        let memory = MemoryVault::new("healthy");
+        memory.put("notes/work", [("token", "healthy")]);
         let vaults = vec![
             VaultParts { name: "real".into(), walls, vault: real },
-            VaultParts { name: "well".into(), walls: cache_off(), vault: Arc::new(memory) },
+            VaultParts { name: "healthy".into(), walls: cache_off(), vault: Arc::new(memory) },
         ];
         let of = |module: &str, vault: &str, kind: &str| ModuleBinding {
             module: module.into(),
@@ -50,7 +50,7 @@ impl World {
             credential: spec(kind),
         };
         let mut bindings: Vec<_> = modules.iter().map(|module| of(module, "real", kind)).collect();
-        bindings.push(of("notes", "well", "bearer"));
+        bindings.push(of("notes", "healthy", "bearer"));
         Self { broker: Broker::new(vaults, bindings) }
     }
 
@@ -58,7 +58,7 @@ impl World {
         self.broker.credential(&Caller::local(), module, "work", Instant::now() + DEADLINE).await
     }
 
-    /// The text of the field `token`.
+    /// The value of the field `token`.
     pub(crate) async fn token(&self, module: &str) -> Result<String, BrokerError> {
         self.call(module).await.map(|credential| text(&credential, "token"))
     }
@@ -67,9 +67,9 @@ impl World {
         self.broker.vaults().into_iter().find(|status| status.name == "real").unwrap().state
     }
 
-    /// The other vault serves.
+    /// Asserts that the other vault serves.
     pub(crate) async fn others_serve(&self) {
-        assert_eq!(self.token("notes").await.unwrap(), "well");
+        assert_eq!(self.token("notes").await.unwrap(), "healthy");
     }
 }
 
@@ -84,7 +84,7 @@ pub(crate) fn text(credential: &Credential, field: &str) -> String {
     template.fill(credential).expose_secret().to_owned()
 }
 
-/// Waits until `good`, and answers what it found; `what` has not come about after `within`: the test fails.
+/// Polls `good` until it returns a value. Fails the test after `within`; `what` names what did not happen.
 pub(crate) async fn until<T>(what: &str, within: Duration, mut good: impl AsyncFnMut() -> Option<T>) -> T {
     let end = Instant::now() + within;
     loop {
@@ -92,6 +92,6 @@ pub(crate) async fn until<T>(what: &str, within: Duration, mut good: impl AsyncF
             return found;
         }
         assert!(Instant::now() < end, "not {what} after {within:?}");
-        sleep(LOOK).await;
+        sleep(POLL_INTERVAL).await;
     }
 }

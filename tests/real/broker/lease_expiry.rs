@@ -1,4 +1,4 @@
-//! Database logins with short leases, under load: nobody's login ends under his hands, and none is left behind.
+//! Database logins with short leases, under load: no login expires while it is used, and none is left behind.
 
 use std::collections::HashSet;
 use std::process::Command;
@@ -10,29 +10,29 @@ use cofferdam_vault::Vault;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use crate::hashi::{Server, open};
-use crate::world::{DEADLINE, World, cache_off, text, until};
+use cofferdam_testing::vault_server::{VaultServer, open};
+use crate::fixture::{DEADLINE, Fixture, cache_off, text, until};
 
 const TTL: Duration = Duration::from_secs(3);
 const LONGEST: Duration = Duration::from_secs(8);
-/// Long enough for three ends of a longest life.
+/// Long enough for three logins to reach their longest lifetime.
 const LOAD: Duration = Duration::from_secs(27);
 const WORKERS: usize = 4;
-/// Handed to the process that is killed: the folder with its login, and the vault's settings.
+/// Environment variables of the process that is killed: the folder with its login, and the vault's settings.
 const CHILD: (&str, &str) = ("COFFERDAM_TEST_CHILD_FOLDER", "COFFERDAM_TEST_CHILD_SETTINGS");
 
-/// A Vault that makes logins of a PostgreSQL, and what opens it.
-pub(crate) struct Site {
-    pub(crate) server: Server,
+/// A Vault that creates logins of a PostgreSQL, and the settings that open it.
+pub(crate) struct DatabaseLogins {
+    pub(crate) server: VaultServer,
     pub(crate) postgres: Postgres,
     folder: tempfile::TempDir,
     settings: String,
 }
 
-impl Site {
-    /// Logins that last `ttl`, and `longest` with all renewals.
+impl DatabaseLogins {
+    /// Logins with the lifetime `ttl`, and `longest` with all renewals.
     pub(crate) async fn new(ttl: Duration, longest: Duration) -> Self {
-        let (server, postgres) = (Server::own(), Postgres::start().unwrap_or_else(|error| panic!("{error}")));
+        let (server, postgres) = (VaultServer::own(), Postgres::start().unwrap_or_else(|error| panic!("{error}")));
         server.root("POST", "sys/mounts/database", json!({"type": "database"})).await;
         let config = json!({
             "plugin_name": "postgresql-database-plugin", "allowed_roles": "*",
@@ -61,12 +61,12 @@ impl Site {
         Self { server, postgres, folder, settings }
     }
 
-    /// What opens the vault.
+    /// Opens the vault.
     pub(crate) fn vault(&self) -> Arc<dyn Vault> {
         open(self.folder.path(), &self.settings)
     }
 
-    /// How many leases the server holds for the engine.
+    /// The number of leases that the server has for the engine.
     pub(crate) async fn leases(&self) -> usize {
         self.listed().await.len()
     }
@@ -78,17 +78,17 @@ impl Site {
         keys.iter().map(|key| format!("database/creds/readonly/{}", key.as_str().unwrap())).collect()
     }
 
-    /// How many roles the database has that Vault made.
+    /// The number of roles in the database that Vault created.
     pub(crate) fn roles(&self) -> String {
         self.postgres.query("select count(*) from pg_roles where rolname like 'v-%'").unwrap()
     }
 }
 
-fn world(vault: Arc<dyn Vault>) -> World {
-    World::new(vault, cache_off(), &["db"], "basic")
+fn fixture(vault: Arc<dyn Vault>) -> Fixture {
+    Fixture::new(vault, cache_off(), &["db"], "basic")
 }
 
-/// Logs in, works for a while, and needs its role to be there still at the end of it.
+/// Logs in, works for a while, and fails if its role does not exist at the end.
 pub(crate) fn query(address: &str, user: &str, password: &str) -> Result<(), String> {
     let (host, port) = address.split_once(':').unwrap();
     let mut psql = Command::new("psql");
@@ -103,17 +103,17 @@ pub(crate) fn query(address: &str, user: &str, password: &str) -> Result<(), Str
     output.status.success().then_some(()).ok_or_else(|| String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
-/// What one worker saw: the logins it used, how many queries it ran, and those that failed.
+/// One worker; returns the logins it used, the number of its queries, and the errors.
 fn work(
     runtime: &Runtime,
-    world: &World,
+    fixture: &Fixture,
     address: &str,
     end: Instant,
 ) -> (HashSet<String>, u32, Vec<String>) {
     let (mut logins, mut queries, mut failed) = (HashSet::new(), 0, Vec::new());
     while Instant::now() < end {
-        match runtime.block_on(world.call("db")) {
-            // Held until the query is over, as a call to a service holds it.
+        match runtime.block_on(fixture.call("db")) {
+            // Held until the query ends, as by a call to a service.
             Ok(credential) => {
                 let user = text(&credential, "username");
                 failed.extend(query(address, &user, &text(&credential, "password")).err());
@@ -129,16 +129,16 @@ fn work(
 #[test]
 fn no_query_fails_at_the_end_of_a_lease_and_closing_leaves_none() {
     let runtime = Runtime::new().unwrap();
-    let site = runtime.block_on(Site::new(TTL, LONGEST));
-    let world = world(site.vault());
-    runtime.block_on(world.broker.start());
-    let (end, address) = (Instant::now() + LOAD, site.postgres.address());
+    let database = runtime.block_on(DatabaseLogins::new(TTL, LONGEST));
+    let fixture = fixture(database.vault());
+    runtime.block_on(fixture.broker.start());
+    let (end, address) = (Instant::now() + LOAD, database.postgres.address());
     let mut most = 0;
     let seen: Vec<_> = std::thread::scope(|scope| {
-        let worker = || scope.spawn(|| work(&runtime, &world, &address, end));
+        let worker = || scope.spawn(|| work(&runtime, &fixture, &address, end));
         let workers: Vec<_> = std::iter::repeat_with(worker).take(WORKERS).collect();
         while workers.iter().any(|worker| !worker.is_finished()) {
-            most = most.max(runtime.block_on(site.leases()));
+            most = most.max(runtime.block_on(database.leases()));
             std::thread::sleep(Duration::from_millis(200));
         }
         workers.into_iter().map(|worker| worker.join().unwrap()).collect()
@@ -152,31 +152,31 @@ fn no_query_fails_at_the_end_of_a_lease_and_closing_leaves_none() {
         failed.len()
     );
     assert_eq!(failed, [""; 0]);
-    assert!(logins.len() >= 3, "the load was to outlast several logins, and saw {}", logins.len());
-    assert!(most <= 1 + WORKERS, "the cached one, and one in each worker's hands: {most}");
+    assert!(logins.len() >= 3, "the load must outlast several logins, and used {}", logins.len());
+    assert!(most <= 1 + WORKERS, "the cached one, and one used by each worker: {most}");
 
-    runtime.block_on(world.broker.close());
-    assert_eq!((runtime.block_on(site.leases()), site.roles().as_str()), (0, "0"));
+    runtime.block_on(fixture.broker.close());
+    assert_eq!((runtime.block_on(database.leases()), database.roles().as_str()), (0, "0"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_process_leaves_no_lease_past_its_time() {
-    let site = Site::new(TTL, LONGEST).await;
+    let database = DatabaseLogins::new(TTL, LONGEST).await;
     let mut child = Command::new(std::env::current_exe().unwrap());
-    child.args(["--exact", "dynamic::the_process_that_is_killed", "--ignored", "--nocapture"]);
-    child.env(CHILD.0, site.folder.path()).env(CHILD.1, &site.settings);
+    child.args(["--exact", "lease_expiry::the_process_that_is_killed", "--ignored", "--nocapture"]);
+    child.env(CHILD.0, database.folder.path()).env(CHILD.1, &database.settings);
     let mut child = Running::start(&mut child).unwrap();
     while !child.line().unwrap_or_else(|| panic!("it ended: {}", child.stderr())).contains("holds a login") {}
-    assert_eq!((site.leases().await, site.roles().as_str()), (1, "1"));
+    assert_eq!((database.leases().await, database.roles().as_str()), (1, "1"));
     // Dropping it is SIGKILL.
     drop(child);
-    for id in site.listed().await {
-        let (status, lease) = site.server.ask("PUT", "sys/leases/lookup", json!({"lease_id": id})).await;
-        // It may have run out since it was listed.
+    for id in database.listed().await {
+        let (status, lease) = database.server.ask("PUT", "sys/leases/lookup", json!({"lease_id": id})).await;
+        // It may have expired since it was listed.
         assert!(status != 200 || lease["data"]["ttl"].as_u64().unwrap() <= TTL.as_secs(), "{lease}");
     }
-    // The server ends what has run out in the background.
-    let gone = async || (site.leases().await == 0 && site.roles() == "0").then_some(());
+    // The server revokes expired leases in the background.
+    let gone = async || (database.leases().await == 0 && database.roles() == "0").then_some(());
     until("without a lease", TTL + DEADLINE, gone).await;
 }
 
@@ -184,9 +184,9 @@ async fn a_killed_process_leaves_no_lease_past_its_time() {
 #[ignore = "run by `a_killed_process_leaves_no_lease_past_its_time`, in a process of its own"]
 async fn the_process_that_is_killed() {
     let (Ok(folder), Ok(settings)) = (std::env::var(CHILD.0), std::env::var(CHILD.1)) else { return };
-    let world = world(open(folder.as_ref(), &settings));
-    world.broker.start().await;
-    let _credential = world.call("db").await.unwrap();
+    let fixture = fixture(open(folder.as_ref(), &settings));
+    fixture.broker.start().await;
+    let _credential = fixture.call("db").await.unwrap();
     println!("holds a login");
     std::future::pending().await
 }

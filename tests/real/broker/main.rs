@@ -1,13 +1,10 @@
-//! The broker before real stores and on the real clock: what breaks there is told rightly, and mends by itself.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // in a test a panic is the report
+//! The broker with real vaults, on the real clock: each fault is reported correctly, and the broker recovers by itself.
 
-#[path = "../../backends/aws/tests/support/mod.rs"]
-mod cloud;
-mod cold;
-mod cycles;
-mod dynamic;
-#[path = "../../backends/hashicorp/tests/support/mod.rs"]
-mod hashi;
-mod outage;
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)] // a panic in a test is its report
+
+mod cold_start;
+mod fixture;
+mod lease_churn;
+mod lease_expiry;
 mod rotation;
-mod world;
+mod vault_outage;

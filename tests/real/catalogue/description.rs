@@ -1,7 +1,7 @@
 //! Whether a request fits an API's OpenAPI description: its path, its parameters and its body.
 //!
-//! Prism does most of this, and lets some bodies and every unknown name through. A name that the description does not
-//! know is one that the service ignores at best, so here it is a problem.
+//! Prism checks most of this, but accepts some invalid bodies and every unknown name. A service ignores an unknown name at best,
+//! so here it is a problem.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -25,13 +25,13 @@ pub(crate) struct Operation<'a> {
 }
 
 impl Description {
-    /// Reads one.
+    /// Reads a description.
     pub(crate) fn load(file: &Path) -> Self {
         Self { document: serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap() }
     }
 
-    /// Every operation: method, path and what is said of it.
-    pub(crate) fn operations(&self) -> impl Iterator<Item = (&str, &str, &Value)> {
+    /// Every operation: its method, its path and its description.
+    fn operations(&self) -> impl Iterator<Item = (&str, &str, &Value)> {
         self.document["paths"].as_object().unwrap().iter().flat_map(|(path, methods)| {
             let operations = methods.as_object().unwrap().iter();
             operations
@@ -40,7 +40,7 @@ impl Description {
         })
     }
 
-    /// The operation that `request` is for: the one with the most of its path in plain words.
+    /// The operation of `request`: of those that fit, the one with the fewest parameters in its path.
     pub(crate) fn operation(&self, request: &Request) -> Option<Operation<'_>> {
         let fits = |template: &[&str]| {
             template.len() == request.path.len()
@@ -63,7 +63,7 @@ impl Description {
         Some(Operation { description: self, template, parameters: parameters.collect(), operation })
     }
 
-    /// What stands behind a `$ref`, or the value itself.
+    /// The target of a `$ref`, or the value itself.
     fn resolved<'a>(&'a self, value: &'a Value) -> &'a Value {
         match value["$ref"].as_str() {
             Some(target) => self.document.pointer(target.trim_start_matches('#')).unwrap(),
@@ -71,23 +71,23 @@ impl Description {
         }
     }
 
-    /// What is wrong with `value` by `schema`.
-    fn misfits(&self, schema: &Value, value: &Value) -> Vec<String> {
+    /// The errors of `value` by `schema`.
+    fn schema_errors(&self, schema: &Value, value: &Value) -> Vec<String> {
         let validator = jsonschema::draft202012::new(&self.bundled(schema)).unwrap();
         validator.iter_errors(value).map(|error| format!("{}: {error}", error.instance_path())).collect()
     }
 
-    /// A schema with everything that it points to, as JSON Schema 2020-12.
+    /// A schema with everything that it refers to, as JSON Schema 2020-12.
     fn bundled(&self, schema: &Value) -> Value {
         let mut bundle = modern(schema);
         let mut seen = BTreeSet::new();
-        let mut wanted = targets(&bundle);
-        while let Some(target) = wanted.pop() {
+        let mut pending = targets(&bundle);
+        while let Some(target) = pending.pop() {
             if !seen.insert(target.clone()) {
                 continue;
             }
             let found = modern(self.document.pointer(target.trim_start_matches('#')).unwrap());
-            wanted.extend(targets(&found));
+            pending.extend(targets(&found));
             let mut place = &mut bundle;
             for part in target.trim_start_matches("#/").split('/') {
                 place = &mut place[part];
@@ -99,7 +99,7 @@ impl Description {
 }
 
 impl Operation<'_> {
-    /// What is wrong with `request`; empty where it fits.
+    /// The problems of `request`; empty if it fits.
     pub(crate) fn problems(&self, request: &Request) -> Vec<String> {
         let mut problems = self.path_problems(request);
         problems.extend(self.query_problems(request));
@@ -108,19 +108,19 @@ impl Operation<'_> {
         problems
     }
 
-    /// Requests that are `request` with one thing spoilt, each with what was done to it.
-    pub(crate) fn spoilt(&self, request: &Request) -> Vec<(String, Request)> {
-        let mut spoilt = vec![
-            ("another path".to_owned(), request.with(|r| r.path.insert(0, "spoilt".into()))),
+    /// Variants of `request` that are invalid in one point, each with a name.
+    pub(crate) fn invalid_variants(&self, request: &Request) -> Vec<(String, Request)> {
+        let mut variants = vec![
+            ("another path".to_owned(), request.with(|r| r.path.insert(0, "invalid".into()))),
             (
                 "an unknown parameter".to_owned(),
-                request.with(|r| r.query.push(("spoilt".into(), "1".into()))),
+                request.with(|r| r.query.push(("invalid".into(), "1".into()))),
             ),
         ];
         for parameter in self.parameters("query") {
             let name = parameter["name"].as_str().unwrap();
             if parameter["required"] == true {
-                spoilt.push((format!("no `{name}`"), request.with(|r| r.query.retain(|(n, _)| n != name))));
+                variants.push((format!("no `{name}`"), request.with(|r| r.query.retain(|(n, _)| n != name))));
             }
             let schema = self.description.resolved(&parameter["schema"]);
             let typed = matches!(schema["type"].as_str(), Some("integer" | "boolean" | "number"));
@@ -129,29 +129,29 @@ impl Operation<'_> {
                     r.query
                         .iter_mut()
                         .filter(|(n, _)| n == name)
-                        .for_each(|(_, text)| *text = "spoilt".into());
+                        .for_each(|(_, text)| *text = "invalid".into());
                 });
-                spoilt.push((format!("a wrong `{name}`"), changed));
+                variants.push((format!("a wrong `{name}`"), changed));
             }
         }
         if let (Some(body), Some(schema)) = (&request.body, self.body_schema()) {
-            spoilt.push(("a text as body".to_owned(), request.with(|r| r.body = Some(json!("spoilt")))));
+            variants.push(("a string as body".to_owned(), request.with(|r| r.body = Some(json!("invalid")))));
             for name in self.required(schema) {
                 let without =
                     request.with(|r| _ = r.body.as_mut().unwrap().as_object_mut().unwrap().remove(&name));
-                spoilt.push((format!("no `{name}`"), without));
+                variants.push((format!("no `{name}`"), without));
             }
             let described = body.as_object().into_iter().flatten();
-            for (name, value) in described.filter(|(name, _)| self.says_what_it_is(schema, name)) {
-                let wrong = if value.is_object() { json!("spoilt") } else { json!({ "spoilt": true }) };
-                spoilt.push((
+            for (name, value) in described.filter(|(name, _)| self.restricts(schema, name)) {
+                let wrong = if value.is_object() { json!("invalid") } else { json!({ "invalid": true }) };
+                variants.push((
                     format!("a wrong `{name}`"),
                     request.with(|r| r.body.as_mut().unwrap()[name] = wrong),
                 ));
             }
         }
-        spoilt.retain(|(_, changed)| changed != request);
-        spoilt
+        variants.retain(|(_, changed)| changed != request);
+        variants
     }
 
     fn parameters(&self, place: &str) -> impl Iterator<Item = &Value> {
@@ -167,7 +167,7 @@ impl Operation<'_> {
                 else {
                     return vec![format!("path: `{name}` is not described")];
                 };
-                self.text_misfits(parameter, &request.segment(at))
+                self.text_errors(parameter, &request.segment(at))
             })
             .collect()
     }
@@ -198,11 +198,11 @@ impl Operation<'_> {
                     .iter()
                     .map(|text| typed(self.description.resolved(&schema["items"]), text))
                     .collect();
-                problems.extend(self.description.misfits(schema, &json!(values)));
+                problems.extend(self.description.schema_errors(schema, &json!(values)));
             } else if sent.len() > 1 {
                 problems.push(format!("query: `{name}` comes {} times", sent.len()));
             } else {
-                problems.extend(self.text_misfits(parameter, sent[0]));
+                problems.extend(self.text_errors(parameter, sent[0]));
             }
         }
         problems
@@ -213,7 +213,7 @@ impl Operation<'_> {
             .flat_map(|parameter| {
                 let name = parameter["name"].as_str().unwrap().to_lowercase();
                 match request.headers.get(&name) {
-                    Some(text) => self.text_misfits(parameter, text),
+                    Some(text) => self.text_errors(parameter, text),
                     None if parameter["required"] == true => vec![format!("header: `{name}` is missing")],
                     None => Vec::new(),
                 }
@@ -224,7 +224,7 @@ impl Operation<'_> {
     fn body_problems(&self, request: &Request) -> Vec<String> {
         match (&request.body, self.body_schema()) {
             (Some(body), Some(schema)) => {
-                let mut problems = self.description.misfits(schema, body);
+                let mut problems = self.description.schema_errors(schema, body);
                 if let (Some(names), Some(sent)) = (self.names(schema), body.as_object()) {
                     let unknown = sent.keys().filter(|name| !names.contains(*name));
                     problems.extend(unknown.map(|name| format!("body: `{name}` is not described")));
@@ -245,7 +245,7 @@ impl Operation<'_> {
         Some(self.description.resolved(schema))
     }
 
-    /// The names that a body's schema knows at its top; `None` where it takes any.
+    /// The names at the top of a body's schema; `None` if it accepts any name.
     fn names(&self, schema: &Value) -> Option<BTreeSet<String>> {
         let schema = self.description.resolved(schema);
         let open = schema.get("additionalProperties").is_some_and(|more| *more != false);
@@ -256,7 +256,7 @@ impl Operation<'_> {
             names.extend(properties.keys().cloned());
         }
         for branch in ["oneOf", "anyOf", "allOf"].iter().filter_map(|key| schema[*key].as_array()).flatten() {
-            // A branch that only says what is required knows no names of its own.
+            // A branch that only lists required names has no properties.
             if let Some(more) = self.names(branch) {
                 described = true;
                 names.extend(more);
@@ -265,12 +265,12 @@ impl Operation<'_> {
         (described && !open).then_some(names)
     }
 
-    /// Whether a body's schema says anything of what `name` must hold.
-    fn says_what_it_is(&self, schema: &Value, name: &str) -> bool {
+    /// Whether a body's schema restricts the value of `name`.
+    fn restricts(&self, schema: &Value, name: &str) -> bool {
         let schema = self.description.resolved(schema);
         let own = schema["properties"][name].as_object().is_some_and(|said| !said.is_empty());
         let branches = ["oneOf", "anyOf", "allOf"].iter().filter_map(|key| schema[*key].as_array()).flatten();
-        own || branches.into_iter().any(|branch| self.says_what_it_is(branch, name))
+        own || branches.into_iter().any(|branch| self.restricts(branch, name))
     }
 
     fn required(&self, schema: &Value) -> Vec<String> {
@@ -278,11 +278,11 @@ impl Operation<'_> {
         required.map(|name| name.as_str().unwrap().to_owned()).collect()
     }
 
-    fn text_misfits(&self, parameter: &Value, text: &str) -> Vec<String> {
+    fn text_errors(&self, parameter: &Value, text: &str) -> Vec<String> {
         let schema = self.description.resolved(&parameter["schema"]);
         let name = parameter["name"].as_str().unwrap();
-        let misfits = self.description.misfits(schema, &typed(schema, text));
-        misfits.into_iter().map(|misfit| format!("`{name}`{misfit}")).collect()
+        let errors = self.description.schema_errors(schema, &typed(schema, text));
+        errors.into_iter().map(|error| format!("`{name}`{error}")).collect()
     }
 }
 
@@ -290,13 +290,13 @@ fn is_parameter(part: &str) -> bool {
     part.starts_with('{')
 }
 
-/// A text as the type that its schema names; the text itself where it cannot be that.
+/// A string as the type that its schema names, or as a string if it cannot be parsed so.
 fn typed(schema: &Value, text: &str) -> Value {
     let parsed = match schema["type"].as_str() {
         Some("integer" | "number" | "boolean") => serde_json::from_str(text).ok(),
         _ => None,
     };
-    // `oneOf` an integer or a text: what the text looks like.
+    // `oneOf` an integer or a string: an integer if it can be parsed.
     let either = schema["oneOf"].is_array().then(|| text.parse::<i64>().ok().map(Value::from)).flatten();
     parsed.or(either).unwrap_or_else(|| Value::from(text))
 }
@@ -322,7 +322,7 @@ fn modern(schema: &Value) -> Value {
     }
 }
 
-/// Where the `$ref`s of a schema point to.
+/// The targets of the `$ref`s of a schema.
 fn targets(schema: &Value) -> Vec<String> {
     match schema {
         Value::Object(map) => {

@@ -1,4 +1,4 @@
-//! A proxy before Prism that keeps every request, so that it can be looked at and sent again, spoilt.
+//! A proxy before Prism that records every request, so that it can be checked and sent again.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -15,14 +15,14 @@ use serde_json::{Value, json};
 use crate::description::Description;
 use crate::request::Request;
 
-/// A service: its descriptions, each with the address of a Prism that serves it.
+/// A service: its descriptions, each with the URL of a Prism that serves it.
 pub(crate) struct Service {
     pub(crate) described: Vec<(Description, String)>,
     client: reqwest::Client,
-    kept: Mutex<Vec<Request>>,
+    recorded: Mutex<Vec<Request>>,
 }
 
-/// A running proxy. It ends with the test's runtime.
+/// A running proxy. It ends with the runtime of the test.
 pub(crate) struct Recorder {
     address: SocketAddr,
     pub(crate) service: Arc<Service>,
@@ -35,7 +35,7 @@ impl Recorder {
         let described = |(description, prism): (Description, Prism)| ((description, prism.url()), prism);
         let (described, prisms) = descriptions.into_iter().map(described).unzip();
         let client = reqwest::Client::new();
-        let service = Arc::new(Service { described, client, kept: Mutex::default() });
+        let service = Arc::new(Service { described, client, recorded: Mutex::default() });
         let router = Router::new().fallback(pass_on).with_state(Arc::clone(&service));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -43,19 +43,19 @@ impl Recorder {
         Self { address, service, _prisms: prisms }
     }
 
-    /// Its address, without a slash at the end.
+    /// Its URL, without a slash at the end.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// The requests since the last look.
+    /// Returns and forgets the recorded requests.
     pub(crate) fn take(&self) -> Vec<Request> {
-        std::mem::take(&mut *self.service.kept.lock().unwrap())
+        std::mem::take(&mut *self.service.recorded.lock().unwrap())
     }
 }
 
 impl Service {
-    /// What our own look finds wrong with a request; nothing where it fits one of the descriptions.
+    /// The problems of a request by our own check; none if it fits one of the descriptions.
     pub(crate) fn problems(&self, request: &Request) -> Vec<String> {
         let mut problems = Vec::new();
         for (description, _) in &self.described {
@@ -68,16 +68,16 @@ impl Service {
         problems
     }
 
-    /// The first Prism's answer that takes the request, else the last one's refusal.
+    /// The response of the first Prism that accepts the request, or the last one's error.
     pub(crate) async fn ask(&self, request: &Request) -> Result<(StatusCode, Bytes), String> {
-        let mut refusal = String::new();
+        let mut rejection = String::new();
         for (_, prism) in &self.described {
             match self.ask_one(prism, request).await {
                 Ok(answer) => return Ok(answer),
-                Err(why) => refusal = why,
+                Err(why) => rejection = why,
             }
         }
-        Err(refusal)
+        Err(rejection)
     }
 
     async fn ask_one(&self, prism: &str, request: &Request) -> Result<(StatusCode, Bytes), String> {
@@ -88,7 +88,7 @@ impl Service {
                 sent = sent.header(name, value);
             }
         }
-        // GitHub's own media types are explained in its description, but not listed as what it answers with.
+        // GitHub's description explains its own media types, but does not list them for responses.
         sent = sent.header("accept", "application/json");
         if let Some(body) = &request.body {
             sent = sent.body(body.to_string());
@@ -98,10 +98,10 @@ impl Service {
         if status.is_success() {
             return Ok((status, body));
         }
-        let told: Value = serde_json::from_slice(&body).unwrap_or_default();
-        let places = told["validation"].as_array().into_iter().flatten();
+        let report: Value = serde_json::from_slice(&body).unwrap_or_default();
+        let places = report["validation"].as_array().into_iter().flatten();
         let mut places = places.map(|problem| problem["location"][0].as_str().unwrap_or_default()).peekable();
-        // Some of the vendors' own examples do not fit their own schemas; that is no fault of the request.
+        // Some of the vendors' examples do not fit their own schemas; the request is valid then.
         if places.peek().is_some() && places.all(|place| place == "response") {
             return Ok((StatusCode::OK, Bytes::from_static(b"{}")));
         }
@@ -120,8 +120,8 @@ async fn pass_on(
         .iter()
         .map(|(name, value)| (name.as_str().to_owned(), value.to_str().unwrap().to_owned()))
         .collect();
-    let request = Request::of(method.as_str(), &uri.to_string(), headers, &body);
-    service.kept.lock().unwrap().push(request.clone());
+    let request = Request::new(method.as_str(), &uri.to_string(), headers, &body);
+    service.recorded.lock().unwrap().push(request.clone());
     match service.ask(&request).await {
         Ok((status, body)) => (status, [("content-type", "application/json")], body).into_response(),
         Err(why) => (StatusCode::UNPROCESSABLE_ENTITY, axum::Json(json!({ "message": why }))).into_response(),

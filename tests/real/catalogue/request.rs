@@ -1,4 +1,4 @@
-//! A request as a service would see it, taken apart.
+//! A request as a service receives it, parsed.
 
 use std::collections::BTreeMap;
 
@@ -9,9 +9,9 @@ use serde_json::Value;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Request {
     pub(crate) method: String,
-    /// Its segments as they were sent, encoded.
+    /// Its segments, percent-encoded as they were sent.
     pub(crate) path: Vec<String>,
-    /// Names and values, decoded, in their order.
+    /// Names and values in order, decoded.
     pub(crate) query: Vec<(String, String)>,
     /// By name in lower case.
     pub(crate) headers: BTreeMap<String, String>,
@@ -19,8 +19,8 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// Takes a request apart; a body must be JSON.
-    pub(crate) fn of(method: &str, uri: &str, headers: BTreeMap<String, String>, body: &[u8]) -> Self {
+    /// Parses a request; a body must be JSON.
+    pub(crate) fn new(method: &str, uri: &str, headers: BTreeMap<String, String>, body: &[u8]) -> Self {
         let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
         Self {
             method: method.to_owned(),

@@ -1,7 +1,7 @@
-//! Every tool's request against the service's API description, and spoilt, so that the check is seen to refuse.
+//! The request of every tool fits the service's API description, and each invalid variant of it is rejected.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use cofferdam::connectors::http::HttpConnector;
 use cofferdam::profile::{AccountEntry, ModuleEntry};
 use cofferdam::registry::{Manifests, Module, Registry};
 use cofferdam_servers::{Prism, api_descriptions};
+use cofferdam_testing::fixture;
 use cofferdam_vault::testkit::MemoryVault;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
@@ -22,26 +23,22 @@ use crate::request::Request;
 
 const TOKEN: &str = "catalogue-5d1e07a2-token";
 
-/// The calls of a module: each tool's name with arguments, once or several times.
+/// The sample calls of a module: the arguments of one or more calls of each tool.
 type Samples = BTreeMap<String, Vec<Map<String, Value>>>;
 
-fn fixtures(module: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(module)
-}
-
 fn samples(module: &str) -> Samples {
-    toml::from_str(&std::fs::read_to_string(fixtures(module).join("calls.toml")).unwrap()).unwrap()
+    toml::from_str(&std::fs::read_to_string(fixture(module).join("calls.toml")).unwrap()).unwrap()
 }
 
-/// A module of the catalogue, its vault in memory, its service a recorder.
-struct Proof {
+/// A module of the catalogue, with a vault in memory and a recorder as its service.
+struct ModuleUnderTest {
     module: Arc<Module>,
     calls: Calls,
     recorder: Recorder,
 }
 
-impl Proof {
-    async fn of(module: &str, descriptions: Vec<PathBuf>) -> Self {
+impl ModuleUnderTest {
+    async fn new(module: &str, descriptions: Vec<PathBuf>) -> Self {
         let described =
             descriptions.iter().map(|file| (Description::load(file), Prism::start(file).unwrap())).collect();
         let recorder = Recorder::start(described).await;
@@ -72,7 +69,7 @@ impl Proof {
         Self { module: found, calls, recorder }
     }
 
-    /// The request that a call of `tool` becomes; it must have been taken.
+    /// The request of a call of `tool`, which must succeed.
     async fn sent(&self, tool: &str, arguments: &Map<String, Value>) -> Request {
         let request = CallRequest {
             module: self.module.name.clone(),
@@ -88,10 +85,10 @@ impl Proof {
         sent
     }
 
-    /// Proves every tool; answers how many spoilt requests there were, and how many of them Prism saw too.
+    /// Checks every tool; returns the number of invalid requests, and how many of them Prism rejected.
     async fn run(&self) -> (usize, usize) {
         let samples = samples(&self.module.name);
-        let (mut spoilt, mut seen) = (0, 0);
+        let (mut invalid, mut seen) = (0, 0);
         let known: BTreeSet<&str> = self.module.tools.iter().map(|tool| tool.name.as_str()).collect();
         assert_eq!(known, samples.keys().map(String::as_str).collect(), "tools and calls.toml differ");
         for tool in &self.module.tools {
@@ -104,33 +101,33 @@ impl Proof {
                 let problems = self.recorder.service.problems(&request);
                 assert!(problems.is_empty(), "{}: {problems:#?}\n{request:#?}", tool.name);
                 assert_eq!(request.headers["authorization"], format!("Bearer {TOKEN}"), "{}", tool.name);
-                for (what, changed) in self.spoilt(&request) {
+                for (what, changed) in self.invalid_variants(&request) {
                     let problems = self.recorder.service.problems(&changed);
-                    assert!(!problems.is_empty(), "{} with {what} was taken: {changed:#?}", tool.name);
-                    spoilt += 1;
+                    assert!(!problems.is_empty(), "{} with {what} was accepted: {changed:#?}", tool.name);
+                    invalid += 1;
                     seen += usize::from(self.recorder.service.ask(&changed).await.is_err());
                 }
             }
         }
-        (spoilt, seen)
+        (invalid, seen)
     }
 
-    /// The spoilt forms of a request, by the description that it fits.
-    fn spoilt(&self, request: &Request) -> Vec<(String, Request)> {
+    /// The invalid variants of a request, by the description that it fits.
+    fn invalid_variants(&self, request: &Request) -> Vec<(String, Request)> {
         let described = self.recorder.service.described.iter();
         let fitting = described
             .filter_map(|(description, _)| description.operation(request))
             .find(|operation| operation.problems(request).is_empty());
-        fitting.unwrap().spoilt(request)
+        fitting.unwrap().invalid_variants(request)
     }
 }
 
 async fn prove(module: &str, descriptions: Vec<PathBuf>) {
-    let proof = Proof::of(module, descriptions).await;
-    let tools = proof.module.tools.len();
-    let (spoilt, seen) = proof.run().await;
-    println!("{module}: {tools} tools fit; of {spoilt} spoilt requests all are refused, {seen} by Prism too");
-    assert!(spoilt >= 2 * tools && seen >= tools, "{spoilt} spoilt requests, {seen} refused by Prism");
+    let under_test = ModuleUnderTest::new(module, descriptions).await;
+    let tools = under_test.module.tools.len();
+    let (invalid, seen) = under_test.run().await;
+    println!("{module}: {tools} tools fit; all {invalid} invalid requests are rejected, {seen} by Prism, too");
+    assert!(invalid >= 2 * tools && seen >= tools, "{invalid} invalid requests, {seen} rejected by Prism");
 }
 
 #[tokio::test]
@@ -140,28 +137,15 @@ async fn github_takes_every_request() {
 
 #[tokio::test]
 async fn notion_takes_every_request() {
-    prove("notion", vec![api_descriptions().unwrap().notion, fixtures("notion").join("openapi.json")]).await;
+    prove("notion", vec![api_descriptions().unwrap().notion, fixture("notion").join("openapi.json")]).await;
 }
 
 #[tokio::test]
 async fn supabase_takes_every_request() {
-    prove("supabase", vec![fixtures("supabase").join("openapi.json")]).await;
+    prove("supabase", vec![fixture("supabase").join("openapi.json")]).await;
 }
 
 #[tokio::test]
 async fn supabase_data_takes_every_request() {
-    prove("supabase_data", vec![fixtures("supabase_data").join("openapi.json")]).await;
-}
-
-#[test]
-fn every_operation_written_by_hand_names_its_page_and_its_day() {
-    for module in ["notion", "supabase", "supabase_data"] {
-        let description = Description::load(&fixtures(module).join("openapi.json"));
-        for (method, path, operation) in description.operations() {
-            let page = operation["externalDocs"]["url"].as_str().unwrap_or_default();
-            assert!(page.starts_with("https://"), "{module}: {method} {path} names no page");
-            let day = operation["x-checked"].as_str().unwrap_or_default();
-            assert!(day.len() == 10 && day.starts_with("20"), "{module}: {method} {path} names no day");
-        }
-    }
+    prove("supabase_data", vec![fixture("supabase_data").join("openapi.json")]).await;
 }

@@ -1,19 +1,19 @@
-//! `doctor` on real servers: each of them has something of its own wrong, and none keeps the others from being checked.
+//! `doctor` with real servers: each has a problem of its own, and none prevents the checks of the others.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::Command;
 
 use age::secrecy::ExposeSecret as _;
 use cofferdam_servers::{Moto, Vault, free};
+use cofferdam_testing::cofferdam;
 use serde_json::Value;
 
-use crate::world::{manifest, must};
+use crate::fixture::{manifest, must};
 
 const CANARY: &str = "canary-d0c";
 
-/// What is wrong with each vault: its name, and a part of the finding that must be bad.
+/// The problems of the vaults: the vault's name, and a part of the finding.
 const WRONG: [(&str, &str); 11] = [
     ("root", "root token"),
     ("root", "no module needs"),
@@ -62,7 +62,7 @@ fn profile(live: &str, sealed: &str, moto: &str, wide: &str) -> String {
     text
 }
 
-/// Runs the `vault` program, and answers what it printed.
+/// Runs the program `vault`; returns what it printed.
 fn vault(vault: &Vault, arguments: &[&str]) -> String {
     String::from_utf8(vault.run(arguments).unwrap().stdout).unwrap().trim().to_owned()
 }
@@ -72,7 +72,7 @@ fn write(folder: &Path, name: &str, text: &str, mode: u32) {
     fs::set_permissions(folder.join(name), fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// Policies, logins and secrets, right and wrong ones; answers the role id of `wide`.
+/// Creates policies, logins and secrets, right and wrong ones; returns the role id of `wide`.
 fn set_up(live: &Vault, folder: &Path) -> String {
     vault(live, &["secrets", "enable", "-path=secret", "kv-v2"]);
     vault(live, &["auth", "enable", "approle"]);
@@ -106,8 +106,8 @@ fn set_up(live: &Vault, folder: &Path) -> String {
 }
 
 fn doctor(folder: &Path) -> (Option<i32>, Value) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cofferdam"));
-    command.args(["doctor", "--json", "--profile", "site.toml"]).env_clear().current_dir(folder);
+    let mut command = cofferdam();
+    command.args(["doctor", "--json", "--profile", "profile.toml"]).current_dir(folder);
     let output = command.output().unwrap();
     let printed = [&output.stdout[..], &output.stderr[..]].concat();
     assert!(!String::from_utf8_lossy(&printed).contains(CANARY), "a value was printed");
@@ -129,14 +129,14 @@ fn found<'a>(document: &'a Value, subject: &str, level: &str) -> Vec<&'a str> {
 fn what_is_wrong_with_each_vault_is_told_and_the_well_one_is_good() {
     let (live, sealed, moto) = (must(Vault::start()), must(Vault::start()), must(Moto::start()));
     sealed.seal().unwrap();
-    let site = tempfile::tempdir().unwrap();
-    let folder = site.path();
+    let env = tempfile::tempdir().unwrap();
+    let folder = env.path();
     let wide = set_up(&live, folder);
     fs::create_dir(folder.join("modules")).unwrap();
     write(folder, "modules/tickets.toml", &manifest("tickets", "bearer"), 0o644);
     write(folder, "credentials", "[default]\naws_access_key_id = A\naws_secret_access_key = b\n", 0o600);
     write(folder, "key.txt", age::x25519::Identity::generate().to_string().expose_secret(), 0o644);
-    write(folder, "site.toml", &profile(&live.address(), &sealed.address(), &moto.address(), &wide), 0o600);
+    write(folder, "profile.toml", &profile(&live.address(), &sealed.address(), &moto.address(), &wide), 0o600);
 
     let (code, document) = doctor(folder);
     assert_eq!(code, Some(1), "{document:#}");

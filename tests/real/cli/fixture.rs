@@ -1,4 +1,4 @@
-//! Forty-odd secrets in the environment, four further stores, and the program run on them.
+//! Sixty secrets in environment variables, four further vaults, and the program that copies them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -9,19 +9,20 @@ use std::time::Duration;
 
 use age::secrecy::ExposeSecret as _;
 use cofferdam_servers::{Moto, Toxiproxy, Vault, free};
+use cofferdam_testing::{CommandOutput, bare, program};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// How many accounts each of the two modules has.
+/// The number of accounts of each of the two modules.
 pub(crate) const ACCOUNTS: usize = 30;
 
-/// What stands in every value.
+/// A part of every value.
 const CANARY: &str = "canary-4b7";
 
-/// How long each answer of a server takes on top, in milliseconds: a kill then falls on a request in flight.
+/// The delay of each response, in milliseconds, so that a kill hits a request in flight.
 const LATENCY: u64 = 8;
 
-pub(crate) struct World {
+pub(crate) struct Fixture {
     folder: TempDir,
     variables: BTreeMap<String, String>,
     vault: Vault,
@@ -30,41 +31,21 @@ pub(crate) struct World {
     printed: Vec<String>,
 }
 
-/// How a command ended.
-pub(crate) struct Ended {
-    code: Option<i32>,
-    pub(crate) stdout: String,
-    stderr: String,
-}
-
-/// How a command was ended.
+/// How a command was killed.
 pub(crate) struct Killed {
     pub(crate) by_signal: bool,
-    /// Whether it had printed its plan, and was at work.
+    /// Whether it had printed its plan.
     pub(crate) planned: bool,
 }
 
-impl Ended {
-    #[track_caller]
-    pub(crate) fn expect(self, code: i32) -> Self {
-        assert_eq!(self.code, Some(code), "{}\n{}", self.stdout, self.stderr);
-        self
-    }
-
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error} in {}", self.stdout))
-    }
-}
-
-/// How many secrets of a copy's document are in `state`.
+/// The number of secrets in `state` in a copy's document.
 pub(crate) fn count(document: &Value, state: &str) -> usize {
     document["secrets"].as_array().unwrap().iter().filter(|secret| secret["state"] == state).count()
 }
 
-impl World {
+impl Fixture {
     pub(crate) async fn new() -> Self {
         let started = || (must(Vault::start()), must(Moto::start()), must(Toxiproxy::start()));
-        // The multi-threaded runtime of these tests has nothing else to do meanwhile.
         let (vault, moto, toxiproxy) = tokio::task::block_in_place(started);
         vault.run(&["secrets", "enable", "-path=secret", "kv-v2"]).unwrap();
         let slow_vault = slow(&toxiproxy, "vault", &vault.address()).await;
@@ -81,7 +62,7 @@ impl World {
         for (name, kind) in [("notes", "basic"), ("tickets", "bearer")] {
             write(&format!("modules/{name}.toml"), &manifest(name, kind));
         }
-        for (profile, vault) in [("site.toml", "variables"), ("back.toml", "back")] {
+        for (profile, vault) in [("profile.toml", "variables"), ("back.toml", "back")] {
             write(profile, &profile_text(vault, &slow_vault, &slow_moto));
         }
         let variables = secrets();
@@ -95,31 +76,29 @@ impl World {
     }
 
     fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cofferdam"));
-        command.args(args).env_clear().envs(&self.variables).current_dir(self.folder.path());
+        let mut command = bare(Command::new(program()));
+        command.args(args).envs(&self.variables).current_dir(self.folder.path());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
 
     fn copy_command(&self, from: &str, to: &str, more: &[&str]) -> Command {
-        let copy = ["secret", "copy", "--profile", "site.toml", "--from", from, "--to", to];
+        let copy = ["secret", "copy", "--profile", "profile.toml", "--from", from, "--to", to];
         self.command(&[&copy[..], more].concat())
     }
 
-    pub(crate) fn copy(&mut self, from: &str, to: &str, more: &[&str]) -> Ended {
-        let output = self.copy_command(from, to, more).output().unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        let (stdout, stderr) = (text(output.stdout), text(output.stderr));
-        self.printed.extend([stdout.clone(), stderr.clone()]);
-        Ended { code: output.status.code(), stdout, stderr }
+    pub(crate) fn copy(&mut self, from: &str, to: &str, more: &[&str]) -> CommandOutput {
+        let output = CommandOutput::from(self.copy_command(from, to, more).output().unwrap());
+        self.printed.extend([output.stdout.clone(), output.stderr.clone()]);
+        output
     }
 
-    /// Starts the copy, and kills it `pause` after it has told of its plan and of `done` secrets.
+    /// Starts the copy and kills it `pause` after it has reported its plan and `done` secrets.
     pub(crate) fn copy_and_kill(&mut self, from: &str, to: &str, done: usize, pause: Duration) -> Killed {
         let mut child = self.copy_command(from, to, &["--apply"]).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap());
         let mut stdout = String::new();
-        // The last line of the plan's table, and then one line a secret.
+        // The last line of the plan's table; one line per secret follows.
         let is_planned = |text: &str| text.contains('╰');
         while !(is_planned(&stdout) && stdout.matches("\ncopied ").count() >= done) {
             if lines.read_line(&mut stdout).unwrap() == 0 {
@@ -128,7 +107,7 @@ impl World {
         }
         std::thread::sleep(pause);
         let by_signal = kill(&mut child);
-        // What was in the pipe by then.
+        // The rest of the pipe.
         lines.read_to_string(&mut stdout).unwrap();
         let mut stderr = String::new();
         child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
@@ -137,6 +116,7 @@ impl World {
         Killed { by_signal, planned }
     }
 
+    /// The number of versions of a secret in Vault.
     pub(crate) async fn versions_in_vault(&self, path: &str) -> usize {
         let url = format!("{}/v1/secret/metadata/cofferdam/{path}", self.vault.address());
         let request = reqwest::Client::new().get(url).header("x-vault-token", self.vault.root_token());
@@ -157,7 +137,7 @@ impl World {
         answer["Versions"].as_array().unwrap_or_else(|| panic!("{path}: {answer}")).len()
     }
 
-    /// The last store holds what the environment held, field by field, and nothing more.
+    /// Asserts that the last vault contains exactly the fields of the environment.
     pub(crate) fn expect_fields_in_back(&self) {
         let mut found = BTreeMap::new();
         for path in self.paths() {
@@ -197,7 +177,7 @@ fn kill(child: &mut Child) -> bool {
     child.wait().unwrap().signal() == Some(9)
 }
 
-/// A way to `upstream` on which every answer takes [`LATENCY`] longer.
+/// A proxy before `upstream` that delays every response by [`LATENCY`].
 async fn slow(toxiproxy: &Toxiproxy, name: &str, upstream: &str) -> String {
     let listen = format!("127.0.0.1:{}", free().unwrap());
     let client = reqwest::Client::new();
@@ -210,7 +190,7 @@ async fn slow(toxiproxy: &Toxiproxy, name: &str, upstream: &str) -> String {
     format!("http://{listen}")
 }
 
-/// Variables by name, with values that are hard to keep as they are.
+/// Environment variables whose values are hard to store unchanged.
 fn secrets() -> BTreeMap<String, String> {
     let mut variables = BTreeMap::new();
     for number in 0..ACCOUNTS {

@@ -1,7 +1,9 @@
-//! The commands of who runs Cofferdam, on real servers: `secret copy` and `doctor`.
+//! The command line with real programs: bash, groff, and the vaults of `secret copy` and `doctor`.
 
-#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests: there a panic is the report
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)] // a panic in a test is its report
 
-mod chain;
+mod bash_completion;
+mod copy_chain;
 mod doctor;
-mod world;
+mod fixture;
+mod man_pages;

@@ -1,4 +1,4 @@
-//! What the image is, and what its process may do.
+//! The image, and what its process may do.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use crate::stack::Stack;
 
-/// How large the image may be, in bytes: the binary, the C library and some certificates.
+/// The largest size of the image, in bytes: the program, the C library and some certificates.
 const MAX_SIZE: u64 = 64 * 1024 * 1024;
 
-/// What was found and how long it took, for whoever runs this.
+/// What was found and how long each step took.
 pub(crate) struct Report {
     text: String,
     last: Instant,
@@ -39,8 +39,8 @@ impl Report {
     }
 }
 
-/// Not root, no capability, nothing to write to, no shell; the same for what stands beside it, as far as it goes.
-pub(crate) fn is_walled_in(stack: &Stack, report: &mut Report) {
+/// No root, no capability, no writable file, no shell; the containers beside it likewise.
+pub(crate) fn is_confined(stack: &Stack, report: &mut Report) {
     let printed = stack.docker(&["image", "inspect", "cofferdam:test"]);
     let image: Value = serde_json::from_slice(&printed).unwrap();
     let size = image[0]["Size"].as_u64().unwrap();
@@ -76,7 +76,7 @@ pub(crate) fn is_walled_in(stack: &Stack, report: &mut Report) {
     assert!(others.as_object().is_none_or(serde_json::Map::is_empty), "Vault is not published: {others}");
 }
 
-/// What `command` prints that sees the processes of `service`, from a container beside it.
+/// The output of `command` in a container that sees the processes of `service`.
 fn process(stack: &Stack, service: &str, command: &[&str]) -> String {
     let container = format!("container:{}", stack.container(service));
     let mut arguments = vec![

@@ -2,11 +2,11 @@
 
 use crate::stack::Stack;
 
-/// What Vault's tokens begin with, and how many characters follow at least.
+/// The prefix of Vault's tokens, and the smallest number of characters after it.
 const TOKEN: (&[u8], usize) = (b"hvs.", 24);
 
-/// In all that Cofferdam's container can see there is neither the unseal key nor a token of Vault.
-pub(crate) fn are_out_of_reach(stack: &Stack) {
+/// Cofferdam's container sees neither the unseal key nor a token of Vault.
+pub(crate) fn are_not_visible(stack: &Stack) {
     let key = unseal_key(stack);
     let container = stack.container("cofferdam");
     let inspected = stack.inspect("cofferdam");
@@ -25,7 +25,7 @@ pub(crate) fn are_out_of_reach(stack: &Stack) {
         assert!(!holds(content, key.as_bytes()), "the unseal key is in {place}");
         assert!(!holds_token(content), "a token of Vault is in {place}");
     }
-    // The search finds what is there: else it proves nothing.
+    // The search finds a token, so that it proves something.
     assert!(holds_token(b"token=hvs.CAESIJlU9JMYEhOPYv4igdhm ") && !holds_token(b"`hvs.` and more"));
     let login = login(stack);
     let found: Vec<_> = seen.iter().filter(|(_, content)| holds(content, login.as_bytes())).collect();
@@ -35,7 +35,7 @@ pub(crate) fn are_out_of_reach(stack: &Stack) {
     assert!(holds(&ci.1, stack.tokens.ci.as_bytes()));
 }
 
-/// Cofferdam's login, as the bootstrap handed it over.
+/// The login that the bootstrap wrote for Cofferdam.
 pub(crate) fn login(stack: &Stack) -> String {
     let container = stack.container("cofferdam");
     let archive = stack.docker(&["cp", &format!("{container}:/run/logins/github-secret-id"), "-"]);
@@ -45,7 +45,7 @@ pub(crate) fn login(stack: &Stack) -> String {
     login
 }
 
-/// Whoever has the unseal key finds no root token in Vault but the one that this makes to look with.
+/// Vault has no root token except the one that this function creates with the unseal key.
 pub(crate) fn leave_no_root_token(stack: &Stack) {
     let script = r#"set -eu
         vault operator generate-root -cancel >/dev/null
@@ -78,6 +78,6 @@ fn holds_token(content: &[u8]) -> bool {
         .any(|window| window.starts_with(start) && window[start.len()..].iter().all(is_part))
 }
 
-fn holds(content: &[u8], wanted: &[u8]) -> bool {
-    content.windows(wanted.len()).any(|window| window == wanted)
+fn holds(content: &[u8], searched: &[u8]) -> bool {
+    content.windows(searched.len()).any(|window| window == searched)
 }

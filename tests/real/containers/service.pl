@@ -1,4 +1,4 @@
-# The service behind the modules: says who a token belongs to, as GitHub's `/user` does. TOKENS is `token=login …`.
+# The service of the modules: returns the login of a token, as GitHub's `/user` does. TOKENS is `token=login …`.
 use strict;
 use warnings;
 use IO::Socket::INET;

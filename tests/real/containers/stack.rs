@@ -1,4 +1,5 @@
-//! `docker-compose.yml` on a real engine, under a name of its own; its containers, networks and volumes end with the value.
+//! `docker-compose.yml` with a real engine, under a project name of its own. Dropping the value removes its containers, networks
+//! and volumes.
 
 use std::fs;
 use std::path::Path;
@@ -6,23 +7,24 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use cofferdam_servers::Engine;
+use cofferdam_testing::root;
 use serde_json::{Value, json};
 
-/// How long something may take to come about: the machines that run this are slow, and nothing here is about speed.
-const PATIENCE: Duration = Duration::from_secs(120);
-/// How often what is waited for is looked at.
-const LOOK: Duration = Duration::from_millis(200);
+/// How long to wait for a state. Generous, because slow machines run this, and no test is about speed.
+const TIMEOUT: Duration = Duration::from_secs(120);
+/// How often to check for what is waited for.
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 /// The user of the image.
 const USER: u32 = 10001;
 
-/// What each service's token belongs to; a token is different in each run.
+/// The tokens of a run.
 pub(crate) struct Tokens {
     pub(crate) first: String,
     pub(crate) second: String,
     pub(crate) ci: String,
 }
 
-/// The staging, with what the test adds to it.
+/// The staging, with the additions of the test.
 pub(crate) struct Stack {
     pub(crate) engine: Engine,
     pub(crate) tokens: Tokens,
@@ -33,7 +35,7 @@ pub(crate) struct Stack {
 }
 
 impl Stack {
-    /// Nothing runs yet; the credential of `github-ci` is there.
+    /// Creates the credential of `github-ci`; starts nothing.
     pub(crate) fn new() -> Self {
         let engine = Engine::reach().unwrap();
         let secrets = tempfile::tempdir().unwrap();
@@ -54,10 +56,10 @@ impl Stack {
     }
 
     fn compose_command(&self, arguments: &[&str]) -> Command {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let root = root();
         let mut compose = self.engine.compose();
         compose.current_dir(root).args(["--progress", "plain", "--project-name", &self.project]);
-        compose.args(["--file", "docker-compose.yml", "--file", "tests/containers/override.yml"]);
+        compose.args(["--file", "docker-compose.yml", "--file", "tests/real/containers/override.yml"]);
         compose.env("COFFERDAM_PORT", self.port.to_string());
         compose.env("COFFERDAM_ADMIN_PORT", self.admin_port.to_string());
         compose.env("COFFERDAM_SECRETS", self.secrets.path());
@@ -67,18 +69,18 @@ impl Stack {
         compose
     }
 
-    /// `docker compose …`, which must succeed; answers its standard output.
+    /// Runs `docker compose …`, which must succeed; returns its standard output.
     pub(crate) fn compose(&self, arguments: &[&str]) -> String {
         let output = good(&mut self.compose_command(arguments));
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    /// `docker …`, which must succeed; answers its standard output as it is.
+    /// Runs `docker …`, which must succeed; returns the bytes of its standard output.
     pub(crate) fn docker(&self, arguments: &[&str]) -> Vec<u8> {
         good(self.engine.docker().args(arguments)).stdout
     }
 
-    /// `docker compose run operator kv put …`, with `token` on its standard input: as the documents say.
+    /// Runs `docker compose run operator kv put …` with `token` on its standard input, as the documents describe.
     pub(crate) fn set_github(&self, token: &str) {
         use std::io::Write as _;
         use std::process::Stdio;
@@ -94,7 +96,7 @@ impl Stack {
         assert!(text.contains("created_time") && !text.contains(token), "{text}");
     }
 
-    /// Removes the volume `name`, which no container uses any more.
+    /// Removes the unused volume `name`.
     pub(crate) fn remove_volume(&self, name: &str) {
         self.docker(&["volume", "rm", &format!("{}_{name}", self.project)]);
     }
@@ -114,15 +116,15 @@ impl Stack {
         found[0].take()
     }
 
-    /// What `service`'s health check finds.
+    /// The result of the health check of `service`.
     pub(crate) fn health(&self, service: &str) -> String {
         let found = self.inspect(service);
-        // podman's own name for it comes second.
+        // podman calls it `Healthcheck`.
         let health = found["State"].get("Health").or_else(|| found["State"].get("Healthcheck"));
         health.and_then(|health| health["Status"].as_str()).unwrap_or_default().to_owned()
     }
 
-    /// Waits until the health check of `service` is content.
+    /// Waits until `service` is healthy.
     pub(crate) async fn healthy(&self, service: &str) {
         until(&format!("{service} healthy"), async || {
             let health = self.health(service);
@@ -131,7 +133,7 @@ impl Stack {
         .await;
     }
 
-    /// Who the credential of `module` belongs to, asked through `/mcp`; or the error's code.
+    /// The login of the credential of `module`, requested through `/mcp`, or the error code.
     pub(crate) async fn whoami(&self, module: &str) -> Result<String, String> {
         let arguments = json!({ "module": module, "tool": "get_authenticated_user", "arguments": {} });
         let params = json!({ "name": "call_module_tool", "arguments": arguments });
@@ -158,12 +160,12 @@ impl Stack {
         }
     }
 
-    /// `/readyz` for everyone: its status and its counts.
+    /// The public `/readyz`: its status and its counts.
     pub(crate) async fn ready(&self) -> (u16, Value) {
         get(self.port, "/readyz").await
     }
 
-    /// The state of the vault `name`, as `admin_listen` tells it.
+    /// The state of the vault `name`, from the admin server.
     pub(crate) async fn state(&self, name: &str) -> String {
         let (_, details) = get(self.admin_port, "/readyz").await;
         let vaults = details["vaults"].as_array().cloned().unwrap_or_default();
@@ -171,7 +173,7 @@ impl Stack {
         vault["state"].as_str().unwrap_or_default().to_owned()
     }
 
-    /// Ends everything; then nothing of the project is left.
+    /// Removes everything; asserts that nothing of the project is left.
     pub(crate) fn end(self) {
         self.remove();
         let filter = format!("label=com.docker.compose.project={}", self.project);
@@ -189,7 +191,7 @@ impl Stack {
 
     fn remove(&self) {
         let down = ["--profile", "operator", "down", "--volumes", "--timeout", "10", "--remove-orphans"];
-        // It is tried again at the end of a test that failed; there nothing can be done about it.
+        // After a failed test, this is tried once; an error has no remedy there.
         let _ = self.compose_command(&down).output();
     }
 }
@@ -206,15 +208,15 @@ impl Drop for Stack {
     }
 }
 
-/// Waits until `look` answers, and answers that; what it last said instead is in the failure.
-pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Result<T, String>) -> T {
-    let end = Instant::now() + PATIENCE;
+/// Polls `check` until it succeeds; returns its result. The failure contains its last error.
+pub(crate) async fn until<T>(what: &str, mut check: impl AsyncFnMut() -> Result<T, String>) -> T {
+    let end = Instant::now() + TIMEOUT;
     loop {
-        match look().await {
+        match check().await {
             Ok(found) => return found,
-            Err(why) => assert!(Instant::now() < end, "not {what} after {PATIENCE:?}: {why}"),
+            Err(why) => assert!(Instant::now() < end, "not {what} after {TIMEOUT:?}: {why}"),
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 
@@ -225,7 +227,7 @@ async fn get(port: u16, path: &str) -> (u16, Value) {
     (answer.status().as_u16(), answer.json().await.unwrap_or_default())
 }
 
-/// The container's user, and nobody else, may read `file`; who is not root here cannot say so, and lets all read it.
+/// Lets only the container's user read `file`; without root, lets everyone read it.
 #[cfg(unix)]
 fn give(folder: &Path, file: &Path) {
     use std::os::unix::fs::{PermissionsExt as _, chown};

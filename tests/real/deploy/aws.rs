@@ -1,5 +1,4 @@
-//! `deploy/aws`: templates that CloudFormation takes, made into stacks in moto, and policies that grant what the backend
-//! asks for and nothing more.
+//! `deploy/aws`: CloudFormation accepts the templates, and in stacks in moto the policies grant exactly what the backend needs.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -8,8 +7,8 @@ use cofferdam_vault::testkit::{field, path};
 use cofferdam_vault::{Expect, ReadRequest, SecretFields, Stage, Vault};
 use serde_json::Value;
 
-use crate::cloud::{Site, token};
-use crate::{deploy, text_of};
+use cofferdam_testing::deploy::{deploy, text_of};
+use cofferdam_testing::moto::{MotoEnv, token};
 
 /// moto's own, and the one of `profiles/production.toml`.
 const ACCOUNT: &str = "123456789012";
@@ -35,34 +34,34 @@ fn cloudformation_knows_every_property_of_the_templates() {
 
 #[tokio::test]
 async fn the_stacks_hold_what_the_backend_needs_and_grant_no_more() {
-    let site = Site::new().await;
-    stack(&site, "cofferdam", "aws/server.yaml", &[("Runtime", "eks")]).await;
+    let env = MotoEnv::new().await;
+    stack(&env, "cofferdam", "aws/server.yaml", &[("Runtime", "eks")]).await;
     let server_role = format!("arn:aws:iam::{ACCOUNT}:role/cofferdam");
     for module in ["github", "notes"] {
         let parameters = [("Module", module), ("ServerRole", server_role.as_str())];
-        let made = stack(&site, &format!("cofferdam-{module}"), "aws/vault.yaml", &parameters).await;
-        // moto passes over secrets in a stack, without a word: what the template says of its secret is done by hand.
+        let made = stack(&env, &format!("cofferdam-{module}"), "aws/vault.yaml", &parameters).await;
+        // moto ignores secrets in a stack, so the secret of the template is created here.
         let name = format!("cofferdam/{module}/work");
         assert!(made.contains(&format!("<OutputValue>{name}</OutputValue>")), "{made}");
-        api(&site, "secretsmanager", &[("Action", "CreateSecret"), ("Name", &name)]).await;
+        api(&env, "secretsmanager", &[("Action", "CreateSecret"), ("Name", &name)]).await;
     }
-    let vault = site.open_with(&format!(
+    let vault = env.open_with(&format!(
         "region = '{REGION}'\nprefix = 'cofferdam'\ncredentials_file = 'credentials'\nendpoint = '{0}'\n\
          sts_endpoint = '{0}'\nassume_role = 'arn:aws:iam::{ACCOUNT}:role/cofferdam-github'\n",
-        site.address
+        env.address
     ));
 
-    // The secret is there, and has no text until somebody writes it.
+    // The secret exists, and has no value until it is written.
     let empty = token(&*vault, "github/work").await.unwrap_err();
     assert_eq!(empty.kind(), cofferdam_vault::ErrorKind::NotFound, "{empty}");
-    let written = write_and_delete(&site, &*vault).await;
-    let read = read_all(&site, &*vault).await;
+    let written = write_and_delete(&env, &*vault).await;
+    let read = read_all(&env, &*vault).await;
 
-    let github = arn(&site, "cofferdam/github/work").await;
-    let notes = arn(&site, "cofferdam/notes/work").await;
+    let github = arn(&env, "cofferdam/github/work").await;
+    let notes = arn(&env, "cofferdam/notes/work").await;
     let probe = format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:cofferdam/cofferdam-probe");
-    let reader = role_policy(&site, "cofferdam-github", "read").await;
-    let writer = managed_policy(&site, "cofferdam-github-write").await;
+    let reader = role_policy(&env, "cofferdam-github", "read").await;
+    let writer = managed_policy(&env, "cofferdam-github-write").await;
     assert_eq!(granted(&reader), read, "what reading calls, and what its policy grants");
     assert_eq!(granted(&writer), written, "what writing calls, and what its policy grants");
     for action in &read {
@@ -77,12 +76,12 @@ async fn the_stacks_hold_what_the_backend_needs_and_grant_no_more() {
         assert_eq!(allows(&writer, action, &notes), action == "ListSecrets", "{action} on another's secret");
     }
 
-    let server = role_policy(&site, "cofferdam", "become-a-vaults-role").await;
+    let server = role_policy(&env, "cofferdam", "become-a-vaults-role").await;
     let role = |name: &str| format!("arn:aws:iam::{ACCOUNT}:role/{name}");
     assert!(permits(&server, "sts:AssumeRole", &role("cofferdam-github")));
     assert!(!permits(&server, "sts:AssumeRole", &role("administrator")));
     assert!(!permits(&server, "secretsmanager:GetSecretValue", &github), "the server's own role reads");
-    // The key is for Secrets Manager's use alone.
+    // Only Secrets Manager may use the key.
     for (policy, name) in [(&reader, "reader"), (&writer, "writer")] {
         let on_keys = statements(policy).into_iter().filter(|rule| rule.to_string().contains("kms:"));
         for rule in on_keys {
@@ -93,9 +92,9 @@ async fn the_stacks_hold_what_the_backend_needs_and_grant_no_more() {
     }
 }
 
-/// All ways to write, and the operations that they took.
-async fn write_and_delete(site: &Site, vault: &dyn Vault) -> BTreeSet<String> {
-    let before = site.front.count("*");
+/// Writes in every way; returns the operations that were called.
+async fn write_and_delete(env: &MotoEnv, vault: &dyn Vault) -> BTreeSet<String> {
+    let before = env.proxy.count("*");
     let at = path("github/work");
     let fields = |text: &str| SecretFields::from_iter([(field("token"), text.to_owned().into())]);
     vault.write(&at, &fields("one"), Expect::Any).await.unwrap();
@@ -105,25 +104,25 @@ async fn write_and_delete(site: &Site, vault: &dyn Vault) -> BTreeSet<String> {
     vault.write(&at, &fields("four"), Expect::Any).await.unwrap();
     vault.write(&path("github/new"), &fields("new"), Expect::Any).await.unwrap();
     vault.list(None, None).await.unwrap();
-    operations(site, before)
+    operations(env, before)
 }
 
-/// All ways to read, and the operations that they took.
-async fn read_all(site: &Site, vault: &dyn Vault) -> BTreeSet<String> {
-    let before = site.front.count("*");
+/// Reads in every way; returns the operations that were called.
+async fn read_all(env: &MotoEnv, vault: &dyn Vault) -> BTreeSet<String> {
+    let before = env.proxy.count("*");
     assert_eq!(token(vault, "github/work").await.unwrap(), "four");
     vault.read(&path("github/work"), &[field("token")], Stage::Previous).await.unwrap();
-    let wanted =
+    let requests =
         ["github/work", "github/new"].map(|at| ReadRequest { path: path(at), fields: vec![field("token")] });
-    for answer in vault.read_many(&wanted).await {
+    for answer in vault.read_many(&requests).await {
         answer.unwrap();
     }
     vault.probe().await.unwrap();
-    operations(site, before)
+    operations(env, before)
 }
 
-fn operations(site: &Site, before: usize) -> BTreeSet<String> {
-    let seen = site.front.seen("*").into_iter().skip(before).map(|seen| seen.operation);
+fn operations(env: &MotoEnv, before: usize) -> BTreeSet<String> {
+    let seen = env.proxy.seen("*").into_iter().skip(before).map(|seen| seen.operation);
     seen.filter(|operation| operation != "AssumeRole").collect()
 }
 
@@ -150,7 +149,7 @@ fn allows(policy: &Value, operation: &str, on: &str) -> bool {
     permits(policy, &format!("secretsmanager:{operation}"), on)
 }
 
-/// Whether a policy without `Deny` lets `action` at the resource `on`.
+/// Whether a policy without `Deny` allows `action` on the resource `on`.
 fn permits(policy: &Value, action: &str, on: &str) -> bool {
     statements(policy).into_iter().any(|rule| {
         assert_eq!(rule["Effect"], "Allow");
@@ -162,25 +161,25 @@ fn permits(policy: &Value, action: &str, on: &str) -> bool {
     })
 }
 
-async fn arn(site: &Site, name: &str) -> String {
-    let described = api(site, "secretsmanager", &[("Action", "DescribeSecret"), ("SecretId", name)]).await;
+async fn arn(env: &MotoEnv, name: &str) -> String {
+    let described = api(env, "secretsmanager", &[("Action", "DescribeSecret"), ("SecretId", name)]).await;
     let described: Value = serde_json::from_str(&described).unwrap();
     described["ARN"].as_str().unwrap().to_owned()
 }
 
-async fn role_policy(site: &Site, role: &str, name: &str) -> Value {
+async fn role_policy(env: &MotoEnv, role: &str, name: &str) -> Value {
     let asked = [("Action", "GetRolePolicy"), ("RoleName", role), ("PolicyName", name)];
-    policy_in(&api(site, "iam", &asked).await)
+    policy_in(&api(env, "iam", &asked).await)
 }
 
-async fn managed_policy(site: &Site, name: &str) -> Value {
+async fn managed_policy(env: &MotoEnv, name: &str) -> Value {
     let arn = format!("arn:aws:iam::{ACCOUNT}:policy/{name}");
     let asked = [("Action", "GetPolicyVersion"), ("PolicyArn", arn.as_str()), ("VersionId", "v1")];
-    policy_in(&api(site, "iam", &asked).await)
+    policy_in(&api(env, "iam", &asked).await)
 }
 
-/// The document in an answer of IAM: XML with the policy in it. AWS writes that as percent-encoded JSON; moto, for what a stack
-/// has made, as JSON escaped for XML, or with Python's quotes.
+/// The policy in a response of IAM, which is XML. AWS writes it as percent-encoded JSON; moto, for what a stack has created, as
+/// JSON escaped for XML, or with Python's quotes.
 fn policy_in(answer: &str) -> Value {
     let document = ["PolicyDocument", "Document"].into_iter().find_map(|tag| {
         let (_, rest) = answer.split_once(&format!("<{tag}>"))?;
@@ -192,8 +191,8 @@ fn policy_in(answer: &str) -> Value {
     serde_json::from_str(&document).unwrap_or_else(|error| panic!("{error}: {document}"))
 }
 
-/// Makes a stack; answers what it has become.
-async fn stack(site: &Site, name: &str, template: &str, parameters: &[(&str, &str)]) -> String {
+/// Creates a stack; returns its description.
+async fn stack(env: &MotoEnv, name: &str, template: &str, parameters: &[(&str, &str)]) -> String {
     let text = text_of(template);
     let keys: Vec<(String, &str)> = parameters
         .iter()
@@ -210,17 +209,17 @@ async fn stack(site: &Site, name: &str, template: &str, parameters: &[(&str, &st
         ("Capabilities.member.1", "CAPABILITY_NAMED_IAM"),
     ];
     asked.extend(keys.iter().map(|(key, value)| (key.as_str(), *value)));
-    api(site, "cloudformation", &asked).await;
-    let state = api(site, "cloudformation", &[("Action", "DescribeStacks"), ("StackName", name)]).await;
+    api(env, "cloudformation", &asked).await;
+    let state = api(env, "cloudformation", &[("Action", "DescribeStacks"), ("StackName", name)]).await;
     assert!(state.contains("CREATE_COMPLETE"), "{name}: {state}");
     state
 }
 
-/// One request to moto, past the front.
-async fn api(site: &Site, service: &str, asked: &[(&str, &str)]) -> String {
+/// One request to moto, without the proxy.
+async fn api(env: &MotoEnv, service: &str, asked: &[(&str, &str)]) -> String {
     let scope = format!("Credential=AKIDEXAMPLE/20260101/{REGION}/{service}/aws4_request");
     let authorization = format!("AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=0");
-    let request = reqwest::Client::builder().no_proxy().build().unwrap().post(site.moto());
+    let request = reqwest::Client::builder().no_proxy().build().unwrap().post(env.moto());
     let request = request.header("authorization", authorization);
     let request = if service == "secretsmanager" {
         let mut members = serde_json::Map::new();

@@ -1,4 +1,4 @@
-//! A real Kubernetes API server, and how the tests speak to it.
+//! A real Kubernetes API server, and requests to it.
 
 use std::time::Duration;
 
@@ -6,16 +6,16 @@ use cofferdam_servers::Kubernetes;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
-/// What the API server said.
+/// A response of the API server.
 #[derive(Debug)]
-pub(crate) struct Said {
+pub(crate) struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) body: Value,
-    /// What it takes and does not like.
+    /// What it accepts with a warning.
     pub(crate) warnings: Vec<String>,
 }
 
-impl Said {
+impl Reply {
     pub(crate) fn message(&self) -> &str {
         self.body["message"].as_str().unwrap_or_default()
     }
@@ -28,7 +28,7 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// One that is ready.
+    /// Starts a server and waits until it is ready.
     pub(crate) async fn start() -> Self {
         let server = Kubernetes::start().unwrap_or_else(|error| panic!("{error}"));
         let client =
@@ -44,20 +44,20 @@ impl Cluster {
         cluster
     }
 
-    /// Creates what `yaml` says, as far as checking it all: with `kubectl apply --dry-run=server --validate=strict`.
-    pub(crate) async fn dry_run(&self, kind: &str, yaml: String) -> Said {
+    /// Checks `yaml` completely without creating it, as `kubectl apply --dry-run=server --validate=strict` does.
+    pub(crate) async fn dry_run(&self, kind: &str, yaml: String) -> Reply {
         let place = format!("{}?dryRun=All&fieldValidation=Strict", collection(kind));
         self.ask(Method::POST, &place, "application/yaml", yaml).await
     }
 
-    /// Creates what `yaml` says.
-    pub(crate) async fn create(&self, kind: &str, yaml: String) -> Said {
+    /// Creates the object in `yaml`.
+    pub(crate) async fn create(&self, kind: &str, yaml: String) -> Reply {
         let place = format!("{}?fieldValidation=Strict", collection(kind));
         self.ask(Method::POST, &place, "application/yaml", yaml).await
     }
 
     /// One request as the administrator.
-    pub(crate) async fn ask(&self, method: Method, place: &str, kind: &str, body: String) -> Said {
+    pub(crate) async fn ask(&self, method: Method, place: &str, kind: &str, body: String) -> Reply {
         let request = self.client.request(method, format!("{}{place}", self.server.address()));
         let request = request.bearer_auth(Kubernetes::ADMIN).header("content-type", kind).body(body);
         let answer = request.send().await.unwrap();
@@ -65,11 +65,11 @@ impl Cluster {
         let warnings = warnings.map(|text| text.to_str().unwrap().to_owned()).collect();
         let status = answer.status();
         let body = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap_or(Value::Null);
-        Said { status, body, warnings }
+        Reply { status, body, warnings }
     }
 }
 
-/// Where objects of a kind are created, in the namespace of `deploy/kubernetes`.
+/// The path under which objects of a kind are created, in the namespace of `deploy/kubernetes`.
 fn collection(kind: &str) -> &'static str {
     match kind {
         "Namespace" => "/api/v1/namespaces",

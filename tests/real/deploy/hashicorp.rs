@@ -1,14 +1,13 @@
-//! `deploy/hashicorp/bootstrap` on a real Vault: run any number of times, its logins work and do not end unawares.
+//! `deploy/hashicorp/bootstrap` with a real Vault: after any number of runs, its logins work and do not expire unnoticed.
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use cofferdam_servers::Vault;
+use cofferdam_testing::deploy::deploy;
 
-use crate::deploy;
-
-/// Runs it into `folder`; answers what it printed.
+/// Runs it with `folder`; returns what it printed.
 fn bootstrap(vault: &Vault, folder: &Path, ttl: Option<&str>) -> String {
     let program = cofferdam_servers::vault_binary().unwrap_or_else(|error| panic!("{error}"));
     let path = std::env::var("PATH").unwrap();
@@ -26,7 +25,7 @@ fn bootstrap(vault: &Vault, folder: &Path, ttl: Option<&str>) -> String {
     printed
 }
 
-/// The token that `secret_id` logs in with, where it does.
+/// Logs in with `secret_id`; returns the token, or `None` if the login fails.
 fn login(vault: &Vault, secret_id: &str) -> Option<String> {
     let secret_id = format!("secret_id={secret_id}");
     let login = ["write", "-field=token", "auth/approle/login", "role_id=cofferdam-github", &secret_id];
@@ -37,10 +36,10 @@ fn login(vault: &Vault, secret_id: &str) -> Option<String> {
 #[test]
 fn a_login_without_an_end_is_kept_and_one_with_an_end_is_replaced_before() {
     let vault = Vault::start().unwrap_or_else(|error| panic!("{error}"));
-    let site = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().unwrap();
     let run = |ttl| {
-        let printed = bootstrap(&vault, site.path(), ttl);
-        let secret_id = fs::read_to_string(site.path().join("github-secret-id")).unwrap();
+        let printed = bootstrap(&vault, folder.path(), ttl);
+        let secret_id = fs::read_to_string(folder.path().join("github-secret-id")).unwrap();
         assert!(!printed.contains(&secret_id), "it prints the secret id");
         assert!(login(&vault, &secret_id).is_some(), "the new login does not work");
         secret_id
@@ -59,7 +58,7 @@ fn a_login_without_an_end_is_kept_and_one_with_an_end_is_replaced_before() {
     assert_ne!(last, second);
     assert_eq!(run(None), last);
 
-    fs::write(site.path().join("github-secret-id"), "another's").unwrap();
+    fs::write(folder.path().join("github-secret-id"), "another's").unwrap();
     assert_ne!(run(None), last);
     assert!(login(&vault, &last).is_none(), "who replaced the file may have it");
 }
@@ -67,9 +66,9 @@ fn a_login_without_an_end_is_kept_and_one_with_an_end_is_replaced_before() {
 #[test]
 fn a_login_may_ask_when_it_ends_and_knows_of_no_other() {
     let vault = Vault::start().unwrap_or_else(|error| panic!("{error}"));
-    let site = tempfile::tempdir().unwrap();
-    bootstrap(&vault, site.path(), Some("1h"));
-    let secret_id = fs::read_to_string(site.path().join("github-secret-id")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    bootstrap(&vault, folder.path(), Some("1h"));
+    let secret_id = fs::read_to_string(folder.path().join("github-secret-id")).unwrap();
     let token = login(&vault, &secret_id).unwrap();
     let may = |place: &str| {
         let output = vault.run(&["token", "capabilities", &token, place]).unwrap();

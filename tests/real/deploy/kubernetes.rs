@@ -1,27 +1,26 @@
-//! `deploy/kubernetes` before a real API server, and before a real Vault that asks it.
+//! `deploy/kubernetes` with a real API server, and with a real Vault that asks it.
 
 use std::process::Command;
 use std::sync::Arc;
 
 use cofferdam_servers::{Kubernetes, vault_binary};
+use cofferdam_testing::deploy::{applied_files, config_map_profile, deploy, document, pod, text_of};
 use cofferdam_vault::testkit::{field, path};
 use cofferdam_vault::{BackendConfig as _, Stage, Threads, Vault, VaultContext, VaultError};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
-use crate::manifests::{document, files, pod, profile};
-use crate::{deploy, text_of};
 
 #[tokio::test]
 async fn the_api_server_takes_every_manifest_and_no_misspelt_one_and_restricts_the_pods() {
     let cluster = Cluster::start().await;
-    for file in files() {
+    for file in applied_files() {
         let text = text_of(&format!("kubernetes/{file}"));
         let kind = document(&file)["kind"].as_str().unwrap().to_owned();
-        let said = cluster.dry_run(&kind, text.clone()).await;
-        assert_eq!(said.status, StatusCode::CREATED, "{file}: {}", said.message());
-        assert_eq!(said.warnings, [""; 0], "{file}");
+        let reply = cluster.dry_run(&kind, text.clone()).await;
+        assert_eq!(reply.status, StatusCode::CREATED, "{file}: {}", reply.message());
+        assert_eq!(reply.warnings, [""; 0], "{file}");
         let misspelt = cluster.dry_run(&kind, format!("{text}\ncolour: blue\n")).await;
         assert_eq!(misspelt.status, StatusCode::BAD_REQUEST, "{file}: {:?}", misspelt.body);
         assert!(misspelt.message().contains("unknown field \"colour\""), "{file}: {}", misspelt.message());
@@ -31,11 +30,11 @@ async fn the_api_server_takes_every_manifest_and_no_misspelt_one_and_restricts_t
         }
     }
     let misspelt = text_of("kubernetes/deployment.yaml").replace("readinessProbe:", "readinesProbe:");
-    let said = cluster.dry_run("Deployment", misspelt).await;
-    assert!(said.message().contains("unknown field"), "{}: {}", said.status, said.message());
+    let reply = cluster.dry_run("Deployment", misspelt).await;
+    assert!(reply.message().contains("unknown field"), "{}: {}", reply.status, reply.message());
 
-    let said = cluster.dry_run("Pod", pod().to_string()).await;
-    assert_eq!(said.status, StatusCode::CREATED, "{}", said.message());
+    let reply = cluster.dry_run("Pod", pod().to_string()).await;
+    assert_eq!(reply.status, StatusCode::CREATED, "{}", reply.message());
     let weaker = [
         ("/spec/securityContext/runAsNonRoot", json!(false)),
         ("/spec/securityContext/seccompProfile/type", json!("Unconfined")),
@@ -46,9 +45,9 @@ async fn the_api_server_takes_every_manifest_and_no_misspelt_one_and_restricts_t
     for (pointer, value) in weaker {
         let mut pod = pod();
         *pod.pointer_mut(pointer).unwrap() = value;
-        let said = cluster.dry_run("Pod", pod.to_string()).await;
-        assert_eq!(said.status, StatusCode::FORBIDDEN, "{pointer}: {:?}", said.body);
-        assert!(said.message().contains("violates PodSecurity"), "{pointer}: {}", said.message());
+        let reply = cluster.dry_run("Pod", pod.to_string()).await;
+        assert_eq!(reply.status, StatusCode::FORBIDDEN, "{pointer}: {:?}", reply.body);
+        assert!(reply.message().contains("violates PodSecurity"), "{pointer}: {}", reply.message());
     }
 }
 
@@ -75,7 +74,7 @@ async fn a_pods_token_logs_in_to_vault_and_reads_its_modules_secrets_alone() {
     for (at, token) in [("github/work", "token=one"), ("notes/work", "token=two")] {
         server.run(&["kv", "put", &format!("secret/cofferdam/{at}"), token]).unwrap();
     }
-    // Twice: it can be run again.
+    // Twice, because it can be run again.
     for _ in 0..2 {
         let binary = vault_binary().unwrap();
         let folders = std::env::var_os("PATH").unwrap_or_default();
@@ -88,9 +87,9 @@ async fn a_pods_token_logs_in_to_vault_and_reads_its_modules_secrets_alone() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
-    // The profile as it is deployed; only what it says about the cluster's names is this machine's.
+    // The deployed profile, with the addresses of this machine.
     let dir = tempfile::tempdir().unwrap();
-    let profile: toml::Table = toml::from_str(&profile()).unwrap();
+    let profile: toml::Table = toml::from_str(&config_map_profile()).unwrap();
     let mut settings = profile["vaults"]["github-vault"].as_table().unwrap().clone();
     settings.remove("backend");
     settings.remove("ca_file");
@@ -123,12 +122,12 @@ async fn read(vault: &Arc<dyn Vault>, at: &str) -> Result<String, VaultError> {
     Ok(secret.expose(&field("token")).unwrap().to_owned())
 }
 
-/// A token as the kubelet asks for it.
+/// Requests a token as the kubelet does.
 async fn service_account_token(cluster: &Cluster, account: &str, audience: &str) -> String {
-    let wanted = json!({ "spec": { "audiences": [audience], "expirationSeconds": 600 } }).to_string();
+    let request = json!({ "spec": { "audiences": [audience], "expirationSeconds": 600 } }).to_string();
     let place = format!("/api/v1/namespaces/cofferdam/serviceaccounts/{account}/token");
-    let said = cluster.ask(Method::POST, &place, "application/json", wanted).await;
-    assert_eq!(said.status, StatusCode::CREATED, "{}", said.message());
-    let Value::String(token) = said.body["status"]["token"].clone() else { panic!("{:?}", said.body) };
+    let reply = cluster.ask(Method::POST, &place, "application/json", request).await;
+    assert_eq!(reply.status, StatusCode::CREATED, "{}", reply.message());
+    let Value::String(token) = reply.body["status"]["token"].clone() else { panic!("{:?}", reply.body) };
     token
 }

@@ -1,29 +1,25 @@
-//! A day on a site without a network: the shipped profile `airgap` in a network namespace that has nothing but loopback and
-//! no route. It starts, serves, rotates, loses its file and finds it again, and stops; and no packet is even tried.
+//! The shipped profile `airgap` in a network namespace with loopback and no route: it starts, serves, rotates, loses its file and
+//! recovers, and stops, without an attempt to send a packet.
 //!
-//! The kernel counts each packet that had no route (`OutNoRoutes`), for the namespace as a whole. A control in the same
-//! namespace tries to reach an address of the documentation's networks, and must raise the count.
-
-#![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests: there a panic is the report
-
-mod support;
+//! The kernel counts each packet without a route (`OutNoRoutes`) of the namespace. A control in the same namespace connects to an
+//! address of the documentation networks and must increase the count.
 
 use std::fs;
 use std::net::{TcpStream, UdpSocket};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use cofferdam_servers::Running;
+use cofferdam_testing::{
+    FakeService, PROGRAM_VARIABLE, Running, call_tool, cofferdam, make_key, program, root, run_with_input, serve,
+};
 use serde_json::{Value, json};
-use support::{Service, call_tool, cofferdam, make_key, run_with_input, serve};
 use tokio::time::Instant;
 
 /// Only a test that fails waits this long.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What a site with a second module adds to the profile. Each has a file and a key of its own.
+/// A second module for the profile. Each module has a file and a key of its own.
 const NOTES: &str = r#"
 [vaults.notes-vault]
 backend = "age"
@@ -38,11 +34,10 @@ manifest = "github"
 
 #[test]
 fn no_packet_leaves_an_air_gapped_day() {
-    // What has to be fetched is fetched while there is a network.
-    cofferdam_servers::age().unwrap();
     let ended = into_a_namespace()
         .arg(std::env::current_exe().unwrap())
-        .args(["--exact", "the_day", "--ignored", "--nocapture"])
+        .args(["--exact", "airgap::the_day", "--ignored", "--nocapture"])
+        .env(PROGRAM_VARIABLE, program())
         .output()
         .unwrap();
     let (stdout, stderr) = (String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
@@ -50,7 +45,7 @@ fn no_packet_leaves_an_air_gapped_day() {
     println!("{stdout}");
 }
 
-/// A command that runs what follows it in a network namespace of its own: as the superuser, else in a user namespace.
+/// A command that runs its arguments in a new network namespace: as root, or else in a user namespace.
 fn into_a_namespace() -> Command {
     let ways: [&[&str]; 2] = [&["--net"], &["--user", "--map-root-user", "--net"]];
     let mut refusals = String::new();
@@ -67,7 +62,7 @@ fn into_a_namespace() -> Command {
         }
     }
     panic!(
-        "no network namespace can be made:\n{refusals}Install util-linux and iproute2, and run as the superuser or allow user \
+        "no network namespace can be made:\n{refusals}Install util-linux and iproute2, and run as root or allow user \
          namespaces (sysctl user.max_user_namespaces=15000, and where there are such keys kernel.unprivileged_userns_clone=1 \
          and kernel.apparmor_restrict_unprivileged_userns=0)"
     );
@@ -81,28 +76,28 @@ async fn the_day() {
     assert_eq!(interfaces(), ["lo"], "this namespace has a network");
     assert_eq!(no_route(), 0);
 
-    let service = Service::start(&[("first", "morning"), ("notes", "neighbour")]).await;
-    let site = Site::new();
-    site.set_secret("github/work", "first");
-    site.set_secret("notes/work", "notes");
-    let (server, url) = tokio::task::block_in_place(|| site.serve(&service.url()));
+    let service = FakeService::start(&[("first", "morning"), ("notes", "neighbour")]).await;
+    let env = Environment::new();
+    env.set_secret("github/work", "first");
+    env.set_secret("notes/work", "notes");
+    let (server, url) = tokio::task::block_in_place(|| env.serve(&service.url()));
     let day = Day { url };
     assert_eq!(day.login("github").await, Ok("morning".into()));
     assert_eq!(day.login("notes").await, Ok("neighbour".into()));
 
-    // The token is replaced while it serves, and the service takes the new one alone.
-    site.set_secret("github/work", "second");
+    // The token is replaced while it serves, and the service accepts only the new one.
+    env.set_secret("github/work", "second");
     service.accept(&[("second", "noon"), ("notes", "neighbour")]);
     day.until("github", Ok("noon")).await;
 
-    let (file, kept) = (site.path("profiles/secrets/github.age"), site.path("kept"));
+    let (file, kept) = (env.path("profiles/secrets/github.age"), env.path("kept"));
     for garbage in [None, Some("garbage")] {
         fs::rename(&file, &kept).unwrap();
         if let Some(garbage) = garbage {
             fs::write(&file, garbage).unwrap();
         }
         day.until("github", Err("module_unavailable")).await;
-        assert_eq!(day.login("notes").await, Ok("neighbour".into()), "the other module goes on");
+        assert_eq!(day.login("notes").await, Ok("neighbour".into()), "the other module is not affected");
         fs::rename(&kept, &file).unwrap();
         day.until("github", Ok("noon")).await;
     }
@@ -112,11 +107,11 @@ async fn the_day() {
     let (status, _, stderr) = tokio::task::block_in_place(|| server.wait()).unwrap();
     assert_eq!(status.code(), Some(0), "{stderr}");
 
-    assert_eq!((interfaces(), no_route()), (vec!["lo".to_owned()], 0), "something tried to get out");
+    assert_eq!((interfaces(), no_route()), (vec!["lo".to_owned()], 0), "something tried to reach the network");
     control();
 }
 
-/// What the count would have shown, had anything tried.
+/// An attempt increases the count.
 fn control() {
     for outside in ["192.0.2.1:443", "[2001:db8::1]:443"] {
         let before = no_route();
@@ -135,7 +130,7 @@ fn interfaces() -> Vec<String> {
     table.lines().filter_map(|line| Some(line.split_once(':')?.0.trim().to_owned())).collect()
 }
 
-/// How many packets of this namespace had nowhere to go, of both families.
+/// The number of packets of this namespace without a route, of both families.
 fn no_route() -> u64 {
     let table = fs::read_to_string("/proc/self/net/snmp").unwrap();
     let mut rows = table.lines().filter_map(|line| line.strip_prefix("Ip: "));
@@ -147,20 +142,20 @@ fn no_route() -> u64 {
     four + line.trim().parse::<u64>().unwrap()
 }
 
-/// The folder in which everything lies: `profiles/airgap.toml` as it ships, with a second module below.
-struct Site(tempfile::TempDir);
+/// A folder with the shipped `profiles/airgap.toml` and a second module.
+struct Environment(tempfile::TempDir);
 
-impl Site {
+impl Environment {
     fn new() -> Self {
-        let site = Self(tempfile::tempdir().unwrap());
-        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("profiles/airgap.toml");
+        let env = Self(tempfile::tempdir().unwrap());
+        let shipped = root().join("profiles/airgap.toml");
         for folder in ["profiles/keys", "profiles/secrets"] {
-            fs::create_dir_all(site.path(folder)).unwrap();
+            fs::create_dir_all(env.path(folder)).unwrap();
         }
         let profile = fs::read_to_string(shipped).unwrap() + NOTES;
-        fs::write(site.path("profiles/airgap.toml"), profile).unwrap();
+        fs::write(env.path("profiles/airgap.toml"), profile).unwrap();
         for module in ["github", "notes"] {
-            make_key(&site.path(&format!("profiles/keys/{module}.txt")));
+            make_key(&env.path(&format!("profiles/keys/{module}.txt")));
         }
         site
     }
@@ -175,13 +170,13 @@ impl Site {
         command
     }
 
-    /// `secret set`, as an operator does it, whether or not a server runs.
+    /// Runs `secret set`, as an operator does, also while a server runs.
     fn set_secret(&self, account: &str, token: &str) {
         let output = run_with_input(self.command().args(["secret", "set", account, "token"]), token);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
-    /// Starts the server before the service at `url`. A day is short here: what takes minutes takes fractions of a second.
+    /// Starts the server with the service at `url`. What takes minutes by default takes fractions of a second here.
     fn serve(&self, url: &str) -> (Running, String) {
         let mut command = self.command();
         for (key, value) in [
@@ -206,7 +201,7 @@ struct Day {
 }
 
 impl Day {
-    /// Who the module's credential belongs to, or the code of the failure.
+    /// The login of the module's credential, or the error code.
     async fn login(&self, module: &str) -> Result<String, String> {
         let called = json!({ "module": module, "tool": "get_authenticated_user", "arguments": {} });
         let answer: Value = serde_json::from_str(&call_tool(&self.url, called).await).unwrap();
@@ -217,22 +212,22 @@ impl Day {
         }
     }
 
-    /// Calls `module` until it answers so.
-    async fn until(&self, module: &str, wanted: Result<&str, &str>) {
-        let wanted = wanted.map(str::to_owned).map_err(str::to_owned);
-        let end = Instant::now() + PATIENCE;
+    /// Calls `module` until it returns `expected`.
+    async fn until(&self, module: &str, expected: Result<&str, &str>) {
+        let expected = expected.map(str::to_owned).map_err(str::to_owned);
+        let end = Instant::now() + TIMEOUT;
         loop {
             let seen = self.login(module).await;
-            if seen == wanted {
+            if seen == expected {
                 return;
             }
-            assert!(Instant::now() < end, "{module} never answered {wanted:?}, but {seen:?}");
+            assert!(Instant::now() < end, "{module} never returned {expected:?}, but {seen:?}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 }
 
-/// The value of the key `login`, however deep.
+/// The value of the key `login`, at any depth.
 fn find_login(value: &Value) -> Option<&str> {
     match value {
         Value::Object(keys) => match keys.get("login") {

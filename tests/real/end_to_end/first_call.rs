@@ -1,21 +1,17 @@
-//! From nothing to the first call, as the page of each profile says: its commands in an empty folder, against real servers.
+//! From nothing to the first call: the commands of each profile's page, run in an empty folder with real servers.
 //!
-//! A page's text is run as it stands, but for what a reader has to fill in and for the servers' addresses.
-
-#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests: there a panic is the report
-
-mod support;
+//! They are run as the page has them, except for what a reader has to insert and the servers' addresses.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use cofferdam_servers::{Moto, Prism, Vault, age, api_descriptions, vault_binary};
-use support::{PROGRAM, bare};
+use cofferdam_testing::{bare, program, root, run_with_input};
 
 const TOKEN: &str = "ghp_firstcall7c1e";
 
-/// A folder with nothing in it but a token to begin with, and the page's commands.
+/// A folder that contains only a token, and the commands of a page.
 struct Trial {
     folder: tempfile::TempDir,
     page: String,
@@ -23,9 +19,9 @@ struct Trial {
 }
 
 impl Trial {
-    /// Of this profile, with GitHub at `github`.
-    fn of(profile: &str, github: &str) -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    /// For this profile, with GitHub at `github`.
+    fn new(profile: &str, github: &str) -> Self {
+        let root = root();
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("token.txt"), format!("{TOKEN}\n")).unwrap();
         fs::create_dir(folder.path().join("profiles")).unwrap();
@@ -37,20 +33,20 @@ impl Trial {
             .with("MODULES__GITHUB__BASE_URL", github)
     }
 
-    /// With this setting of the profile.
+    /// Sets a key of the profile.
     fn with(mut self, key: &str, value: &str) -> Self {
         self.variables.push((format!("COFFERDAM__{key}"), value.to_owned()));
         self
     }
 
-    /// With `to` in place of `from`, which the page has to hold.
+    /// Replaces `from`, which the page must contain, by `to`.
     fn with_text(mut self, from: &str, to: &str) -> Self {
         assert!(self.page.contains(from), "the page no longer says {from:?}");
         self.page = self.page.replace(from, to);
         self
     }
 
-    /// Runs every command, one after the other; answers what they printed.
+    /// Runs every command in order; returns what they printed.
     #[track_caller]
     fn run(self) -> String {
         let mut script = "set -e\n".to_owned();
@@ -64,13 +60,13 @@ impl Trial {
             }
         }
         let of = |program: PathBuf| program.parent().unwrap().to_owned();
-        let folders = [of(PROGRAM.into()), of(vault_binary().unwrap()), age().unwrap()];
+        let folders = [of(program().to_owned()), of(vault_binary().unwrap()), age().unwrap()];
         let machine = std::env::var_os("PATH").unwrap();
         let path = std::env::join_paths(folders.into_iter().chain(std::env::split_paths(&machine))).unwrap();
         let mut bash = bare(Command::new("bash"));
         bash.args(["-c", &script]).current_dir(self.folder.path()).env("PATH", path);
         bash.env("HOME", self.folder.path()).envs(self.variables);
-        let output = support::run_with_input(&mut bash, "");
+        let output = run_with_input(&mut bash, "");
         let [stdout, stderr] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
         assert!(output.status.success(), "{script}\n{stdout}\n{stderr}");
         assert!(
@@ -81,12 +77,12 @@ impl Trial {
     }
 }
 
-/// Whether a command comes to its end: `tests/cli` starts the server, and each test here its own Vault.
+/// Whether a command ends. Others start servers: `tests/cli` tests `serve`, and each test here has its own Vault.
 fn ends(line: &str) -> bool {
     !["cofferdam serve", "vault server"].iter().any(|server| line.starts_with(server))
 }
 
-/// The fenced blocks of a page: their language, and their text.
+/// The fenced blocks of a page: their language and their text.
 fn blocks(page: &str) -> Vec<(&str, &str)> {
     let fenced = page.split("```").skip(1).step_by(2);
     fenced.filter_map(|block| block.split_once('\n')).collect()
@@ -98,17 +94,17 @@ fn every_page_leads_to_the_first_call() {
     let (url, vault, aws) = (github.url(), Vault::start().unwrap(), Moto::start().unwrap());
     let (address, token) = (vault.address(), format!("VAULT_TOKEN={}", vault.root_token()));
     let inside = "https://github.example.internal/api/v3";
-    let of = |profile| Trial::of(profile, &url);
+    let of = |profile| Trial::new(profile, &url);
     let pages = [
         of("dev"),
-        // What the vault holds is for its owner's eyes.
+        // The vault's content must not be printed here.
         of("airgap").with_text(inside, &url).with_text("age -d -i", "age -d -o /dev/null -i"),
         of("mounted"),
         of("staging")
             .with_text("http://127.0.0.1:8200", &address)
             .with_text("VAULT_TOKEN=root", &token)
             .with("VAULTS__GITHUB_VAULT__ADDRESS", &address),
-        // Without TLS, which the backend's own tests have.
+        // Without TLS, which the tests of the backend cover.
         of("onprem")
             .with_text("https://vault.example.internal:8200", &address)
             .with_text("VAULT_CACERT=profiles/tls/ca.pem VAULT_TOKEN=…", &token)
@@ -120,7 +116,7 @@ fn every_page_leads_to_the_first_call() {
     ];
     for page in pages {
         let printed = page.run();
-        // The user in GitHub's own example of an answer.
+        // The user in GitHub's example of a response.
         assert!(printed.contains("\"login\": \"octocat\""), "{printed}");
     }
 }

@@ -1,78 +1,74 @@
-//! Real MCP clients, as their makers publish them, each connected by nothing but what `client-config` makes: list, schema
-//! and call, over HTTP and over stdio.
-
-#![allow(clippy::panic, clippy::unwrap_used)] // helpers of tests: there a panic is the report
-
-mod support;
+//! MCP clients as their makers publish them, each configured only by `client-config`: list, schema and call, over HTTP and over
+//! stdio.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use cofferdam_testing::{FakeService, TestEnv, cofferdam, root};
 use serde_json::Value;
-use support::{Service, Site, cofferdam};
 
-/// The site that every client meets, and the service behind it.
-async fn site() -> (Site, Service) {
-    let service = Service::start(&[("tickets-token", "ada"), ("notes-token", "ada")]).await;
-    let site = Site::new(&service.url(), "");
-    site.set_tickets("tickets-token");
-    site.set_notes("notes-token");
-    (site, service)
+/// The environment of every client, and its service.
+async fn environment() -> (TestEnv, FakeService) {
+    let service = FakeService::start(&[("tickets-token", "ada"), ("notes-token", "ada")]).await;
+    let env = TestEnv::with_service(&service.url(), "");
+    env.set_tickets("tickets-token");
+    env.set_notes("notes-token");
+    (env, service)
 }
 
-/// A folder that is not the site's: a host knows nothing but its file.
-struct Elsewhere(tempfile::TempDir);
+/// The folder of a host, which only has its configuration file.
+struct HostFolder(tempfile::TempDir);
 
-impl Elsewhere {
+impl HostFolder {
     fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
-    /// What is printed for `host`, where `site` is served at `url`.
-    fn printed(&self, site: &Site, host: &str, url: &str) -> PathBuf {
+    /// The file that `client-config` prints for `host`, with `env` served at `url`.
+    fn printed(&self, env: &TestEnv, host: &str, url: &str) -> PathBuf {
         let listen = url.strip_prefix("http://").and_then(|url| url.strip_suffix("/mcp")).unwrap();
         let mut command = cofferdam();
         command.env("COFFERDAM__SERVER__LISTEN", listen);
-        let printed = ended_well(command.args(["client-config", host, "--profile"]).arg(site.profile()));
+        let printed = successful(command.args(["client-config", host, "--profile"]).arg(env.profile()));
         let file = self.0.path().join(format!("{host}-http.json"));
         fs::write(&file, printed).unwrap();
         file
     }
 
-    /// What is written for `host`, so that it starts the server itself.
-    fn written(&self, site: &Site, host: &str) -> PathBuf {
+    /// The file that `client-config` writes for `host`, which starts the server itself.
+    fn written(&self, env: &TestEnv, host: &str) -> PathBuf {
         let file = self.0.path().join(format!("{host}-stdio.json"));
         let mut command = cofferdam();
         command.args(["client-config", host, "--stdio", "--write", "--file"]).arg(&file);
-        ended_well(command.arg("--profile").arg(site.profile()));
+        successful(command.arg("--profile").arg(env.profile()));
         file
     }
 
-    /// The document that a client prints.
+    /// Runs a client; returns the document that it prints.
     fn session(&self, command: &mut Command) -> Value {
-        let printed = ended_well(command.current_dir(self.0.path()));
+        let printed = successful(command.current_dir(self.0.path()));
         serde_json::from_slice(&printed)
             .unwrap_or_else(|error| panic!("{command:?}: {error}\n{}", String::from_utf8_lossy(&printed)))
     }
 }
 
-fn ended_well(command: &mut Command) -> Vec<u8> {
+fn successful(command: &mut Command) -> Vec<u8> {
     let output = command.output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command:?}: {}\n{stderr}", output.status);
     output.stdout
 }
 
-/// Runs `client` from the file of `over_http`, and from that of `over_stdio`, two hosts.
+/// Runs `client` with the file of the host `over_http`, and with that of the host `over_stdio`.
 async fn both_transports(client: impl Fn(&Path) -> Command, over_http: &str, over_stdio: &str) {
-    let (site, service) = site().await;
+    let (env, service) = environment().await;
     let answers = tokio::task::block_in_place(|| {
-        let elsewhere = Elsewhere::new();
-        let (server, url) = site.serve(&mut cofferdam());
-        let http = elsewhere.session(&mut client(&elsewhere.printed(&site, over_http, &url)));
+        let folder = HostFolder::new();
+        let (server, url) = env.serve(&mut cofferdam());
+        let http = folder.session(&mut client(&folder.printed(&env, over_http, &url)));
         drop(server);
-        let stdio = elsewhere.session(&mut client(&elsewhere.written(&site, over_stdio)));
+        let stdio = folder.session(&mut client(&folder.written(&env, over_stdio)));
         [http, stdio]
     });
     for answer in answers {
@@ -86,54 +82,57 @@ async fn both_transports(client: impl Fn(&Path) -> Command, over_http: &str, ove
     assert_eq!(service.requests(), 2, "one call over each transport");
 }
 
-/// `program` with a script of `tests/clients`, for a host's file.
+/// `program` with a script and a host's file.
 fn script(program: &Path, script: &Path, file: &Path) -> Command {
     let mut command = Command::new(program);
     command.arg(script).arg(file);
     command
 }
 
-const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients");
+/// A script of `tests/clients`.
+fn client_script(name: &str) -> PathBuf {
+    root().join("tests/clients").join(name)
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_python_client_works() {
     let python = cofferdam_servers::python_mcp().unwrap();
-    let session = Path::new(SCRIPTS).join("session.py");
+    let session = client_script("session.py");
     both_transports(|file| script(&python, &session, file), "cursor", "cursor").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fastmcp_works() {
     let python = cofferdam_servers::fastmcp().unwrap();
-    let session = Path::new(SCRIPTS).join("fastmcp_session.py");
+    let session = client_script("fastmcp_session.py");
     both_transports(|file| script(&python, &session, file), "claude-code", "claude-desktop").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_typescript_client_works() {
     let clients = cofferdam_servers::node_clients().unwrap();
-    // Node.js finds packages from the script's own folder upwards.
+    // Node.js searches packages from the script's folder upwards.
     let session = clients.dir.join("session.mjs");
-    fs::copy(Path::new(SCRIPTS).join("session.mjs"), &session).unwrap();
+    fs::copy(client_script("session.mjs"), &session).unwrap();
     both_transports(|file| script(&clients.node, &session, file), "vscode", "vscode").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_inspector_works() {
     let clients = cofferdam_servers::node_clients().unwrap();
-    let (site, service) = site().await;
+    let (env, service) = environment().await;
     let count = tokio::task::block_in_place(|| {
-        let elsewhere = Elsewhere::new();
-        let (_server, url) = site.serve(&mut cofferdam());
+        let folder = HostFolder::new();
+        let (_server, url) = env.serve(&mut cofferdam());
         let mut count = 0;
-        for file in [elsewhere.printed(&site, "inspector", &url), elsewhere.written(&site, "inspector")] {
+        for file in [folder.printed(&env, "inspector", &url), folder.written(&env, "inspector")] {
             for era in ["modern", "legacy"] {
                 let inspect = |arguments: &[&str]| {
                     let inspector = clients.dir.join("node_modules/.bin/mcp-inspector");
                     let mut command = Command::new(&clients.node);
                     command.arg(inspector).args(["--cli", "--config"]).arg(&file);
                     command.args(["--server", "cofferdam", "--protocol-era", era]).args(arguments);
-                    elsewhere.session(&mut command)
+                    folder.session(&mut command)
                 };
                 let tools = inspect(&["--method", "tools/list"]);
                 assert_eq!(tools["tools"][0]["name"], "get_module_schema");

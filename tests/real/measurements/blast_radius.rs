@@ -1,20 +1,14 @@
-//! A part of the example `blast-radius`, small enough for every change: a fault of each class at each vault, with the cache off.
+//! The example `blast-radius` in small: a fault of each class in each vault, with the cache off.
 //!
-//! It asserts who answers, what, and how often a vault that was given up is asked; it says nothing about how fast: the
-//! machine that runs it does other things too.
+//! Asserts which modules respond, with what, and how often a vault is called while its circuit is open.
 
-#![allow(clippy::unwrap_used, clippy::panic)] // in a test a panic is the report
+use cofferdam_testing::blast_radius::{
+    COMES_BACK, Fault, Fixture, IN_TIME, Outcome, Plan, Scenario, Target, scenario,
+};
+use cofferdam_testing::{Program, program};
 
-#[path = "../examples/blast-radius/proof/mod.rs"]
-#[allow(dead_code, unused_imports)] // the example uses all of it
-mod proof;
-#[path = "support/service.rs"]
-#[allow(dead_code)]
-mod service;
-
-use proof::{Fault, Outcome, Plan, Program, Scenario, Target, World};
-
-/// One of each class: no server, no bytes, no sense, no permission, no more of it; a file that is gone, and one that hangs.
+/// One of each class: no server, no bytes, garbage, no permission, throttling, flapping; a file that is removed, and one that
+/// hangs.
 const SCENARIOS: [(Target, Fault); 8] = [
     (Target::Hashicorp, Fault::StoppedAtStart),
     (Target::Hashicorp, Fault::BlackHole),
@@ -26,20 +20,20 @@ const SCENARIOS: [(Target, Fault); 8] = [
     (Target::Age, Fault::Hung),
 ];
 
-/// Promises about time, which only a machine of one's own can keep.
-const ABOUT_TIME: [&str; 2] = [proof::judge::IN_TIME, proof::judge::COMES_BACK];
+/// Promises about time, which need an idle machine.
+const ABOUT_TIME: [&str; 2] = [IN_TIME, COMES_BACK];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_happens_to_one_vault_the_others_answer_and_it_comes_back() {
-    let program = Program(env!("CARGO_BIN_EXE_cofferdam").into());
-    let mut world = World::start().await.unwrap();
+    let program = Program(program().to_owned());
+    let mut fixture = Fixture::start().await.unwrap();
     let mut broken = Vec::new();
     for (target, fault) in SCENARIOS {
-        let scenario = Scenario { target, fault, cache: false };
-        let outcome = proof::scenario::run(&mut world, &program, &Plan::quick(), scenario).await;
-        let outcome = outcome.unwrap_or_else(|error| panic!("{scenario}: {error}"));
-        println!("{scenario}: {:#?}", outcome.promises);
-        broken.extend(problems(&outcome).into_iter().map(|problem| format!("{scenario}: {problem}")));
+        let one = Scenario { target, fault, cache: false };
+        let outcome = scenario::run(&mut fixture, &program, &Plan::quick(), one).await;
+        let outcome = outcome.unwrap_or_else(|error| panic!("{one}: {error}"));
+        println!("{one}: {:#?}", outcome.promises);
+        broken.extend(problems(&outcome).into_iter().map(|problem| format!("{one}: {problem}")));
     }
     assert!(broken.is_empty(), "{broken:#?}");
 }
@@ -49,7 +43,7 @@ fn problems(outcome: &Outcome) -> Vec<String> {
         outcome.promises.iter().filter(|promise| !promise.kept && !ABOUT_TIME.contains(&promise.name));
     let mut problems: Vec<String> =
         promises.map(|promise| format!("{}: {}", promise.name, promise.found)).collect();
-    // Within several intervals at the latest: how many is the example's to measure.
+    // The scenario waits for several intervals; the example measures how many it takes.
     if outcome.good_after.is_none() || outcome.ready_after.is_none() {
         problems.push("it does not come back".to_owned());
     }

@@ -1,44 +1,32 @@
-//! The example `figures` in small: every figure can be had, and what does not depend on the machine is as promised.
-//!
-//! It says nothing about how fast: the machine that runs it does other things too.
+//! The example `figures` in small: every figure can be measured, and what does not depend on the machine is as promised.
 
-#![cfg(target_os = "linux")] // it reads /proc
-#![allow(clippy::unwrap_used, clippy::print_stdout)] // in a test a panic is the report
+use cofferdam_testing::figures::{
+    Environments, Figure, IssueService, Plan, Process, Server, bare, calls, resolve, starts, steady,
+};
+use cofferdam_testing::{Program, program};
 
-#[path = "support/fillers.rs"]
-#[allow(dead_code)] // the search uses more of it
-mod fillers;
-#[path = "../examples/figures/proof/mod.rs"]
-#[allow(dead_code)] // the example uses all of it
-mod proof;
-#[path = "../benches/world/mod.rs"]
-#[allow(dead_code)] // the benches use all of it
-mod world;
-
-use proof::{Figure, Plan, Process, Program, Server, Service, Sites};
-
-/// What a slow machine breaks too: times, and memory, of which a debug build has more.
+/// Figures that depend on the machine: times, and memory, which a debug build needs more of.
 const OF_THE_MACHINE: [&str; 5] = ["a second", "p99", "after the start", "start with", "memory"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_figure_can_be_had() {
-    let (program, plan) = (Program(env!("CARGO_BIN_EXE_cofferdam").into()), Plan::quick());
-    let (sites, service) = (Sites::new().unwrap(), Service::start().await.unwrap());
-    // The example has it in a process of its own.
+    let (program, plan) = (Program(program().to_owned()), Plan::quick());
+    let (environments, service) = (Environments::new().unwrap(), IssueService::start().await.unwrap());
+    // The example runs it in a process of its own.
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let bare =
+    let other =
         Process { mcp: format!("http://{}/mcp", listener.local_addr().unwrap()), id: std::process::id() };
     let asked = service.url();
-    tokio::spawn(async move { proof::bare::serve(listener, &asked).await });
-    let site = sites.calls(&service.url()).unwrap();
-    let ours = Server::start(&mut program.serve(site.profile, &site.variables), &site.folder).unwrap();
+    tokio::spawn(async move { bare::serve(listener, &asked).await });
+    let environment = environments.calls(&service.url()).unwrap();
+    let ours = Server::start(&mut environment.serve(&program), &environment.folder).unwrap();
 
-    let mut figures: Vec<Figure> = proof::resolve().await.unwrap();
-    figures.extend(proof::calls::measure(&plan, &ours.at, &bare).await.unwrap());
-    figures.extend(proof::starts::list(&program, &sites).await.unwrap());
-    figures.extend(proof::starts::many(&plan, &program, &sites).await.unwrap());
-    figures.extend(proof::starts::laptop(&plan, &program, &sites).await.unwrap());
-    figures.extend(proof::steady::measure(&plan, &ours).await.unwrap());
+    let mut figures: Vec<Figure> = resolve().await.unwrap();
+    figures.extend(calls::measure(&plan, &ours.process, &other).await.unwrap());
+    figures.extend(starts::list(&program, &environments).await.unwrap());
+    figures.extend(starts::many(&plan, &program, &environments).await.unwrap());
+    figures.extend(starts::laptop(&plan, &program, &environments).await.unwrap());
+    figures.extend(steady::measure(&plan, &ours).await.unwrap());
 
     println!("{figures:#?}");
     assert_eq!(figures.len(), 11);

@@ -48,3 +48,4 @@ pub use output::{CommandOutput, RunningCommand};
 pub use paths::{fixture, root};
 pub use program::{COMMANDS, PROGRAM_VARIABLE, bare, cofferdam, make_key, program, run_with_input, serve, write_private};
 pub use service::FakeService;
+pub use cofferdam_servers::Running;

@@ -1,14 +1,11 @@
-//! The suite that every backend passes, on moto.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // in a test a panic is the report
-
-mod support;
+//! The suite that every backend passes, with moto.
 
 use cofferdam_vault::testkit::exercise;
-use support::Site;
+use cofferdam_testing::moto::MotoEnv;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_backend_holds_the_contract() {
-    // Kept, so that the server outlives the cases.
-    let _site = Site::new().await;
-    exercise(Site::new).await;
+    // Held, so that the server outlives the cases.
+    let _site = MotoEnv::new().await;
+    exercise(MotoEnv::new).await;
 }

@@ -1,14 +1,11 @@
-//! What the world does to a vault, with nothing restarted: faults of the server, of the login, and of other hands.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // in a test a panic is the report
-
-mod support;
+//! Faults of the server and of the login, and changes by other programs. The vault is never reopened.
 
 use std::time::Duration;
 
 use cofferdam_vault::testkit::{field, path};
 use cofferdam_vault::{ErrorKind, Scope, Stage, VaultError};
 use serde_json::json;
-use support::{Fault, Site, text, token};
+use cofferdam_testing::moto::{self, Fault, MotoEnv, text, token};
 
 #[track_caller]
 fn expect_refusal<T>(answer: Result<T, VaultError>, kind: ErrorKind, scope: Scope, what: &str) -> VaultError {
@@ -25,9 +22,9 @@ fn answer(status: u16, kind: &str, body: &str) -> Fault {
 #[tokio::test]
 async fn each_fault_has_its_kind_and_is_over_when_it_is_over() {
     use ErrorKind as K;
-    let site = Site::new().await;
-    site.put("github/work", r#"{"token": "canary"}"#).await;
-    let vault = site.open_with(&site.settings());
+    let env = MotoEnv::new().await;
+    env.put("github/work", r#"{"token": "canary"}"#).await;
+    let vault = env.open_with(&env.settings());
     for (fault, kind, scope) in [
         (Fault::code(400, "ThrottlingException"), K::Throttled, Scope::Vault),
         (Fault::code(400, "TooManyRequestsException"), K::Throttled, Scope::Vault),
@@ -56,24 +53,24 @@ async fn each_fault_has_its_kind_and_is_over_when_it_is_over() {
         (Fault::BreaksOff, K::Unavailable, Scope::Vault),
     ] {
         let what = format!("{fault:?}");
-        let before = site.front.count("*");
-        site.front.set("GetSecretValue", fault);
+        let before = env.proxy.count("*");
+        env.proxy.set("GetSecretValue", fault);
         expect_refusal(token(&*vault, "github/work").await, kind, scope, &what);
-        assert_eq!(site.front.count("*") - before, 1, "{what}: one attempt, and no retry");
-        site.front.clear();
+        assert_eq!(env.proxy.count("*") - before, 1, "{what}: one attempt, and no retry");
+        env.proxy.clear();
         assert_eq!(token(&*vault, "github/work").await.unwrap(), "canary", "{what}");
     }
 }
 
 #[tokio::test]
 async fn a_throttled_answer_brings_its_pause() {
-    let site = Site::new().await;
-    let vault = site.open_with(&site.settings());
+    let env = MotoEnv::new().await;
+    let vault = env.open_with(&env.settings());
     let Fault::Answer(status, mut headers, body) = Fault::code(400, "ThrottlingException") else {
         unreachable!()
     };
     headers.push(("retry-after", "7".to_owned()));
-    site.front.set("*", Fault::Answer(status, headers, body));
+    env.proxy.set("*", Fault::Answer(status, headers, body));
     let error = expect_refusal(token(&*vault, "a/b").await, ErrorKind::Throttled, Scope::Vault, "a read");
     assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
     expect_refusal(vault.probe().await, ErrorKind::Throttled, Scope::Vault, "a probe");
@@ -81,73 +78,73 @@ async fn a_throttled_answer_brings_its_pause() {
 
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
-    let (site, elsewhere) = (Site::new().await, Site::new().await);
-    let vault = site.open_with(&site.settings());
+    let (env, elsewhere) = (MotoEnv::new().await, MotoEnv::new().await);
+    let vault = env.open_with(&env.settings());
     for status in [301, 302, 307, 308] {
-        site.front
+        env.proxy
             .set("*", Fault::Answer(status, vec![("location", elsewhere.address.clone())], String::new()));
         expect_refusal(token(&*vault, "a/b").await, ErrorKind::Malformed, Scope::Vault, "a redirect");
     }
-    assert_eq!(elsewhere.front.count("*"), 0);
+    assert_eq!(elsewhere.proxy.count("*"), 0);
 }
 
 #[tokio::test]
 async fn a_closed_port_is_out_of_reach() {
-    let site = Site::new().await;
+    let env = MotoEnv::new().await;
     let closed = cofferdam_servers::free().unwrap();
-    let settings = site.settings().replace(&site.address, &format!("http://127.0.0.1:{closed}"));
-    let error = token(&*site.open_with(&settings), "a/b").await;
+    let settings = env.settings().replace(&env.address, &format!("http://127.0.0.1:{closed}"));
+    let error = token(&*env.open_with(&settings), "a/b").await;
     let error = expect_refusal(error, ErrorKind::Unavailable, Scope::Vault, "a closed port");
     assert!(error.message().contains("connection refused"), "{error}");
 }
 
 #[tokio::test]
 async fn a_read_that_was_dropped_while_the_server_was_silent_harms_no_other() {
-    let site = Site::new().await;
-    site.put("github/work", r#"{"token": "t"}"#).await;
-    let vault = site.open_with(&site.settings());
-    site.front.set("GetSecretValue", Fault::Silent);
+    let env = MotoEnv::new().await;
+    env.put("github/work", r#"{"token": "t"}"#).await;
+    let vault = env.open_with(&env.settings());
+    env.proxy.set("GetSecretValue", Fault::Silent);
     let hung = tokio::spawn({
         let vault = vault.clone();
         async move { token(&*vault, "github/work").await }
     });
-    site.front.wait_for("GetSecretValue", 1).await;
+    env.proxy.wait_for("GetSecretValue", 1).await;
     hung.abort();
-    site.front.clear();
+    env.proxy.clear();
     assert_eq!(token(&*vault, "github/work").await.unwrap(), "t");
 }
 
 #[tokio::test]
 async fn the_probe_takes_no_permission() {
-    let site = Site::new().await;
-    let vault = site.open_with(&site.settings());
-    site.front.set("*", Fault::code(400, "AccessDeniedException"));
+    let env = MotoEnv::new().await;
+    let vault = env.open_with(&env.settings());
+    env.proxy.set("*", Fault::code(400, "AccessDeniedException"));
     assert_eq!(vault.probe().await, Ok(()));
-    site.front.set("*", Fault::code(400, "UnrecognizedClientException"));
+    env.proxy.set("*", Fault::code(400, "UnrecognizedClientException"));
     expect_refusal(
         vault.probe().await,
         ErrorKind::Unauthenticated,
         Scope::Vault,
         "a login that is not taken",
     );
-    assert_eq!(site.front.count("GetSecretValue"), 0, "a probe reads no secret");
+    assert_eq!(env.proxy.count("GetSecretValue"), 0, "a probe reads no secret");
 }
 
 #[tokio::test]
 async fn a_refused_login_reads_the_credentials_anew() {
-    let site = Site::new().await;
-    site.put("github/work", r#"{"token": "t"}"#).await;
-    let vault = site.open_with(&site.settings());
+    let env = MotoEnv::new().await;
+    env.put("github/work", r#"{"token": "t"}"#).await;
+    let vault = env.open_with(&env.settings());
     token(&*vault, "github/work").await.unwrap();
-    let rotated = support::CREDENTIALS.replace("AKIDEXAMPLE", "AKIDROTATED");
-    std::fs::write(site.dir.path().join("credentials"), rotated).unwrap();
+    let rotated = moto::CREDENTIALS.replace("AKIDEXAMPLE", "AKIDROTATED");
+    std::fs::write(env.dir.path().join("credentials"), rotated).unwrap();
     token(&*vault, "github/work").await.unwrap();
-    site.front.once("GetSecretValue", Fault::code(400, "UnrecognizedClientException"));
+    env.proxy.once("GetSecretValue", Fault::code(400, "UnrecognizedClientException"));
     let refused = token(&*vault, "github/work").await;
     expect_refusal(refused, ErrorKind::Unauthenticated, Scope::Vault, "the old key");
     token(&*vault, "github/work").await.unwrap();
-    let keys: Vec<bool> = site
-        .front
+    let keys: Vec<bool> = env
+        .proxy
         .seen("GetSecretValue")
         .iter()
         .map(|seen| seen.authorization.contains("AKIDROTATED"))
@@ -155,17 +152,17 @@ async fn a_refused_login_reads_the_credentials_anew() {
     assert_eq!(
         keys,
         [false, false, false, true],
-        "one login serves many reads, and a refused one is made anew"
+        "one login serves many reads, and a refused one is replaced"
     );
 }
 
 #[tokio::test]
 async fn missing_credentials_are_found_when_they_come() {
-    let site = Site::new().await;
-    site.put("github/work", r#"{"token": "t"}"#).await;
-    let file = site.dir.path().join("credentials");
+    let env = MotoEnv::new().await;
+    env.put("github/work", r#"{"token": "t"}"#).await;
+    let file = env.dir.path().join("credentials");
     std::fs::remove_file(&file).unwrap();
-    let vault = site.open_with(&site.settings());
+    let vault = env.open_with(&env.settings());
     for broken in [None, Some(""), Some("[other]\naws_access_key_id = canary\n"), Some("[default\ncanary")] {
         if let Some(broken) = broken {
             std::fs::write(&file, broken).unwrap();
@@ -174,21 +171,21 @@ async fn missing_credentials_are_found_when_they_come() {
         expect_refusal(refused, ErrorKind::Misconfigured, Scope::Vault, &format!("{broken:?}"));
         expect_refusal(vault.probe().await, ErrorKind::Misconfigured, Scope::Vault, "a probe");
     }
-    std::fs::write(&file, support::CREDENTIALS).unwrap();
+    std::fs::write(&file, moto::CREDENTIALS).unwrap();
     assert_eq!(token(&*vault, "github/work").await.unwrap(), "t");
 }
 
 #[tokio::test]
 async fn the_region_may_stand_in_the_aws_profile() {
-    let site = Site::new().await;
-    site.put("github/work", r#"{"token": "t"}"#).await;
-    let config = site.dir.path().join("config");
+    let env = MotoEnv::new().await;
+    env.put("github/work", r#"{"token": "t"}"#).await;
+    let config = env.dir.path().join("config");
     std::fs::write(&config, "[profile team]\noutput = json\n").unwrap();
-    std::fs::write(site.dir.path().join("credentials"), support::CREDENTIALS.replace("default", "team"))
+    std::fs::write(env.dir.path().join("credentials"), moto::CREDENTIALS.replace("default", "team"))
         .unwrap();
     let settings =
-        site.settings().replace("region = 'eu-central-1'", "config_file = 'config'\nprofile = 'team'");
-    let vault = site.open_with(&settings);
+        env.settings().replace("region = 'eu-central-1'", "config_file = 'config'\nprofile = 'team'");
+    let vault = env.open_with(&settings);
     let refused = token(&*vault, "github/work").await;
     let error = expect_refusal(refused, ErrorKind::Misconfigured, Scope::Vault, "no region");
     assert!(error.message().contains("`region`"), "{error}");
@@ -198,10 +195,10 @@ async fn the_region_may_stand_in_the_aws_profile() {
 
 #[tokio::test]
 async fn a_secret_that_was_rotated_twice_has_the_last_one_as_previous() {
-    let site = Site::new().await;
-    let vault = site.open_with(&site.settings());
+    let env = MotoEnv::new().await;
+    let vault = env.open_with(&env.settings());
     for value in ["one", "two", "three"] {
-        site.put("github/work", &json!({ "token": value }).to_string()).await;
+        env.put("github/work", &json!({ "token": value }).to_string()).await;
         assert_eq!(token(&*vault, "github/work").await.unwrap(), value);
     }
     let previous = vault.read(&path("github/work"), &[field("token")], Stage::Previous).await.unwrap();
@@ -210,25 +207,25 @@ async fn a_secret_that_was_rotated_twice_has_the_last_one_as_previous() {
 
 #[tokio::test]
 async fn a_secret_that_others_delete_and_restore_goes_and_comes() {
-    let site = Site::new().await;
-    let vault = site.open_with(&site.settings());
-    site.put("github/work", r#"{"token": "t"}"#).await;
-    site.raw("DeleteSecret", json!({}), "github/work").await.unwrap();
+    let env = MotoEnv::new().await;
+    let vault = env.open_with(&env.settings());
+    env.put("github/work", r#"{"token": "t"}"#).await;
+    env.raw("DeleteSecret", json!({}), "github/work").await.unwrap();
     expect_refusal(token(&*vault, "github/work").await, ErrorKind::NotFound, Scope::Secret, "deleted");
-    site.raw("RestoreSecret", json!({}), "github/work").await.unwrap();
+    env.raw("RestoreSecret", json!({}), "github/work").await.unwrap();
     assert_eq!(token(&*vault, "github/work").await.unwrap(), "t");
 }
 
 #[tokio::test]
 async fn what_others_store_otherwise_is_understood_or_named() {
-    let site = Site::new().await;
-    let vault = site.open_with(&site.settings());
-    site.put("plain/work", "canary-plain\n").await;
+    let env = MotoEnv::new().await;
+    let vault = env.open_with(&env.settings());
+    env.put("plain/work", "canary-plain\n").await;
     assert_eq!(token(&*vault, "plain/work").await.unwrap(), "canary-plain\n");
     let both = vault.read(&path("plain/work"), &[field("token"), field("username")], Stage::Current).await;
     expect_refusal(both, ErrorKind::Malformed, Scope::Secret, "two fields of plain text");
-    site.put("broken/work", r#"{"token": "canary"#).await;
+    env.put("broken/work", r#"{"token": "canary"#).await;
     expect_refusal(token(&*vault, "broken/work").await, ErrorKind::Malformed, Scope::Secret, "broken JSON");
-    site.raw("CreateSecret", json!({ "SecretBinary": "Y2FuYXJ5" }), "binary/work").await.unwrap();
+    env.raw("CreateSecret", json!({ "SecretBinary": "Y2FuYXJ5" }), "binary/work").await.unwrap();
     expect_refusal(token(&*vault, "binary/work").await, ErrorKind::Malformed, Scope::Secret, "bytes");
 }

@@ -1,22 +1,23 @@
-//! What the log is told, at its most talkative. A test binary of its own: the log belongs to the whole process.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // in a test a panic is the report
+//! What is logged at `trace`. The log belongs to the whole process, so the test runs in a process of its own.
 
-mod support;
-
+use cofferdam_testing::runs_alone;
 use cofferdam_vault::testkit::{Log, field, fields, path};
 use cofferdam_vault::{Expect, ReadRequest, Stage};
-use support::{Fault, Site, token};
+use cofferdam_testing::moto::{Fault, MotoEnv, token};
 
 #[tokio::test]
 async fn no_secret_is_ever_logged() {
+    if runs_alone("aws::log::no_secret_is_ever_logged") {
+        return;
+    }
     let log = Log::of_this_process();
-    let site = Site::new().await;
+    let env = MotoEnv::new().await;
     let settings = format!(
         "{}assume_role = 'arn:aws:iam::123456789012:role/cofferdam'\nsts_endpoint = '{}'\n",
-        site.settings(),
-        site.address
+        env.settings(),
+        env.address
     );
-    let vault = site.open_with(&settings);
+    let vault = env.open_with(&settings);
     let (at, names) = (path("github/work"), [field("token")]);
     let secret = fields([("token", "canary-5f\ncanary-91")]);
     for expect in [Expect::Absent, Expect::Absent, Expect::Any] {
@@ -24,25 +25,25 @@ async fn no_secret_is_ever_logged() {
     }
     assert_eq!(token(&*vault, "github/work").await.unwrap(), "canary-5f\ncanary-91");
     vault.read(&at, &names, Stage::Previous).await.unwrap();
-    let wanted = [ReadRequest { path: at.clone(), fields: names.to_vec() }];
-    assert!(vault.read_many(&wanted).await.iter().all(Result::is_ok));
+    let requests = [ReadRequest { path: at.clone(), fields: names.to_vec() }];
+    assert!(vault.read_many(&requests).await.iter().all(Result::is_ok));
     vault.list(None, None).await.unwrap();
     vault.probe().await.unwrap();
     for broken in ["{\"SecretString\": \"canary", "canary", "{\"SecretString\": \"canary\"}"] {
         for status in [200, 400, 500] {
             let headers = vec![("content-type", "application/x-amz-json-1.1".to_owned())];
-            site.front.set("*", Fault::Answer(status, headers, broken.to_owned()));
+            env.proxy.set("*", Fault::Answer(status, headers, broken.to_owned()));
             token(&*vault, "github/work").await.unwrap_err();
             vault.write(&at, &secret, Expect::Any).await.unwrap_err();
         }
     }
-    site.front.set("*", Fault::BreaksOff);
+    env.proxy.set("*", Fault::BreaksOff);
     token(&*vault, "github/work").await.unwrap_err();
-    site.front.clear();
+    env.proxy.clear();
     vault.delete(&at, Expect::Any).await.unwrap();
 
-    let told = log.text();
-    assert!(told.contains("TRACE") && told.contains("aws_smithy_runtime"), "the clients' logs are in it");
-    let line = told.lines().find(|line| line.contains("canary"));
-    assert_eq!(line, None, "secret text is in the log");
+    let logged = log.text();
+    assert!(logged.contains("TRACE") && logged.contains("aws_smithy_runtime"), "it contains the logs of the clients");
+    let line = logged.lines().find(|line| line.contains("canary"));
+    assert_eq!(line, None, "a secret is in the log");
 }

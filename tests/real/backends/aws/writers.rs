@@ -1,12 +1,9 @@
-//! Writers and deleters that meet, that are interrupted, or that are not told how it went.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // in a test a panic is the report
-
-mod support;
+//! Concurrent writes and deletes, interrupted ones, and ones whose response is lost.
 
 use cofferdam_vault::testkit::{fields, path};
 use cofferdam_vault::{ErrorKind, Expect, Scope, Stage, Vault, VaultError, Version};
 use serde_json::json;
-use support::{Fault, Site, token};
+use cofferdam_testing::moto::{Fault, MotoEnv, token};
 
 const AT: &str = "github/work";
 
@@ -19,8 +16,8 @@ fn kind<T>(answer: Result<T, VaultError>) -> Option<ErrorKind> {
 }
 
 /// All stages of all versions of the secret, sorted.
-async fn stages(site: &Site) -> Vec<String> {
-    let described = site.raw("DescribeSecret", json!({}), AT).await.unwrap();
+async fn stages(env: &MotoEnv) -> Vec<String> {
+    let described = env.raw("DescribeSecret", json!({}), AT).await.unwrap();
     let versions = described["VersionIdsToStages"].as_object().unwrap().clone();
     let mut stages: Vec<_> = versions
         .values()
@@ -33,72 +30,72 @@ async fn stages(site: &Site) -> Vec<String> {
 
 #[tokio::test]
 async fn a_writer_that_was_overtaken_has_changed_nothing_and_left_nothing() {
-    let site = Site::new().await;
-    let (slow, quick) = (site.open_with(&site.settings()), site.open_with(&site.settings()));
+    let env = MotoEnv::new().await;
+    let (slow, quick) = (env.open_with(&env.settings()), env.open_with(&env.settings()));
     let first = write(&*slow, "one", Expect::Absent).await.unwrap();
-    site.front.once("UpdateSecretVersionStage", Fault::Held);
+    env.proxy.once("UpdateSecretVersionStage", Fault::Held);
     let overtaken = tokio::spawn({
         let first = first.clone();
         async move { write(&*slow, "slow", Expect::Version(first)).await }
     });
-    site.front.wait_for("UpdateSecretVersionStage", 1).await;
+    env.proxy.wait_for("UpdateSecretVersionStage", 1).await;
     write(&*quick, "quick", Expect::Version(first)).await.unwrap();
-    site.front.release();
+    env.proxy.release();
     assert_eq!(kind(overtaken.await.unwrap()), Some(ErrorKind::Conflict));
     assert_eq!(token(&*quick, AT).await.unwrap(), "quick");
-    assert_eq!(stages(&site).await, ["AWSCURRENT", "AWSPREVIOUS", "COFFERDAM_PENDING"]);
+    assert_eq!(stages(&env).await, ["AWSCURRENT", "AWSPREVIOUS", "COFFERDAM_PENDING"]);
     let pending =
-        site.raw("GetSecretValue", json!({ "VersionStage": "COFFERDAM_PENDING" }), AT).await.unwrap();
+        env.raw("GetSecretValue", json!({ "VersionStage": "COFFERDAM_PENDING" }), AT).await.unwrap();
     assert!(pending["SecretString"].as_str().unwrap().contains("quick"), "what lost has no stage left");
 }
 
 #[tokio::test]
 async fn what_lost_has_no_stage_left_even_where_no_other_writer_takes_it() {
-    let site = Site::new().await;
-    let (one, two) = (site.open_with(&site.settings()), site.open_with(&site.settings()));
+    let env = MotoEnv::new().await;
+    let (one, two) = (env.open_with(&env.settings()), env.open_with(&env.settings()));
     let first = write(&*one, "start", Expect::Absent).await.unwrap();
     let mut writers = Vec::new();
     for (number, vault) in [one, two.clone()].into_iter().enumerate() {
-        site.front.once("UpdateSecretVersionStage", Fault::Held);
+        env.proxy.once("UpdateSecretVersionStage", Fault::Held);
         let first = first.clone();
         writers.push(tokio::spawn(async move {
             write(&*vault, &number.to_string(), Expect::Version(first)).await
         }));
-        site.front.wait_for("UpdateSecretVersionStage", number + 1).await;
+        env.proxy.wait_for("UpdateSecretVersionStage", number + 1).await;
     }
     for (writer, outcome) in writers.into_iter().zip([None, Some(ErrorKind::Conflict)]) {
-        site.front.release();
+        env.proxy.release();
         assert_eq!(kind(writer.await.unwrap()), outcome);
     }
     assert_eq!(token(&*two, AT).await.unwrap(), "0");
-    assert_eq!(stages(&site).await, ["AWSCURRENT", "AWSPREVIOUS"]);
+    assert_eq!(stages(&env).await, ["AWSCURRENT", "AWSPREVIOUS"]);
 }
 
 #[tokio::test]
 async fn a_writer_that_expects_nothing_begins_anew() {
-    let site = Site::new().await;
-    let (slow, quick) = (site.open_with(&site.settings()), site.open_with(&site.settings()));
+    let env = MotoEnv::new().await;
+    let (slow, quick) = (env.open_with(&env.settings()), env.open_with(&env.settings()));
     write(&*slow, "one", Expect::Any).await.unwrap();
-    site.front.once("UpdateSecretVersionStage", Fault::Held);
+    env.proxy.once("UpdateSecretVersionStage", Fault::Held);
     let slow = tokio::spawn(async move { write(&*slow, "slow", Expect::Any).await });
-    site.front.wait_for("UpdateSecretVersionStage", 1).await;
+    env.proxy.wait_for("UpdateSecretVersionStage", 1).await;
     write(&*quick, "quick", Expect::Any).await.unwrap();
-    site.front.release();
+    env.proxy.release();
     slow.await.unwrap().unwrap();
     assert_eq!(token(&*quick, AT).await.unwrap(), "slow");
 }
 
 #[tokio::test]
 async fn a_lost_answer_is_settled_by_reading_back() {
-    let site = Site::new().await;
-    let vault = site.open_with(&site.settings());
-    site.front.once("CreateSecret", Fault::LostAnswer);
+    let env = MotoEnv::new().await;
+    let vault = env.open_with(&env.settings());
+    env.proxy.once("CreateSecret", Fault::LostAnswer);
     assert_eq!(kind(write(&*vault, "one", Expect::Absent).await), Some(ErrorKind::Unavailable));
     assert_eq!(token(&*vault, AT).await.unwrap(), "one");
-    site.front.once("UpdateSecretVersionStage", Fault::LostAnswer);
+    env.proxy.once("UpdateSecretVersionStage", Fault::LostAnswer);
     assert_eq!(kind(write(&*vault, "two", Expect::Any).await), Some(ErrorKind::Unavailable));
     assert_eq!(token(&*vault, AT).await.unwrap(), "two");
-    site.front.once("PutSecretValue", Fault::LostAnswer);
+    env.proxy.once("PutSecretValue", Fault::LostAnswer);
     assert_eq!(kind(write(&*vault, "three", Expect::Any).await), Some(ErrorKind::Unavailable));
     assert_eq!(token(&*vault, AT).await.unwrap(), "two", "put, and never made current");
     write(&*vault, "four", Expect::Any).await.unwrap();
@@ -107,47 +104,47 @@ async fn a_lost_answer_is_settled_by_reading_back() {
 
 #[tokio::test]
 async fn a_delete_never_takes_a_write_that_it_did_not_see() {
-    let site = Site::new().await;
-    let (deleter, writer) = (site.open_with(&site.settings()), site.open_with(&site.settings()));
+    let env = MotoEnv::new().await;
+    let (deleter, writer) = (env.open_with(&env.settings()), env.open_with(&env.settings()));
     let first = write(&*writer, "one", Expect::Absent).await.unwrap();
     let second = write(&*writer, "two", Expect::Version(first.clone())).await.unwrap();
     let late = deleter.delete(&path(AT), Expect::Version(first)).await;
     assert_eq!(kind(late), Some(ErrorKind::Conflict));
-    // Overtaken before the tombstone is in.
-    site.front.once("UpdateSecretVersionStage", Fault::Held);
+    // Overtaken before the tombstone is written.
+    env.proxy.once("UpdateSecretVersionStage", Fault::Held);
     let overtaken = tokio::spawn(async move {
         let answer = deleter.delete(&path(AT), Expect::Version(second)).await;
         (answer, deleter)
     });
-    site.front.wait_for("UpdateSecretVersionStage", 2).await;
+    env.proxy.wait_for("UpdateSecretVersionStage", 2).await;
     write(&*writer, "three", Expect::Any).await.unwrap();
-    site.front.release();
+    env.proxy.release();
     let (answer, deleter) = overtaken.await.unwrap();
     assert_eq!(kind(answer), Some(ErrorKind::Conflict));
     assert_eq!(token(&*writer, AT).await.unwrap(), "three");
-    // Overtaken between the tombstone and the mark: both succeed, the write second.
-    site.front.once("DeleteSecret", Fault::Held);
+    // Overtaken between the tombstone and the deletion: both succeed, and the write is second.
+    env.proxy.once("DeleteSecret", Fault::Held);
     let deleting = tokio::spawn(async move { deleter.delete(&path(AT), Expect::Any).await });
-    site.front.wait_for("DeleteSecret", 1).await;
+    env.proxy.wait_for("DeleteSecret", 1).await;
     write(&*writer, "four", Expect::Absent).await.unwrap();
-    site.front.release();
+    env.proxy.release();
     deleting.await.unwrap().unwrap();
     assert_eq!(token(&*writer, AT).await.unwrap(), "four");
 }
 
 #[tokio::test]
 async fn an_interrupted_delete_reads_as_deleted_and_is_finished_by_the_next() {
-    let site = Site::new().await;
-    let vault = site.open_with(&site.settings());
+    let env = MotoEnv::new().await;
+    let vault = env.open_with(&env.settings());
     let version = write(&*vault, "one", Expect::Absent).await.unwrap();
-    site.front.once("DeleteSecret", Fault::Dead);
+    env.proxy.once("DeleteSecret", Fault::Dead);
     assert_eq!(kind(vault.delete(&path(AT), Expect::Version(version)).await), Some(ErrorKind::Unavailable));
     let gone = token(&*vault, AT).await.unwrap_err();
     assert_eq!((gone.kind(), gone.scope()), (ErrorKind::NotFound, Scope::Secret));
     vault.delete(&path(AT), Expect::Any).await.unwrap();
-    let described = site.raw("DescribeSecret", json!({}), AT).await.unwrap();
+    let described = env.raw("DescribeSecret", json!({}), AT).await.unwrap();
     assert!(described["DeletedDate"].is_number(), "{described}");
-    let asked = site.front.seen("DeleteSecret");
+    let asked = env.proxy.seen("DeleteSecret");
     assert!(asked[1].body.contains("\"RecoveryWindowInDays\":30"), "{asked:?}");
     write(&*vault, "two", Expect::Absent).await.unwrap();
     assert_eq!(token(&*vault, AT).await.unwrap(), "two");
@@ -158,10 +155,10 @@ async fn an_interrupted_delete_reads_as_deleted_and_is_finished_by_the_next() {
 
 #[tokio::test]
 async fn of_many_who_write_over_a_deleted_secret_one_wins() {
-    let site = Site::new().await;
-    site.put(AT, r#"{"token": "old"}"#).await;
-    site.raw("DeleteSecret", json!({}), AT).await.unwrap();
-    let vaults: Vec<_> = (0..6).map(|_| site.open_with(&site.settings())).collect();
+    let env = MotoEnv::new().await;
+    env.put(AT, r#"{"token": "old"}"#).await;
+    env.raw("DeleteSecret", json!({}), AT).await.unwrap();
+    let vaults: Vec<_> = (0..6).map(|_| env.open_with(&env.settings())).collect();
     let writes = vaults.iter().enumerate().map(|(number, vault)| async move {
         write(&**vault, &number.to_string(), Expect::Absent).await.map(|_| number)
     });
@@ -180,22 +177,22 @@ async fn of_many_who_write_over_a_deleted_secret_one_wins() {
 #[tokio::test]
 async fn a_secret_without_a_value_is_absent_and_takes_its_first_one() {
     for expect in [Expect::Absent, Expect::Any] {
-        let site = Site::new().await;
-        let vault = site.open_with(&site.settings());
-        site.raw("CreateSecret", json!({}), AT).await.unwrap();
+        let env = MotoEnv::new().await;
+        let vault = env.open_with(&env.settings());
+        env.raw("CreateSecret", json!({}), AT).await.unwrap();
         assert_eq!(kind(token(&*vault, AT).await), Some(ErrorKind::NotFound));
         let version = write(&*vault, "one", expect).await.unwrap();
         assert_eq!(token(&*vault, AT).await.unwrap(), "one");
-        assert_eq!(site.current(AT).await, version.as_str());
+        assert_eq!(env.current(AT).await, version.as_str());
     }
 }
 
 #[tokio::test]
 async fn a_secret_that_another_service_manages_is_no_lost_race() {
-    let site = Site::new().await;
-    let vault = site.open_with(&site.settings());
+    let env = MotoEnv::new().await;
+    let vault = env.open_with(&env.settings());
     let version = write(&*vault, "one", Expect::Absent).await.unwrap();
-    site.front.set("PutSecretValue", Fault::code(400, "InvalidRequestException"));
+    env.proxy.set("PutSecretValue", Fault::code(400, "InvalidRequestException"));
     for expect in [Expect::Any, Expect::Version(version)] {
         assert_eq!(kind(write(&*vault, "two", expect.clone()).await), Some(ErrorKind::Unsupported));
         assert_eq!(kind(vault.delete(&path(AT), expect).await), Some(ErrorKind::Unsupported));

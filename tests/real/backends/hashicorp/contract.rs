@@ -1,8 +1,5 @@
-//! The suite that every backend passes, with the least policy that does: on a Vault of our own that is sealed and
-//! unsealed, or on the server that the environment names, cut off and connected again.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // in a test a panic is the report
-
-mod support;
+//! The suite that every backend passes, with the smallest sufficient policy: on a Vault that the test seals and unseals, or on the
+//! server that the environment names, which it disconnects and connects again.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,25 +7,25 @@ use cofferdam_servers::Toxiproxy;
 use cofferdam_vault::testkit::{Subject, exercise};
 use cofferdam_vault::{BoxFuture, ErrorKind, ExposeSecret as _, SecretFields, SecretPath, Vault};
 use serde_json::{Map, Value, json};
-use support::{Server, open, unique};
+use cofferdam_testing::vault_server::{VaultServer, open, unique};
 
-/// One engine on a server, reached by one AppRole.
-struct Site {
-    server: Arc<Server>,
-    /// Between us and a server that is not ours to seal.
-    cut: Option<Cut>,
+/// One engine on a server, and one AppRole.
+struct Fixture {
+    server: Arc<VaultServer>,
+    /// The proxy before a server that the test may not seal.
+    proxy: Option<SwitchedProxy>,
     mount: String,
     version: u8,
     folder: tempfile::TempDir,
     auth: String,
 }
 
-impl Site {
+impl Fixture {
     async fn new(version: u8) -> Self {
-        let server = Server::named_or_own();
-        let cut = match server.process(|_| ()) {
+        let server = VaultServer::named_or_own();
+        let proxy = match server.process(|_| ()) {
             Some(()) => None,
-            None => Some(Cut::before(&server.address).await),
+            None => Some(SwitchedProxy::start(&server.address).await),
         };
         let mount = server.mount_kv(version).await;
         let policy = server.policy(&mount, version).await;
@@ -38,27 +35,27 @@ impl Site {
         let auth = format!(
             "{{ method = 'approle', mount = '{auth}', role_id = '{role_id}', secret_id_file = 'secret-id' }}"
         );
-        Self { server, cut, mount, version, folder, auth }
+        Self { server, proxy, mount, version, folder, auth }
     }
 }
 
-/// A folder of its own in that engine.
+/// A folder of its own in the engine.
 struct Folder {
-    site: Arc<Site>,
+    fixture: Arc<Fixture>,
     prefix: String,
 }
 
 impl Folder {
     fn place(&self, path: &SecretPath) -> String {
-        let data = if self.site.version == 2 { "/data" } else { "" };
-        format!("{}{data}/{}/{path}", self.site.mount, self.prefix)
+        let data = if self.fixture.version == 2 { "/data" } else { "" };
+        format!("{}{data}/{}/{path}", self.fixture.mount, self.prefix)
     }
 }
 
 impl Subject for Folder {
     fn open(&self) -> Arc<dyn Vault> {
-        let Site { server, cut, mount, version, folder, auth } = &*self.site;
-        let address = cut.as_ref().map_or(&server.address, |cut| &cut.address);
+        let Fixture { server, proxy, mount, version, folder, auth } = &*self.fixture;
+        let address = proxy.as_ref().map_or(&server.address, |proxy| &proxy.address);
         let settings = format!(
             "address = '{address}'\nmount = '{mount}'\nprefix = '{}'\nkv = {version}\nauth = {auth}",
             self.prefix
@@ -70,20 +67,20 @@ impl Subject for Folder {
         Box::pin(async move {
             let fields: Map<String, Value> =
                 fields.iter().map(|(name, text)| (name.to_string(), text.expose_secret().into())).collect();
-            let body = if self.site.version == 2 { json!({ "data": fields }) } else { Value::Object(fields) };
-            self.site.server.root("POST", &self.place(path), body).await;
+            let body = if self.fixture.version == 2 { json!({ "data": fields }) } else { Value::Object(fields) };
+            self.fixture.server.root("POST", &self.place(path), body).await;
         })
     }
 
     fn remove<'a>(&'a self, path: &'a SecretPath) -> BoxFuture<'a, ()> {
-        Box::pin(async move { drop(self.site.server.root("DELETE", &self.place(path), Value::Null).await) })
+        Box::pin(async move { drop(self.fixture.server.root("DELETE", &self.place(path), Value::Null).await) })
     }
 
     fn take_down(&self) -> BoxFuture<'_, ErrorKind> {
         Box::pin(async {
-            match &self.site.cut {
-                Some(cut) => cut.set(false).await,
-                None => self.site.server.process(|vault| vault.seal().unwrap()).unwrap(),
+            match &self.fixture.proxy {
+                Some(proxy) => proxy.set(false).await,
+                None => self.fixture.server.process(|vault| vault.seal().unwrap()).unwrap(),
             }
             ErrorKind::Unavailable
         })
@@ -91,40 +88,40 @@ impl Subject for Folder {
 
     fn bring_up(&self) -> BoxFuture<'_, ()> {
         Box::pin(async {
-            match &self.site.cut {
-                Some(cut) => cut.set(true).await,
-                None => self.site.server.process(|vault| vault.unseal().unwrap()).unwrap(),
+            match &self.fixture.proxy {
+                Some(proxy) => proxy.set(true).await,
+                None => self.fixture.server.process(|vault| vault.unseal().unwrap()).unwrap(),
             }
         })
     }
 }
 
-/// A connection that can be cut.
-struct Cut {
-    // In a lock for `Sync` alone.
-    proxy: Mutex<Toxiproxy>,
+/// A proxy that can be switched off.
+struct SwitchedProxy {
+    // In a lock only for `Sync`.
+    toxiproxy: Mutex<Toxiproxy>,
     address: String,
 }
 
-impl Cut {
-    async fn before(address: &str) -> Self {
+impl SwitchedProxy {
+    async fn start(address: &str) -> Self {
         let upstream = address
             .strip_prefix("http://")
             .expect("the server that the environment names must be plain http");
-        let proxy = Toxiproxy::start().unwrap_or_else(|error| panic!("{error}"));
+        let toxiproxy = Toxiproxy::start().unwrap_or_else(|error| panic!("{error}"));
         let listen = format!("127.0.0.1:{}", cofferdam_servers::free().unwrap());
-        let cut = Self { proxy: Mutex::new(proxy), address: format!("http://{listen}") };
-        cut.tell("/proxies", json!({"name": "cut", "listen": listen, "upstream": upstream, "enabled": true}))
+        let proxy = Self { toxiproxy: Mutex::new(toxiproxy), address: format!("http://{listen}") };
+        proxy.post("/proxies", json!({"name": "cut", "listen": listen, "upstream": upstream, "enabled": true}))
             .await;
-        cut
+        proxy
     }
 
     async fn set(&self, connected: bool) {
-        self.tell("/proxies/cut", json!({"enabled": connected})).await;
+        self.post("/proxies/cut", json!({"enabled": connected})).await;
     }
 
-    async fn tell(&self, place: &str, body: Value) {
-        let url = format!("{}{place}", self.proxy.lock().unwrap().api());
+    async fn post(&self, place: &str, body: Value) {
+        let url = format!("{}{place}", self.toxiproxy.lock().unwrap().api());
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let answer = client.post(url).json(&body).send().await.unwrap();
         assert!(answer.status().is_success(), "{}", answer.status());
@@ -132,8 +129,8 @@ impl Cut {
 }
 
 async fn keeps_the_contract(version: u8) {
-    let site = Arc::new(Site::new(version).await);
-    exercise(async || Folder { site: Arc::clone(&site), prefix: unique("case") }).await;
+    let fixture = Arc::new(Fixture::new(version).await);
+    exercise(async || Folder { fixture: Arc::clone(&fixture), prefix: unique("case") }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,18 +1,19 @@
-//! What the log is told, at its most talkative, and what `Debug` shows. A test binary of its own: the log belongs to the
-//! whole process.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // in a test a panic is the report
+//! What is logged at `trace`, and what `Debug` prints. The log belongs to the whole process, so the test runs in a process of its
+//! own.
 
-mod support;
-
+use cofferdam_testing::runs_alone;
 use cofferdam_vault::testkit::{Log, fields, path};
 use cofferdam_vault::{Expect, Stage};
 use serde_json::json;
-use support::{Server, open, read, token_of};
+use cofferdam_testing::vault_server::{VaultServer, open, read, token_of};
 
 #[tokio::test]
 async fn neither_log_nor_debug_holds_a_token_or_a_secret() {
+    if runs_alone("hashicorp::log::neither_log_nor_debug_holds_a_token_or_a_secret") {
+        return;
+    }
     let log = Log::of_this_process();
-    let server = Server::shared();
+    let server = VaultServer::shared();
     let mount = server.mount_kv(2).await;
     let policy = server.policy(&mount, 2).await;
     let (auth, role, secret_id) = server.approle(&policy, json!({})).await;
@@ -32,7 +33,7 @@ async fn neither_log_nor_debug_holds_a_token_or_a_secret() {
     std::fs::write(folder.path().join("token"), &token).unwrap();
     server.put(&mount, "m/a", "canary-value").await;
 
-    // What the operator above sent is none of the vault's.
+    // The requests of the operator above are not those of the vault.
     log.clear();
     let mut shown = String::new();
     for auth in [
@@ -52,12 +53,12 @@ async fn neither_log_nor_debug_holds_a_token_or_a_secret() {
         shown += &format!("{vault:#?} {written:?} {refused:?} {listed:?} {absent:?} {all:?}");
         vault.close().await;
     }
-    let told = log.text();
-    assert!(told.contains("TRACE") && told.contains("hyper"), "the clients were told to talk");
-    let tokens = told.match_indices("hvs.").count() + shown.match_indices("hvs.").count();
+    let logged = log.text();
+    assert!(logged.contains("TRACE") && logged.contains("hyper"), "it contains the logs of the clients");
+    let tokens = logged.match_indices("hvs.").count() + shown.match_indices("hvs.").count();
     assert_eq!(tokens, 0, "a token is in a log or in Debug");
     for secret in ["canary", secret_id.as_str(), token.as_str()] {
-        assert!(!told.contains(secret), "a secret is in the log");
+        assert!(!logged.contains(secret), "a secret is in the log");
         assert!(!shown.contains(secret), "a secret is in Debug");
     }
 }

@@ -1,18 +1,15 @@
-//! A Vault that is sealed, killed, revoked and starved of permissions: the right kind and scope each time, and no
-//! restart of ours.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // in a test a panic is the report
-
-mod support;
+//! A Vault is sealed, killed, and loses tokens and permissions: each time the error has the right kind and scope, and the same
+//! vault works again.
 
 use cofferdam_vault::ErrorKind::{Conflict, Denied, Misconfigured, NotFound, Unauthenticated, Unavailable};
 use cofferdam_vault::testkit::{fields, path};
 use cofferdam_vault::{Expect, Scope, Stage};
 use serde_json::json;
-use support::{Server, full, open, read, refused, token_of};
+use cofferdam_testing::vault_server::{VaultServer, full_policy, open, read, expect_error, token_of};
 
 #[tokio::test]
 async fn the_vault_comes_back_by_itself_whatever_was_done_to_it() {
-    let server = Server::own();
+    let server = VaultServer::own();
     let mount = server.mount_kv(2).await;
     server.put(&mount, "m/a", "one").await;
     let policy = server.policy(&mount, 2).await;
@@ -29,48 +26,48 @@ async fn the_vault_comes_back_by_itself_whatever_was_done_to_it() {
 
     // Sealed.
     server.process(|vault| vault.seal().unwrap());
-    refused(read(&*vault, "m/a").await, Unavailable, Scope::Vault);
-    refused(vault.probe().await, Unavailable, Scope::Vault);
+    expect_error(read(&*vault, "m/a").await, Unavailable, Scope::Vault);
+    expect_error(vault.probe().await, Unavailable, Scope::Vault);
     server.process(|vault| vault.unseal().unwrap());
     assert_eq!(vault.probe().await, Ok(()));
     assert_eq!(token_of(&*vault, "m/a").await, "one");
 
     // Killed.
     server.process(cofferdam_servers::Vault::kill);
-    refused(read(&*vault, "m/a").await, Unavailable, Scope::Vault);
-    refused(vault.probe().await, Unavailable, Scope::Vault);
+    expect_error(read(&*vault, "m/a").await, Unavailable, Scope::Vault);
+    expect_error(vault.probe().await, Unavailable, Scope::Vault);
     server.process(|vault| vault.revive().unwrap());
     assert_eq!(vault.probe().await, Ok(()));
     assert_eq!(token_of(&*vault, "m/a").await, "one");
 
-    // Its token revoked: said once, and logged in anew.
+    // Its token is revoked: reported once, then it logs in again.
     server.root("POST", &format!("auth/{auth}/role/r"), json!({"token_policies": [policy]})).await;
     server.root("POST", &format!("sys/leases/revoke-prefix/auth/{auth}"), json!({})).await;
-    refused(read(&*vault, "m/a").await, Unauthenticated, Scope::Vault);
+    expect_error(read(&*vault, "m/a").await, Unauthenticated, Scope::Vault);
     assert_eq!(token_of(&*vault, "m/a").await, "one");
 
-    // Its policy removed: this secret's trouble, not the vault's.
+    // Its policy is removed: that concerns the secret, not the vault.
     server.set_policy(&policy, "path \"nowhere\" { capabilities = [\"deny\"] }").await;
-    refused(read(&*vault, "m/a").await, Denied, Scope::Secret);
+    expect_error(read(&*vault, "m/a").await, Denied, Scope::Secret);
     assert_eq!(vault.probe().await, Ok(()));
     let write = vault.write(&path("m/a"), &fields([("token", "two")]), Expect::Any).await;
-    refused(write, Denied, Scope::Secret);
-    refused(vault.list(None, None).await, Denied, Scope::Secret);
-    server.set_policy(&policy, &full(&mount, 2)).await;
+    expect_error(write, Denied, Scope::Secret);
+    expect_error(vault.list(None, None).await, Denied, Scope::Secret);
+    server.set_policy(&policy, &full_policy(&mount, 2)).await;
     assert_eq!(token_of(&*vault, "m/a").await, "one");
 
-    // Its role removed: the token goes on, a new login is refused.
+    // Its role is removed: a new login is refused.
     server.root("DELETE", &format!("auth/{auth}/role/r"), json!({})).await;
     server.root("POST", &format!("sys/leases/revoke-prefix/auth/{auth}"), json!({})).await;
     for _ in 0..2 {
-        refused(read(&*vault, "m/a").await, Unauthenticated, Scope::Vault);
+        expect_error(read(&*vault, "m/a").await, Unauthenticated, Scope::Vault);
     }
-    refused(vault.probe().await, Unauthenticated, Scope::Vault);
+    expect_error(vault.probe().await, Unauthenticated, Scope::Vault);
 }
 
 #[tokio::test]
 async fn a_wrong_mount_or_engine_is_no_absent_secret() {
-    let server = Server::shared();
+    let server = VaultServer::shared();
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("token"), &server.root).unwrap();
     let at = |mount: &str, kv: u8| {
@@ -91,18 +88,18 @@ async fn a_wrong_mount_or_engine_is_no_absent_secret() {
         ("sys", 2, Misconfigured, Scope::Vault),
     ] {
         let vault = at(mount, kv);
-        refused(read(&*vault, "m/a").await, kind, scope);
+        expect_error(read(&*vault, "m/a").await, kind, scope);
         if kind == Misconfigured {
-            refused(vault.list(None, None).await, kind, scope);
+            expect_error(vault.list(None, None).await, kind, scope);
             let write = vault.write(&path("m/a"), &fields([("token", "x")]), Expect::Absent).await;
-            refused(write, kind, scope);
+            expect_error(write, kind, scope);
         }
     }
 }
 
 #[tokio::test]
 async fn earlier_states_are_found_behind_deleted_and_destroyed_ones() {
-    let server = Server::shared();
+    let server = VaultServer::shared();
     let mount = server.mount_kv(2).await;
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("token"), &server.root).unwrap();
@@ -126,12 +123,12 @@ async fn earlier_states_are_found_behind_deleted_and_destroyed_ones() {
     server.root("PUT", &format!("{mount}/destroy/m/a"), json!({"versions": [2]})).await;
     assert_eq!(previous().await.unwrap(), "one");
     server.root("POST", &format!("{mount}/delete/m/a"), json!({"versions": [1]})).await;
-    refused(previous().await, NotFound, Scope::Secret);
+    expect_error(previous().await, NotFound, Scope::Secret);
 }
 
 #[tokio::test]
 async fn a_secret_made_anew_after_its_trace_was_removed_has_another_version() {
-    let server = Server::shared();
+    let server = VaultServer::shared();
     let mount = server.mount_kv(2).await;
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("token"), &server.root).unwrap();
@@ -148,9 +145,9 @@ async fn a_secret_made_anew_after_its_trace_was_removed_has_another_version() {
     server.root("DELETE", &format!("{mount}/metadata/m/a"), json!({})).await;
     let second = write("two", Expect::Absent).await.unwrap();
     assert_ne!(first, second);
-    refused(write("three", Expect::Version(first)).await, Conflict, Scope::Secret);
+    expect_error(write("three", Expect::Version(first)).await, Conflict, Scope::Secret);
 
-    // A mount that takes no write without check-and-set takes ours.
+    // A mount that requires check-and-set accepts our writes.
     server.root("POST", &format!("{mount}/config"), json!({"cas_required": true})).await;
     write("three", Expect::Any).await.unwrap();
     assert_eq!(token_of(&*vault, "m/a").await, "three");
@@ -158,7 +155,7 @@ async fn a_secret_made_anew_after_its_trace_was_removed_has_another_version() {
 
 #[tokio::test]
 async fn a_listing_goes_page_by_page_and_names_no_deleted_secret() {
-    let server = Server::shared();
+    let server = VaultServer::shared();
     let mount = server.mount_kv(2).await;
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("token"), &server.root).unwrap();
@@ -167,18 +164,18 @@ async fn a_listing_goes_page_by_page_and_names_no_deleted_secret() {
         server.address
     );
     let vault = open(folder.path(), &text);
-    let mut wanted = std::collections::BTreeSet::new();
+    let mut expected = std::collections::BTreeSet::new();
     for number in 0..250 {
         let at = format!("m{}/a/n{number}", number % 3);
         server.put(&mount, &at, "x").await;
-        wanted.insert(path(&at));
+        expected.insert(path(&at));
     }
     for at in ["m1", "m1/a", "Not-A-Path/x", "m1/a/n1"] {
         server.put(&mount, at, "x").await;
     }
     server.root("DELETE", &format!("{mount}/data/m1/a/n1"), json!({})).await;
-    wanted.extend([path("m1"), path("m1/a")]);
-    wanted.remove(&path("m1/a/n1"));
+    expected.extend([path("m1"), path("m1/a")]);
+    expected.remove(&path("m1/a/n1"));
     let (mut found, mut after, mut pages) = (Vec::new(), None, 0);
     loop {
         let page = vault.list(None, after.as_ref()).await.unwrap();
@@ -190,6 +187,6 @@ async fn a_listing_goes_page_by_page_and_names_no_deleted_secret() {
         }
     }
     assert_eq!(pages, 3);
-    assert_eq!(found.len(), wanted.len(), "none twice");
-    assert_eq!(found.into_iter().collect::<std::collections::BTreeSet<_>>(), wanted);
+    assert_eq!(found.len(), expected.len(), "none twice");
+    assert_eq!(found.into_iter().collect::<std::collections::BTreeSet<_>>(), expected);
 }

@@ -1,7 +1,4 @@
-//! TLS: whose certificates are taken, and a certificate that logs in.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // in a test a panic is the report
-
-mod support;
+//! TLS: which certificates are accepted, and a login with a certificate.
 
 use std::path::Path;
 use std::process::Command;
@@ -10,23 +7,23 @@ use cofferdam_servers::{Running, free, vault_binary};
 use cofferdam_vault::ErrorKind::{Misconfigured, Unauthenticated};
 use cofferdam_vault::{Level, Scope};
 use serde_json::{Value, json};
-use support::{ask, open, refused, token_of};
+use cofferdam_testing::vault_server::{self, ask, open, expect_error, token_of};
 
-/// A server in development mode, with certificates that it made in `folder`.
-struct Dev {
+/// A server in development mode, with certificates that it created in `folder`.
+struct DevServer {
     address: String,
-    /// The same server with a certificate of ours, `server.pem`, which ends within a day.
+    /// The address with the certificate `server.pem`, which expires within a day.
     short: String,
     folder: tempfile::TempDir,
     _running: Running,
 }
 
-impl Dev {
+impl DevServer {
     async fn start() -> Self {
         let binary = vault_binary().unwrap_or_else(|error| panic!("{error}"));
         let (folder, port, short) = (tempfile::tempdir().unwrap(), free().unwrap(), free().unwrap());
         let write = |name: &str, text: String| std::fs::write(folder.path().join(name), text).unwrap();
-        // For a server and no authority.
+        // For a server, not for an authority.
         write(
             "server.cnf",
             "[req]\nprompt = no\ndistinguished_name = name\nx509_extensions = more\n[name]\nCN = cofferdam\n\
@@ -70,7 +67,7 @@ impl Dev {
         assert!((200..300).contains(&status), "{place}: {status} {answer}");
     }
 
-    /// A certificate to log in with, which ends within a day, and its key.
+    /// Creates a certificate to log in with, which expires within a day, and its key.
     fn client(&self, name: &str) {
         let made = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=cofferdam"];
         let usage = ["-addext", "extendedKeyUsage=clientAuth"];
@@ -88,9 +85,9 @@ fn openssl(folder: &Path, arguments: &[&str]) {
 
 #[tokio::test]
 async fn a_certificate_logs_in_and_an_unknown_authority_is_refused() {
-    let dev = Dev::start().await;
+    let dev = DevServer::start().await;
     dev.root("POST", "secret/data/m/a", json!({"data": {"token": "one"}})).await;
-    dev.root("PUT", "sys/policies/acl/p", json!({"policy": support::full("secret", 2)})).await;
+    dev.root("PUT", "sys/policies/acl/p", json!({"policy": vault_server::full_policy("secret", 2)})).await;
     dev.root("POST", "sys/auth/cert", json!({"type": "cert"})).await;
     for name in ["client", "stranger"] {
         dev.client(name);
@@ -109,30 +106,30 @@ async fn a_certificate_logs_in_and_an_unknown_authority_is_refused() {
     let ca = "ca_file = 'vault-ca.pem'";
     for name in ["", ", name = 'c'"] {
         assert_eq!(token_of(&*vault(ca, "client", name), "m/a").await, "one");
-        refused(support::read(&*vault(ca, "stranger", name), "m/a").await, Unauthenticated, Scope::Vault);
+        expect_error(vault_server::read(&*vault(ca, "stranger", name), "m/a").await, Unauthenticated, Scope::Vault);
     }
 
-    // The system's authorities do not know this one, and neither does another one of ours.
+    // Neither the system's authorities nor another file contain this authority.
     for ca in ["", "ca_file = 'stranger.pem'"] {
         let vault = vault(ca, "client", "");
-        refused(support::read(&*vault, "m/a").await, Misconfigured, Scope::Vault);
-        refused(vault.probe().await, Misconfigured, Scope::Vault);
+        expect_error(vault_server::read(&*vault, "m/a").await, Misconfigured, Scope::Vault);
+        expect_error(vault.probe().await, Misconfigured, Scope::Vault);
     }
     for broken in ["ca_file = 'no-such-file'", "ca_file = 'client.key'"] {
-        refused(support::read(&*vault(broken, "client", ""), "m/a").await, Misconfigured, Scope::Vault);
+        expect_error(vault_server::read(&*vault(broken, "client", ""), "m/a").await, Misconfigured, Scope::Vault);
     }
 
-    // Mended files need no restart.
+    // Corrected files are read without a restart.
     std::fs::copy(dev.folder.path().join("stranger.pem"), dev.folder.path().join("changing.pem")).unwrap();
     let changing = vault("ca_file = 'changing.pem'", "client", "");
-    refused(support::read(&*changing, "m/a").await, Misconfigured, Scope::Vault);
+    expect_error(vault_server::read(&*changing, "m/a").await, Misconfigured, Scope::Vault);
     std::fs::copy(dev.folder.path().join("vault-ca.pem"), dev.folder.path().join("changing.pem")).unwrap();
     assert_eq!(token_of(&*changing, "m/a").await, "one");
 }
 
 #[tokio::test]
 async fn certificates_are_told_before_they_end() {
-    let dev = Dev::start().await;
+    let dev = DevServer::start().await;
     dev.client("client");
     for (address, ca, server) in
         [(&dev.address, "vault-ca.pem", Level::Good), (&dev.short, "server.pem", Level::Notice)]

@@ -1,7 +1,7 @@
-//! A server that has what the suite calls its fixtures: tools, prompts and resources of agreed names, which do nothing but
-//! answer. What they are and say stands in the two files beside this one.
+//! A server with what the suite calls its fixtures: tools, prompts and resources with agreed names, which only respond. They are
+//! defined in the two files beside this one.
 
-#![expect(deprecated, reason = "what only the older revisions have is tested too")]
+#![expect(deprecated, reason = "the older revisions are tested, too")]
 
 use std::borrow::Cow;
 
@@ -19,9 +19,9 @@ use serde_json::{Value, json};
 use tokio::sync::broadcast;
 
 use super::{content, tools};
-use crate::mcp::REVISIONS;
+use cofferdam::mcp::REVISIONS;
 
-/// What changed, for those who listen.
+/// A change that is sent to subscribers.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Change {
     Tools,

@@ -1,6 +1,5 @@
-//! The public conformance suite before a server with its fixtures on this very stack: what Cofferdam itself does not offer
-//! (prompts, resources, tools that ask back) must still get through unharmed. `tests/conformance.rs` runs the suite before
-//! the program as it ships.
+//! The public conformance suite with a server that has its fixtures, on Cofferdam's HTTP stack: what Cofferdam does not offer
+//! (prompts, resources, tools that ask back) must pass through the stack unchanged.
 
 mod content;
 mod fixture;
@@ -13,16 +12,16 @@ use cofferdam_servers::{Baseline, Verdict, conformance};
 use tokio_util::sync::CancellationToken;
 
 use self::fixture::Fixture;
-use crate::broker::Broker;
-use crate::calls::Calls;
-use crate::connectors::http::HttpConnector;
-use crate::http::Server;
-use crate::mcp::REVISIONS;
-use crate::profile::ServerSettings;
-use crate::registry::{Manifests, Registry};
+use cofferdam::broker::Broker;
+use cofferdam::calls::Calls;
+use cofferdam::connectors::http::HttpConnector;
+use cofferdam::http::Server;
+use cofferdam::mcp::REVISIONS;
+use cofferdam::profile::ServerSettings;
+use cofferdam::registry::{Manifests, Registry};
 
 /// What the fixtures cannot pass, and why.
-const BASELINE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/conformance/fixtures.toml"));
+const BASELINE: &str = include_str!("../baselines/fixtures.toml");
 
 fn settings() -> ServerSettings {
     ServerSettings {
@@ -38,12 +37,12 @@ fn settings() -> ServerSettings {
     }
 }
 
-/// A server without modules: what it answers comes from the fixtures.
+/// A server without modules, whose responses come from the fixtures.
 async fn server(stop: CancellationToken) -> Server {
     let registry = Arc::new(Registry::load(&[], &Manifests::load(None)));
     let broker = Arc::new(Broker::new(Vec::new(), Vec::new()));
     let calls = Arc::new(Calls::new(registry, broker, HttpConnector::new(), 1));
-    Server::bind_before(Fixture::default(), &settings(), calls, stop).await.unwrap()
+    Server::bind_with(Fixture::default(), &settings(), calls, stop).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

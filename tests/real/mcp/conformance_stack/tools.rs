@@ -1,6 +1,6 @@
 //! The fixtures' tools.
 
-#![expect(deprecated, reason = "what only the older revisions have is tested too")]
+#![expect(deprecated, reason = "the older revisions are tested, too")]
 
 use rmcp::RoleServer;
 use rmcp::model::{
@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use super::content::{PNG, WAV};
 use super::fixture::{Change, Fixture, asks_back, made, result};
 
-/// The tools that take nothing.
+/// The tools without arguments.
 const PLAIN: [&str; 24] = [
     "test_simple_text",
     "test_image_content",
