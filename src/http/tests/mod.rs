@@ -1,4 +1,4 @@
-//! The stack as a whole: what stands before every route, and the public conformance suite before what answers it.
+//! The stack as a whole: the layers before every route.
 
 use axum::body::Body;
 use http::{Request, StatusCode};

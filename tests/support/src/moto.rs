@@ -82,7 +82,7 @@ pub struct MotoProxy {
 impl MotoProxy {
     /// Every request for `operation` meets `fault`, until [`MotoProxy::clear`].
     pub fn set(&self, operation: &str, fault: Fault) {
-        self.script.lock().unwrap().standing.insert(operation.to_owned(), fault);
+        self.script.lock().unwrap().permanent.insert(operation.to_owned(), fault);
     }
 
     /// The next request for `operation` meets `fault`.

@@ -170,14 +170,14 @@ impl Fixture {
             (Fault::Stopped | Fault::StoppedAtStart, Target::Hashicorp) => self.vault.revive()?,
             (Fault::Stopped | Fault::StoppedAtStart, _) => {
                 self.aws.revive().await?;
-                self.aws_route.proxy.lead_to(self.aws.address()?).await?;
+                self.aws_route.proxy.set_upstream(self.aws.address()?).await?;
             }
             (Fault::Sealed, Target::Hashicorp) => self.vault.unseal()?,
             (Fault::PolicyRemoved, Target::Hashicorp) => self.vault.set_policy(true).await?,
             (Fault::Throttled, Target::Hashicorp) => self.vault.set_quota(false).await?,
             _ => {
                 self.toxics.heal().await?;
-                self.hashi_route.counting.respond(None);
+                self.vault_route.counting.respond(None);
                 self.aws_route.counting.respond(None);
             }
         }
