@@ -6,7 +6,7 @@ use cofferdam_vault::ErrorKind;
 use cofferdam_vault::testkit::{Calls as VaultCalls, Fault};
 use serde_json::{Value, json};
 
-use crate::server::{ServerBuilder, TOKEN, within};
+use crate::server::{ServerBuilder, TOKEN};
 
 /// The error of a result, whose text must report the same.
 fn error(result: &Value) -> &Value {

@@ -157,7 +157,7 @@ impl Environment {
         for module in ["github", "notes"] {
             make_key(&env.path(&format!("profiles/keys/{module}.txt")));
         }
-        site
+        env
     }
 
     fn path(&self, name: &str) -> PathBuf {
