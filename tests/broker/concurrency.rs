@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::backend_under_test::{BackendUnderTest, all_backends};
-use crate::fixture::{DEADLINE, SECOND, Fixture, bearer, memory};
+use crate::fixture::{DEADLINE, Fixture, SECOND, bearer, memory};
 
 #[tokio::test(start_paused = true)]
 async fn ten_thousand_callers_who_miss_at_once_make_one_read_with_the_first_one_gone() {

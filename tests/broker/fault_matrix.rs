@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::backend_under_test::{BackendUnderTest, all_backends};
-use crate::fixture::{DEADLINE, SECOND, Fixture, pass};
+use crate::fixture::{DEADLINE, Fixture, SECOND, pass};
 
 /// One way to fail, and what callers must see.
 struct Row {
@@ -117,7 +117,11 @@ async fn check_row(fixture: &Fixture, row: &Row) {
         assert!(status.reason.is_some());
         let (calls, start) = (fixture.faults.attempts(Calls::Reads), Instant::now());
         fixture.call("github").await.unwrap_err();
-        assert_eq!(fixture.faults.attempts(Calls::Reads), calls, "a vault is left alone while its circuit is open");
+        assert_eq!(
+            fixture.faults.attempts(Calls::Reads),
+            calls,
+            "a vault is left alone while its circuit is open"
+        );
         assert_eq!(start.elapsed(), Duration::ZERO, "and its callers do not wait");
     }
 

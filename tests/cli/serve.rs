@@ -143,7 +143,10 @@ fn a_host_that_never_reads_standard_error_is_served_and_the_process_ends() {
     drop(input);
     assert_eq!(running.child().wait().unwrap().code(), Some(0));
     let log = running.wait().stderr;
-    assert!(log.matches("credential_missing").count() < 1000, "the pipe took everything: nothing had to wait");
+    assert!(
+        log.matches("credential_missing").count() < 1000,
+        "the pipe took everything: nothing had to wait"
+    );
 }
 
 #[cfg(target_os = "linux")]

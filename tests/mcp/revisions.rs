@@ -7,9 +7,12 @@ use rmcp::service::{ClientLifecycleMode, ClientServiceExt as _, RoleClient, Runn
 use rmcp::transport::StreamableHttpClientTransport;
 use serde_json::{Value, json};
 
-use crate::server::{TestServer, ServerBuilder, within};
+use crate::server::{ServerBuilder, TestServer, within};
 
-async fn connect(server: &TestServer, revision: &ProtocolVersion) -> RunningService<RoleClient, ClientConfig> {
+async fn connect(
+    server: &TestServer,
+    revision: &ProtocolVersion,
+) -> RunningService<RoleClient, ClientConfig> {
     let transport = StreamableHttpClientTransport::from_uri(format!("http://{}/mcp", server.address));
     let mut client = ClientConfig::new(ClientCapabilities::default(), Implementation::new("test", "1"));
     client.protocol_version = revision.clone();

@@ -340,7 +340,8 @@ impl TestServer {
 
     /// The result of `call_module_tool` with module `sample` and account `work`.
     pub(crate) async fn call(&self, tool: &str, arguments: Value) -> Value {
-        let arguments = json!({ "module": "sample", "tool": tool, "account": "work", "arguments": arguments });
+        let arguments =
+            json!({ "module": "sample", "tool": tool, "account": "work", "arguments": arguments });
         self.tool("call_module_tool", arguments).await
     }
 }

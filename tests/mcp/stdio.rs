@@ -53,14 +53,17 @@ impl Stdio {
             "capabilities": {},
             "clientInfo": { "name": "test", "version": "1" },
         });
-        self.send(&json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params }).to_string())
-            .await;
+        self.send(
+            &json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params }).to_string(),
+        )
+        .await;
         assert_eq!(self.receive().await["result"]["protocolVersion"], json!("2025-06-18"));
         self.send(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }).to_string()).await;
     }
 
     async fn call(&mut self, id: i64, tool: &str, arguments: Value) {
-        let arguments = json!({ "module": "sample", "tool": tool, "account": "work", "arguments": arguments });
+        let arguments =
+            json!({ "module": "sample", "tool": tool, "account": "work", "arguments": arguments });
         let params = json!({ "name": "call_module_tool", "arguments": arguments });
         self.send(
             &json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params }).to_string(),

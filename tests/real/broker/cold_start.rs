@@ -3,8 +3,8 @@
 use cofferdam::broker::Walls;
 use serde_json::json;
 
-use cofferdam_testing::moto::MotoEnv;
 use crate::fixture::{Fixture, text};
+use cofferdam_testing::moto::MotoEnv;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_secrets_take_ten_calls_and_a_hundred_thousand_reads_none() {

@@ -7,8 +7,8 @@ use cofferdam::broker::{CompartmentState, Walls};
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::lease_expiry::{DatabaseLogins, query};
 use crate::fixture::{DEADLINE, Fixture, cache_off, text, until};
+use crate::lease_expiry::{DatabaseLogins, query};
 
 /// Longer than a test, so that no login expires.
 const LONG: Duration = Duration::from_secs(3600);

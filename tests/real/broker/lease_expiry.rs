@@ -10,8 +10,8 @@ use cofferdam_vault::Vault;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use cofferdam_testing::vault_server::{VaultServer, open};
 use crate::fixture::{DEADLINE, Fixture, cache_off, text, until};
+use cofferdam_testing::vault_server::{VaultServer, open};
 
 const TTL: Duration = Duration::from_secs(3);
 const LONGEST: Duration = Duration::from_secs(8);
@@ -32,7 +32,8 @@ pub(crate) struct DatabaseLogins {
 impl DatabaseLogins {
     /// Logins with the lifetime `ttl`, and `longest` with all renewals.
     pub(crate) async fn new(ttl: Duration, longest: Duration) -> Self {
-        let (server, postgres) = (VaultServer::own(), Postgres::start().unwrap_or_else(|error| panic!("{error}")));
+        let (server, postgres) =
+            (VaultServer::own(), Postgres::start().unwrap_or_else(|error| panic!("{error}")));
         server.root("POST", "sys/mounts/database", json!({"type": "database"})).await;
         let config = json!({
             "plugin_name": "postgresql-database-plugin", "allowed_roles": "*",

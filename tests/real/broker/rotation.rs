@@ -9,8 +9,8 @@ use cofferdam_vault::ErrorKind;
 use serde_json::json;
 use tokio::time::Instant;
 
-use cofferdam_testing::moto::MotoEnv;
 use crate::fixture::{DEADLINE, Fixture, text, until};
+use cofferdam_testing::moto::MotoEnv;
 
 fn gone(error: &BrokerError) -> bool {
     matches!(error, BrokerError::Missing { source, .. } if source.kind() == ErrorKind::NotFound)

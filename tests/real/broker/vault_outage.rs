@@ -6,8 +6,8 @@ use cofferdam::broker::{BrokerError, CompartmentState, Walls};
 use cofferdam_vault::ErrorKind;
 use serde_json::{Value, json};
 
-use cofferdam_testing::vault_server::{VaultServer, full_policy, open};
 use crate::fixture::{DEADLINE, Fixture, cache_off, until};
+use cofferdam_testing::vault_server::{VaultServer, full_policy, open};
 
 const PROBE_INTERVAL: Duration = Duration::from_secs(4);
 

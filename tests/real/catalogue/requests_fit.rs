@@ -126,7 +126,9 @@ async fn prove(module: &str, descriptions: Vec<PathBuf>) {
     let under_test = ModuleUnderTest::new(module, descriptions).await;
     let tools = under_test.module.tools.len();
     let (invalid, seen) = under_test.run().await;
-    println!("{module}: {tools} tools fit; all {invalid} invalid requests are rejected, {seen} by Prism, too");
+    println!(
+        "{module}: {tools} tools fit; all {invalid} invalid requests are rejected, {seen} by Prism, too"
+    );
     assert!(invalid >= 2 * tools && seen >= tools, "{invalid} invalid requests, {seen} rejected by Prism");
 }
 

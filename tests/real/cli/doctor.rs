@@ -136,7 +136,12 @@ fn what_is_wrong_with_each_vault_is_told_and_the_well_one_is_good() {
     write(folder, "modules/tickets.toml", &manifest("tickets", "bearer"), 0o644);
     write(folder, "credentials", "[default]\naws_access_key_id = A\naws_secret_access_key = b\n", 0o600);
     write(folder, "key.txt", age::x25519::Identity::generate().to_string().expose_secret(), 0o644);
-    write(folder, "profile.toml", &profile(&live.address(), &sealed.address(), &moto.address(), &wide), 0o600);
+    write(
+        folder,
+        "profile.toml",
+        &profile(&live.address(), &sealed.address(), &moto.address(), &wide),
+        0o600,
+    );
 
     let (code, document) = doctor(folder);
     assert_eq!(code, Some(1), "{document:#}");

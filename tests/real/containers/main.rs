@@ -73,7 +73,10 @@ async fn docker_compose_up_is_a_staging_that_outlives_its_vault() {
     let logs = stack.compose(&["logs", "--no-log-prefix", "bootstrap"]);
     assert!(logs.contains("cofferdam-github: its secret_id is good, and kept"), "{logs}");
     assert_eq!(logs.matches("the root token is revoked").count(), 2, "{logs}");
-    assert_eq!((container_start(&stack), stack.container("vault"), keys::login(&stack)), (cofferdam, vault, login));
+    assert_eq!(
+        (container_start(&stack), stack.container("vault"), keys::login(&stack)),
+        (cofferdam, vault, login)
+    );
     keys::leave_no_root_token(&stack);
     report.step("bootstrap run twice");
 

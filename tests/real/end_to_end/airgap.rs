@@ -11,7 +11,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use cofferdam_testing::{
-    FakeService, PROGRAM_VARIABLE, Running, call_tool, cofferdam, make_key, program, root, run_with_input, serve,
+    FakeService, PROGRAM_VARIABLE, Running, call_tool, cofferdam, make_key, program, root, run_with_input,
+    serve,
 };
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -107,7 +108,11 @@ async fn the_day() {
     let (status, _, stderr) = tokio::task::block_in_place(|| server.wait()).unwrap();
     assert_eq!(status.code(), Some(0), "{stderr}");
 
-    assert_eq!((interfaces(), no_route()), (vec!["lo".to_owned()], 0), "something tried to reach the network");
+    assert_eq!(
+        (interfaces(), no_route()),
+        (vec!["lo".to_owned()], 0),
+        "something tried to reach the network"
+    );
     control();
 }
 

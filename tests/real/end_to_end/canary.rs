@@ -41,7 +41,10 @@ struct Search {
 impl Search {
     fn at(&mut self, place: &str, bytes: &[u8]) {
         self.places.push(place.to_owned());
-        let hit = [TICKETS, NOTES].iter().flat_map(|canary| encodings(canary)).any(|encoding| contains(bytes, &encoding));
+        let hit = [TICKETS, NOTES]
+            .iter()
+            .flat_map(|canary| encodings(canary))
+            .any(|encoding| contains(bytes, &encoding));
         if hit {
             self.found_in.push(place.to_owned());
         }

@@ -33,19 +33,21 @@ mod mcp;
 mod measure;
 pub mod moto;
 mod output;
+pub mod page;
 mod paths;
 mod program;
-pub mod page;
 mod service;
 pub mod vault_server;
 pub mod warm_broker;
 
 pub use alone::runs_alone;
+pub use cofferdam_servers::Running;
 pub use env::{TWO_VAULTS, TestEnv};
 pub use mcp::call_tool;
 pub use measure::{Failed, Program, median};
 pub use output::{CommandOutput, RunningCommand};
 pub use paths::{fixture, root};
-pub use program::{COMMANDS, PROGRAM_VARIABLE, bare, cofferdam, make_key, program, run_with_input, serve, write_private};
+pub use program::{
+    COMMANDS, PROGRAM_VARIABLE, bare, cofferdam, make_key, program, run_with_input, serve, write_private,
+};
 pub use service::FakeService;
-pub use cofferdam_servers::Running;

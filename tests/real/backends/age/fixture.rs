@@ -6,7 +6,9 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use cofferdam_vault::testkit::{field, fields, path};
-use cofferdam_vault::{BackendConfig as _, Expect, Prompt, Stage, Threads, Vault, VaultContext, VaultError, Version};
+use cofferdam_vault::{
+    BackendConfig as _, Expect, Prompt, Stage, Threads, Vault, VaultContext, VaultError, Version,
+};
 use cofferdam_vault_age::Config;
 use tempfile::TempDir;
 
@@ -98,7 +100,9 @@ pub(crate) fn run(program: &str, arguments: &[&str], input: &[u8]) -> Vec<u8> {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap_or_else(|error| panic!("this test needs `{program}` ({error}): apt-get install openssh-client"));
+        .unwrap_or_else(|error| {
+            panic!("this test needs `{program}` ({error}): apt-get install openssh-client")
+        });
     child.stdin.take().unwrap().write_all(input).unwrap();
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));

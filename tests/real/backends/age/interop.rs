@@ -5,8 +5,8 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use cofferdam_vault::{ErrorKind, Prompt, SecretString, Vault, VaultError};
 use super::fixture::{AgeFolder, decrypt, open, recipient_of, run, set, token};
+use cofferdam_vault::{ErrorKind, Prompt, SecretString, Vault, VaultError};
 
 const PLAINTEXT: &str = "[\"github/work\"]\ntoken = \"from age\"\n";
 
@@ -74,7 +74,8 @@ async fn several_recipients_all_read_what_is_written() {
 async fn the_second_of_several_identities_opens_the_file_and_all_of_them_can_read_it_then() {
     let folder = AgeFolder::new();
     run("age-keygen", &["-o", &folder.text("first.txt")], b"");
-    let both = [fs::read(folder.path("first.txt")).unwrap(), fs::read(folder.path("key.txt")).unwrap()].concat();
+    let both =
+        [fs::read(folder.path("first.txt")).unwrap(), fs::read(folder.path("key.txt")).unwrap()].concat();
     fs::write(folder.path("both.txt"), both).unwrap();
     folder.encrypt(PLAINTEXT);
     let vault = folder.open_with("file = 'v.age'\nidentity_file = 'both.txt'");

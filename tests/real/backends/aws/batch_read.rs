@@ -1,9 +1,9 @@
 //! Reading many secrets at once.
 
+use cofferdam_testing::moto::{Fault, MotoEnv, text};
 use cofferdam_vault::testkit::{field, path};
 use cofferdam_vault::{ErrorKind, ReadRequest, Scope, Secret, VaultError};
 use serde_json::json;
-use cofferdam_testing::moto::{Fault, MotoEnv, text};
 
 fn requests(count: usize) -> Vec<ReadRequest> {
     (0..count)

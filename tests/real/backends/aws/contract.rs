@@ -1,7 +1,7 @@
 //! The suite that every backend passes, with moto.
 
-use cofferdam_vault::testkit::exercise;
 use cofferdam_testing::moto::MotoEnv;
+use cofferdam_vault::testkit::exercise;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_backend_holds_the_contract() {

@@ -1,9 +1,9 @@
 //! Whether the role may read secrets of others, found out without reading any.
 
+use cofferdam_testing::moto::{Fault, MotoEnv};
 use cofferdam_vault::testkit::path;
 use cofferdam_vault::{Finding, Level, Vault};
 use serde_json::json;
-use cofferdam_testing::moto::{Fault, MotoEnv};
 
 const ELSEWHERE: &str = "other/notes/work";
 

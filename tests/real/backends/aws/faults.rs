@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use cofferdam_testing::moto::{self, Fault, MotoEnv, text, token};
 use cofferdam_vault::testkit::{field, path};
 use cofferdam_vault::{ErrorKind, Scope, Stage, VaultError};
 use serde_json::json;
-use cofferdam_testing::moto::{self, Fault, MotoEnv, text, token};
 
 #[track_caller]
 fn expect_refusal<T>(answer: Result<T, VaultError>, kind: ErrorKind, scope: Scope, what: &str) -> VaultError {
@@ -181,8 +181,7 @@ async fn the_region_may_stand_in_the_aws_profile() {
     env.put("github/work", r#"{"token": "t"}"#).await;
     let config = env.dir.path().join("config");
     std::fs::write(&config, "[profile team]\noutput = json\n").unwrap();
-    std::fs::write(env.dir.path().join("credentials"), moto::CREDENTIALS.replace("default", "team"))
-        .unwrap();
+    std::fs::write(env.dir.path().join("credentials"), moto::CREDENTIALS.replace("default", "team")).unwrap();
     let settings =
         env.settings().replace("region = 'eu-central-1'", "config_file = 'config'\nprofile = 'team'");
     let vault = env.open_with(&settings);

@@ -1,9 +1,9 @@
 //! What is logged at `trace`. The log belongs to the whole process, so the test runs in a process of its own.
 
+use cofferdam_testing::moto::{Fault, MotoEnv, token};
 use cofferdam_testing::runs_alone;
 use cofferdam_vault::testkit::{Log, field, fields, path};
 use cofferdam_vault::{Expect, ReadRequest, Stage};
-use cofferdam_testing::moto::{Fault, MotoEnv, token};
 
 #[tokio::test]
 async fn no_secret_is_ever_logged() {
@@ -43,7 +43,10 @@ async fn no_secret_is_ever_logged() {
     vault.delete(&at, Expect::Any).await.unwrap();
 
     let logged = log.text();
-    assert!(logged.contains("TRACE") && logged.contains("aws_smithy_runtime"), "it contains the logs of the clients");
+    assert!(
+        logged.contains("TRACE") && logged.contains("aws_smithy_runtime"),
+        "it contains the logs of the clients"
+    );
     let line = logged.lines().find(|line| line.contains("canary"));
     assert_eq!(line, None, "a secret is in the log");
 }

@@ -2,9 +2,9 @@
 
 use std::process::Stdio;
 
+use cofferdam_testing::moto::{self, Fault, MotoEnv, token};
 use cofferdam_vault::{ErrorKind, Scope};
 use serde_json::json;
-use cofferdam_testing::moto::{self, Fault, MotoEnv, token};
 use tokio::process::Command;
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/cofferdam";
@@ -17,8 +17,7 @@ fn with_role(env: &MotoEnv, more: &str) -> String {
 async fn a_role_is_taken_on_once_for_many_reads() {
     let env = MotoEnv::new().await;
     env.put("github/work", r#"{"token": "t"}"#).await;
-    let vault =
-        env.open_with(&with_role(&env, "external_id = 'shared-7'\nsession_name = 'cofferdam-eu'\n"));
+    let vault = env.open_with(&with_role(&env, "external_id = 'shared-7'\nsession_name = 'cofferdam-eu'\n"));
     for _ in 0..3 {
         assert_eq!(token(&*vault, "github/work").await.unwrap(), "t");
     }
@@ -195,10 +194,8 @@ async fn the_chain_takes_the_instances_credentials() {
     env.proxy.set("/latest/api/token", plain("session"));
     env.proxy.set("/latest/meta-data/iam/security-credentials/", plain("role"));
     env.proxy.set("/latest/meta-data/iam/security-credentials/role", plain(&body.to_string()));
-    let environment = [
-        ("AWS_EC2_METADATA_DISABLED", "false"),
-        ("AWS_EC2_METADATA_SERVICE_ENDPOINT", env.address.as_str()),
-    ];
+    let environment =
+        [("AWS_EC2_METADATA_DISABLED", "false"), ("AWS_EC2_METADATA_SERVICE_ENDPOINT", env.address.as_str())];
     let line = read_with(&env, &environment).await;
     assert!(line.ends_with("read t"), "{line}");
     assert!(env.proxy.seen("GetSecretValue")[0].authorization.contains("ASIAINSTANCE"));

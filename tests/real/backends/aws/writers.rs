@@ -1,9 +1,9 @@
 //! Concurrent writes and deletes, interrupted ones, and ones whose response is lost.
 
+use cofferdam_testing::moto::{Fault, MotoEnv, token};
 use cofferdam_vault::testkit::{fields, path};
 use cofferdam_vault::{ErrorKind, Expect, Scope, Stage, Vault, VaultError, Version};
 use serde_json::json;
-use cofferdam_testing::moto::{Fault, MotoEnv, token};
 
 const AT: &str = "github/work";
 

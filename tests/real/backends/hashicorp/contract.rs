@@ -4,10 +4,10 @@
 use std::sync::{Arc, Mutex};
 
 use cofferdam_servers::Toxiproxy;
+use cofferdam_testing::vault_server::{VaultServer, open, unique};
 use cofferdam_vault::testkit::{Subject, exercise};
 use cofferdam_vault::{BoxFuture, ErrorKind, ExposeSecret as _, SecretFields, SecretPath, Vault};
 use serde_json::{Map, Value, json};
-use cofferdam_testing::vault_server::{VaultServer, open, unique};
 
 /// One engine on a server, and one AppRole.
 struct Fixture {
@@ -67,13 +67,16 @@ impl Subject for Folder {
         Box::pin(async move {
             let fields: Map<String, Value> =
                 fields.iter().map(|(name, text)| (name.to_string(), text.expose_secret().into())).collect();
-            let body = if self.fixture.version == 2 { json!({ "data": fields }) } else { Value::Object(fields) };
+            let body =
+                if self.fixture.version == 2 { json!({ "data": fields }) } else { Value::Object(fields) };
             self.fixture.server.root("POST", &self.place(path), body).await;
         })
     }
 
     fn remove<'a>(&'a self, path: &'a SecretPath) -> BoxFuture<'a, ()> {
-        Box::pin(async move { drop(self.fixture.server.root("DELETE", &self.place(path), Value::Null).await) })
+        Box::pin(
+            async move { drop(self.fixture.server.root("DELETE", &self.place(path), Value::Null).await) },
+        )
     }
 
     fn take_down(&self) -> BoxFuture<'_, ErrorKind> {
@@ -111,7 +114,8 @@ impl SwitchedProxy {
         let toxiproxy = Toxiproxy::start().unwrap_or_else(|error| panic!("{error}"));
         let listen = format!("127.0.0.1:{}", cofferdam_servers::free().unwrap());
         let proxy = Self { toxiproxy: Mutex::new(toxiproxy), address: format!("http://{listen}") };
-        proxy.post("/proxies", json!({"name": "cut", "listen": listen, "upstream": upstream, "enabled": true}))
+        proxy
+            .post("/proxies", json!({"name": "cut", "listen": listen, "upstream": upstream, "enabled": true}))
             .await;
         proxy
     }

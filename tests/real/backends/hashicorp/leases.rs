@@ -4,13 +4,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cofferdam_servers::Postgres;
+use cofferdam_testing::vault_server::{VaultServer, expect_error, full_policy, open, unique};
 use cofferdam_vault::ErrorKind::{Denied, NotFound, ReadOnly};
 use cofferdam_vault::testkit::{Dynamic, Subject, exercise, field, fields, path};
 use cofferdam_vault::{
     BoxFuture, ErrorKind, Expect, ExposeSecret as _, Scope, Secret, SecretFields, SecretPath, Stage, Vault,
 };
 use serde_json::{Map, Value, json};
-use cofferdam_testing::vault_server::{VaultServer, full_policy, open, expect_error, unique};
 
 const LEASES: &str = r#"path "sys/leases/revoke" { capabilities = ["update"] }"#;
 
@@ -27,7 +27,8 @@ struct Fixture {
 
 impl Fixture {
     async fn new(more: Value) -> Self {
-        let (server, postgres) = (VaultServer::own(), Postgres::start().unwrap_or_else(|error| panic!("{error}")));
+        let (server, postgres) =
+            (VaultServer::own(), Postgres::start().unwrap_or_else(|error| panic!("{error}")));
         server.root("POST", "sys/mounts/database", json!({"type": "database"})).await;
         let url = format!(
             "postgresql://{{{{username}}}}:{{{{password}}}}@{}/postgres?sslmode=disable",
@@ -156,7 +157,11 @@ async fn each_read_is_a_login_of_its_own_and_closing_leaves_none() {
     assert_eq!(fixture.leases().await, 1, "a read that is refused leaves no lease");
     let previous = vault.read(&path("db/ro"), &[], Stage::Previous).await;
     expect_error(previous, NotFound, Scope::Secret);
-    expect_error(vault.write(&path("db/ro"), &fields([("a", "b")]), Expect::Any).await, ReadOnly, Scope::Secret);
+    expect_error(
+        vault.write(&path("db/ro"), &fields([("a", "b")]), Expect::Any).await,
+        ReadOnly,
+        Scope::Secret,
+    );
     let unknown = vault.read(&path("db/none"), &[], Stage::Current).await;
     expect_error(unknown, Denied, Scope::Secret);
 

@@ -2,10 +2,10 @@
 //! own.
 
 use cofferdam_testing::runs_alone;
+use cofferdam_testing::vault_server::{VaultServer, open, read, token_of};
 use cofferdam_vault::testkit::{Log, fields, path};
 use cofferdam_vault::{Expect, Stage};
 use serde_json::json;
-use cofferdam_testing::vault_server::{VaultServer, open, read, token_of};
 
 #[tokio::test]
 async fn neither_log_nor_debug_holds_a_token_or_a_secret() {

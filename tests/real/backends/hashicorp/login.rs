@@ -9,10 +9,10 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use cofferdam_servers::Kubernetes;
+use cofferdam_testing::vault_server::{self, VaultServer, expect_error, open, read, text, token_of};
 use cofferdam_vault::ErrorKind::{Denied, Misconfigured, Unauthenticated};
 use cofferdam_vault::Scope;
 use serde_json::{Value, json};
-use cofferdam_testing::vault_server::{self, VaultServer, open, read, expect_error, text, token_of};
 
 /// A server with the secret `m/a`, a policy that reads it, and a folder for files.
 struct Fixture {
@@ -76,7 +76,8 @@ async fn a_token_comes_from_a_file_that_is_read_anew_when_it_has_ended() {
 
     vault.close().await;
     let (status, _) =
-        vault_server::ask(&fixture.server.address, &second, "GET", "auth/token/lookup-self", Value::Null).await;
+        vault_server::ask(&fixture.server.address, &second, "GET", "auth/token/lookup-self", Value::Null)
+            .await;
     assert_eq!(status, 200, "a token of the operator is not revoked");
 }
 
@@ -156,7 +157,10 @@ async fn a_jwt_logs_in_and_is_read_anew_at_each_login() {
     openssl(folder, &["genrsa", "-out", "key.pem", "2048"]);
     openssl(folder, &["rsa", "-in", "key.pem", "-pubout", "-out", "public.pem"]);
     let key = std::fs::read_to_string(folder.join("public.pem")).unwrap();
-    fixture.server.root("POST", &format!("auth/{auth}/config"), json!({"jwt_validation_pubkeys": [key]})).await;
+    fixture
+        .server
+        .root("POST", &format!("auth/{auth}/config"), json!({"jwt_validation_pubkeys": [key]}))
+        .await;
     let role = json!({
         "role_type": "jwt", "user_claim": "sub", "bound_audiences": ["cofferdam"], "token_policies": [fixture.policy],
     });
@@ -214,7 +218,8 @@ async fn a_service_account_of_kubernetes_logs_in() {
     });
     fixture.server.root("POST", &format!("auth/{auth}/role/r"), role).await;
 
-    let vault = fixture.open(&format!("method = 'kubernetes', mount = '{auth}', role = 'r', jwt_file = 'jwt'"));
+    let vault =
+        fixture.open(&format!("method = 'kubernetes', mount = '{auth}', role = 'r', jwt_file = 'jwt'"));
     fixture.file("jwt", token("somebody-else").await);
     expect_error(read(&*vault, "m/a").await, Unauthenticated, Scope::Vault);
     fixture.file("jwt", token("vault").await);

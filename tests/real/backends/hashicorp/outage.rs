@@ -1,11 +1,11 @@
 //! A Vault is sealed, killed, and loses tokens and permissions: each time the error has the right kind and scope, and the same
 //! vault works again.
 
+use cofferdam_testing::vault_server::{VaultServer, expect_error, full_policy, open, read, token_of};
 use cofferdam_vault::ErrorKind::{Conflict, Denied, Misconfigured, NotFound, Unauthenticated, Unavailable};
 use cofferdam_vault::testkit::{fields, path};
 use cofferdam_vault::{Expect, Scope, Stage};
 use serde_json::json;
-use cofferdam_testing::vault_server::{VaultServer, full_policy, open, read, expect_error, token_of};
 
 #[tokio::test]
 async fn the_vault_comes_back_by_itself_whatever_was_done_to_it() {

@@ -4,10 +4,10 @@ use std::path::Path;
 use std::process::Command;
 
 use cofferdam_servers::{Running, free, vault_binary};
+use cofferdam_testing::vault_server::{self, ask, expect_error, open, token_of};
 use cofferdam_vault::ErrorKind::{Misconfigured, Unauthenticated};
 use cofferdam_vault::{Level, Scope};
 use serde_json::{Value, json};
-use cofferdam_testing::vault_server::{self, ask, open, expect_error, token_of};
 
 /// A server in development mode, with certificates that it created in `folder`.
 struct DevServer {
@@ -106,7 +106,11 @@ async fn a_certificate_logs_in_and_an_unknown_authority_is_refused() {
     let ca = "ca_file = 'vault-ca.pem'";
     for name in ["", ", name = 'c'"] {
         assert_eq!(token_of(&*vault(ca, "client", name), "m/a").await, "one");
-        expect_error(vault_server::read(&*vault(ca, "stranger", name), "m/a").await, Unauthenticated, Scope::Vault);
+        expect_error(
+            vault_server::read(&*vault(ca, "stranger", name), "m/a").await,
+            Unauthenticated,
+            Scope::Vault,
+        );
     }
 
     // Neither the system's authorities nor another file contain this authority.
@@ -116,7 +120,11 @@ async fn a_certificate_logs_in_and_an_unknown_authority_is_refused() {
         expect_error(vault.probe().await, Misconfigured, Scope::Vault);
     }
     for broken in ["ca_file = 'no-such-file'", "ca_file = 'client.key'"] {
-        expect_error(vault_server::read(&*vault(broken, "client", ""), "m/a").await, Misconfigured, Scope::Vault);
+        expect_error(
+            vault_server::read(&*vault(broken, "client", ""), "m/a").await,
+            Misconfigured,
+            Scope::Vault,
+        );
     }
 
     // Corrected files are read without a restart.

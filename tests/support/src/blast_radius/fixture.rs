@@ -156,7 +156,9 @@ impl Fixture {
                 "AccessDeniedException",
                 "User is not authorized to perform: secretsmanager:GetSecretValue",
             ))),
-            (Fault::Throttled, _) => route.counting.respond(Some(error_response("ThrottlingException", "Rate exceeded"))),
+            (Fault::Throttled, _) => {
+                route.counting.respond(Some(error_response("ThrottlingException", "Rate exceeded")))
+            }
             _ => return Err(format!("{target} cannot be made `{fault}`").into()),
         }
         Ok(())

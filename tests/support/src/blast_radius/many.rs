@@ -15,8 +15,8 @@ use serde::Serialize;
 use tokio::time::sleep;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::outcome::{Figures, Promise, Window};
 use super::load::{Load, Sample};
+use super::outcome::{Figures, Promise, Window};
 use super::plan::{CACHE_OFF, CACHE_ON, INTERVAL, MAX_INTERVALS, MAX_RATIO};
 use super::profile;
 use super::server::Server;
@@ -180,7 +180,9 @@ pub async fn run(fixture: &mut Fixture, program: &Program, cache: bool) -> Resul
     };
     let (bad, good) = (samples(0..SIDE), samples(SIDE..2 * SIDE));
     let of = |samples: &[Sample], windows: &[Window]| {
-        Figures::from_samples(samples.iter().filter(|sample| windows.iter().any(|window| window.holds(sample))))
+        Figures::from_samples(
+            samples.iter().filter(|sample| windows.iter().any(|window| window.holds(sample))),
+        )
     };
     let each =
         |windows: &[Window]| windows.iter().map(|&window| of(&good, &[window])).collect::<Vec<Figures>>();
@@ -303,8 +305,5 @@ async fn watch(server: &Server) -> (Window, Size) {
 /// Memory and threads of a process; zeros if the system does not report them.
 fn size(id: u32) -> Size {
     let Ok(status) = ProcessStatus::read(id) else { return Size::default() };
-    Size {
-        rss_kib: status.resident_kib().unwrap_or_default(),
-        threads: status.threads().unwrap_or_default(),
-    }
+    Size { rss_kib: status.resident_kib().unwrap_or_default(), threads: status.threads().unwrap_or_default() }
 }

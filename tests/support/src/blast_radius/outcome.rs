@@ -6,10 +6,10 @@ use std::time::{Duration, Instant, SystemTime};
 use serde::Serialize;
 
 use super::faults::Expected;
-use super::proxy::Seen;
 use super::load::Sample;
 use super::plan::{INTERVAL, MAX_INTERVALS, MAX_RATIO};
 use super::profile::MODULES;
+use super::proxy::Seen;
 use super::scenario::Recovery;
 use super::server::OpenPeriod;
 use super::{Fault, Scenario, Target};

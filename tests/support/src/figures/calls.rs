@@ -5,9 +5,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::bare::TOOL;
+use super::environments::MODULE;
 use super::figure::Figure;
 use super::plan::CONNECTIONS;
-use super::environments::MODULE;
 use super::wrk::{Load, Wrk};
 use super::{Failed, Plan, Process};
 use crate::measure::{median, span};
@@ -78,8 +78,9 @@ pub async fn measure(plan: &Plan, ours: &Process, bare: &Process) -> Result<Vec<
 
 fn figures(rounds: &[[Sample; 2]]) -> Vec<Figure> {
     let ratios = |of: fn(&Sample) -> f64| rounds.iter().map(move |[ours, bare]| of(ours) / of(bare));
-    let medians =
-        |of: fn(&Sample) -> f64| [0_usize, 1].map(|which| median(rounds.iter().map(|round| of(&round[which]))));
+    let medians = |of: fn(&Sample) -> f64| {
+        [0_usize, 1].map(|which| median(rounds.iter().map(|round| of(&round[which]))))
+    };
     let rate = |sample: &Sample| sample.load.rate();
     let p99 = |sample: &Sample| sample.load.p99_ms;
     let rates = median(ratios(rate));

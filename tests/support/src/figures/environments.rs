@@ -93,7 +93,11 @@ impl Environments {
         text.push_str(more);
         fs::write(folder.join("profile.toml"), text)?;
         let variable = |module: &String| (format!("{}_TOKEN", module.to_uppercase()), TOKEN.to_owned());
-        Ok(Environment { folder, profile: "./profile.toml", variables: modules.iter().map(variable).collect() })
+        Ok(Environment {
+            folder,
+            profile: "./profile.toml",
+            variables: modules.iter().map(variable).collect(),
+        })
     }
 }
 

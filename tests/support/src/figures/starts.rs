@@ -58,7 +58,11 @@ fn ms(spans: &[Duration]) -> impl Iterator<Item = f64> + Clone + '_ {
 /// # Errors
 ///
 /// If the server cannot be started or measured.
-pub async fn laptop(plan: &Plan, program: &Program, environments: &Environments) -> Result<Vec<Figure>, Failed> {
+pub async fn laptop(
+    plan: &Plan,
+    program: &Program,
+    environments: &Environments,
+) -> Result<Vec<Figure>, Failed> {
     let (client, environment) = (Client::new()?, environments.laptop()?);
     let mut answered = Vec::new();
     let mut idle = Vec::new();
@@ -108,7 +112,11 @@ pub async fn list(program: &Program, environments: &Environments) -> Result<Vec<
 /// # Errors
 ///
 /// If the server cannot be started or measured.
-pub async fn many(plan: &Plan, program: &Program, environments: &Environments) -> Result<Vec<Figure>, Failed> {
+pub async fn many(
+    plan: &Plan,
+    program: &Program,
+    environments: &Environments,
+) -> Result<Vec<Figure>, Failed> {
     let (client, environment) = (Client::new()?, environments.many(plan.modules)?);
     let (mut ready, mut resident, mut peak, mut bytes) = (Vec::new(), Vec::new(), Vec::new(), 0);
     for _ in 0..plan.starts {

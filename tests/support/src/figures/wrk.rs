@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 use super::Failed;
-use super::plan::CONNECTIONS;
 use super::issue_service::PROOF;
+use super::plan::CONNECTIONS;
 
 /// What it does with each call and response.
 const SCRIPT: &str = include_str!("post.lua");
