@@ -7,3 +7,4 @@
 mod airgap;
 mod canary;
 mod first_call;
+mod upgrade;
