@@ -37,7 +37,7 @@ async fn ten_thousand_callers_who_miss_at_once_make_one_read_with_the_first_one_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_service_that_rejects_a_thousand_calls_causes_one_read_anew() {
+async fn a_service_that_rejects_a_thousand_calls_causes_one_refetch() {
     let memory = memory("rotated");
     let fixture = Fixture::new(Arc::new(memory.clone()), Walls::default());
     let old = fixture.call("github").await.unwrap();

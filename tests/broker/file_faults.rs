@@ -145,7 +145,7 @@ async fn a_mounted_folder_may_go_and_come_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_mounted_key_that_is_spoilt_is_missing_and_its_vault_is_well() {
+async fn a_mounted_key_that_is_invalid_is_missing_and_its_vault_is_healthy() {
     let (fixture, backend) = mounted_fixture();
     let folder = backend.folder.as_ref().unwrap().path().join("vault");
     let (key, kept) = (folder.join("..1/github.work.token"), folder.join("..1/kept"));

@@ -273,7 +273,7 @@ fn what_may_not_be_written_or_is_no_file_is_refused() {
 }
 
 #[test]
-fn a_port_that_nobody_can_know_is_told_and_stdio_needs_none() {
+fn a_port_that_is_not_fixed_is_reported_and_stdio_needs_none() {
     let env = TestEnv::new(TWO_VAULTS);
     let output = env.run(&["client-config", "cursor"]).expect(2);
     assert!(output.stderr.contains("--stdio"), "{output:#?}");

@@ -18,7 +18,7 @@ fn the_demo_keeps_its_promises_and_leaves_nothing_behind() {
 }
 
 #[test]
-fn the_demo_is_told_to_programs_as_json() {
+fn the_demo_is_reported_to_programs_as_json() {
     let told = TestEnv::new(TWO_VAULTS).run(&["demo", "--json"]).expect(0).json();
     assert_eq!(told["ok"], true, "{told:#}");
     assert_eq!(told["steps"][1]["tickets"], "answers", "{told:#}");

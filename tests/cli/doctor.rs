@@ -12,7 +12,7 @@ use cofferdam_testing::{TWO_VAULTS, TestEnv};
 const LISTEN: &str = "COFFERDAM__SERVER__LISTEN";
 
 #[test]
-fn a_health_check_asks_the_profiles_own_server_and_nobody_else() {
+fn a_health_check_asks_only_the_profiles_own_server() {
     // Its vault is broken, which does not matter here.
     let env = TestEnv::new(TWO_VAULTS);
     env.write("secrets.age", "garbage");
@@ -89,7 +89,7 @@ fn healthy_env(profile: &str) -> TestEnv {
 }
 
 #[test]
-fn where_all_is_well_nothing_is_bad() {
+fn a_healthy_setup_has_no_bad_finding() {
     let env = healthy_env(TWO_VAULTS);
     let output = env.run(&["doctor"]).expect(0);
     assert!(output.stdout.contains("0 bad, 0 to know") && output.stderr.is_empty(), "{output:#?}");
@@ -103,7 +103,7 @@ fn where_all_is_well_nothing_is_bad() {
 
 /// A vault that never responds is reported after its timeout with everything else that is wrong, and does not prevent the other checks.
 #[test]
-fn each_thing_that_is_wrong_is_told_with_what_to_do() {
+fn each_problem_is_reported_with_what_to_do() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let profile = TWO_VAULTS.replacen("127.0.0.1:0", &taken.local_addr().unwrap().to_string(), 1)

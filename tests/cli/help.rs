@@ -49,7 +49,7 @@ fn a_wrong_command_line_ends_with_2_and_says_nothing_on_standard_output() {
 }
 
 #[test]
-fn nothing_is_coloured_where_no_terminal_is() {
+fn nothing_is_coloured_without_a_terminal() {
     let env = TestEnv::new(TWO_VAULTS);
     for args in [&["--help"][..], &["module", "list"], &["call", "nix", "list"]] {
         let output = env.run(args);

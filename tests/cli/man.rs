@@ -3,7 +3,7 @@
 use cofferdam_testing::{TWO_VAULTS, TestEnv};
 
 #[test]
-fn a_folder_that_cannot_be_had_is_told() {
+fn a_folder_that_cannot_be_created_is_reported() {
     let env = TestEnv::new(TWO_VAULTS);
     env.write("taken", "");
     let output = env.run(&["man", "--out", "taken", "--json"]).expect(1);

@@ -36,7 +36,7 @@ fn a_wrong_profile_shows_every_problem_at_once_and_ends_with_2() {
 }
 
 #[test]
-fn a_wrong_profile_is_told_to_programs_as_json() {
+fn a_wrong_profile_is_reported_to_programs_as_json() {
     let problems = TestEnv::new(THREE_PROBLEMS).run(&["profile", "check", "--json"]).expect(2).json();
     let lines: Vec<_> = problems["problems"].as_array().unwrap().iter().map(|p| p["line"].as_u64()).collect();
     assert!(
@@ -46,14 +46,14 @@ fn a_wrong_profile_is_told_to_programs_as_json() {
 }
 
 #[test]
-fn an_unknown_profile_is_told_which_there_are() {
+fn an_unknown_profile_is_answered_with_those_that_exist() {
     let output = TestEnv::new(TWO_VAULTS).run(&["module", "list", "--profile", "devv"]).expect(2);
     assert!(output.stderr.contains("`dev`") && output.stderr.contains("`airgap`"), "{output:#?}");
     TestEnv::new(TWO_VAULTS).run(&["module", "list", "--profile", "./nowhere.toml"]).expect(2);
 }
 
 #[test]
-fn a_bad_manifest_is_told_and_leaves_the_others_alone() {
+fn a_bad_manifest_is_reported_and_leaves_the_others_alone() {
     let env = TestEnv::new(TWO_VAULTS);
     env.write("modules/notes.toml", "format = 1\nname = \"notes\"\nnonsense = true\n");
     let checked = env.run(&["profile", "check"]).expect(1);

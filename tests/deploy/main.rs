@@ -1,5 +1,5 @@
-//! The files in `deploy/` fit each other and the program, and a rolling update drops no call. What the real programs say about
-//! them is tested in `tests/real/deploy`.
+//! The files in `deploy/` fit each other and the program, and a rolling update drops no call. `tests/real/deploy` checks
+//! them with the real programs.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)] // a panic in a test is its report
 

@@ -119,7 +119,7 @@ impl Replica {
 }
 
 impl Tally {
-    /// Returns once `count` more calls have been answered.
+    /// Returns once `count` more calls have succeeded.
     async fn more(&self, count: usize) {
         let goal = self.answered.load(Ordering::SeqCst) + count;
         let reached = async {

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::server::{ServerBuilder, within};
 
 #[tokio::test]
-async fn beyond_the_most_calls_at_once_one_more_is_told_to_come_back() {
+async fn beyond_the_limit_of_concurrent_calls_one_more_is_rate_limited() {
     let mut builder = ServerBuilder::default();
     builder.settings.max_calls = 1;
     let server = builder.start().await;

@@ -37,7 +37,7 @@ async fn a_wrong_host_or_page_reaches_no_route() {
 }
 
 #[tokio::test]
-async fn a_listed_page_is_told_that_it_may_read() {
+async fn a_listed_page_may_read() {
     let server = ServerBuilder::default().start().await;
     let url = format!("http://{}/mcp", server.address);
     let asked = reqwest::Client::new()

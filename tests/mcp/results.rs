@@ -133,7 +133,7 @@ async fn a_missing_credential_is_for_the_user_to_set_and_names_no_vault() {
 }
 
 #[tokio::test]
-async fn a_vault_out_of_reach_makes_its_module_unavailable_and_is_not_named() {
+async fn an_unreachable_vault_makes_its_module_unavailable_and_is_not_named() {
     let server = ServerBuilder::default().start().await;
     server.parts.faults.set(VaultCalls::All, Fault::vault(ErrorKind::Misconfigured));
     let result = server.call("get_item", json!({ "id": "1" })).await;
@@ -143,7 +143,7 @@ async fn a_vault_out_of_reach_makes_its_module_unavailable_and_is_not_named() {
 }
 
 #[tokio::test]
-async fn a_rotated_credential_is_read_anew_within_the_same_call() {
+async fn a_rotated_credential_is_read_again_within_the_same_call() {
     let server = ServerBuilder::default().start().await;
     assert_eq!(server.call("get_item", json!({ "id": "1" })).await["isError"], json!(false));
     server.parts.service.accept_only("the-next-token");

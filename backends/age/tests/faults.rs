@@ -227,7 +227,7 @@ async fn a_writer_that_nobody_waits_for_gives_up_the_lock_of_another_process() {
     let lock = File::create(folder.path("v.age.lock")).unwrap();
     lock.lock().unwrap();
     let before = fs::read(folder.path("v.age")).unwrap();
-    // One thread: as long as the writer has it, nobody else can read.
+    // With one thread, no read can run while the writer has it.
     let vault = config("file = 'v.age'\nidentity_file = 'key.txt'").into_vault(VaultContext {
         name: "notes".to_owned(),
         base_dir: folder.folder().to_owned(),
@@ -243,7 +243,7 @@ async fn a_writer_that_nobody_waits_for_gives_up_the_lock_of_another_process() {
         tokio::task::yield_now().await;
     }
     drop(write);
-    // Far more than a pause between two tries, and less than the writer would wait for somebody.
+    // Much longer than the pause between two tries, and shorter than the writer's timeout.
     let read = tokio::time::timeout(Duration::from_secs(5), token(&*vault, "github/work")).await;
     assert_eq!(read.expect("the writer still has the thread").unwrap(), "canary-11");
     assert_eq!(fs::read(folder.path("v.age")).unwrap(), before);
@@ -320,7 +320,7 @@ fn what_may_not_be_read_or_written_says_so() {
     folder.encrypt(PLAINTEXT);
     fs::copy(folder.path("v.age"), folder.path("closed.age")).unwrap();
     fs::copy(folder.path("key.txt"), folder.path("closed.txt")).unwrap();
-    // The program lies in the folder, for `nobody` may not be allowed to reach where it was built.
+    // A copy of the program is in the folder, because `nobody` may not have access to the target directory.
     fs::copy(std::env::current_exe().unwrap(), folder.path("program")).unwrap();
     let modes =
         [("v.age", 0o644), ("key.txt", 0o644), ("closed.age", 0), ("closed.txt", 0), ("program", 0o755)];

@@ -1,4 +1,4 @@
-//! What the log is told, at its most talkative. A test binary of its own: the log belongs to the whole process.
+//! What is logged at `trace`. A test binary of its own, because the log belongs to the whole process.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)] // in a test a panic is the report
 

@@ -1,4 +1,4 @@
-//! Scripted faults do what they say, on a paused clock.
+//! Each scripted fault has its effect, on a paused clock.
 
 use std::sync::Arc;
 use std::time::Duration;

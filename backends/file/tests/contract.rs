@@ -28,7 +28,7 @@ fn flat(path: &SecretPath, field: &FieldName) -> String {
     format!("{}.{field}", path.as_str().replace('/', "."))
 }
 
-/// A folder that the suite writes, as `layout` and a kubelet or nobody do.
+/// A folder that the suite writes with `layout`, through a kubelet's links or directly.
 struct Folder {
     folder: TempDir,
     layout: Layout,

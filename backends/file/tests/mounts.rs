@@ -44,8 +44,8 @@ fn generation(prefix: &str, number: usize) -> BTreeMap<String, String> {
 /// How often a folder changes while it is read.
 const CHANGES: usize = 300;
 
-/// Makes `CHANGES` changes, and meanwhile reads as often as it can: once a change at least, for a folder that changed more
-/// often could be looked at for ever.
+/// Makes `CHANGES` changes and reads as often as possible meanwhile: at least once per change, because a folder that changes more
+/// often could be read forever.
 fn read_while_changing(change: impl Fn(usize) + Sync, read: impl Fn() + Sync) {
     let (has_read, reads) = channel();
     let done = AtomicBool::new(false);
@@ -196,7 +196,7 @@ async fn one_line_break_at_the_end_is_no_part_of_the_value() {
 }
 
 #[tokio::test]
-async fn whatever_stands_for_a_file_concerns_its_secret_alone_and_never_hangs() {
+async fn whatever_replaces_a_file_concerns_its_secret_alone_and_never_hangs() {
     const MIB: usize = 1024 * 1024;
     let (_dir, folder) = folder();
     let vault = open(&folder);
@@ -222,7 +222,7 @@ async fn whatever_stands_for_a_file_concerns_its_secret_alone_and_never_hangs() 
 }
 
 #[tokio::test]
-async fn whatever_stands_for_the_folder_concerns_the_vault() {
+async fn whatever_replaces_the_folder_concerns_the_vault() {
     let (dir, folder) = folder();
     let vault = open(&folder);
     fs::remove_dir(&folder).unwrap();

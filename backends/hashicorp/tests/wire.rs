@@ -209,7 +209,7 @@ async fn headers_say_what_they_must() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_or_speaks_no_tls_is_told_apart() {
+async fn a_server_that_is_not_there_differs_from_one_without_tls() {
     let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let server = ScriptedServer::start().await;
     let plain = server.address.replace("http://", "https://");
@@ -228,7 +228,7 @@ async fn a_server_that_is_not_there_or_speaks_no_tls_is_told_apart() {
 }
 
 #[tokio::test]
-async fn a_lease_that_nobody_waited_for_is_ended_and_no_other() {
+async fn a_lease_that_no_caller_waited_for_is_revoked_and_no_other() {
     let server = ScriptedServer::start().await;
     let lease = |id: &str| {
         let (id, data) = (format!("database/creds/ro/{id}"), json!({"token": "canary"}));

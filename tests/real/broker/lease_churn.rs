@@ -37,7 +37,7 @@ async fn a_thousand_logins_leave_none_behind() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_login_that_was_revoked_behind_our_back_is_replaced_when_the_service_rejects_it() {
+async fn a_login_that_was_revoked_elsewhere_is_replaced_when_the_service_rejects_it() {
     let database = DatabaseLogins::new(LONG, LONG).await;
     let fixture = Fixture::new(database.vault(), cache_off(), &["db"], "basic");
     fixture.broker.start().await;

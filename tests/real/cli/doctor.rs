@@ -126,7 +126,7 @@ fn found<'a>(document: &'a Value, subject: &str, level: &str) -> Vec<&'a str> {
 }
 
 #[test]
-fn what_is_wrong_with_each_vault_is_told_and_the_well_one_is_good() {
+fn the_problems_of_each_vault_are_reported_and_the_healthy_one_is_good() {
     let (live, sealed, moto) = (must(Vault::start()), must(Vault::start()), must(Moto::start()));
     sealed.seal().unwrap();
     let env = tempfile::tempdir().unwrap();

@@ -37,7 +37,7 @@ manifest = "github"
 fn no_packet_leaves_an_air_gapped_day() {
     let ended = into_a_namespace()
         .arg(std::env::current_exe().unwrap())
-        .args(["--exact", "airgap::the_day", "--ignored", "--nocapture"])
+        .args(["--exact", "airgap::a_day_without_a_network", "--ignored", "--nocapture"])
         .env(PROGRAM_VARIABLE, program())
         .output()
         .unwrap();
@@ -72,7 +72,7 @@ fn into_a_namespace() -> Command {
 /// Runs only inside the namespace that [`no_packet_leaves_an_air_gapped_day`] makes.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "runs in a network namespace that another test makes"]
-async fn the_day() {
+async fn a_day_without_a_network() {
     assert!(Command::new("ip").args(["link", "set", "lo", "up"]).status().unwrap().success());
     assert_eq!(interfaces(), ["lo"], "this namespace has a network");
     assert_eq!(no_route(), 0);

@@ -106,7 +106,7 @@ fn control_process() {
 }
 
 #[test]
-fn the_look_finds_every_form() {
+fn the_search_finds_every_encoding() {
     for encoding in encodings(NOTES) {
         let mut search = Search::default();
         search.at("text", &[b"before ", &encoding[..], b" after"].concat());

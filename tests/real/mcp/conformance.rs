@@ -12,7 +12,7 @@ use cofferdam_testing::{FakeService, TestEnv};
 const BASELINE: &str = include_str!("baselines/cofferdam.toml");
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_program_passes_the_suite_but_for_its_baseline() {
+async fn the_program_passes_the_suite_except_for_its_baseline() {
     let service = FakeService::start(&[("tickets-token", "ada"), ("notes-token", "ada")]).await;
     let env = TestEnv::with_service(&service.url(), "");
     env.set_tickets("tickets-token");

@@ -9,7 +9,7 @@ use cofferdam_testing::{Program, program};
 const OF_THE_MACHINE: [&str; 5] = ["a second", "p99", "after the start", "start with", "memory"];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_figure_can_be_had() {
+async fn every_figure_can_be_measured() {
     let (program, plan) = (Program(program().to_owned()), Plan::quick());
     let (environments, service) = (Environments::new().unwrap(), IssueService::start().await.unwrap());
     // The example runs it in a process of its own.

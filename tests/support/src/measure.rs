@@ -9,5 +9,5 @@ pub use program::Program;
 pub use statistics::median;
 pub(crate) use statistics::span;
 
-/// Why something could not be measured at all, as text for a person. It says nothing about the product.
+/// Why something could not be measured at all, as text for a person. It does not mean that a promise is broken.
 pub type Failed = Box<dyn std::error::Error + Send + Sync>;

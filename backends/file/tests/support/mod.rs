@@ -43,7 +43,7 @@ pub(crate) fn put(folder: &Path, name: &str, content: impl AsRef<[u8]>) {
 
 static GENERATIONS: AtomicUsize = AtomicUsize::new(0);
 
-/// A folder that is filled as the kubelet fills the volumes of Secrets and projected ones (its `AtomicWriter`).
+/// A folder that is written as the kubelet writes Secret and projected volumes (its `AtomicWriter`).
 pub(crate) struct Mount<'a>(&'a Path);
 
 impl<'a> Mount<'a> {
@@ -52,8 +52,8 @@ impl<'a> Mount<'a> {
         Self(folder)
     }
 
-    /// All keys anew: into a folder of their own, behind a link that is swapped; then the names that people see, each a
-    /// link through `..data`; then what is gone is taken away.
+    /// Writes all keys again: into a new folder, which replaces the target of the link `..data`; then the visible names, each a
+    /// link through `..data`; then it removes names that no longer exist.
     pub(crate) fn publish(&self, files: &BTreeMap<String, String>) {
         let number = GENERATIONS.fetch_add(1, Ordering::Relaxed);
         let generation = format!("..2026_11_21_13_57_26.{number}");

@@ -15,7 +15,7 @@ async fn diagnose(vault: &dyn Vault) -> Vec<Finding> {
 }
 
 #[tokio::test]
-async fn a_role_that_reaches_other_secrets_is_told_and_one_that_does_not_is_good() {
+async fn a_role_that_reaches_other_secrets_is_reported_and_one_that_does_not_is_good() {
     let env = MotoEnv::new().await;
     env.put("github/work", &json!({ "token": "canary" }).to_string()).await;
     let vault = env.open_with(&env.settings());

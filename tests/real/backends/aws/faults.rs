@@ -89,7 +89,7 @@ async fn a_redirect_is_not_followed() {
 }
 
 #[tokio::test]
-async fn a_closed_port_is_out_of_reach() {
+async fn a_closed_port_is_unavailable() {
     let env = MotoEnv::new().await;
     let closed = cofferdam_servers::free().unwrap();
     let settings = env.settings().replace(&env.address, &format!("http://127.0.0.1:{closed}"));
@@ -131,7 +131,7 @@ async fn the_probe_takes_no_permission() {
 }
 
 #[tokio::test]
-async fn a_refused_login_reads_the_credentials_anew() {
+async fn a_refused_login_reads_the_credentials_again() {
     let env = MotoEnv::new().await;
     env.put("github/work", r#"{"token": "t"}"#).await;
     let vault = env.open_with(&env.settings());

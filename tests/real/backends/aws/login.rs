@@ -32,7 +32,7 @@ async fn a_role_is_taken_on_once_for_many_reads() {
 }
 
 #[tokio::test]
-async fn a_session_that_ended_is_taken_on_anew() {
+async fn a_session_that_ended_is_started_again() {
     let env = MotoEnv::new().await;
     env.put("github/work", r#"{"token": "t"}"#).await;
     let vault = env.open_with(&with_role(&env, ""));
@@ -45,7 +45,7 @@ async fn a_session_that_ended_is_taken_on_anew() {
 }
 
 #[tokio::test]
-async fn a_role_that_is_refused_is_told_from_a_token_service_that_is_down() {
+async fn a_role_that_is_refused_differs_from_a_token_service_that_is_down() {
     use ErrorKind as K;
     let env = MotoEnv::new().await;
     env.put("github/work", r#"{"token": "t"}"#).await;

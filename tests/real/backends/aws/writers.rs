@@ -72,7 +72,7 @@ async fn what_lost_has_no_stage_left_even_where_no_other_writer_takes_it() {
 }
 
 #[tokio::test]
-async fn a_writer_that_expects_nothing_begins_anew() {
+async fn a_writer_without_expectation_starts_again() {
     let env = MotoEnv::new().await;
     let (slow, quick) = (env.open_with(&env.settings()), env.open_with(&env.settings()));
     write(&*slow, "one", Expect::Any).await.unwrap();

@@ -170,7 +170,7 @@ async fn each_read_is_a_login_of_its_own_and_closing_leaves_none() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn reads_that_nobody_waits_for_leave_no_lease() {
+async fn abandoned_reads_leave_no_lease() {
     let fixture = Fixture::new(json!({})).await;
     let vault = fixture.open("p");
     vault.probe().await.unwrap();

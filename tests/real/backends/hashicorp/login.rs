@@ -57,7 +57,7 @@ impl Fixture {
 }
 
 #[tokio::test]
-async fn a_token_comes_from_a_file_that_is_read_anew_when_it_has_ended() {
+async fn a_token_comes_from_a_file_that_is_read_again_when_it_has_expired() {
     let fixture = Fixture::new().await;
     let vault = fixture.open("method = 'token', token_file = 'token'");
     expect_error(read(&*vault, "m/a").await, Misconfigured, Scope::Vault);
@@ -150,7 +150,7 @@ async fn userpass_logs_in_with_a_password_from_a_file() {
 }
 
 #[tokio::test]
-async fn a_jwt_logs_in_and_is_read_anew_at_each_login() {
+async fn a_jwt_logs_in_and_is_read_again_at_each_login() {
     let fixture = Fixture::new().await;
     let auth = fixture.server.auth("jwt").await;
     let folder = fixture.folder.path();

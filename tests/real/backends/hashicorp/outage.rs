@@ -127,7 +127,7 @@ async fn earlier_states_are_found_behind_deleted_and_destroyed_ones() {
 }
 
 #[tokio::test]
-async fn a_secret_made_anew_after_its_trace_was_removed_has_another_version() {
+async fn a_secret_created_again_after_its_metadata_was_removed_has_another_version() {
     let server = VaultServer::shared();
     let mount = server.mount_kv(2).await;
     let folder = tempfile::tempdir().unwrap();

@@ -136,7 +136,7 @@ async fn a_certificate_logs_in_and_an_unknown_authority_is_refused() {
 }
 
 #[tokio::test]
-async fn certificates_are_told_before_they_end() {
+async fn certificates_are_reported_before_they_expire() {
     let dev = DevServer::start().await;
     dev.client("client");
     for (address, ca, server) in

@@ -40,7 +40,7 @@ impl Default for Fixture {
     }
 }
 
-/// What `value` says, as a type of MCP's.
+/// `value` as a type of MCP.
 pub(super) fn made<T: DeserializeOwned>(value: Value) -> T {
     serde_json::from_value(value.clone()).unwrap_or_else(|error| panic!("{error}: {value}"))
 }
@@ -51,7 +51,7 @@ pub(super) fn result<T: DeserializeOwned>(mut value: Value) -> T {
     made(value)
 }
 
-/// Whether the request is of the revision that asks back in its answer, and not in a request of its own.
+/// Whether the request is of the revision that asks for input in the response, not in a request of its own.
 pub(super) fn asks_back(context: &RequestContext<RoleServer>) -> bool {
     context.protocol_version() == Some(ProtocolVersion::V_2026_07_28)
 }

@@ -46,7 +46,7 @@ async fn server(stop: CancellationToken) -> Server {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_stack_passes_the_suite_but_for_its_baseline() {
+async fn the_stack_passes_the_suite_except_for_its_baseline() {
     let shutdown = CancellationToken::new();
     let server = server(CancellationToken::new()).await;
     let url = format!("http://{}/mcp", server.address());

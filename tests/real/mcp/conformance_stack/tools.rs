@@ -144,7 +144,7 @@ pub(super) async fn call(
             }
             json!([text("the client can sample")])
         }
-        // A request of the server's own needs a session to bring its answer back in, and there are none.
+        // A request of the server needs a session for its response, and there are none.
         "test_sampling"
         | "test_elicitation"
         | "test_elicitation_sep1034_defaults"
@@ -199,7 +199,7 @@ fn sampled(message: &str) -> Value {
     } })
 }
 
-/// The tools that ask the client back in their answer, and are called again with what it said.
+/// The tools whose response asks the client for input. The client calls them again with it.
 fn ask(
     kind: &str,
     request: &CallToolRequestParams,
@@ -232,7 +232,7 @@ fn ask(
         (_, Some(_)) => return Err(ErrorData::invalid_params("this state was not issued here", None)),
         _ => return Err(ErrorData::invalid_params(format!("Unknown tool: {kind}"), None)),
     };
-    // Where state was issued, an answer without it is none, and neither is one to the round before.
+    // If state was issued, a response without it, or with that of an earlier round, does not count.
     let answered = answers(request, &wanted) && state == next;
     if !answered {
         return Ok(input_required(wanted, next));
@@ -255,7 +255,7 @@ fn possible(context: &RequestContext<RoleServer>) -> Map<String, Value> {
     wanted
 }
 
-/// Whether the request has an answer of the right shape to each question.
+/// Whether the request contains a valid response to each question.
 fn answers(request: &CallToolRequestParams, wanted: &Value) -> bool {
     let given = request.input_responses.as_ref();
     let mut wanted = wanted.as_object().into_iter().flatten();

@@ -165,7 +165,7 @@ impl Outcome {
         outcome
     }
 
-    /// A figure of the others: the median of all runs, for a machine that stands still once is seen in one.
+    /// A figure of the others: the median of all runs, because a pause of the machine affects one.
     pub fn ms(&self, of: fn(&Windows) -> f64) -> f64 {
         let of_runs: Vec<f64> = self.runs.iter().map(of).collect();
         median(of_runs)

@@ -1,6 +1,6 @@
 //! The bare server: the least code with rmcp that serves this one tool.
 //!
-//! The same transport and settings of rmcp, the same client and settings of reqwest, the same request, the answer read as
+//! The same transport and settings of rmcp, the same client and settings of reqwest, the same request, the response read as
 //! JSON and passed on in both forms of a tool's result. Its credential is a constant. It has no modules, vaults, schemas,
 //! scrubber or limits, and logs nothing.
 
