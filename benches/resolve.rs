@@ -5,7 +5,7 @@
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use cofferdam::access::Caller;
+use cofferdam::caller::Caller;
 use cofferdam_testing::warm_broker::{self, LEASED, PLAIN, resolve, soon};
 use divan::Bencher;
 use tokio::runtime::Runtime;

@@ -2,7 +2,7 @@
 
 #![allow(missing_docs)] // `main` and the benches have no readers
 
-use cofferdam::access::Caller;
+use cofferdam::caller::Caller;
 use cofferdam_testing::generated_modules::{questions, registry};
 use divan::Bencher;
 

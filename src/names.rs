@@ -6,12 +6,6 @@ const SHOWN_CHARS: usize = 64;
 /// How long a name may be that is compared with others, in bytes; comparing costs the product of both lengths.
 const COMPARED_BYTES: usize = 64;
 
-/// How many near names are offered to a model.
-const OFFERED: usize = 3;
-
-/// How alike two names must be to be offered to a model, between 0 (nothing in common) and 1 (the same).
-const ALIKE: f64 = 0.75;
-
 /// A sent name without control characters, and no longer than a real one could be.
 pub(crate) fn bounded(name: &str) -> String {
     let mut shown: String = name.chars().take(SHOWN_CHARS).flat_map(char::escape_debug).collect();
@@ -44,27 +38,6 @@ pub(crate) fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>)
         .map(|(_, name)| name)
 }
 
-/// ` Did you mean …?` with the most alike of `names`, or nothing.
-///
-/// For a name that a model made up: it remembers how a name begins better than how it goes on, so beginnings weigh
-/// more than in [`nearest`], and several are offered. `names` are those that the caller may see: a hidden name is
-/// never offered.
-pub(crate) fn did_you_mean<'a>(sent: &str, names: impl Iterator<Item = &'a str>) -> String {
-    if sent.is_empty() || sent.len() > COMPARED_BYTES {
-        return String::new();
-    }
-    let mut near: Vec<(f64, &str)> = names
-        .map(|name| (strsim::jaro_winkler(sent, name), name))
-        .filter(|(alike, _)| *alike >= ALIKE)
-        .collect();
-    if near.is_empty() {
-        return String::new();
-    }
-    near.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
-    let near: Vec<String> = near.iter().take(OFFERED).map(|(_, name)| quoted(name)).collect();
-    format!(" Did you mean {}?", near.join(" or "))
-}
-
 /// `` `a`, `b` `` for messages; `none` where there is nothing.
 pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let names: Vec<String> = names.into_iter().map(quoted).collect();
@@ -90,14 +63,6 @@ mod tests {
         assert_eq!(bounded("a\u{1b}[2J\n"), "a\\u{1b}[2J\\n");
         let long = bounded(&"x".repeat(10_000));
         assert_eq!(long.chars().count(), SHOWN_CHARS + 1);
-    }
-
-    #[test]
-    fn near_names_are_offered_best_first() {
-        let names = ["notion", "github", "gitlab", "slack"];
-        assert_eq!(did_you_mean("githb", names.into_iter()), " Did you mean `github` or `gitlab`?");
-        assert_eq!(did_you_mean("zzz", names.into_iter()), "");
-        assert_eq!(did_you_mean(&"g".repeat(500), names.into_iter()), "");
     }
 
     #[test]

@@ -1,15 +1,16 @@
-//! Which backends there are. The one place that names a concrete one.
+//! The list of backends: the only place that names concrete ones.
 
 use std::fmt;
 use std::sync::Arc;
 
-use cofferdam_vault::{BackendConfig, ConfigProblem, FieldName, SecretPath, Vault, VaultContext};
+use cofferdam_config::{Diagnostic, Diagnostics};
+use cofferdam_vault::{BackendConfig, FieldName, SecretPath, Vault, VaultContext};
 use figment::error::Kind;
 use figment::value::Value;
 use schemars::{Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 
-/// Every backend there is, those that were compiled out included, by name.
+/// All backends by name, including those that were compiled out.
 pub const ALL: &[Backend] = &[
     Backend { name: "age", compiled: AGE },
     Backend { name: "aws", compiled: AWS },
@@ -19,36 +20,34 @@ pub const ALL: &[Backend] = &[
 ];
 
 #[cfg(feature = "age")]
-const AGE: Option<Compiled> = Some(Compiled::of::<cofferdam_vault_age::Config>());
+const AGE: Option<Compiled> = Some(Compiled::new::<cofferdam_vault_age::Config>());
 #[cfg(not(feature = "age"))]
 const AGE: Option<Compiled> = None;
 
 #[cfg(feature = "aws")]
-const AWS: Option<Compiled> = Some(Compiled::of::<cofferdam_vault_aws::Config>());
+const AWS: Option<Compiled> = Some(Compiled::new::<cofferdam_vault_aws::Config>());
 #[cfg(not(feature = "aws"))]
 const AWS: Option<Compiled> = None;
 
 #[cfg(feature = "env")]
-const ENV: Option<Compiled> = Some(Compiled::of::<cofferdam_vault_env::Config>());
+const ENV: Option<Compiled> = Some(Compiled::new::<cofferdam_vault_env::Config>());
 #[cfg(not(feature = "env"))]
 const ENV: Option<Compiled> = None;
 
 #[cfg(feature = "file")]
-const FILE: Option<Compiled> = Some(Compiled::of::<cofferdam_vault_file::Config>());
+const FILE: Option<Compiled> = Some(Compiled::new::<cofferdam_vault_file::Config>());
 #[cfg(not(feature = "file"))]
 const FILE: Option<Compiled> = None;
 
 #[cfg(feature = "hashicorp")]
-const HASHICORP: Option<Compiled> = Some(Compiled::of::<cofferdam_vault_hashicorp::Config>());
+const HASHICORP: Option<Compiled> = Some(Compiled::new::<cofferdam_vault_hashicorp::Config>());
 #[cfg(not(feature = "hashicorp"))]
 const HASHICORP: Option<Compiled> = None;
 
-/// A backend's settings, read and checked, that have yet to become a vault.
-///
-/// The object-safe face of a [`BackendConfig`].
+/// The checked settings of a backend: an object-safe [`BackendConfig`].
 pub trait VaultSettings: Send {
     /// See [`BackendConfig::collisions`].
-    fn collisions(&self, wanted: &[(SecretPath, Vec<FieldName>)]) -> Vec<ConfigProblem>;
+    fn collisions(&self, secrets: &[(SecretPath, Vec<FieldName>)]) -> Diagnostics;
     /// See [`BackendConfig::refuses_users`].
     fn refuses_users(&self) -> Option<&'static str>;
     /// See [`BackendConfig::into_vault`].
@@ -56,8 +55,8 @@ pub trait VaultSettings: Send {
 }
 
 impl<C: BackendConfig> VaultSettings for C {
-    fn collisions(&self, wanted: &[(SecretPath, Vec<FieldName>)]) -> Vec<ConfigProblem> {
-        BackendConfig::collisions(self, wanted)
+    fn collisions(&self, secrets: &[(SecretPath, Vec<FieldName>)]) -> Diagnostics {
+        BackendConfig::collisions(self, secrets)
     }
 
     fn refuses_users(&self) -> Option<&'static str> {
@@ -80,49 +79,49 @@ impl fmt::Debug for dyn VaultSettings {
 pub struct Backend {
     /// Its name in a profile.
     pub name: &'static str,
-    /// How to make one; `None` where the backend was compiled out.
+    /// How to create one. `None` if the backend was compiled out.
     pub compiled: Option<Compiled>,
 }
 
-/// A backend's settings, or everything that is wrong with them.
-pub type ReadSettings = Result<Box<dyn VaultSettings>, Vec<ConfigProblem>>;
+/// The settings of a backend, or all problems in them.
+pub type ReadSettings = Result<Box<dyn VaultSettings>, Diagnostics>;
 
-/// What a compiled-in backend can do with a profile's table.
+/// How a compiled-in backend handles the `[vaults.NAME]` table of a profile.
 #[derive(Debug)]
 pub struct Compiled {
-    /// Reads a `[vaults.NAME]` table without the walls' keys, and checks it; all problems at once.
+    /// Reads and checks a table without the keys of the [policy](super::CompartmentPolicy). Reports all problems together.
     pub read: fn(toml::Table) -> ReadSettings,
     /// The JSON schema of the table.
     pub schema: fn(&mut SchemaGenerator) -> Schema,
 }
 
 impl Compiled {
-    /// What the backend with the settings `C` can do.
-    pub const fn of<C: BackendConfig>() -> Self {
+    /// The handling for the backend with the settings `C`.
+    pub const fn new<C: BackendConfig>() -> Self {
         Self { read: read::<C>, schema: SchemaGenerator::subschema_for::<C> }
     }
 }
 
 fn read<C: BackendConfig>(table: toml::Table) -> ReadSettings {
     let config: C = read_table(table)?;
-    let problems = config.problems();
-    if problems.is_empty() { Ok(Box::new(config)) } else { Err(problems) }
+    config.check().into_result(())?;
+    Ok(Box::new(config))
 }
 
-/// Deserialises a table, and tells every key that cannot be read, not only the first.
+/// Deserializes a table and reports every key that cannot be read.
 ///
-/// Serde stops at the first error. So the key that it names is taken out and the rest is tried again. No message repeats
-/// a value, but for what a type's own `Deserialize` says.
-pub(crate) fn read_table<T: DeserializeOwned>(table: toml::Table) -> Result<T, Vec<ConfigProblem>> {
-    let mut table = Value::serialize(table).map_err(|_| vec![unreadable("")])?;
-    let mut problems = Vec::new();
+/// Serde stops at the first error. This removes the key of that error and tries again. A message quotes a value only if
+/// the type's own `Deserialize` does.
+pub(crate) fn read_table<T: DeserializeOwned>(table: toml::Table) -> Result<T, Diagnostics> {
+    let mut table = Value::serialize(table).map_err(|_| unreadable(""))?;
+    let mut problems = Diagnostics::new();
     loop {
         let error = match table.deserialize::<T>() {
             Ok(read) if problems.is_empty() => return Ok(read),
             Ok(_) => return Err(problems),
             Err(error) => error,
         };
-        // What is missing now may be what was taken out.
+        // A key that is missing now may be one that was removed.
         let missing = matches!(error.kind, Kind::MissingField(_));
         if !missing || problems.is_empty() {
             problems.push(unread(&error));
@@ -137,36 +136,36 @@ pub(crate) fn read_table<T: DeserializeOwned>(table: toml::Table) -> Result<T, V
     }
 }
 
-fn unread(error: &figment::Error) -> ConfigProblem {
+fn unread(error: &figment::Error) -> Diagnostic {
     let key = error.path.join(".");
     let names = |names: &[&str]| format!("write one of: {}", names.join(", "));
     match &error.kind {
-        Kind::Message(message) => ConfigProblem::new(key, message, "correct the value"),
+        Kind::Message(message) => Diagnostic::error(key, message, "correct the value"),
         Kind::InvalidType(_, expected) => {
-            ConfigProblem::new(key, "a value of another type is needed", format!("write {expected}"))
+            Diagnostic::error(key, "a value of another type is needed", format!("write {expected}"))
         }
         Kind::InvalidValue(_, expected) | Kind::InvalidLength(_, expected) => {
-            ConfigProblem::new(key, "this value is not allowed", format!("write {expected}"))
+            Diagnostic::error(key, "this value is not allowed", format!("write {expected}"))
         }
-        Kind::UnknownVariant(_, known) => ConfigProblem::new(key, "there is no such choice", names(known)),
+        Kind::UnknownVariant(_, known) => Diagnostic::error(key, "there is no such choice", names(known)),
         Kind::UnknownField(field, known) => {
-            ConfigProblem::new(key_of_field(&error.path, field), "unknown key", names(known))
+            Diagnostic::error(key_of_field(&error.path, field), "unknown key", names(known))
         }
         Kind::MissingField(field) => {
-            ConfigProblem::new(key_of_field(&error.path, field), "this key is missing", "add it")
+            Diagnostic::error(key_of_field(&error.path, field), "this key is missing", "add it")
         }
         _ => unreadable(&key),
     }
 }
 
-/// The dotted key of `field` in the table at `path`; figment counts an unknown field to the path, but no missing one.
+/// The dotted key of `field` in the table at `path`. figment includes an unknown field in the path, but not a missing one.
 fn key_of_field(path: &[String], field: &str) -> String {
     let table = path.strip_suffix(&[field.to_owned()]).unwrap_or(path);
     table.iter().map(String::as_str).chain([field]).collect::<Vec<_>>().join(".")
 }
 
-fn unreadable(key: &str) -> ConfigProblem {
-    ConfigProblem::new(
+fn unreadable(key: &str) -> Diagnostic {
+    Diagnostic::error(
         key,
         "this value cannot be read",
         "see `cofferdam profile schema` for what the key takes",
@@ -191,12 +190,12 @@ mod tests {
         let problems = read_table::<Settings>(text.parse().unwrap()).unwrap_err();
         problems
             .into_iter()
-            .map(|problem| format!("{}: {}; {}", problem.key, problem.message, problem.remedy))
+            .map(|problem| format!("{}: {}; {}", problem.key, problem.message, problem.help))
             .collect()
     }
 
     #[test]
-    fn every_key_that_cannot_be_read_is_told_without_its_value() {
+    fn every_key_that_cannot_be_read_is_reported_without_its_value() {
         assert_eq!(
             problems("port = 'c4nary'\nname = 'n'\nmore = 'c4nary'\nzebra = 'c4nary'"),
             [
@@ -210,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn each_backend_stands_once_and_says_its_own_name() {
+    fn each_backend_is_listed_once_under_its_own_name() {
         let names: Vec<_> = ALL.iter().map(|backend| backend.name).collect();
         assert!(names.is_sorted_by(|a, b| a < b), "{names:?}");
         #[cfg(feature = "age")]

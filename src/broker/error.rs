@@ -1,4 +1,4 @@
-//! Why there is no credential: one message for the operator, and what the caller may know.
+//! Why there is no credential, for the operator and for the caller.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,18 +6,18 @@ use cofferdam_vault::VaultError;
 
 /// Why there is no credential.
 ///
-/// `Display` is the operator's message: it names vaults and paths, and never goes to the model.
+/// `Display` is the operator's message. It names vaults and paths and must not reach the model.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum BrokerError {
-    /// The module has no such account, or no binding at all.
+    /// The module has no such account, or no binding.
     #[error("module `{module}` has no account `{account}`")]
     UnknownAccount {
-        /// The module that was asked for.
+        /// The requested module.
         module: String,
-        /// The account that was asked for.
+        /// The requested account.
         account: String,
     },
-    /// The vault is well, but this account's secret is absent, denied or malformed. The model gets `credential_missing`.
+    /// The vault works, but this account's secret is absent, denied or malformed. The model gets `credential_missing`.
     #[error("vault `{vault}` has no usable credential for {module}/{account}: {source}")]
     Missing {
         /// The vault.
@@ -26,19 +26,19 @@ pub enum BrokerError {
         module: String,
         /// The account.
         account: String,
-        /// What the vault said.
+        /// The vault's error.
         source: VaultError,
     },
-    /// The vault is out of reach, and nothing cached may be served. The model gets `module_unavailable`.
-    #[error("vault `{vault}` cannot serve: {source}")]
+    /// The vault is unreachable, and nothing cached may be served. The model gets `module_unavailable`.
+    #[error("vault `{vault}` is unavailable: {source}")]
     Unavailable {
         /// The vault.
         vault: String,
-        /// Since when, where it is known to be down.
+        /// When the circuit opened or the cache ran out. `None` if the circuit is not open.
         since: Option<SystemTime>,
-        /// When it may be worth another try.
+        /// When a retry may succeed. `None` if unknown.
         retry_after: Option<Duration>,
-        /// What the vault, or a wall around it, said.
+        /// The error of the vault, or of a layer of its compartment.
         source: VaultError,
     },
 }

@@ -1,13 +1,13 @@
-//! From what a service answered to what reaches the model: cut down, bounded, written once.
+//! What the model gets of an answer: selected, bounded, serialised once.
 
 use serde_json::{Map, Value};
 
-use super::{CallError, Code, Outcome};
-use crate::connectors::http::Answer;
-use crate::registry::Tool;
+use super::error::{CallError, Code, Outcome};
+use crate::connectors::Answer;
+use crate::manifest::Tool;
 
-/// The largest answer that reaches a model, in bytes of JSON: about 25,000 tokens, which is what common hosts
-/// still pass on whole.
+/// The largest answer that reaches a model, in bytes of JSON: about 25,000 tokens, which common hosts still pass on
+/// whole.
 pub const MAX_ANSWER_BYTES: usize = 100 * 1024;
 
 /// The answer of a call.
@@ -18,13 +18,13 @@ pub struct CallAnswer {
 }
 
 impl CallAnswer {
-    /// Keeps of an answer what `tool` selects, or all of it with `full`.
+    /// Keeps what `tool` selects of `answer`, or all of it with `full`.
     ///
     /// # Errors
     ///
-    /// `answer_too_large`, and `upstream_error` where an answer that may hold secrets has another shape than the manifest
-    /// foresaw. The call itself has succeeded then: a write may have happened, as the outcome says.
-    pub(super) fn of(answer: Answer, tool: &Tool, full: bool) -> Result<Self, CallError> {
+    /// `answer_too_large`, and `upstream_error` if the manifest's `select` does not match an answer that may hold
+    /// secrets. The call itself succeeded, so the outcome says that a write may have happened.
+    pub(super) fn new(answer: Answer, tool: &Tool, full: bool) -> Result<Self, CallError> {
         let select = if full && tool.full { None } else { tool.select.as_ref() };
         let result = match select {
             None => answer.body,
@@ -34,16 +34,16 @@ impl CallAnswer {
             {
                 Ok(kept) => kept,
                 Err(error) if !tool.full => {
-                    tracing::warn!(tool = tool.name, reason = %error.reason, "select does not fit a withheld answer");
+                    tracing::warn!(tool = tool.name, reason = %error.reason, "select does not match a withheld answer");
                     return Err(CallError::new(
                         Code::UpstreamError,
-                        Outcome::after_sending(tool.effects),
-                        "The call succeeded, but its answer has an unknown shape and may hold secrets: it is withheld.",
+                        Outcome::after_sending(tool.operation.effects),
+                        "The call succeeded, but its answer has an unexpected shape and may contain secrets, so it is withheld.",
                     ));
                 }
                 Err(error) => {
-                    // An answer of another shape than the manifest foresaw still is an answer.
-                    tracing::warn!(tool = tool.name, reason = %error.reason, "select does not fit the answer");
+                    // An answer that the manifest's `select` does not match is still an answer.
+                    tracing::warn!(tool = tool.name, reason = %error.reason, "select does not match the answer");
                     answer.body
                 }
             },
@@ -52,16 +52,16 @@ impl CallAnswer {
         value.extend(answer.next.map(|next| ("next".to_owned(), Value::Object(next))));
         let value = Value::Object(value);
         let Ok(text) = serde_json::to_string(&value) else {
-            return Err(CallError::internal(Outcome::after_sending(tool.effects)));
+            return Err(CallError::internal(Outcome::after_sending(tool.operation.effects)));
         };
         let answer = Self { value, text };
         if answer.text.len() > MAX_ANSWER_BYTES {
-            let less = if full && tool.select.is_some() { "leave out `full`, or " } else { "" };
+            let less = if full && tool.select.is_some() { "omit `full`, or " } else { "" };
             return Err(CallError::new(
                 Code::AnswerTooLarge,
-                Outcome::after_sending(tool.effects),
+                Outcome::after_sending(tool.operation.effects),
                 format!(
-                    "The call succeeded, but its answer has {} KiB and only {} KiB may reach you. To get less, \
+                    "The call succeeded, but its answer has {} KiB, and at most {} KiB may reach you. To get less, \
                      {less}use the tool's arguments that filter, or that set the page and its size.",
                     answer.text.len().div_ceil(1024),
                     MAX_ANSWER_BYTES / 1024,
@@ -71,24 +71,24 @@ impl CallAnswer {
         Ok(answer)
     }
 
-    /// `{"result": …, "next": …}`: what the service answered, and where there is more, the arguments that fetch
-    /// the next page.
+    /// `{"result": …, "next": …}`: what the service answered and, if there is more, the arguments that fetch the next
+    /// page.
     pub fn value(&self) -> &Value {
         &self.value
     }
 
-    /// The same, written compactly.
+    /// The value as compact JSON.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// Both, without a copy.
+    /// The value and its text, without a copy.
     pub fn into_parts(self) -> (Value, String) {
         (self.value, self.text)
     }
 }
 
 fn select_error(select: &jmespath::Expression<'_>) -> jmespath::JmespathError {
-    let reason = jmespath::ErrorReason::Parse("the selected value is no JSON".into());
+    let reason = jmespath::ErrorReason::Parse("the selected value is not JSON".into());
     jmespath::JmespathError::new(select.as_str(), 0, reason)
 }

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use cofferdam_config::suggestions::bounded;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
-pub use crate::connectors::http::Outcome;
+pub use crate::connectors::Outcome;
 
 macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $variant:ident = $text:literal,)+) => {
-        /// Why a call has no answer. The text of a code is part of the interface and never changes.
+        /// Why a call has no answer. The string of a code is part of the interface and never changes.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Code {
             $($(#[doc = $doc])+ $variant,)+
@@ -39,17 +40,17 @@ codes! {
     UnknownAccount = "unknown_account",
     /// A write, several accounts, and none named.
     AccountRequired = "account_required",
-    /// The arguments do not fit the tool's schema; the schema comes along.
+    /// The arguments do not match the tool's schema, which the error contains.
     InvalidArguments = "invalid_arguments",
     /// The account has no usable credential.
     CredentialMissing = "credential_missing",
-    /// The service does not take the account's credential.
+    /// The service rejects the account's credential.
     CredentialRejected = "credential_rejected",
-    /// The user has yet to connect the account.
+    /// The user has not connected the account yet.
     ConnectionRequired = "connection_required",
-    /// The user has yet to agree.
+    /// The user has not agreed yet.
     ConsentRequired = "consent_required",
-    /// The module's vault is out of reach, or its queue is full.
+    /// The module's vault is unreachable, or its queue is full.
     ModuleUnavailable = "module_unavailable",
     /// The service answered with an error.
     UpstreamError = "upstream_error",
@@ -63,7 +64,7 @@ codes! {
     RateLimited = "rate_limited",
     /// The caller may not do this.
     Denied = "denied",
-    /// The client took the call back, or the server is stopping.
+    /// The client cancelled the call, or the server is stopping.
     Cancelled = "cancelled",
     /// A fault of this program.
     Internal = "internal",
@@ -75,9 +76,9 @@ impl Serialize for Code {
     }
 }
 
-/// Why a call has no answer. Everything in it is fit for the model: no vault, path, address or credential.
+/// Why a call has no answer. Meant for a model: it names no vault, path, address or credential.
 ///
-/// Serialises to what stands under `error` in `structuredContent`.
+/// Serialises to the value of `error` in `structuredContent`.
 #[derive(Debug, Clone, Serialize, thiserror::Error)]
 #[error("{}: {message}", code.as_str())]
 pub struct CallError {
@@ -85,28 +86,28 @@ pub struct CallError {
     pub code: Code,
     /// What happened, and what to do next.
     pub message: String,
-    /// The module as the caller named it; empty where it named none.
+    /// The module as the caller named it; empty if it named none.
     pub module: String,
     /// The tool as the caller named it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tool: Option<String>,
     /// Whether a write may have happened.
     pub outcome: Outcome,
-    /// When another try may do better, in seconds, rounded up.
+    /// After how many seconds a retry may succeed, rounded up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after_seconds: Option<u64>,
-    /// What the arguments must look like, with `invalid_arguments`.
+    /// The schema of the arguments, with `invalid_arguments`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schema: Option<Arc<Map<String, Value>>>,
 }
 
-/// A pause as it is told: in whole seconds, rounded up.
+/// A pause in whole seconds, rounded up.
 pub(super) fn seconds(pause: Duration) -> u64 {
     pause.as_secs() + u64::from(pause.subsec_nanos() > 0)
 }
 
 impl CallError {
-    /// An error that has yet to learn which call it is about.
+    /// An error that does not name its call yet.
     pub(crate) fn new(code: Code, outcome: Outcome, message: impl Into<String>) -> Self {
         Self {
             code,
@@ -119,39 +120,36 @@ impl CallError {
         }
     }
 
-    /// A failure before anything left for the service.
+    /// A failure before anything was sent to the service.
     pub(crate) fn not_sent(code: Code, message: impl Into<String>) -> Self {
         Self::new(code, Outcome::NotSent, message)
     }
 
-    /// A fault of this program, whose details stand in the operator's log only.
+    /// A fault of this program, whose details are in the operator's log only.
     pub(crate) fn internal(outcome: Outcome) -> Self {
-        Self::new(
-            Code::Internal,
-            outcome,
-            "Cofferdam itself failed; its log says why. The user has to look there.",
-        )
+        let message = "Cofferdam itself failed, for a reason that is in its log. Tell the user to check it.";
+        Self::new(Code::Internal, outcome, message)
     }
 
-    /// The same error with the pause after which another try may do better.
+    /// The same error with the pause after which a retry may succeed.
     #[must_use]
     pub(crate) fn retry_after(mut self, pause: Option<Duration>) -> Self {
         self.retry_after_seconds = pause.map(seconds);
         self
     }
 
-    /// The same error, with a word to the model where a write may have happened.
+    /// The same error. Its message warns the model if a write may have happened.
     #[must_use]
-    pub(crate) fn or_done(mut self) -> Self {
+    pub(crate) fn warn_if_unknown(mut self) -> Self {
         if self.outcome == Outcome::Unknown {
             let end = if self.message.ends_with('.') { "" } else { "." };
             self.message.push_str(end);
-            self.message.push_str(" It may have been done all the same: look before you try again.");
+            self.message.push_str(" The write may have succeeded. Check before retrying.");
         }
         self
     }
 
-    /// The same error with the schema that the arguments must fit.
+    /// The same error with the schema that the arguments must match.
     #[must_use]
     pub(crate) fn with_schema(mut self, schema: &Arc<Map<String, Value>>) -> Self {
         self.schema = Some(schema.clone());
@@ -161,8 +159,8 @@ impl CallError {
     /// The same error about this call.
     #[must_use]
     pub(crate) fn about(mut self, module: &str, tool: Option<&str>) -> Self {
-        self.module = crate::names::bounded(module);
-        self.tool = tool.map(crate::names::bounded);
+        self.module = bounded(module);
+        self.tool = tool.map(bounded);
         self
     }
 }

@@ -1,14 +1,14 @@
 //! The modules that ship with the binary, one TOML file each.
 
-/// One shipped manifest: its path below this folder, and its text.
+/// One shipped manifest.
 pub(crate) struct Entry {
-    /// `github.toml`.
+    /// The file in this folder: `github.toml`.
     pub(crate) file: &'static str,
-    /// The manifest.
+    /// Its text.
     pub(crate) text: &'static str,
 }
 
-/// Every shipped manifest, by name. A new one is a file here and a line in this list.
+/// Every shipped manifest, by name. To add one, add its file and a line here.
 pub(crate) const ENTRIES: [Entry; 4] = [
     Entry { file: "github.toml", text: include_str!("github.toml") },
     Entry { file: "notion.toml", text: include_str!("notion.toml") },

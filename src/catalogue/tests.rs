@@ -4,12 +4,15 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::ENTRIES;
-use crate::access::Caller;
+use crate::broker::PathTemplate;
+use crate::caller::Caller;
+use crate::connectors::SideEffect;
+use crate::manifest::{ManifestLibrary, Tool};
 use crate::profile::{AccountEntry, ModuleEntry};
-use crate::registry::{Manifests, Module, Registry, SideEffect, Tool};
+use crate::registry::{Module, Registry};
 
 fn every_module() -> Registry {
-    let manifests = Manifests::load(None);
+    let manifests = ManifestLibrary::load(None);
     let entries: Vec<ModuleEntry> = manifests
         .names()
         .iter()
@@ -20,7 +23,7 @@ fn every_module() -> Registry {
             accounts: vec![AccountEntry { name: "default".into(), base_url: None }],
             // One of them leaves its address to the profile.
             base_url: Some("https://service.test".parse().unwrap()),
-            path: "{module}/{account}".into(),
+            path: PathTemplate::default(),
             insecure_http: false,
         })
         .collect();
@@ -94,7 +97,7 @@ fn every_shipped_argument_is_described() {
     let registry = every_module();
     for module in registry.modules(&Caller::local()) {
         for tool in &module.tools {
-            for (name, argument) in tool.input_schema["properties"].as_object().unwrap() {
+            for (name, argument) in tool.operation.input_schema["properties"].as_object().unwrap() {
                 assert!(argument["description"].is_string(), "{}.{}: {name}", module.name, tool.name);
             }
         }
@@ -131,7 +134,8 @@ fn each_service_has_the_tools_of_a_days_work_and_says_which_destroy() {
     let destructive = |module: &str, at_least: usize| -> Vec<String> {
         let module = registry.module(&Caller::local(), module).unwrap();
         assert!(module.tools.len() >= at_least, "{} has {} tools", module.name, module.tools.len());
-        let destroys = |tool: &&std::sync::Arc<Tool>| tool.effects.side_effect == SideEffect::Destructive;
+        let destroys =
+            |tool: &&std::sync::Arc<Tool>| tool.operation.effects.side_effect == SideEffect::Destructive;
         module.tools.iter().filter(destroys).map(|tool| tool.name.clone()).collect()
     };
     assert_eq!(
@@ -174,7 +178,13 @@ fn the_name_of_a_tool_says_whether_it_only_reads() {
         for tool in &module.tools {
             let verb = tool.name.split('_').next().unwrap();
             let reads = ["get", "list", "search", "query", "select", "generate"].contains(&verb);
-            assert_eq!(reads, tool.effects.side_effect == SideEffect::None, "{}.{}", module.name, tool.name);
+            assert_eq!(
+                reads,
+                tool.operation.effects.side_effect == SideEffect::None,
+                "{}.{}",
+                module.name,
+                tool.name
+            );
         }
     }
 }

@@ -8,7 +8,7 @@ use super::Common;
 use super::compose::{Composed, Person};
 use super::exit::{Exit, Failure};
 use super::output::Output;
-use crate::access::Caller;
+use crate::caller::Caller;
 use crate::calls::{CallAnswer, CallError, CallRequest, Code};
 use crate::os::EndSignals;
 

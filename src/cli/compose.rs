@@ -1,23 +1,23 @@
 //! Puts the parts together, the same for every command: profile → manifests → vaults → broker → calls.
 
-use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cofferdam_vault::{FieldName, Prompt, Threads, VaultContext};
+use cofferdam_vault::{Prompt, Threads, VaultContext};
 
 use super::Common;
 use super::exit::Failure;
 use super::prompt::Terminal;
-use crate::access::Caller;
 use crate::broker::{Broker, ModuleBinding, VaultParts};
+use crate::caller::Caller;
 use crate::calls::Calls;
 use crate::connectors::http::HttpConnector;
+use crate::manifest::ManifestLibrary;
 use crate::profile::{
-    self, KnownManifests, Layers, ModuleEntry, Override, Problem, Profile, ServerSettings, Source, VaultEntry,
+    self, FlagOverride, ModuleEntry, Overrides, Problem, Profile, ServerSettings, Source, VaultEntry,
 };
-use crate::registry::{Manifests, Registry};
+use crate::registry::Registry;
 
 /// How long an attempt at a vault may take at least while somebody may be typing a passphrase into it.
 const TYPING: Duration = Duration::from_secs(60);
@@ -65,7 +65,7 @@ impl Composed {
     /// # Errors
     ///
     /// As [`Composed::of`].
-    pub(super) fn with_layers(name: &str, layers: &Layers, person: Person) -> Result<Self, Failure> {
+    pub(super) fn with_layers(name: &str, layers: &Overrides, person: Person) -> Result<Self, Failure> {
         let (profile, manifests) = load(name, layers)?;
         let profile_anywhere = nameable_anywhere(&profile);
         let registry = Arc::new(Registry::load(&profile.modules, &manifests));
@@ -88,8 +88,8 @@ impl Composed {
 }
 
 /// The layers of this process: its environment, and above it these flags.
-pub(super) fn environment(flags: impl IntoIterator<Item = Override>) -> Layers {
-    Layers::from_environment(std::env::vars_os()).with_overrides(flags)
+pub(super) fn environment(flags: impl IntoIterator<Item = FlagOverride>) -> Overrides {
+    Overrides::from_environment(std::env::vars_os()).with_flags(flags)
 }
 
 /// Loads the profile and the manifests that it is checked against.
@@ -97,18 +97,14 @@ pub(super) fn environment(flags: impl IntoIterator<Item = Override>) -> Layers {
 /// # Errors
 ///
 /// Every problem of the profile at once.
-pub(super) fn load(name: &str, layers: &Layers) -> Result<(Profile, Arc<Manifests>), Failure> {
+pub(super) fn load(name: &str, layers: &Overrides) -> Result<(Profile, ManifestLibrary), Failure> {
     let here = std::env::current_dir().map_err(|error| {
         Failure::usage(format!("the working directory cannot be found: {error}"), "change to one that exists")
     })?;
     let source = Source::find(name, &here).map_err(Failure::Profile)?;
-    let read = OnceCell::new();
-    let manifests_of = |folder: Option<&Path>| -> Box<dyn KnownManifests> {
-        let manifests = read.get_or_init(|| Arc::new(Manifests::load(folder)));
-        Box::new(Known(Arc::clone(manifests)))
-    };
-    let profile = profile::load(&source, layers, &manifests_of).map_err(Failure::Profile)?;
-    let manifests = read.into_inner().unwrap_or_else(|| Arc::new(Manifests::default()));
+    let draft = profile::parse(&source, layers).map_err(Failure::Profile)?;
+    let manifests = ManifestLibrary::load(draft.modules_dir());
+    let profile = draft.check(&manifests).map_err(Failure::Profile)?;
     Ok((profile, manifests))
 }
 
@@ -127,22 +123,8 @@ pub(super) fn nameable_anywhere(profile: &Profile) -> PathBuf {
     file_of(&profile.name, &profile.base_dir).unwrap_or_else(|| Source::embedded(&profile.name).into())
 }
 
-/// The manifests as a profile's check sees them.
-struct Known(Arc<Manifests>);
-
-impl KnownManifests for Known {
-    fn names(&self) -> Vec<String> {
-        self.0.names().into_iter().map(str::to_owned).collect()
-    }
-
-    fn credential_fields(&self, manifest: &str) -> Option<Vec<FieldName>> {
-        let broken_or_absent = || self.0.names().contains(&manifest).then(Vec::new);
-        self.0.credential_fields(manifest).or_else(broken_or_absent)
-    }
-}
-
 fn vault(entry: VaultEntry, base_dir: &Path, prompt: Option<Arc<dyn Prompt>>) -> VaultParts {
-    let mut walls = entry.walls;
+    let mut walls = entry.policy;
     if prompt.is_some() {
         walls.attempt_timeout = walls.attempt_timeout.max(TYPING);
         walls.deadline = walls.deadline.max(TYPING);
@@ -153,7 +135,7 @@ fn vault(entry: VaultEntry, base_dir: &Path, prompt: Option<Arc<dyn Prompt>>) ->
         threads: Threads::new(entry.name.as_str(), walls.threads()),
         prompt,
     };
-    VaultParts { name: entry.name, walls, vault: entry.settings.into_vault(context) }
+    VaultParts { name: entry.name, policy: walls, vault: entry.settings.into_vault(context) }
 }
 
 /// What the broker must know of a module; nothing for one whose manifest was refused.
@@ -164,6 +146,6 @@ fn binding(entry: &ModuleEntry, registry: &Registry) -> Option<ModuleBinding> {
         vault: entry.vault.clone(),
         accounts: entry.accounts.iter().map(|account| account.name.clone()).collect(),
         path: entry.path.clone(),
-        credential: module.credential.clone(),
+        credential: module.service.credential.clone(),
     })
 }

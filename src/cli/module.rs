@@ -12,7 +12,8 @@ use super::exit::{Exit, Failure};
 use super::output::{Output, bad, fair, good, keep_words};
 use super::profile::print_remarks;
 use super::roster::ModuleStatus;
-use crate::registry::{SideEffect, Tool};
+use crate::connectors::SideEffect;
+use crate::manifest::Tool;
 
 const LIST_EXAMPLES: &str = "\
 Examples:
@@ -85,8 +86,10 @@ fn show(composed: &Composed, name: &str, output: Output) -> Result<Exit, Failure
         output.document(&document);
         return Ok(Exit::Good);
     }
-    output
-        .line(format_args!("{} ({} {})\n{}", module.name, module.title, module.version, module.description));
+    output.line(format_args!(
+        "{} ({} {})\n{}",
+        module.name, module.service.title, module.version, module.description
+    ));
     output.line(format_args!("accounts: {}", status.accounts().join(", ")));
     if let Some(vault) = composed.calls.broker().module_vault(name) {
         let reason = vault.reason.map(|reason| format!(": {reason}")).unwrap_or_default();
@@ -94,7 +97,7 @@ fn show(composed: &Composed, name: &str, output: Output) -> Result<Exit, Failure
     }
     let mut table = output.table(&["tool", "arguments", "effect", "what it does"]);
     for tool in &module.tools {
-        let effect = match tool.effects.side_effect {
+        let effect = match tool.operation.effects.side_effect {
             SideEffect::None => good("reads"),
             SideEffect::Write => fair("writes"),
             SideEffect::Destructive => bad("destroys"),
@@ -113,7 +116,7 @@ fn show(composed: &Composed, name: &str, output: Output) -> Result<Exit, Failure
 fn summary(status: &ModuleStatus<'_>) -> Value {
     let mut summary = status.document();
     let module = status.module;
-    summary["title"] = json!(module.map(|module| &module.title));
+    summary["title"] = json!(module.map(|module| &module.service.title));
     summary["version"] = json!(module.map(|module| &module.version));
     summary["description"] = json!(module.map(|module| &module.description));
     summary["tools"] = json!(module.map_or(0, |module| module.tools.len()));
@@ -124,18 +127,18 @@ fn tool_document(tool: &Arc<Tool>) -> Value {
     json!({
         "name": tool.name,
         "description": tool.description,
-        "effects": tool.effects,
-        "input_schema": *tool.input_schema,
+        "effects": tool.operation.effects,
+        "input_schema": *tool.operation.input_schema,
     })
 }
 
 /// The names of a tool's arguments, those that must be given marked.
 fn arguments(tool: &Tool) -> Vec<String> {
     let required = |name: &str| {
-        let list = tool.input_schema.get("required").and_then(Value::as_array);
+        let list = tool.operation.input_schema.get("required").and_then(Value::as_array);
         list.is_some_and(|list| list.iter().any(|one| one == name))
     };
-    let properties = tool.input_schema.get("properties").and_then(Value::as_object);
+    let properties = tool.operation.input_schema.get("properties").and_then(Value::as_object);
     let names = properties.into_iter().flat_map(|properties| properties.keys());
     names.map(|name| if required(name) { format!("{name}*") } else { name.clone() }).collect()
 }

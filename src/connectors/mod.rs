@@ -1,6 +1,26 @@
-//! How a module's tool reaches its service.
+//! How a tool reaches its service.
+//!
+//! A connector is a folder with an implementation of [`Connector`]. There is one, [`http`]; another one is another
+//! folder beside it, with a `Service`, an `Operation` and an `Endpoint` of its own. What all connectors share is here:
+//!
+//! - `effects`, `outcome`: what an operation does, and whether it may have done it
+//! - `answer`, `failure`: how a call ends
+//! - `scrub`: removes credentials from both
+//! - `workers`: threads that process large answers
 
+mod answer;
+mod connector;
+mod effects;
+mod failure;
 pub mod http;
+mod outcome;
 mod scrub;
+mod workers;
 
+pub use answer::Answer;
+pub use connector::Connector;
+pub use effects::{Effects, SideEffect};
+pub use failure::CallFailure;
+pub use outcome::Outcome;
 pub use scrub::Scrubber;
+pub use workers::WorkerPool;

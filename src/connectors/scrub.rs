@@ -1,16 +1,16 @@
-//! Removes the credentials in use from what a service answers, encoded forms too.
+//! Removes the credentials in use from what a service answers, encoded ones too.
 //!
-//! A service may reflect its request: an echo, an error that quotes a header, a signed link. So the credential's
-//! text is looked for as it is, in hexadecimal and in base64 at every offset, without regard to case; in the answer's
-//! bytes, in what their escapes mean (twice over), and again in every string of its JSON. What overlaps is removed as
-//! one piece.
+//! A service may reflect its request: an echo, an error that quotes a header, a signed link. The credential is searched
+//! for as it is, in hexadecimal and in Base64 at every offset, regardless of case. The search covers the answer's bytes,
+//! what their escapes mean (two levels deep), and then every string of its JSON. Overlapping matches are removed
+//! together.
 //!
-//! It cannot find a part of a credential, a form that nobody thought of (compressed, encrypted, reversed), or a
-//! text shorter than [`SHORTEST`] inside a longer one: removing `abc` everywhere would shred every answer.
+//! Not found are a part of a credential, other encodings (compressed, encrypted, reversed), and a credential shorter
+//! than [`SHORTEST`] inside a longer text: removing `abc` everywhere would destroy every answer.
 
-mod forms;
-mod heads;
-mod view;
+mod encodings;
+mod prefix_filter;
+mod unescaped;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -19,26 +19,26 @@ use std::ops::Range;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use forms::Form;
-use heads::Heads;
-use view::{Escape, View};
+use encodings::Encoding;
+use prefix_filter::PrefixFilter;
+use unescaped::{Escape, UnescapedView};
 
-/// What stands where a credential stood.
+/// What replaces a credential.
 pub(crate) const REMOVED: &str = "[credential removed]";
 
-/// The shortest text that is removed from inside a longer one, in bytes; a shorter one is removed where it is all
-/// there is. Real credentials are longer.
+/// The shortest credential that is removed from inside a longer text, in bytes. A shorter one is removed only if it is
+/// the whole text. Real credentials are longer.
 pub(crate) const SHORTEST: usize = 6;
 
-/// How many levels of escapes are read: a URL inside JSON, a value encoded twice.
-const ESCAPED: usize = 2;
+/// How many levels of escapes are decoded: a URL inside JSON, a value encoded twice.
+const ESCAPE_LEVELS: usize = 2;
 
-/// Knows the credentials of one call, and removes them.
+/// Removes the credentials of one call.
 pub struct Scrubber {
-    forms: Vec<Form>,
-    heads: Heads,
-    /// The length of the shortest form; what is shorter holds none, for no escape means more than it is long.
-    least: usize,
+    encodings: Vec<Encoding>,
+    prefixes: PrefixFilter,
+    /// The length of the shortest encoding. A shorter text contains none, because no escape means more than its length.
+    shortest: usize,
     short: Vec<Zeroizing<String>>,
 }
 
@@ -49,14 +49,14 @@ impl fmt::Debug for Scrubber {
 }
 
 impl Scrubber {
-    /// A scrubber of `secrets`: a credential's fields, and what was made of them for the request.
+    /// A scrubber of `secrets`: a credential's fields, and the strings derived from them for the request.
     pub fn new<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
         let (mut long, short): (Vec<&str>, Vec<&str>) = secrets
             .into_iter()
             .map(str::trim)
             .filter(|text| !text.is_empty())
             .partition(|text| text.len() >= SHORTEST);
-        // What holds a shorter secret in itself, like `Bearer …`, is found by that.
+        // A string that contains a shorter secret, like `Bearer …`, is found by that secret.
         long.sort_by_key(|text| text.len());
         let mut texts: Vec<&str> = Vec::new();
         for text in long {
@@ -64,14 +64,14 @@ impl Scrubber {
                 texts.push(text);
             }
         }
-        let mut forms = Vec::new();
-        texts.iter().for_each(|text| forms::push_all(text, &mut forms));
+        let mut encodings = Vec::new();
+        texts.iter().for_each(|text| encodings::push_all(text, &mut encodings));
         let short = short.into_iter().map(|text| Zeroizing::new(text.to_owned())).collect();
-        forms.sort_by(|a, b| a.bytes().cmp(b.bytes()));
-        forms.dedup();
-        let heads = Heads::of(&forms);
-        let least = forms.iter().map(|form| form.bytes().len()).min().unwrap_or(usize::MAX);
-        Self { forms, heads, least, short }
+        encodings.sort_by(|a, b| a.bytes().cmp(b.bytes()));
+        encodings.dedup();
+        let prefixes = PrefixFilter::new(&encodings);
+        let shortest = encodings.iter().map(|encoding| encoding.bytes().len()).min().unwrap_or(usize::MAX);
+        Self { encodings, prefixes, shortest, short }
     }
 
     /// `text` without credentials.
@@ -139,9 +139,9 @@ impl Scrubber {
         self.short.iter().any(|short| short.as_str() == text)
     }
 
-    /// Where credentials stand, in order, overlapping and touching ones as one.
+    /// The ranges of credentials, in order. Overlapping and adjacent ones are merged.
     fn find(&self, bytes: &[u8]) -> Vec<Range<usize>> {
-        let mut found = self.find_deep(bytes, ESCAPED);
+        let mut found = self.find_deep(bytes, ESCAPE_LEVELS);
         found.sort_by_key(|range| range.start);
         let mut merged: Vec<Range<usize>> = Vec::new();
         for range in found {
@@ -153,14 +153,14 @@ impl Scrubber {
         merged
     }
 
-    /// Where credentials stand in `bytes`, and in what its escapes mean, `depth` levels of them.
+    /// The ranges of credentials in `bytes`, and in what its escapes mean, down to `depth` levels.
     fn find_deep(&self, bytes: &[u8], depth: usize) -> Vec<Range<usize>> {
-        if bytes.len() < self.least {
+        if bytes.len() < self.shortest {
             return Vec::new();
         }
         let mut found = self.find_plain(bytes);
         if let Some(deeper) = depth.checked_sub(1) {
-            for view in Escape::ALL.into_iter().filter_map(|escape| View::of(bytes, escape)) {
+            for view in Escape::ALL.into_iter().filter_map(|escape| UnescapedView::new(bytes, escape)) {
                 found.extend(
                     self.find_deep(&view.bytes, deeper).into_iter().map(|range| view.in_source(range)),
                 );
@@ -170,8 +170,9 @@ impl Scrubber {
     }
 
     fn find_plain(&self, bytes: &[u8]) -> Vec<Range<usize>> {
-        let at = |place| self.forms.iter().filter_map(move |form| form.at(place, bytes));
-        self.heads.places(bytes).flat_map(at).collect()
+        let matches =
+            |start| self.encodings.iter().filter_map(move |encoding| encoding.match_at(start, bytes));
+        self.prefixes.candidates(bytes).flat_map(matches).collect()
     }
 }
 

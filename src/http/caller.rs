@@ -5,7 +5,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use http::header::AUTHORIZATION;
 
-use crate::access::Caller;
+use crate::caller::Caller;
 
 /// Puts the [`Caller`] next to the request, and takes what proves it away: nothing behind this sees a client's token.
 pub(super) async fn identify(mut request: Request, next: Next) -> Response {

@@ -9,8 +9,8 @@ use http::StatusCode;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use crate::access::Caller;
 use crate::broker::{CompartmentState, VaultStatus};
+use crate::caller::Caller;
 use crate::calls::Calls;
 use crate::registry::BrokenManifest;
 

@@ -33,7 +33,7 @@ fn all(text: &mut String, calls: &Calls, vaults: &[VaultStatus]) -> fmt::Result 
         "# HELP cofferdam_calls_total Tool calls that ended, by code; ok where there was an answer."
     )?;
     writeln!(text, "# TYPE cofferdam_calls_total counter")?;
-    for (code, count) in calls.counts().read() {
+    for (code, count) in calls.metrics().iter() {
         writeln!(text, "cofferdam_calls_total{{code=\"{code}\"}} {count}")?;
     }
     writeln!(text, "# HELP cofferdam_calls_in_flight Tool calls that are running.")?;

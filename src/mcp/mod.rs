@@ -35,7 +35,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use stdio::{serve_lines, serve_stdio};
 
-use crate::access::Caller;
+use crate::caller::Caller;
 use crate::calls::{CallError, Calls, Outcome};
 use crate::names;
 

@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 
 use super::arguments::SchemaRequest;
 use super::results::succeeded;
-use crate::access::Caller;
+use crate::caller::Caller;
 use crate::calls::{CallError, Calls, MAX_ANSWER_BYTES};
-use crate::registry::{Module, Tool};
+use crate::manifest::Tool;
+use crate::registry::Module;
 
 /// How many tools a query finds.
 const FOUND: usize = 10;
@@ -90,7 +91,7 @@ fn tools(module: &Module, tools: &[Arc<Tool>]) -> CallToolResult {
     let head = |tools: Vec<Value>| {
         json!({
             "module": module.name,
-            "title": module.title,
+            "title": module.service.title,
             "accounts": module.accounts.iter().map(|account| account.name.as_str()).collect::<Vec<_>>(),
             "tools": tools,
         })
@@ -132,8 +133,8 @@ fn described(tool: &Tool) -> Value {
     json!({
         "tool": tool.name,
         "description": tool.description,
-        "input_schema": *tool.input_schema,
-        "capabilities": tool.effects,
+        "input_schema": *tool.operation.input_schema,
+        "capabilities": tool.operation.effects,
     })
 }
 

@@ -1,6 +1,6 @@
-//! The JSON schema of a profile: what editors complete from, and what a profile's shape is checked against.
+//! The JSON schema of a profile: for completion in editors, and for the validation of a profile.
 //!
-//! There is one description of every key, the documentation of the field that it is read into. The checked-in copy,
+//! Each key has one description, the documentation of its field. The checked-in copy,
 //! `profiles/profile.schema.json`, is written with `cargo run -- profile schema > profiles/profile.schema.json`.
 
 use schemars::generate::SchemaSettings;
@@ -8,10 +8,10 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use super::key::NAME_PATTERN;
-use super::shape::DURATION_PATTERN;
+use super::policy;
 use super::tables::{ModuleTable, ServerTable};
-use super::walls;
-use crate::broker::Walls;
+use super::validate::DURATION_PATTERN;
+use crate::broker::CompartmentPolicy;
 use crate::broker::backends::{ALL, Backend};
 
 /// The JSON schema of a profile, for the backends that are compiled in.
@@ -21,7 +21,7 @@ pub fn schema() -> Value {
 
 /// The JSON schema of a profile whose vaults may have these backends.
 ///
-/// Draft 7 without references: editors' TOML plug-ins know no newer one, and a reader follows no pointers.
+/// Draft 7 without references: TOML plug-ins of editors support no newer draft.
 pub(super) fn of_backends(backends: &[Backend]) -> Value {
     let mut generator =
         SchemaSettings::draft07().with(|settings| settings.inline_subschemas = true).into_generator();
@@ -29,19 +29,19 @@ pub(super) fn of_backends(backends: &[Backend]) -> Value {
     json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Cofferdam profile",
-        "description": "How one Cofferdam process runs: its vaults, its modules, how it listens.",
+        "description": "The configuration of one Cofferdam process: its vaults, its modules, and its server.",
         "type": "object",
         "additionalProperties": false,
         "properties": {
             "server": table::<ServerTable>(&mut generator),
             "vaults": {
-                "description": "The vaults, each one physically separate store of secrets with walls of its own.",
+                "description": "The vaults. Each is a separate store of secrets with its own compartment.",
                 "type": "object",
                 "propertyNames": { "pattern": NAME_PATTERN },
                 "additionalProperties": { "oneOf": vaults },
             },
             "modules": {
-                "description": "The modules, each bound to the vault that its credentials come from.",
+                "description": "The modules, each with the vault that its credentials come from.",
                 "type": "object",
                 "propertyNames": { "pattern": NAME_PATTERN },
                 "additionalProperties": table::<ModuleTable>(&mut generator),
@@ -50,7 +50,7 @@ pub(super) fn of_backends(backends: &[Backend]) -> Value {
     })
 }
 
-/// A `[vaults.NAME]` table: the backend's own keys and the walls'.
+/// A `[vaults.NAME]` table: the backend's own keys and the compartment policy's.
 fn vault(backend: &Backend, generator: &mut SchemaGenerator) -> Option<Value> {
     let compiled = backend.compiled.as_ref()?;
     let mut own_keys = tidied((compiled.schema)(generator).to_value());
@@ -59,9 +59,9 @@ fn vault(backend: &Backend, generator: &mut SchemaGenerator) -> Option<Value> {
         "backend".to_owned(),
         json!({ "description": "The kind of this vault.", "type": "string", "const": backend.name }),
     );
-    let mut walls = table::<Walls>(generator);
-    walls::bound(&mut walls);
-    for keys in [&mut own_keys, &mut walls] {
+    let mut policy = table::<CompartmentPolicy>(generator);
+    policy::add_bounds(&mut policy);
+    for keys in [&mut own_keys, &mut policy] {
         if let Some(Value::Object(keys)) = keys.get_mut("properties").map(Value::take) {
             properties.extend(keys);
         }
@@ -82,14 +82,15 @@ fn table<T: JsonSchema>(generator: &mut SchemaGenerator) -> Value {
     tidied(generator.subschema_for::<T>().to_value())
 }
 
-/// Takes out what TOML has not (null) or JSON Schema has not (Rust's integer formats), and writes durations as a profile does.
+/// Removes what TOML does not have (null) and what JSON Schema does not have (Rust's integer formats), and writes durations as
+/// a profile does.
 fn tidied(schema: Value) -> Value {
     match schema {
         Value::Object(mut keys) => {
             without_null(&mut keys);
             keys.remove("format");
             if let Some(Value::String(text)) = keys.get_mut("description") {
-                // A line break of the source is none of the text; an empty line is.
+                // A line break in the source is not one in the text; an empty line is.
                 *text =
                     text.split("\n\n").map(|text| text.replace('\n', " ")).collect::<Vec<_>>().join("\n\n");
             }

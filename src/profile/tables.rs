@@ -1,39 +1,41 @@
-//! The tables `[server]` and `[modules.NAME]` as they stand in a profile, before they are checked.
+//! The tables `[server]` and `[modules.NAME]` of a profile, before they are checked.
 //!
-//! What is written here ends up in the profile's JSON schema: each key's documentation says its default, and what zero
-//! and absent mean.
+//! The documentation of each key is part of the profile's JSON schema. It states the default, and what zero and an absent
+//! key mean.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// How the server listens, and what bounds it.
+use crate::broker::PathTemplate;
+
+/// Where the server listens, and its limits.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct ServerTable {
-    /// Where `/mcp` listens: an IP address and a port. Default `"127.0.0.1:7080"`; port 0 takes a free one, and the first
-    /// line printed says which. The flag `--listen` wins.
+    /// Where `/mcp` listens: an IP address and a port. Default `"127.0.0.1:7080"`; port 0 picks a free port, which the first
+    /// line of output names. The flag `--listen` overrides it.
     pub(super) listen: String,
-    /// Where detailed health and metrics listen: an IP address and a port. Default `"127.0.0.1:7081"`; port 0 takes a free
-    /// one. The flag `--admin-listen` wins.
+    /// Where detailed health and metrics listen: an IP address and a port. Default `"127.0.0.1:7081"`; port 0 picks a free
+    /// port. The flag `--admin-listen` overrides it.
     pub(super) admin_listen: String,
     /// A folder with further manifests, relative to the profile's file. Absent: only the catalogue.
     pub(super) modules_dir: Option<String>,
-    /// How long one call may take, from the request's arrival to the answer. Default `"60s"`; from 1 ms to 1 h, zero is refused.
-    #[schemars(extend("pattern" = super::shape::DURATION_PATTERN))]
+    /// The maximum time of one call, from the request to the answer. Default `"60s"`; from 1 ms to 1 h, zero is not allowed.
+    #[schemars(extend("pattern" = super::validate::DURATION_PATTERN))]
     pub(super) call_timeout: String,
-    /// How many calls may run at once; one more is turned away. Default 10000; zero is refused.
+    /// The maximum number of concurrent calls; further ones are rejected. Default 10000; zero is not allowed.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub(super) max_calls: u32,
-    /// How long a shutdown goes on taking connections, with `/readyz` at 503, before it takes no more: a load balancer needs
-    /// that long to stop sending them. Default `"0s"`: none is taken from the signal on; up to 10 min.
-    #[schemars(extend("pattern" = super::shape::DURATION_PATTERN))]
+    /// How long a shutdown still accepts connections, with `/readyz` at 503, so that a load balancer stops sending them.
+    /// Default `"0s"`: none is accepted after the signal; up to 10 min.
+    #[schemars(extend("pattern" = super::validate::DURATION_PATTERN))]
     pub(super) drain_delay: String,
-    /// How long a shutdown waits for what is in flight. Default `"10s"`; up to 1 h, zero waits for nothing.
-    #[schemars(extend("pattern" = super::shape::DURATION_PATTERN))]
+    /// How long a shutdown waits for calls in flight. Default `"10s"`; up to 1 h, zero does not wait.
+    #[schemars(extend("pattern" = super::validate::DURATION_PATTERN))]
     pub(super) shutdown_timeout: String,
-    /// Host names, besides loopback's, that a request may name in `Host`, each with or without a port. Default none.
+    /// Host names, besides those of loopback, that a request may have in `Host`, with or without a port. Default none.
     pub(super) allowed_hosts: Vec<String>,
-    /// Origins that a browser may call from, such as `"https://app.example"`. Default none; `"*"` is refused.
+    /// Origins that a browser may call from, such as `"https://app.example"`. Default none; `"*"` is not allowed.
     pub(super) allowed_origins: Vec<String>,
 }
 
@@ -53,27 +55,28 @@ impl Default for ServerTable {
     }
 }
 
-/// A module: which vault its credentials come from, and which accounts it has.
+/// A module: the vault that its credentials come from, and its accounts.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ModuleTable {
     /// The vault that the credentials come from: the name of a `[vaults.NAME]` table.
     pub(super) vault: String,
-    /// The accounts, the default one first: names, or tables with a name and more. Absent: `["default"]`; an empty list is refused.
+    /// The accounts, the default one first: names, or tables with a name and further settings. Absent: `["default"]`; the list must not
+    /// be empty.
     #[serde(default = "default_accounts")]
     #[schemars(length(min = 1))]
     pub(super) accounts: Vec<AccountTable>,
-    /// Where the service is. Absent: where its manifest says.
+    /// The address of the service. Absent: the manifest's.
     #[serde(default)]
     pub(super) base_url: Option<String>,
-    /// The manifest. Absent: the one of the module's own name. Two modules may share one.
+    /// The manifest. Absent: the one with the module's name. Modules may share a manifest.
     #[serde(default)]
     pub(super) manifest: Option<String>,
-    /// Where a secret lies in the vault: segments of `{user}`, `{module}`, `{account}` and names, with `/` between them.
-    /// Default `"{module}/{account}"`; `{account}` must be in it, and with `{user}` every user brings a credential of their own.
+    /// Where a secret is stored in the vault: `{user}`, `{module}`, `{account}` and names, with `/` between them.
+    /// Default `"{module}/{account}"`. `{account}` is required. With `{user}` each user has a credential of their own.
     #[serde(default = "default_path")]
     pub(super) path: String,
-    /// Whether credentials may travel over plain `http` beyond loopback. Default no.
+    /// Whether credentials may be sent over plain `http` to other machines. Default no.
     #[serde(default)]
     pub(super) insecure_http: bool,
 }
@@ -83,27 +86,27 @@ fn default_accounts() -> Vec<AccountTable> {
 }
 
 fn default_path() -> String {
-    "{module}/{account}".into()
+    PathTemplate::default().to_string()
 }
 
-/// An account: its name, or a table with its name and more.
+/// An account: its name, or a table with its name and further settings.
 #[derive(Debug, Deserialize, JsonSchema, serde::Serialize)]
 #[serde(untagged)]
 pub(super) enum AccountTable {
     /// The account's name.
     Name(#[schemars(extend("pattern" = super::key::NAME_PATTERN))] String),
-    /// The account's name, and what differs from the module.
+    /// A table with the account's name, and settings that override the module's.
     Table(AccountSettings),
 }
 
-/// An account with settings of its own.
+/// An account with its own settings.
 #[derive(Debug, Deserialize, JsonSchema, serde::Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AccountSettings {
     /// The account's name.
     #[schemars(extend("pattern" = super::key::NAME_PATTERN))]
     pub(super) name: String,
-    /// Where the service is for this account. Absent: where the module says.
+    /// The address of the service for this account. Absent: the module's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) base_url: Option<String>,
 }

@@ -3,20 +3,23 @@
 mod backends;
 mod bad;
 mod hostile;
-mod layers;
+mod overrides;
 mod schema;
 mod shipped;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use cofferdam_config::{Diagnostic, Diagnostics};
 use cofferdam_vault::testkit::MemoryVault;
-use cofferdam_vault::{BackendConfig, ConfigProblem, FieldName, SecretPath, Vault, VaultContext};
+use cofferdam_vault::{BackendConfig, FieldName, SecretPath, Vault, VaultContext};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::*;
-use crate::broker::backends::Compiled;
+use crate::broker::CompartmentPolicy;
+use crate::broker::backends::{ALL, Backend, Compiled};
+use crate::manifest::ManifestLibrary;
 
 /// A backend with every kind of key.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -58,15 +61,15 @@ enum Auth {
 impl BackendConfig for StoreConfig {
     const BACKEND: &'static str = "store";
 
-    fn problems(&self) -> Vec<ConfigProblem> {
+    fn check(&self) -> Diagnostics {
         let wrong = !self.address.starts_with("https://");
-        let problem = || ConfigProblem::new("address", "this is no https address", "write https://…");
+        let problem = || Diagnostic::error("address", "this is no https address", "write https://…");
         wrong.then(problem).into_iter().collect()
     }
 
-    fn collisions(&self, wanted: &[(SecretPath, Vec<FieldName>)]) -> Vec<ConfigProblem> {
+    fn collisions(&self, wanted: &[(SecretPath, Vec<FieldName>)]) -> Diagnostics {
         let crowd = self.cramped && wanted.iter().filter(|(_, fields)| !fields.is_empty()).count() > 1;
-        let problem = || ConfigProblem::new("cramped", "two secrets share one name", "make room");
+        let problem = || Diagnostic::error("cramped", "two secrets share one name", "make room");
         crowd.then(problem).into_iter().collect()
     }
 
@@ -81,36 +84,29 @@ impl BackendConfig for StoreConfig {
 
 const BACKENDS: &[Backend] = &[
     Backend { name: "safe", compiled: None },
-    Backend { name: "store", compiled: Some(Compiled::of::<StoreConfig>()) },
+    Backend { name: "store", compiled: Some(Compiled::new::<StoreConfig>()) },
 ];
 
-/// The manifests `github` and `notion`, each with the field `token`, and `broken`.
-struct Manifests;
-
-impl KnownManifests for Manifests {
-    fn names(&self) -> Vec<String> {
-        ["github", "notion", "broken"].map(str::to_owned).to_vec()
-    }
-
-    fn credential_fields(&self, manifest: &str) -> Option<Vec<FieldName>> {
-        match manifest {
-            "github" | "notion" => Some(vec!["token".parse().ok()?]),
-            "broken" => Some(Vec::new()),
-            _ => None,
-        }
-    }
-}
-
-fn manifests(_: Option<&Path>) -> Box<dyn KnownManifests> {
-    Box::new(Manifests)
+/// The catalogue, and the manifest `broken`.
+fn manifests() -> ManifestLibrary {
+    ManifestLibrary::from_texts([("m/broken.toml", "junk")])
 }
 
 fn source(text: &str) -> Source {
     Source::of("p", PathBuf::from("p.toml"), Path::new("/site"), text.to_owned())
 }
 
+/// Both phases, for vaults with these backends.
+fn load_with(
+    source: &Source,
+    overrides: &Overrides,
+    backends: &'static [Backend],
+) -> Result<Profile, ProfileError> {
+    draft::parse_with(source, overrides, backends)?.check(&manifests())
+}
+
 fn load_text(text: &str) -> Result<Profile, ProfileError> {
-    load_with(&source(text), &Layers::default(), BACKENDS, &manifests)
+    load_with(&source(text), &Overrides::default(), BACKENDS)
 }
 
 /// The problems of a profile, as they are printed.
@@ -135,11 +131,11 @@ fn what_is_absent_stands_at_its_default() {
     assert_eq!(profile.base_dir, Path::new("/site"));
     assert_eq!(profile.vaults[0].name, "main");
     assert_eq!(profile.vaults[0].backend, "store");
-    assert_eq!(profile.vaults[0].walls, Walls::default());
+    assert_eq!(profile.vaults[0].policy, CompartmentPolicy::default());
     let module = &profile.modules[0];
     assert_eq!((module.vault.as_str(), module.manifest.as_str()), ("main", "github"));
     assert_eq!(module.accounts.iter().map(|account| account.name.as_str()).collect::<Vec<_>>(), ["default"]);
-    assert_eq!((module.path.as_str(), module.insecure_http), ("{module}/{account}", false));
+    assert_eq!((module.path.to_string().as_str(), module.insecure_http), ("{module}/{account}", false));
     assert_eq!(profile.server.listen.to_string(), "127.0.0.1:7080");
     assert_eq!(profile.server.call_timeout.as_secs(), 60);
     assert!(profile.warnings.is_empty(), "{:?}", profile.warnings);
@@ -179,9 +175,9 @@ fn what_is_set_arrives_in_the_files_order() {
     )
     .unwrap();
     assert_eq!(profile.vaults.iter().map(|vault| vault.name.as_str()).collect::<Vec<_>>(), ["z", "a"]);
-    assert_eq!(profile.vaults[0].walls.breaker.failures, 9);
-    assert_eq!(profile.vaults[0].walls.breaker.window.as_secs(), 10);
-    assert!(profile.vaults[0].walls.cache_ttl.is_zero());
+    assert_eq!(profile.vaults[0].policy.breaker.failures, 9);
+    assert_eq!(profile.vaults[0].policy.breaker.window.as_secs(), 10);
+    assert!(profile.vaults[0].policy.cache_ttl.is_zero());
     assert_eq!(
         profile.modules.iter().map(|module| module.name.as_str()).collect::<Vec<_>>(),
         ["zeta", "alpha"]

@@ -1,24 +1,20 @@
 //! Which modules and tools there are, and what a caller may see of them.
 
-mod arguments;
-mod manifest;
-mod manifests;
+mod broken;
+mod module;
 mod search;
 #[cfg(test)]
 mod tests;
-mod tool;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-pub use manifest::{BrokenManifest, ManifestProblem};
-pub use manifests::Manifests;
-pub use tool::{Account, Effects, Module, SideEffect, Tool};
+pub use broken::BrokenManifest;
+pub use module::{Account, Module};
 
-use crate::access::Caller;
-use crate::connectors::http::Apart;
-use crate::profile::{AccountEntry, ModuleEntry};
-use manifest::Manifest;
+use crate::caller::Caller;
+use crate::manifest::{InvalidManifest, ManifestLibrary, Tool};
+use crate::profile::ModuleEntry;
 use search::Index;
 
 /// The modules of a profile that have a good manifest. Does not change once it is loaded.
@@ -38,20 +34,24 @@ impl Registry {
     ///
     /// Never fails: a module whose manifest is broken, or that has no address, is left out, and [`Registry::broken`] says
     /// why.
-    pub fn load(entries: &[ModuleEntry], manifests: &Manifests) -> Self {
+    pub fn load(entries: &[ModuleEntry], manifests: &ManifestLibrary) -> Self {
         let mut modules = Vec::with_capacity(entries.len());
         let mut broken = Vec::new();
         for entry in entries {
-            let module = manifests.get(&entry.manifest, &entry.name).and_then(|manifest| {
-                Module::new(entry, manifest).map_err(|problem| manifests.refused(entry, problem))
+            let module = manifests.get(&entry.manifest).and_then(|manifest| {
+                Module::new(entry, manifest).map_err(|problem| InvalidManifest {
+                    file: manifests.file(&entry.manifest).unwrap_or_default().to_owned(),
+                    problems: vec![problem],
+                })
             });
             match module {
                 Ok(module) => modules.push(Arc::new(module)),
-                Err(reason) => broken.push(reason),
+                Err(invalid) => broken.push(BrokenManifest::new(Some(&entry.name), invalid)),
             }
         }
         let used: Vec<&str> = entries.iter().map(|entry| entry.manifest.as_str()).collect();
-        broken.extend(manifests.broken_beside(&used));
+        let unused = manifests.unused_invalid(&used);
+        broken.extend(unused.into_iter().map(|invalid| BrokenManifest::new(None, invalid)));
         let by_name = modules.iter().enumerate().map(|(at, module)| (module.name.clone(), at)).collect();
         let index = Index::of(&modules);
         Self { modules, by_name, index, broken }
@@ -90,38 +90,5 @@ impl Registry {
                 Some((Arc::clone(module), Arc::clone(tool)))
             })
             .collect()
-    }
-}
-
-impl Module {
-    fn new(entry: &ModuleEntry, manifest: &Manifest) -> Result<Self, ManifestProblem> {
-        let account = |account: &AccountEntry| {
-            let of_profile = account.base_url.as_ref().or(entry.base_url.as_ref());
-            let Some(base_url) = of_profile.or_else(|| manifest.http.base_url()) else {
-                let message =
-                    format!("has no address of its own, and the account `{}` none either", account.name);
-                let remedy =
-                    "write `base_url = \"https://…\"` in the profile, for the module or for each account";
-                return Err(ManifestProblem::whole(message, remedy));
-            };
-            Ok(Account {
-                name: account.name.clone(),
-                base_url: base_url.clone(),
-                insecure_http: entry.insecure_http,
-            })
-        };
-        Ok(Self {
-            name: entry.name.clone(),
-            version: manifest.version.clone(),
-            title: manifest.title.clone(),
-            description: manifest.description.clone(),
-            source: manifest.source.clone(),
-            accounts: entry.accounts.iter().map(account).collect::<Result<_, _>>()?,
-            credential: manifest.credential.clone(),
-            http: Arc::clone(&manifest.http),
-            apart: Apart::new(&entry.name),
-            tools: manifest.tools.clone(),
-            tool_index: Arc::clone(&manifest.tool_index),
-        })
     }
 }

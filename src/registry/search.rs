@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Bound::{Included, Unbounded};
 use std::sync::{Arc, LazyLock};
 
-use super::tool::{Module, Tool};
+use super::module::Module;
+use crate::manifest::Tool;
 
 /// How much of a query is looked at, in characters.
 const QUERY_CHARS: usize = 1000;
@@ -211,7 +212,7 @@ impl Builder {
     /// The words that every tool of `module` has.
     fn words_of(&mut self, module: &Module) -> Weights {
         let mut weights = Weights::new();
-        for text in [&module.name, &module.title] {
+        for text in [&module.name, &module.service.title] {
             self.count(text, IN_MODULE, &mut weights);
         }
         // However often it stands there.
@@ -225,7 +226,7 @@ impl Builder {
         let mut weights = of_module.clone();
         self.count(&tool.name, IN_NAME, &mut weights);
         self.count(&tool.description, IN_DESCRIPTION, &mut weights);
-        let arguments = tool.input_schema.get("properties").and_then(serde_json::Value::as_object);
+        let arguments = tool.operation.input_schema.get("properties").and_then(serde_json::Value::as_object);
         for (name, _) in arguments.into_iter().flatten() {
             self.count(name, IN_ARGUMENTS, &mut weights);
         }

@@ -4,6 +4,7 @@ use std::time::Instant;
 use serde_json::{Map, Value, json};
 
 use super::*;
+use crate::broker::PathTemplate;
 
 fn entry(name: &str, manifest: &str) -> ModuleEntry {
     let account = |name: &str| AccountEntry { name: name.into(), base_url: None };
@@ -13,7 +14,7 @@ fn entry(name: &str, manifest: &str) -> ModuleEntry {
         manifest: manifest.into(),
         accounts: vec![account("work"), account("personal")],
         base_url: None,
-        path: "{module}/{account}".into(),
+        path: PathTemplate::default(),
         insecure_http: false,
     }
 }
@@ -40,7 +41,7 @@ fn manifest(name: &str, tools: &[&str]) -> String {
 }
 
 fn github() -> Registry {
-    Registry::load(&[entry("github", "github")], &Manifests::load(None))
+    Registry::load(&[entry("github", "github")], &ManifestLibrary::load(None))
 }
 
 fn arguments(value: Value) -> Map<String, Value> {
@@ -51,8 +52,11 @@ fn arguments(value: Value) -> Map<String, Value> {
 fn a_broken_manifest_takes_down_its_module_and_no_other() {
     let good = manifest("good", &["one"]);
     let bad = good.replace("\"good\"", "\"bad\"").replace("side_effect = \"none\"", "");
-    let manifests =
-        Manifests::of_texts([("m/bad.toml", bad.as_str()), ("m/good.toml", &good), ("m/junk.toml", "junk")]);
+    let manifests = ManifestLibrary::from_texts([
+        ("m/bad.toml", bad.as_str()),
+        ("m/good.toml", &good),
+        ("m/junk.toml", "junk"),
+    ]);
     let entries = [entry("first", "bad"), entry("second", "good"), entry("third", "godo")];
     let registry = Registry::load(&entries, &manifests);
     let names: Vec<_> = registry.modules(&Caller::local()).map(|module| module.name.as_str()).collect();
@@ -71,10 +75,10 @@ fn two_modules_may_share_a_manifest_and_an_address_comes_from_the_nearest() {
     let mut moved = entry("moved", "github");
     moved.base_url = Some("https://github.example.test/api/v3".parse().unwrap());
     moved.accounts[1].base_url = Some("https://other.example.test/".parse().unwrap());
-    let registry = Registry::load(&[entry("github", "github"), moved], &Manifests::load(None));
+    let registry = Registry::load(&[entry("github", "github"), moved], &ManifestLibrary::load(None));
     let of = |module: &str, account: &str| {
         let module = registry.module(&Caller::local(), module).unwrap();
-        module.account(account).unwrap().base_url.to_string()
+        module.account(account).unwrap().endpoint.base_url.to_string()
     };
     assert_eq!(of("github", "work"), "https://api.github.com/");
     assert_eq!(of("moved", "work"), "https://github.example.test/api/v3");
@@ -86,12 +90,14 @@ fn two_modules_may_share_a_manifest_and_an_address_comes_from_the_nearest() {
 #[test]
 fn the_folder_goes_before_the_catalogue_even_when_it_is_broken() {
     let own = manifest("github", &["only_this"]);
-    let registry =
-        Registry::load(&[entry("github", "github")], &Manifests::of_texts([("m/github.toml", own.as_str())]));
+    let registry = Registry::load(
+        &[entry("github", "github")],
+        &ManifestLibrary::from_texts([("m/github.toml", own.as_str())]),
+    );
     let module = registry.module(&Caller::local(), "github").unwrap();
     assert!(module.tool("only_this").is_some() && module.tool("get_issue").is_none());
 
-    let manifests = Manifests::of_texts([("m/github.toml", "junk")]);
+    let manifests = ManifestLibrary::from_texts([("m/github.toml", "junk")]);
     let registry = Registry::load(&[entry("github", "github")], &manifests);
     assert!(registry.module(&Caller::local(), "github").is_none());
     assert_eq!(registry.broken()[0].file, "m/github.toml");
@@ -103,7 +109,7 @@ fn the_folder_goes_before_the_catalogue_even_when_it_is_broken() {
 #[test]
 fn a_second_file_of_one_name_is_refused_and_the_first_stays() {
     let (a, b) = (manifest("acme", &["first"]), manifest("acme", &["second"]));
-    let manifests = Manifests::of_texts([("m/a.toml", a.as_str()), ("m/b.toml", &b)]);
+    let manifests = ManifestLibrary::from_texts([("m/a.toml", a.as_str()), ("m/b.toml", &b)]);
     let registry = Registry::load(&[entry("acme", "acme")], &manifests);
     assert!(registry.module(&Caller::local(), "acme").unwrap().tool("first").is_some());
     assert_eq!(registry.broken().len(), 1);
@@ -120,13 +126,13 @@ fn only_regular_files_of_bounded_size_are_read_from_the_folder() {
     put("big.toml", &vec![b'#'; 1024 * 1024 + 1]);
     put("latin.toml", b"title = \"caf\xe9\"");
     std::fs::create_dir(folder.path().join("folder.toml")).unwrap();
-    let manifests = Manifests::load(Some(folder.path()));
+    let manifests = ManifestLibrary::load(Some(folder.path()));
     let registry = Registry::load(&[entry("acme", "acme")], &manifests);
     assert_eq!(registry.modules(&Caller::local()).count(), 1);
     let told: Vec<_> = registry.broken().iter().map(|b| b.problems[0].message.as_str()).collect();
     assert_eq!(told, ["is larger than 1024 KiB", "is not a regular file", "is not valid UTF-8"]);
 
-    let manifests = Manifests::load(Some(&folder.path().join("absent")));
+    let manifests = ManifestLibrary::load(Some(&folder.path().join("absent")));
     let registry = Registry::load(&[entry("github", "github")], &manifests);
     assert_eq!(registry.modules(&Caller::local()).count(), 1);
     assert!(registry.broken()[0].problems[0].message.starts_with("this folder of manifests cannot be read"));
@@ -135,28 +141,27 @@ fn only_regular_files_of_bounded_size_are_read_from_the_folder() {
 #[test]
 fn arguments_that_do_not_fit_are_told_together_and_without_their_values() {
     let text = manifest("acme", &["one"]);
-    let registry =
-        Registry::load(&[entry("acme", "acme")], &Manifests::of_texts([("m/acme.toml", text.as_str())]));
+    let registry = Registry::load(
+        &[entry("acme", "acme")],
+        &ManifestLibrary::from_texts([("m/acme.toml", text.as_str())]),
+    );
     let module = registry.module(&Caller::local(), "acme").unwrap();
     let tool = module.tool("one").unwrap();
     assert_eq!(tool.check(&arguments(json!({"id": "x", "count": null, "tags": ["a"]}))), Ok(()));
     let secret = "hunter2".repeat(1000);
     for (sent, told) in [
         (json!({}), "the argument `id` is missing"),
-        (json!({"id": 7}), "`id` must be string"),
-        (json!({"id": secret}), "`id` does not keep to `maxLength`: it is longer than 8 characters"),
-        (json!({"id": "x", "count": "y"}), "`count` must be null or integer"),
-        (
-            json!({"id": "x", "count": 0}),
-            "`count` does not keep to `minimum`: it is less than the minimum of 1",
-        ),
+        (json!({"id": 7}), "`id` must be a string"),
+        (json!({"id": secret}), "`id` must have at most 8 characters"),
+        (json!({"id": "x", "count": "y"}), "`count` must be null or an integer"),
+        (json!({"id": "x", "count": 0}), "`count` must be at least 1"),
         (json!({"id": "x", "tags": ["a", secret]}), "`tags.1` must be one of `a`, `b`"),
-        (json!({"id": "x", "cuont": 1}), "there is no argument `cuont`, did you mean `count`?"),
+        (json!({"id": "x", "cuont": 1}), "unknown argument `cuont`; did you mean `count`?"),
     ] {
         assert_eq!(tool.check(&arguments(sent)), Err(told.to_owned()));
     }
     let several = tool.check(&arguments(json!({"count": "y", "more": 1}))).unwrap_err();
-    for part in ["`id` is missing", "`count` must be", "no argument `more`"] {
+    for part in ["`id` is missing", "`count` must be", "unknown argument `more`"] {
         assert!(several.contains(part), "{several}");
     }
 }
@@ -178,7 +183,7 @@ fn however_much_is_wrong_the_answer_stays_short() {
 #[test]
 fn a_module_without_an_address_is_left_out_and_told_what_it_lacks() {
     let text = manifest("homeless", &["one"]).replace("base_url = \"https://homeless.test/v1\"\n", "");
-    let manifests = Manifests::of_texts([("m/homeless.toml", text.as_str())]);
+    let manifests = ManifestLibrary::from_texts([("m/homeless.toml", text.as_str())]);
     let mut half = entry("half", "homeless");
     half.accounts[0].base_url = Some("https://work.example.test/".parse().unwrap());
     let mut housed = entry("housed", "homeless");
@@ -194,7 +199,8 @@ fn a_module_without_an_address_is_left_out_and_told_what_it_lacks() {
     };
     assert_eq!(told, [says("work"), says("personal")]);
     let module = registry.module(&Caller::local(), "housed").unwrap();
-    let addresses: Vec<&str> = module.accounts.iter().map(|account| account.base_url.as_str()).collect();
+    let addresses: Vec<&str> =
+        module.accounts.iter().map(|account| account.endpoint.base_url.as_str()).collect();
     assert_eq!(addresses, ["https://work.example.test/", "https://all.example.test/"]);
 }
 
@@ -237,7 +243,8 @@ fn a_thousand_modules_of_twenty_tools_load_and_are_found() {
     let entries: Vec<ModuleEntry> =
         (0..1000).map(|at| entry(&format!("service{at}"), &format!("service{at}"))).collect();
     let started = Instant::now();
-    let manifests = Manifests::of_texts(texts.iter().map(|(file, text)| (file.as_str(), text.as_str())));
+    let manifests =
+        ManifestLibrary::from_texts(texts.iter().map(|(file, text)| (file.as_str(), text.as_str())));
     let checked = started.elapsed();
     let registry = Registry::load(&entries, &manifests);
     let loaded = started.elapsed();
@@ -245,8 +252,7 @@ fn a_thousand_modules_of_twenty_tools_load_and_are_found() {
     let count = registry.modules(&Caller::local()).map(|module| module.tools.len()).sum::<usize>();
     assert_eq!((registry.modules(&Caller::local()).count(), count), (1000, 20_000));
     // Nothing was compiled that was not called.
-    let compiled =
-        |module: &Arc<Module>| module.tools.iter().filter(|tool| tool.validator.get().is_some()).count();
+    let compiled = |module: &Arc<Module>| module.tools.iter().filter(|tool| tool.is_compiled()).count();
     assert_eq!(registry.modules(&Caller::local()).map(compiled).sum::<usize>(), 0);
     let asked = Instant::now();
     let found = registry.search(&Caller::local(), "create a widget in service 777 create_6", 5);

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use cofferdam::access::Caller;
-use cofferdam::broker::{Broker, BrokerError, ModuleBinding, VaultParts, Walls};
+use cofferdam::broker::{Broker, BrokerError, CompartmentPolicy, ModuleBinding, VaultParts};
+use cofferdam::caller::Caller;
 use cofferdam_vault::testkit::{Calls, Fault, MemoryVault};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -14,7 +14,8 @@ use crate::fixture::{DEADLINE, Fixture, SECOND, bearer, memory};
 #[tokio::test(start_paused = true)]
 async fn ten_thousand_callers_who_miss_at_once_make_one_read_with_the_first_one_gone() {
     for BackendUnderTest { name: backend, vault, .. } in all_backends() {
-        let fixture = Fixture::new(vault, Walls { max_waiting: 10_000, ..Walls::default() });
+        let fixture =
+            Fixture::new(vault, CompartmentPolicy { max_waiting: 10_000, ..CompartmentPolicy::default() });
         fixture.faults.set(Calls::Reads, Fault::Delay(SECOND));
         let call = || {
             let broker = Arc::clone(&fixture.broker);
@@ -39,7 +40,7 @@ async fn ten_thousand_callers_who_miss_at_once_make_one_read_with_the_first_one_
 #[tokio::test(start_paused = true)]
 async fn a_service_that_rejects_a_thousand_calls_causes_one_refetch() {
     let memory = memory("rotated");
-    let fixture = Fixture::new(Arc::new(memory.clone()), Walls::default());
+    let fixture = Fixture::new(Arc::new(memory.clone()), CompartmentPolicy::default());
     let old = fixture.call("github").await.unwrap();
     let new = memory.put("github/work", [("token", "two")]);
     let mut crowd = JoinSet::new();
@@ -60,12 +61,13 @@ async fn a_module_finds_its_vault_its_account_and_its_users_path() {
     let memory = MemoryVault::new("users");
     let caller = Caller::local();
     memory.put(&format!("{}/github/work", caller.path_segment()), [("token", "mine")]);
-    let parts = VaultParts { name: "users".into(), walls: Walls::default(), vault: Arc::new(memory) };
+    let parts =
+        VaultParts { name: "users".into(), policy: CompartmentPolicy::default(), vault: Arc::new(memory) };
     let binding = ModuleBinding {
         module: "github".into(),
         vault: "users".into(),
         accounts: vec!["work".into(), "personal".into()],
-        path: "{user}/{module}/{account}".into(),
+        path: "{user}/{module}/{account}".parse().unwrap(),
         credential: bearer(),
     };
     let broker = Broker::new(vec![parts], vec![binding]);

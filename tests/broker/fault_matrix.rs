@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cofferdam::access::Caller;
-use cofferdam::broker::{BrokerError, CompartmentState, Credential, Walls};
+use cofferdam::broker::{BrokerError, CompartmentPolicy, CompartmentState, Credential};
+use cofferdam::caller::Caller;
 use cofferdam_vault::testkit::{Calls, Fault};
 use cofferdam_vault::{ErrorKind, VaultError};
 use tokio::task::JoinSet;
@@ -61,7 +61,7 @@ fn rows() -> Vec<Row> {
         ),
         row(
             "flapping by calls",
-            Fault::FlapByCalls { failing: 4, answered: 1, error: unavailable() },
+            Fault::FlapByCalls { failing: 4, succeeding: 1, error: unavailable() },
             Sees::Flapping,
         ),
     ]
@@ -73,8 +73,8 @@ async fn whatever_one_vault_does_the_others_serve_and_it_comes_back_by_itself() 
         for row in rows() {
             println!("{backend} × {}", row.name);
             // Without a cache, each call reads from the vault.
-            let walls = Walls { cache_entries: 0, ..Walls::default() };
-            check_row(&Fixture::new(Arc::clone(&vault), walls), &row).await;
+            let policy = CompartmentPolicy { cache_entries: 0, ..CompartmentPolicy::default() };
+            check_row(&Fixture::new(Arc::clone(&vault), policy), &row).await;
         }
     }
 }
@@ -100,7 +100,11 @@ async fn check_row(fixture: &Fixture, row: &Row) {
             answer
         });
         notes.unwrap();
-        assert!(start.elapsed() <= Walls::default().deadline, "{}: a call took too long", row.name);
+        assert!(
+            start.elapsed() <= CompartmentPolicy::default().deadline,
+            "{}: a call took too long",
+            row.name
+        );
         assert_eq!(fixture.status("healthy").state, CompartmentState::Ready);
         failed += u32::from(github.is_err());
         check_result(&github, row);
@@ -152,8 +156,12 @@ fn check_result(answer: &Result<Arc<Credential>, BrokerError>, row: &Row) {
 async fn every_call_ends_by_its_own_deadline() {
     for BackendUnderTest { name: backend, vault, .. } in all_backends() {
         for row in rows() {
-            let walls = Walls { deadline: 60 * SECOND, attempt_timeout: 50 * SECOND, ..Walls::default() };
-            let fixture = Fixture::new(Arc::clone(&vault), walls);
+            let policy = CompartmentPolicy {
+                deadline: 60 * SECOND,
+                attempt_timeout: 50 * SECOND,
+                ..CompartmentPolicy::default()
+            };
+            let fixture = Fixture::new(Arc::clone(&vault), policy);
             fixture.faults.set(Calls::All, row.fault.clone());
             let deadline = Instant::now() + SECOND / 2;
             let _ = fixture.broker.credential(&Caller::local(), "github", "work", deadline).await;
@@ -165,7 +173,7 @@ async fn every_call_ends_by_its_own_deadline() {
 #[tokio::test(start_paused = true)]
 async fn a_vault_that_hangs_sees_at_most_one_probe_an_interval() {
     for BackendUnderTest { name: backend, vault, .. } in all_backends() {
-        let fixture = Fixture::new(vault, Walls::default());
+        let fixture = Fixture::new(vault, CompartmentPolicy::default());
         fixture.faults.set(Calls::All, Fault::Hang);
         fixture.broker.start().await;
         let before = fixture.faults.attempts(Calls::Probes);
@@ -190,7 +198,7 @@ async fn a_vault_that_hangs_sees_at_most_one_probe_an_interval() {
 #[tokio::test(start_paused = true)]
 async fn an_outage_of_an_hour_is_bridged_from_the_cache_and_no_longer() {
     for BackendUnderTest { name: backend, vault, .. } in all_backends() {
-        let fixture = Fixture::new(vault, Walls::default());
+        let fixture = Fixture::new(vault, CompartmentPolicy::default());
         fixture.broker.start().await;
         let confirmed = Instant::now();
         fixture.call("github").await.unwrap();

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use cofferdam::broker::{BrokerError, CompartmentState, CredentialTemplate, Walls};
+use cofferdam::broker::{BrokerError, CompartmentPolicy, CompartmentState, CredentialTemplate};
 use cofferdam_vault::testkit::MemoryVault;
 use cofferdam_vault::{
     BoxFuture, Expect, ExposeSecret as _, FieldName, Page, PageToken, Secret, SecretFields, SecretPath,
@@ -52,8 +52,8 @@ async fn whatever_happens_to_a_file_the_others_serve_and_it_comes_back_by_itself
         let folder = backend.folder.as_ref().unwrap().path();
         let (file, kept) = (folder.join("vault"), folder.join("kept"));
         fs::copy(&file, &kept).unwrap();
-        let walls = Walls { cache_entries: 0, ..Walls::default() };
-        let fixture = Fixture::new(Arc::clone(&backend.vault), walls);
+        let policy = CompartmentPolicy { cache_entries: 0, ..CompartmentPolicy::default() };
+        let fixture = Fixture::new(Arc::clone(&backend.vault), policy);
         fixture.broker.start().await;
         for (fault, break_it) in BREAKS {
             // Half a `.env` file is a valid file with a shorter value.
@@ -67,7 +67,7 @@ async fn whatever_happens_to_a_file_the_others_serve_and_it_comes_back_by_itself
                 let start = Instant::now();
                 let failed = fixture.call("github").await;
                 assert!(matches!(failed, Err(BrokerError::Unavailable { .. })), "{failed:?}");
-                assert!(start.elapsed() <= Walls::default().deadline);
+                assert!(start.elapsed() <= CompartmentPolicy::default().deadline);
                 fixture.call("notes").await.unwrap();
                 pass(1).await;
             }
@@ -104,8 +104,8 @@ const IN_PLACE_OF_A_KEY: [(&str, Break); 6] = [
 
 fn mounted_fixture() -> (Fixture, BackendUnderTest) {
     let backend = mounted();
-    let walls = Walls { cache_entries: 0, ..Walls::default() };
-    (Fixture::new(Arc::clone(&backend.vault), walls), backend)
+    let policy = CompartmentPolicy { cache_entries: 0, ..CompartmentPolicy::default() };
+    (Fixture::new(Arc::clone(&backend.vault), policy), backend)
 }
 
 fn remove(path: &Path) {
@@ -261,8 +261,8 @@ impl Vault for HangingVault {
 #[tokio::test(start_paused = true)]
 async fn a_hung_file_system_delays_neither_another_vault_nor_a_name() {
     let hung = Arc::new(HangingVault::new());
-    let walls = Walls { cache_entries: 0, ..Walls::default() };
-    let fixture = Fixture::new(hung.clone(), walls);
+    let policy = CompartmentPolicy { cache_entries: 0, ..CompartmentPolicy::default() };
+    let fixture = Fixture::new(hung.clone(), policy);
     for _ in 0..200 {
         let failed = fixture.call("github").await;
         assert!(matches!(failed, Err(BrokerError::Unavailable { .. })), "{failed:?}");

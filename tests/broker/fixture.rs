@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cofferdam::access::Caller;
 use cofferdam::broker::{
-    Broker, BrokerError, Credential, CredentialSpec, ModuleBinding, VaultParts, VaultStatus, Walls,
+    Broker, BrokerError, CompartmentPolicy, Credential, CredentialSpec, ModuleBinding, PathTemplate,
+    VaultParts, VaultStatus,
 };
+use cofferdam::caller::Caller;
 use cofferdam_vault::Vault;
 use cofferdam_vault::testkit::{Faults, MemoryVault};
 use tokio::time::{Instant, advance};
@@ -28,17 +29,17 @@ pub(crate) struct Fixture {
 }
 
 impl Fixture {
-    pub(crate) fn new(backend: Arc<dyn Vault>, walls: Walls) -> Self {
+    pub(crate) fn new(backend: Arc<dyn Vault>, policy: CompartmentPolicy) -> Self {
         let faults = Faults::default();
         let vaults = vec![
-            VaultParts { name: "faulty".into(), walls: walls.clone(), vault: faults.wrap(backend) },
-            VaultParts { name: "healthy".into(), walls, vault: Arc::new(memory("healthy")) },
+            VaultParts { name: "faulty".into(), policy: policy.clone(), vault: faults.wrap(backend) },
+            VaultParts { name: "healthy".into(), policy, vault: Arc::new(memory("healthy")) },
         ];
         let modules = [("github", "faulty"), ("notes", "healthy")].map(|(module, vault)| ModuleBinding {
             module: module.into(),
             vault: vault.into(),
             accounts: vec!["work".into()],
-            path: "{module}/{account}".into(),
+            path: PathTemplate::default(),
             credential: bearer(),
         });
         Self { broker: Arc::new(Broker::new(vaults, modules.into())), faults }

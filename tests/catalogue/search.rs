@@ -1,6 +1,6 @@
 //! A model's words find the tool that it needs among twenty thousand.
 
-use cofferdam::access::Caller;
+use cofferdam::caller::Caller;
 use cofferdam_testing::generated_modules::{questions, registry};
 
 /// The number of questions, and how many must find their tool among the first three.

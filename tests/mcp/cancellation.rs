@@ -13,7 +13,7 @@ async fn a_client_that_goes_ends_the_request_to_the_service() {
         () = server.parts.service.until_waiting(1) => {}
     }
     server.parts.service.until_waiting(0).await;
-    let cancelled = || server.parts.calls.counts().read().find(|(code, _)| *code == "cancelled");
+    let cancelled = || server.parts.calls.metrics().iter().find(|(code, _)| *code == "cancelled");
     within(async {
         while cancelled() != Some(("cancelled", 1)) {
             tokio::task::yield_now().await;

@@ -20,7 +20,7 @@ async fn beyond_the_limit_of_concurrent_calls_one_more_is_rate_limited() {
     };
     let error = &second["structuredContent"]["error"];
     assert_eq!((&error["code"], &error["outcome"]), (&json!("rate_limited"), &json!("not_sent")), "{second}");
-    assert!(error["message"].as_str().unwrap().contains("no more at once"), "{second}");
+    assert!(error["message"].as_str().unwrap().contains("its maximum"), "{second}");
     assert_eq!(error["retry_after_seconds"], json!(1));
 }
 

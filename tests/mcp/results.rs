@@ -55,7 +55,7 @@ async fn an_answer_with_secrets_is_never_given_whole() {
     assert_eq!(result["structuredContent"], json!({ "result": { "id": "a1" } }));
     let served = *server.parts.service.accepted.borrow();
     let result = server.tool("call_module_tool", call("get_secret_item", true)).await;
-    assert_error(&result, "invalid_arguments", "not_sent", "leave out `full`");
+    assert_error(&result, "invalid_arguments", "not_sent", "Omit `full`");
     assert_eq!(*server.parts.service.accepted.borrow(), served, "it was sent");
     let result = server.tool("call_module_tool", call("get_changed_item", false)).await;
     assert_error(&result, "upstream_error", "rejected", "withheld");
@@ -137,7 +137,7 @@ async fn an_unreachable_vault_makes_its_module_unavailable_and_is_not_named() {
     let server = ServerBuilder::default().start().await;
     server.parts.faults.set(VaultCalls::All, Fault::vault(ErrorKind::Misconfigured));
     let result = server.call("get_item", json!({ "id": "1" })).await;
-    assert_error(&result, "module_unavailable", "not_sent", "Other modules are not concerned");
+    assert_error(&result, "module_unavailable", "not_sent", "Other modules are unaffected");
     let text = result.to_string();
     assert!(!text.contains("sample-vault") && !text.contains("memory:"), "{text}");
 }
@@ -177,7 +177,7 @@ async fn a_write_that_may_have_happened_says_so_in_its_text() {
     let server = ServerBuilder::default().start().await;
     let write = json!({ "module": "sample", "tool": "fail_to_add", "account": "work" });
     let result = server.tool("call_module_tool", write).await;
-    assert_error(&result, "upstream_error", "unknown", "on fire. It may have been done all the same");
+    assert_error(&result, "upstream_error", "unknown", "on fire. The write may have succeeded");
     let read = server.call("fail", json!({})).await;
     assert!(!error(&read)["message"].as_str().unwrap().contains("may have"), "{read}");
 }

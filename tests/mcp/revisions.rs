@@ -1,7 +1,7 @@
 //! Each revision of MCP, with the client of rmcp.
 
+use cofferdam::manifest::ManifestLibrary;
 use cofferdam::mcp::REVISIONS;
-use cofferdam::registry::Manifests;
 use rmcp::model::{CallToolRequestParams, ClientCapabilities, ClientConfig, Implementation, ProtocolVersion};
 use rmcp::service::{ClientLifecycleMode, ClientServiceExt as _, RoleClient, RunningService};
 use rmcp::transport::StreamableHttpClientTransport;
@@ -91,7 +91,7 @@ async fn the_list_of_tools_stays_small_however_many_modules_there_are() {
         ..ServerBuilder::default()
     };
     assert!(listed_bytes(modules(12)).await <= 4 * 1024);
-    let catalogue = Manifests::load(None);
+    let catalogue = ManifestLibrary::load(None);
     let catalogue: Vec<_> =
         catalogue.names().iter().map(|name| ((*name).to_owned(), vec!["default"])).collect();
     assert!(catalogue.len() >= 4, "{catalogue:?}");

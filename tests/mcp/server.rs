@@ -11,13 +11,14 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use axum::{Json, Router};
-use cofferdam::access::Caller;
-use cofferdam::broker::{Broker, ModuleBinding, VaultParts, Walls};
+use cofferdam::broker::{Broker, CompartmentPolicy, ModuleBinding, PathTemplate, VaultParts};
+use cofferdam::caller::Caller;
 use cofferdam::calls::Calls;
 use cofferdam::connectors::http::HttpConnector;
 use cofferdam::http::Server;
+use cofferdam::manifest::ManifestLibrary;
 use cofferdam::profile::{AccountEntry, ModuleEntry, ServerSettings};
-use cofferdam::registry::{Manifests, Registry};
+use cofferdam::registry::Registry;
 use cofferdam_vault::testkit::{Faults, MemoryVault};
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -255,7 +256,7 @@ impl ServerBuilder {
         let (service, address) = SampleService::start().await;
         let manifests = tempfile::tempdir().unwrap();
         std::fs::write(manifests.path().join("sample.toml"), SAMPLE).unwrap();
-        let known = Manifests::load(Some(manifests.path()));
+        let known = ManifestLibrary::load(Some(manifests.path()));
         let manifest = |module: &String| match known.names().contains(&module.as_str()) {
             true => module.clone(),
             false => "sample".to_owned(),
@@ -272,7 +273,7 @@ impl ServerBuilder {
                     .map(|account| AccountEntry { name: (*account).into(), base_url: None })
                     .collect(),
                 base_url: Some(format!("http://{address}").parse().unwrap()),
-                path: "{module}/{account}".into(),
+                path: PathTemplate::default(),
                 insecure_http: false,
             })
             .collect();
@@ -283,7 +284,7 @@ impl ServerBuilder {
         let bindings = entries.iter().map(|entry| binding(&registry, entry)).collect();
         let vaults = vec![VaultParts {
             name: "sample-vault".into(),
-            walls: Walls::default(),
+            policy: CompartmentPolicy::default(),
             vault: faults.wrap(Arc::new(vault.clone())),
         }];
         let broker = Arc::new(Broker::new(vaults, bindings));
@@ -310,7 +311,7 @@ fn binding(registry: &Registry, entry: &ModuleEntry) -> ModuleBinding {
         vault: entry.vault.clone(),
         accounts: entry.accounts.iter().map(|account| account.name.clone()).collect(),
         path: entry.path.clone(),
-        credential: module.credential.clone(),
+        credential: module.service.credential.clone(),
     }
 }
 

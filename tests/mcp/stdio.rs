@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cofferdam::access::Caller;
+use cofferdam::caller::Caller;
 use cofferdam::mcp::{Handler, serve_lines};
 use serde_json::{Value, json};
 use tokio::io::{

@@ -1,18 +1,20 @@
-//! The vault: each call is one piece of work on the compartment's threads.
+//! The vault: each call runs on the compartment's threads.
 
 use std::fmt;
 use std::sync::Arc;
 
+use cofferdam_config::Diagnostics;
 use cofferdam_vault::{
-    BoxFuture, Capabilities, ErrorKind, Expect, FieldName, Finding, Page, PageToken, Secret, SecretFields,
-    SecretPath, Stage, Threads, Vault, VaultContext, VaultError, VaultInfo, Version,
+    BackendConfig, BoxFuture, Capabilities, ErrorKind, Expect, FieldName, Page, PageToken, Secret,
+    SecretFields, SecretPath, Stage, Threads, Vault, VaultContext, VaultError, VaultInfo, Version,
 };
 
-use crate::config::Settings;
+use crate::config::Config;
 use crate::document::Document;
+use crate::settings::Settings;
 use crate::store::{Change, Store};
 
-/// How many paths a page of a listing has at most.
+/// Maximum number of paths in a page of a listing.
 const PAGE_PATHS: usize = 500;
 
 /// A vault that is one age file.
@@ -22,11 +24,24 @@ pub(crate) struct AgeVault {
     store: Arc<Store>,
 }
 
+impl BackendConfig for Config {
+    const BACKEND: &'static str = "age";
+
+    fn check(&self) -> Diagnostics {
+        self.problems()
+    }
+
+    fn into_vault(self, context: VaultContext) -> Arc<dyn Vault> {
+        let settings = self.resolve(&context);
+        Arc::new(AgeVault::new(settings, context))
+    }
+}
+
 impl AgeVault {
-    pub(crate) fn new(settings: Settings, context: VaultContext) -> Self {
+    fn new(settings: Settings, context: VaultContext) -> Self {
         Self {
             info: VaultInfo {
-                backend: "age",
+                backend: Config::BACKEND,
                 location: settings.file.display().to_string(),
                 capabilities: Capabilities { write: true, list: true, cas: true, ..Capabilities::default() },
             },
@@ -51,16 +66,16 @@ impl AgeVault {
         expect: Expect,
     ) -> Result<Option<Version>, VaultError> {
         let (path, fields) = (path.clone(), fields.cloned());
-        // Dropped with the caller's future: a writer that still waits for the lock then comes back.
+        // Dropped with the caller's future, so that a writer that still waits for the lock stops.
         let caller = Arc::new(());
         let waiting = Arc::downgrade(&caller);
-        let done = self.run(move |store| {
+        let result = self.run(move |store| {
             let change = fields.as_ref().map_or(Change::Delete, Change::Put);
             store.change(&path, change, &expect, || waiting.strong_count() > 0)
         });
-        let answer = done.await;
+        let result = result.await;
         drop(caller);
-        answer
+        result
     }
 }
 
@@ -77,7 +92,9 @@ impl Vault for AgeVault {
     ) -> BoxFuture<'a, Result<Secret, VaultError>> {
         Box::pin(async move {
             if stage == Stage::Previous {
-                return Err(unsupported("an age vault keeps no previous state of a secret"));
+                return Err(unsupported(
+                    "an age vault keeps no previous state of a secret; read the current one",
+                ));
             }
             let (path, fields) = (path.clone(), fields.to_vec());
             self.run(move |store| store.contents()?.document.read(&path, &fields)).await
@@ -95,7 +112,7 @@ impl Vault for AgeVault {
                 Some(version) => Ok(version),
                 None => Err(VaultError::vault(
                     ErrorKind::Malformed,
-                    format!("{path} was written and is not there"),
+                    format!("{path} was written, but the file does not contain it; check its file system"),
                 )),
             }
         })
@@ -121,15 +138,17 @@ impl Vault for AgeVault {
         Box::pin(self.run(|store| store.contents().map(drop)))
     }
 
-    /// The files alone: who has the key may do everything with this file and nothing beyond it.
-    fn examine<'a>(
+    /// Checks file permissions only. Whoever has the key may do everything with this file, and nothing with others.
+    fn diagnose<'a>(
         &'a self,
         _: &'a [SecretPath],
         _: &'a [String],
-        found: &'a mut Vec<Finding>,
+        found: &'a mut Diagnostics,
     ) -> BoxFuture<'a, ()> {
-        // A thread that cannot be had is the probe's to tell.
-        Box::pin(async move { found.extend(self.run(|store| Ok(store.exposed())).await.unwrap_or_default()) })
+        // If no thread is free, the probe reports it.
+        Box::pin(
+            async move { found.extend(self.run(|store| Ok(store.diagnose())).await.unwrap_or_default()) },
+        )
     }
 }
 
@@ -139,14 +158,14 @@ impl fmt::Debug for AgeVault {
     }
 }
 
-/// The paths at and below `prefix` that come after those of the page before.
+/// The page after `after` of the paths at and below `prefix`.
 fn page(document: &Document, prefix: Option<&SecretPath>, after: Option<&PageToken>) -> Page {
-    let mut wanted = document
+    let mut remaining = document
         .paths()
         .filter(|path| prefix.is_none_or(|prefix| path.starts_with(prefix)))
         .filter(|path| after.is_none_or(|after| path.as_str() > after.0.as_str()));
-    let paths: Vec<SecretPath> = wanted.by_ref().take(PAGE_PATHS).cloned().collect();
-    let next = wanted.next().and_then(|_| paths.last()).map(|last| PageToken(last.to_string()));
+    let paths: Vec<SecretPath> = remaining.by_ref().take(PAGE_PATHS).cloned().collect();
+    let next = remaining.next().and_then(|_| paths.last()).map(|last| PageToken(last.to_string()));
     Page { paths, next }
 }
 

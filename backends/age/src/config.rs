@@ -1,50 +1,49 @@
-//! The keys of a `[vaults.NAME]` table with `backend = "age"`.
+//! The keys of a `[vaults.NAME]` table with `backend = "age"`, and their checks.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use cofferdam_vault::{BackendConfig, ConfigProblem, Vault, VaultContext};
+use cofferdam_config::Diagnostics;
+use cofferdam_vault::VaultContext;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroize;
 
-use crate::backend::AgeVault;
-use crate::keys::KeySource;
+use crate::settings::{KeySource, Settings};
 
 /// Settings of a vault that is one age file. Relative paths are relative to the profile's file.
 ///
-/// Exactly one of `identity_file`, `passphrase_file` and `passphrase` says what opens the file.
+/// Exactly one of `identity_file`, `passphrase_file` and `passphrase` names the keys that open the file.
 // No `Debug`: a key may have been pasted where a path belongs.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// The vault file. One that is not there is an error for who reads; the first write creates it.
+    /// The vault file. Reading fails if it does not exist; the first write creates it.
     pub file: PathBuf,
-    /// The identities that open the file: what `age-keygen` writes, or one ssh private key (ed25519, rsa). Absent: the
-    /// file is locked with a passphrase.
+    /// The identities that open the file: the output of `age-keygen`, or one ssh private key (ed25519, rsa). Absent: the
+    /// file is encrypted with a passphrase.
     pub identity_file: Option<PathBuf>,
-    /// A file that holds the passphrase that opens the file; one line break at its end does not count.
+    /// A file with the passphrase that opens the vault file. One line break at its end is ignored.
     pub passphrase_file: Option<PathBuf>,
-    /// `"ask"`: the passphrase is asked for on the terminal, once. Nothing else may stand here.
+    /// `"ask"`: prompt for the passphrase on the terminal, once. No other value is allowed.
     pub passphrase: Option<Passphrase>,
-    /// The public keys that the file is written for, one a line (`age1…`, `ssh-ed25519 …`, `ssh-rsa …`); the identity's own
-    /// must be among them. Absent: the identity's own alone. Not with a passphrase.
+    /// The public keys that the file is encrypted for, one per line (`age1…`, `ssh-ed25519 …`, `ssh-rsa …`). They must
+    /// include the identity's own. Absent: only the identity's own. Not with a passphrase.
     pub recipients_file: Option<PathBuf>,
-    /// Whether the file is written as text (armored). Absent: as it is; a new file is binary.
+    /// Whether the file is written as ASCII (armored). Absent: the format is kept; a new file is binary.
     pub armor: Option<bool>,
 }
 
-/// The value of the key `passphrase`: that it says `"ask"`, or that it says something else, which is not kept.
+/// The value of the key `passphrase`. Only whether it is `"ask"` is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Passphrase {
     /// `"ask"`.
     Ask,
-    /// A literal, refused.
+    /// Another value, which is refused.
     Refused,
 }
 
 impl<'de> Deserialize<'de> for Passphrase {
-    /// Takes a value of any type, so that no error of a type prints what may be a passphrase.
+    /// Accepts a value of any type, so that no type error prints a passphrase.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(match toml::Value::deserialize(deserializer)? {
             toml::Value::String(mut text) => {
@@ -67,25 +66,17 @@ impl JsonSchema for Passphrase {
     }
 }
 
-/// What a vault works with: the settings with paths seen from the profile's folder.
-#[derive(Debug)]
-pub(crate) struct Settings {
-    pub(crate) file: PathBuf,
-    pub(crate) keys: KeySource,
-    pub(crate) recipients_file: Option<PathBuf>,
-    pub(crate) armor: Option<bool>,
-}
-
 impl Config {
-    fn settings(self, context: &VaultContext) -> Settings {
+    /// The settings with paths relative to the profile's folder.
+    pub(crate) fn resolve(self, context: &VaultContext) -> Settings {
         let resolve = |path: PathBuf| context.resolve(&path);
         Settings {
             file: resolve(self.file),
-            // Settings with problems do not come this far, so the third case is `passphrase = "ask"`.
+            // `problems` is empty, so the third case is `passphrase = "ask"`.
             keys: match (self.identity_file, self.passphrase_file) {
                 (Some(path), _) => KeySource::IdentityFile(resolve(path)),
                 (None, Some(path)) => KeySource::PassphraseFile(resolve(path)),
-                (None, None) => KeySource::Ask,
+                (None, None) => KeySource::Prompt,
             },
             recipients_file: self.recipients_file.map(resolve),
             armor: self.armor,
@@ -102,63 +93,55 @@ impl Config {
         .into_iter()
         .filter_map(|(key, path)| path.map(|path| (key, path.as_path())))
     }
-}
 
-impl BackendConfig for Config {
-    const BACKEND: &'static str = "age";
-
-    fn problems(&self) -> Vec<ConfigProblem> {
-        let mut problems = Vec::new();
+    /// Everything that is wrong with the settings by themselves.
+    pub(crate) fn problems(&self) -> Diagnostics {
+        let mut found = Diagnostics::new();
         for (key, path) in self.paths() {
             if path.as_os_str().is_empty() {
-                problems.push(ConfigProblem::new(key, "is empty", "give the file's path"));
+                found.error(key, "the path is empty", "name a file");
             } else if looks_like_a_key(path) {
-                problems.push(ConfigProblem::new(
+                found.error(
                     key,
-                    "is a key itself, not the path of a file",
-                    "put the key into a file of mode 0600 and give its path; treat this key as known to others",
-                ));
+                    "is a key, not the path of a file",
+                    "put the key into a file of mode 0600 and name that file; treat this key as compromised",
+                );
             }
         }
         if self.passphrase == Some(Passphrase::Refused) {
-            problems.push(ConfigProblem::new(
+            found.error(
                 "passphrase",
-                "is something other than \"ask\"; a passphrase never stands in a profile",
-                "say \"ask\", or put the passphrase into a file and name it in `passphrase_file`",
-            ));
+                "must be \"ask\": a profile must not contain secrets",
+                "write \"ask\", or put the passphrase into a file and name it in `passphrase_file`",
+            );
         }
-        let given = [
+        let present = [
             ("identity_file", self.identity_file.is_some()),
             ("passphrase_file", self.passphrase_file.is_some()),
             ("passphrase", self.passphrase.is_some()),
         ];
-        let mut given = given.into_iter().filter_map(|(key, there)| there.then_some(key));
-        match (given.next(), given.next()) {
-            (None, _) => problems.push(ConfigProblem::new(
+        let mut present = present.into_iter().filter_map(|(key, present)| present.then_some(key));
+        match (present.next(), present.next()) {
+            (None, _) => found.error(
                 "identity_file",
-                "is missing: nothing says what opens the file",
+                "is missing: no key opens the file",
                 "set one of `identity_file`, `passphrase_file` and `passphrase = \"ask\"`",
-            )),
-            (Some(first), Some(second)) => problems.push(ConfigProblem::new(
+            ),
+            (Some(first), Some(second)) => found.error(
                 second,
-                format!("stands beside `{first}`"),
+                format!("cannot be combined with `{first}`"),
                 "keep exactly one of `identity_file`, `passphrase_file` and `passphrase = \"ask\"`",
-            )),
+            ),
             (Some(_), None) => {}
         }
         if self.recipients_file.is_some() && self.identity_file.is_none() {
-            problems.push(ConfigProblem::new(
+            found.error(
                 "recipients_file",
-                "stands beside a passphrase; a file locked with a passphrase has no other recipients",
-                "remove it, or set `identity_file` in place of the passphrase",
-            ));
+                "cannot be combined with a passphrase, which allows no other recipients",
+                "remove it, or set `identity_file` instead of the passphrase",
+            );
         }
-        problems
-    }
-
-    fn into_vault(self, context: VaultContext) -> Arc<dyn Vault> {
-        let settings = self.settings(&context);
-        Arc::new(AgeVault::new(settings, context))
+        found
     }
 }
 
@@ -175,19 +158,19 @@ fn looks_like_a_key(path: &Path) -> bool {
 mod tests {
     use super::*;
 
-    fn problems(settings: &str) -> Vec<ConfigProblem> {
-        toml::from_str::<Config>(settings).map_err(|error| error.message().to_owned()).unwrap().problems()
+    fn problems(settings: &str) -> Diagnostics {
+        toml::from_str::<Config>(settings).map_err(|error| error.message().to_owned()).unwrap().check()
     }
 
     #[test]
-    fn one_way_to_open_the_file_is_enough() {
+    fn one_source_of_keys_is_enough() {
         for good in [
             "file = 'v'\nidentity_file = 'k'",
             "file = 'v'\nidentity_file = 'k'\nrecipients_file = 'r'\narmor = true",
             "file = 'v'\npassphrase_file = 'p'",
             "file = 'v'\npassphrase = 'ask'",
         ] {
-            assert_eq!(problems(good), [], "{good}");
+            assert_eq!(problems(good), Diagnostics::new(), "{good}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! Decrypting a vault file, and encrypting it anew.
+//! Decrypts and encrypts a vault file.
 
 use std::io::{Read, Write};
 use std::path::Path;
@@ -10,43 +10,40 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::error::{Cause, vault_error};
 use crate::keys::Keys;
+use crate::limits::MAX_LOG_N;
 use crate::recipients::AnyRecipient;
 
-/// The most scrypt work accepted, as the binary logarithm of N: 2^20 takes 1 GiB of memory and some seconds. `age`
-/// writes 2^18, `rage` what takes its machine a second.
-pub(crate) const LOG_N_MAX: u8 = 20;
-
-/// The scrypt work of a file that we write: what `age` chooses.
+/// The scrypt work factor of a file that this crate writes, which is the default of `age`.
 const LOG_N: u8 = 18;
 
-/// How an armored file begins.
-const ARMOR: &[u8] = b"-----BEGIN AGE ENCRYPTED FILE-----";
+/// The first line of an armored file.
+const ARMOR_HEADER: &[u8] = b"-----BEGIN AGE ENCRYPTED FILE-----";
 
 /// The plaintext of a vault file, and whether the file was armored.
-pub(crate) struct Opened {
+pub(crate) struct Decrypted {
     pub(crate) plaintext: Zeroizing<String>,
     pub(crate) armored: bool,
 }
 
 /// Decrypts `bytes`, the content of the vault file at `path`.
-pub(crate) fn open(path: &Path, bytes: &[u8], keys: &Keys) -> Result<Opened, VaultError> {
-    // An editor may have left blank lines around armor; `age` takes that too.
+pub(crate) fn open(path: &Path, bytes: &[u8], keys: &Keys) -> Result<Decrypted, VaultError> {
+    // An editor may have left blank lines around the armor, which `age` accepts too.
     let trimmed = bytes.trim_ascii();
-    let armored = trimmed.starts_with(ARMOR);
+    let armored = trimmed.starts_with(ARMOR_HEADER);
     let bytes = if armored { trimmed } else { bytes };
     let decrypted = match keys {
         Keys::Identities { identities, .. } => {
             decrypt(bytes, identities.iter().map(|key| &**key as &dyn Identity))
-                .map_err(|error| vault_error(path, Cause::OpeningWithIdentity(error)))
+                .map_err(|error| vault_error(path, Cause::DecryptingWithIdentity(error)))
         }
         Keys::Passphrase(passphrase) => {
             let mut identity = age::scrypt::Identity::new(passphrase.clone());
-            identity.set_max_work_factor(LOG_N_MAX);
+            identity.set_max_work_factor(MAX_LOG_N);
             decrypt(bytes, std::iter::once(&identity as &dyn Identity))
-                .map_err(|error| vault_error(path, Cause::OpeningWithPassphrase(error)))
+                .map_err(|error| vault_error(path, Cause::DecryptingWithPassphrase(error)))
         }
     }?;
-    Ok(Opened { plaintext: text(path, decrypted)?, armored })
+    Ok(Decrypted { plaintext: text(path, decrypted)?, armored })
 }
 
 fn decrypt<'a>(
@@ -55,7 +52,7 @@ fn decrypt<'a>(
 ) -> Result<Zeroizing<Vec<u8>>, DecryptError> {
     let mut reader =
         Decryptor::new_buffered(std::io::BufReader::new(ArmoredReader::new(bytes)))?.decrypt(identities)?;
-    // The plaintext is shorter than the file: the buffer never moves.
+    // The plaintext is shorter than the file, so the buffer never grows.
     let mut plaintext = Zeroizing::new(Vec::with_capacity(bytes.len()));
     reader.read_to_end(&mut plaintext).map_err(DecryptError::Io)?;
     Ok(plaintext)
@@ -66,12 +63,12 @@ fn text(path: &Path, mut bytes: Zeroizing<Vec<u8>>) -> Result<Zeroizing<String>,
         error.into_bytes().zeroize();
         VaultError::vault(
             ErrorKind::Malformed,
-            format!("{} does not hold text; its plaintext must be TOML in UTF-8", path.display()),
+            format!("the plaintext of {} is not UTF-8; replace it with TOML", path.display()),
         )
     })
 }
 
-/// Encrypts `plaintext` for `recipients`, or where they are `None` for the keys' own, and makes sure that `keys` open it.
+/// Encrypts `plaintext` for `recipients`, or for the keys' own if they are `None`, and verifies that `keys` can decrypt it.
 pub(crate) fn seal(
     path: &Path,
     plaintext: &str,
@@ -95,8 +92,8 @@ pub(crate) fn seal(
                 _ => Err(VaultError::vault(
                     ErrorKind::Misconfigured,
                     format!(
-                        "{} was not written: with these recipients its own identity could not open it again; \
-                         add the identity's public key to `recipients_file`",
+                        "{} was not written: its own identity could not decrypt it, because the recipients do not \
+                         include it; add the identity's public key to `recipients_file`",
                         path.display()
                     ),
                 )),

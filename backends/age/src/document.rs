@@ -1,4 +1,4 @@
-//! The plaintext as it is read: which secrets there are, and in which version.
+//! Parses the plaintext: its secrets, and their versions.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -14,43 +14,43 @@ use zeroize::Zeroize;
 use crate::file::FileDigest;
 use crate::version::{Salt, version};
 
-/// The table that holds the salts. See [`crate::version`].
+/// The table of the salts. See [`crate::version`].
 pub(crate) const RESERVED: &str = "_cofferdam";
 
 /// The secrets of a vault file.
 ///
-/// A top-level key that is no path can be asked for by nobody, and is left alone.
+/// A top-level key that is not a valid path is ignored and preserved.
 pub(crate) struct Document {
     secrets: BTreeMap<SecretPath, Entry>,
 }
 
-/// What stands at a path.
+/// The entry at a path.
 pub(crate) enum Entry {
-    Whole {
+    Secret {
         fields: SecretFields,
         version: Version,
     },
-    /// Something that is no secret, and the line where it begins to be odd.
-    Odd {
+    /// Something that is not a secret: the line, and why.
+    Invalid {
         line: usize,
-        what: &'static str,
+        why: &'static str,
     },
 }
 
 impl Document {
-    /// Reads `plaintext`, the decrypted content of the file at `path` whose encrypted bytes have the digest `file`.
+    /// Parses `plaintext`, the decrypted content of the file at `path` whose encrypted bytes have the digest `file`.
     pub(crate) fn parse(path: &Path, plaintext: &str, file: &FileDigest) -> Result<Self, VaultError> {
         let table = DeTable::parse(plaintext).map_err(|error| not_toml(path, plaintext, error.span()))?;
         let salts = salts(table.get_ref());
         let mut secrets = BTreeMap::new();
         for (key, value) in table.into_inner() {
             let Ok(at) = key.get_ref().parse::<SecretPath>() else { continue };
-            let entry = match read_fields(value.into_inner(), plaintext, key.span()) {
+            let entry = match parse_fields(value.into_inner(), plaintext, key.span()) {
                 Ok(fields) => {
                     let version = version(&at, &fields, salts.get(at.as_str()), file);
-                    Entry::Whole { fields, version }
+                    Entry::Secret { fields, version }
                 }
-                Err((line, what)) => Entry::Odd { line, what },
+                Err((line, why)) => Entry::Invalid { line, why },
             };
             secrets.insert(at, entry);
         }
@@ -62,25 +62,24 @@ impl Document {
         self.secrets.keys()
     }
 
-    /// The secret at `at`, with the fields that are `wanted`; with none named, all of them.
-    pub(crate) fn read(&self, at: &SecretPath, wanted: &[FieldName]) -> Result<Secret, VaultError> {
-        let not_found = |what: String| Err(VaultError::secret(ErrorKind::NotFound, what));
+    /// The secret at `at` with the fields `names`, or with all of them if `names` is empty.
+    pub(crate) fn read(&self, at: &SecretPath, names: &[FieldName]) -> Result<Secret, VaultError> {
+        let not_found = |message: String| Err(VaultError::secret(ErrorKind::NotFound, message));
         match self.secrets.get(at) {
-            None => {
-                not_found(format!("there is no secret {at} in this vault; `cofferdam secret set` adds it"))
-            }
-            Some(Entry::Odd { line, what }) => Err(VaultError::secret(
+            None => not_found(format!("this vault has no secret {at}; `cofferdam secret set` writes it")),
+            Some(Entry::Invalid { line, why }) => Err(VaultError::secret(
                 ErrorKind::Malformed,
                 format!(
-                    "the secret {at} cannot be used: {what} on line {line} of the plaintext; mend it there"
+                    "the secret {at} is invalid: {why} on line {line} of the plaintext; fix it with `age -d`, an editor and \
+                     `age -e`"
                 ),
             )),
-            Some(Entry::Whole { fields, version }) => {
-                let mut found = if wanted.is_empty() { fields.clone() } else { SecretFields::new() };
-                for name in wanted {
+            Some(Entry::Secret { fields, version }) => {
+                let mut found = if names.is_empty() { fields.clone() } else { SecretFields::new() };
+                for name in names {
                     let Some(value) = fields.get(name) else {
                         return not_found(format!(
-                            "the secret {at} has no field `{name}`; `cofferdam secret set` adds it"
+                            "the secret {at} has no field `{name}`; `cofferdam secret set` writes it"
                         ));
                     };
                     found.insert(name.clone(), value.clone());
@@ -90,7 +89,7 @@ impl Document {
         }
     }
 
-    /// Whether a writer's belief about `at` holds.
+    /// Whether `expect` holds for `at`.
     pub(crate) fn expects(&self, at: &SecretPath, expect: &Expect) -> bool {
         match expect {
             Expect::Any => true,
@@ -99,22 +98,22 @@ impl Document {
         }
     }
 
-    /// The version of the secret at `at`, where there is one that can be read.
+    /// The version of the secret at `at`; `None` if it is absent or invalid.
     pub(crate) fn version(&self, at: &SecretPath) -> Option<&Version> {
         match self.secrets.get(at)? {
-            Entry::Whole { version, .. } => Some(version),
-            Entry::Odd { .. } => None,
+            Entry::Secret { version, .. } => Some(version),
+            Entry::Invalid { .. } => None,
         }
     }
 
-    /// Whether exactly `fields` stand at `at`, or nothing where they are `None`.
+    /// Whether the secret at `at` has exactly `fields`, or is absent if they are `None`.
     pub(crate) fn holds(&self, at: &SecretPath, fields: Option<&SecretFields>) -> bool {
         match (self.secrets.get(at), fields) {
             (None, None) => true,
-            (Some(Entry::Whole { fields: there, .. }), Some(fields)) => {
-                there.len() == fields.len()
-                    && there.iter().zip(fields).all(|((name, text), (wanted_name, wanted))| {
-                        name == wanted_name && text.expose_secret() == wanted.expose_secret()
+            (Some(Entry::Secret { fields: actual, .. }), Some(expected)) => {
+                actual.len() == expected.len()
+                    && actual.iter().zip(expected).all(|((name, value), (expected_name, expected))| {
+                        name == expected_name && value.expose_secret() == expected.expose_secret()
                     })
             }
             _ => false,
@@ -126,7 +125,7 @@ impl Document {
     }
 }
 
-/// That `path` holds no TOML. The parser's own words may quote the content, so only the place is told.
+/// The error of a plaintext that is not TOML. It names only line and column, because the parser's message may quote a secret.
 pub(crate) fn not_toml(path: &Path, plaintext: &str, span: Option<Range<usize>>) -> VaultError {
     let start = span.map_or(0, |span| span.start);
     let line = line_of(plaintext, start);
@@ -136,8 +135,8 @@ pub(crate) fn not_toml(path: &Path, plaintext: &str, span: Option<Range<usize>>)
     VaultError::vault(
         ErrorKind::Malformed,
         format!(
-            "the plaintext of {} is not TOML: see its line {line}, column {column}; mend it with `age -d`, an editor \
-             and `age -e`",
+            "the plaintext of {} is not TOML: syntax error at line {line}, column {column}; fix it with `age -d`, an \
+             editor and `age -e`",
             path.display()
         ),
     )
@@ -160,32 +159,32 @@ fn salts(table: &DeTable<'_>) -> BTreeMap<String, Salt> {
         .collect()
 }
 
-/// The fields of a secret, or the line of what cannot be one, and what it is.
-fn read_fields(
+/// The fields of a secret, or the line of an invalid one and what is wrong.
+fn parse_fields(
     value: DeValue<'_>,
     plaintext: &str,
     key: Range<usize>,
 ) -> Result<SecretFields, (usize, &'static str)> {
     let DeValue::Table(table) = value else {
-        return Err((line_of(plaintext, key.start), "it is not a table of fields, as it stands"));
+        return Err((line_of(plaintext, key.start), "it is not a table of fields"));
     };
     let mut fields = SecretFields::new();
-    let mut odd = None;
+    let mut invalid = None;
     for (name, value) in table {
         let line = || line_of(plaintext, name.span().start);
         match (name.get_ref().parse::<FieldName>(), value.into_inner()) {
             (Ok(field), DeValue::String(text)) => {
                 fields.insert(field, SecretString::from(&*text));
-                // A value with escapes was unescaped into memory of its own.
+                // A value with escapes was unescaped into a buffer of its own.
                 if let std::borrow::Cow::Owned(mut text) = text {
                     text.zeroize();
                 }
             }
-            (Ok(_), _) => odd = odd.or_else(|| Some((line(), "a field's value is not a string"))),
-            (Err(_), _) => odd = odd.or_else(|| Some((line(), "a field's name cannot be one"))),
+            (Ok(_), _) => invalid = invalid.or_else(|| Some((line(), "a field's value is not a string"))),
+            (Err(_), _) => invalid = invalid.or_else(|| Some((line(), "a field's name is invalid"))),
         }
     }
-    odd.map_or(Ok(fields), Err)
+    invalid.map_or(Ok(fields), Err)
 }
 
 #[cfg(test)]
@@ -203,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn one_odd_entry_leaves_the_others_alone() {
+    fn an_invalid_entry_does_not_affect_the_others() {
         let document = parse(concat!(
             "[\"a/good\"]\ntoken = \"t\"\n",
             "[\"a/number\"]\ntoken = 5551234\n",
@@ -223,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn text_that_is_not_toml_is_told_by_its_place_alone() {
+    fn a_syntax_error_is_reported_by_its_position_alone() {
         let error = parse("[\"a/b\"]\ntoken = \"canary-7c1\n").err().unwrap();
         assert_eq!((error.kind(), error.counts_for_breaker()), (ErrorKind::Malformed, true));
         assert!(error.message().contains("line 2"), "{error}");
@@ -231,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn every_way_to_write_a_table_is_read() {
+    fn every_form_of_a_table_is_parsed() {
         let document = parse(
             "\"a/inline\" = { token = \"1\" }\n\"a/dotted\".token = '2'\n[a]\ntoken = \"\"\"3\\\n  \"\"\"\n",
         )

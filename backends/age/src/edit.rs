@@ -1,4 +1,4 @@
-//! The plaintext as it is changed: one secret, and everything that a person wrote around it stays.
+//! Edits the plaintext: changes one secret and preserves everything that a person wrote around it.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -12,11 +12,10 @@ use crate::document::{RESERVED, not_toml};
 use crate::error::{Cause, vault_error};
 use crate::version::Salt;
 
-/// What a person who decrypts the file reads above the salts.
-const EXPLANATION: &str =
-    "\n# Kept by cofferdam, to tell one state of a secret from another. Leave it as it is.\n";
+/// The comment above the salts, for a person who decrypts the file.
+const EXPLANATION: &str = "\n# Written by cofferdam to detect changes of a secret. Do not edit.\n";
 
-/// The plaintext of the file at `file` with the secret at `at` replaced by `fields`, or deleted where they are `None`.
+/// The plaintext of the file at `file` with the secret at `at` replaced by `fields`, or deleted if they are `None`.
 pub(crate) fn edit(
     file: &Path,
     plaintext: &str,
@@ -32,19 +31,19 @@ pub(crate) fn edit(
         }
     }
     renew_salts(&mut document, at).map_err(|error| vault_error(file, Cause::Random(error)))?;
-    let mut edited = Zeroizing::new(String::with_capacity(room(plaintext, document.len(), at, fields)));
+    let mut edited = Zeroizing::new(String::with_capacity(max_bytes(plaintext, document.len(), at, fields)));
     // Writing to a String cannot fail.
     let _ = write!(edited, "{document}");
     Ok(edited)
 }
 
-/// The most bytes that an edited plaintext with `tables` tables takes: its buffer must not move and leave a copy behind.
-fn room(plaintext: &str, tables: usize, at: &SecretPath, fields: Option<&SecretFields>) -> usize {
-    // Every byte as an escape of six, with quotes and `=`.
+/// Maximum size of an edited plaintext with `tables` tables. A buffer that grows leaves a copy behind.
+fn max_bytes(plaintext: &str, tables: usize, at: &SecretPath, fields: Option<&SecretFields>) -> usize {
+    // Every byte may become an escape of six, and quotes and `=` are added.
     let added = |(name, text): (&FieldName, &SecretString)| {
         6 * (name.as_str().len() + text.expose_secret().len()) + 16
     };
-    // A path may be long, and stands once more beside its salt; the one that is added stands twice.
+    // A path may be long, and is repeated with its salt. The added one appears twice.
     let salts = EXPLANATION.len() + plaintext.len() + 2 * at.as_str().len() + 128 * tables;
     plaintext.len() + salts + fields.into_iter().flatten().map(added).sum::<usize>()
 }
@@ -65,19 +64,19 @@ fn put(document: &mut DocumentMut, at: &SecretPath, fields: &SecretFields) {
 }
 
 fn put_fields(table: &mut dyn TableLike, fields: &SecretFields) {
-    let gone: Vec<String> = table
+    let removed: Vec<String> = table
         .iter()
         .map(|(name, _)| name.to_owned())
         .filter(|name| !name.parse::<FieldName>().is_ok_and(|name| fields.contains_key(&name)))
         .collect();
-    for name in gone {
+    for name in removed {
         table.remove(&name);
     }
     for (name, text) in fields {
         let text = text.expose_secret();
         match table.get_mut(name.as_str()) {
             Some(Item::Value(old)) => {
-                // The comment behind a value stays.
+                // Preserves the comment after a value.
                 let decor = old.decor().clone();
                 *old = text.into();
                 *old.decor_mut() = decor;
@@ -89,7 +88,7 @@ fn put_fields(table: &mut dyn TableLike, fields: &SecretFields) {
     }
 }
 
-/// Gives a new salt to `changed`, and one to each secret that has none; drops those whose secret is gone.
+/// Sets a new salt for `changed`, adds one for each secret that has none, and removes those of deleted secrets.
 fn renew_salts(document: &mut DocumentMut, changed: &SecretPath) -> Result<(), getrandom::Error> {
     let paths: BTreeSet<String> = document
         .iter()
@@ -104,18 +103,18 @@ fn renew_salts(document: &mut DocumentMut, changed: &SecretPath) -> Result<(), g
             salts
         }
     };
-    let gone: Vec<String> =
+    let removed: Vec<String> =
         salts.iter().map(|(key, _)| key.to_owned()).filter(|key| !paths.contains(key)).collect();
-    for key in gone {
+    for key in removed {
         salts.remove(&key);
     }
     for path in paths {
-        let has_one = salts.get(&path).and_then(Item::as_str).and_then(Salt::from_hex).is_some();
-        if path == changed.as_str() || !has_one {
+        let has_salt = salts.get(&path).and_then(Item::as_str).and_then(Salt::from_hex).is_some();
+        if path == changed.as_str() || !has_salt {
             salts.insert(&path, value(Salt::random()?.to_hex()));
         }
     }
-    // Behind every secret, this new one included.
+    // After every secret, including the new one.
     salts.set_position(Some(isize::MAX));
     document.insert(RESERVED, Item::Table(salts));
     Ok(())
@@ -127,11 +126,11 @@ mod tests {
     use crate::document::Document;
     use cofferdam_vault::testkit::{fields, path};
 
-    fn put_into(plaintext: &str, at: &str, wanted: &SecretFields) -> String {
+    fn put_into(plaintext: &str, at: &str, fields: &SecretFields) -> String {
         let file = Path::new("v.age");
-        let edited = edit(file, plaintext, &path(at), Some(wanted)).unwrap();
+        let edited = edit(file, plaintext, &path(at), Some(fields)).unwrap();
         assert!(
-            Document::parse(file, &edited, &[0; 32]).unwrap().holds(&path(at), Some(wanted)),
+            Document::parse(file, &edited, &[0; 32]).unwrap().holds(&path(at), Some(fields)),
             "{}",
             *edited
         );
@@ -139,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn every_text_survives_in_every_kind_of_table() {
+    fn every_string_survives_in_every_form_of_a_table() {
         let texts = [
             "",
             "'",
@@ -166,19 +165,19 @@ mod tests {
     }
 
     #[test]
-    fn the_buffer_is_never_moved_while_it_is_filled() {
-        let wanted = fields([("x", &*"\u{1}".repeat(10_000)), ("y", &*"\"".repeat(10_000))]);
+    fn the_buffer_never_grows() {
+        let new = fields([("x", &*"\u{1}".repeat(10_000)), ("y", &*"\"".repeat(10_000))]);
         let file = Path::new("v.age");
         let neighbours: String = (0..50).map(|n| format!("[\"a/{}{n}\"]\n", "long".repeat(14))).collect();
         let long = path("a/b/".repeat(500).trim_end_matches('/'));
         for (before, at) in [("", path("a/b")), (&neighbours, path("a/b")), ("", long)] {
-            let edited = edit(file, before, &at, Some(&wanted)).unwrap();
-            assert!(edited.len() <= room(before, before.matches('[').count() + 2, &at, Some(&wanted)));
+            let edited = edit(file, before, &at, Some(&new)).unwrap();
+            assert!(edited.len() <= max_bytes(before, before.matches('[').count() + 2, &at, Some(&new)));
         }
     }
 
     #[test]
-    fn a_salts_table_that_was_broken_by_hand_is_made_anew() {
+    fn an_invalid_table_of_salts_is_replaced() {
         for broken in
             ["_cofferdam = 5\n", "[[_cofferdam]]\n", "[_cofferdam]\n\"a/b\" = 5\n\"gone/away\" = \"x\"\n"]
         {

@@ -1,6 +1,5 @@
-//! Reading a file that anyone may change at any time, without reading or decrypting it each time.
+//! Reads a file that may change at any time, and detects that it has not changed without reading it again.
 
-use std::fmt;
 use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -11,46 +10,12 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::error::{Cause, vault_error};
-use crate::os::{self, Attributes, Stamp};
+use crate::os::{self, Attributes, Fingerprint};
+use crate::role::Role;
 
-/// The largest vault file, in bytes: three hundred times what a thousand ordinary tokens take, and no strain on memory.
-pub(crate) const VAULT_MAX_BYTES: usize = 16 << 20;
-
-/// The largest file of keys, in bytes. An RSA key of 16,384 bits has 13 KiB.
-const KEY_MAX_BYTES: usize = 1 << 20;
-
-/// For how long after a change the file's times do not prove that it is unchanged: file systems count time in steps of
-/// up to two seconds (FAT), and two changes within one step look like one.
+/// How long after a change the file's times do not prove that it is unchanged. File systems have a clock resolution of up to
+/// two seconds (FAT), and two changes within that time look like one.
 const SETTLES_AFTER: Duration = Duration::from_secs(2);
-
-/// What a file is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Role {
-    Vault,
-    Identity,
-    Passphrase,
-    Recipients,
-}
-
-impl Role {
-    fn max_bytes(self) -> usize {
-        match self {
-            Self::Vault => VAULT_MAX_BYTES,
-            Self::Identity | Self::Passphrase | Self::Recipients => KEY_MAX_BYTES,
-        }
-    }
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Vault => "vault file",
-            Self::Identity => "identity file",
-            Self::Passphrase => "passphrase file",
-            Self::Recipients => "recipients file",
-        })
-    }
-}
 
 /// The SHA-256 of a file's bytes.
 pub(crate) type FileDigest = [u8; 32];
@@ -59,40 +24,40 @@ pub(crate) fn digest(bytes: &[u8]) -> FileDigest {
     Sha256::digest(bytes).into()
 }
 
-/// The state in which a file was read.
+/// The state of a file when it was read.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Known {
-    pub(crate) stamp: Stamp,
+pub(crate) struct Snapshot {
+    pub(crate) fingerprint: Fingerprint,
     pub(crate) digest: FileDigest,
     pub(crate) attributes: Attributes,
-    /// The mode, where others than the owner have access.
-    pub(crate) exposed: Option<u32>,
-    /// Whether the stamp had stood long enough to be relied on.
+    /// The mode, if users other than the owner have access.
+    pub(crate) open_mode: Option<u32>,
+    /// Whether the fingerprint is old enough to be reliable.
     pub(crate) settled: bool,
 }
 
-/// What a look at a file found.
+/// The result of reading a file again.
 pub(crate) enum Reading {
-    /// The content that was known.
-    Same(Known),
-    /// Another content.
-    Changed(Known, Zeroizing<Vec<u8>>),
+    /// The content is unchanged.
+    Unchanged(Snapshot),
+    /// The content is new.
+    Changed(Snapshot, Zeroizing<Vec<u8>>),
 }
 
 impl Reading {
-    /// What was read; empty where it was known already.
+    /// The content; empty if it is unchanged.
     pub(crate) fn into_bytes(self) -> Zeroizing<Vec<u8>> {
         match self {
-            Self::Same(_) => Zeroizing::default(),
+            Self::Unchanged(_) => Zeroizing::default(),
             Self::Changed(_, bytes) => bytes,
         }
     }
 }
 
-/// Looks at a file; `None` where there is none.
+/// Reads a file, unless it is unchanged since `known`; `None` if it does not exist.
 ///
-/// Answers at once, whatever stands at `path`: only a regular file of a bounded size is read.
-pub(crate) fn look(role: Role, path: &Path, known: Option<&Known>) -> Result<Option<Reading>, VaultError> {
+/// Returns at once, whatever is at `path`: only a regular file of a bounded size is read.
+pub(crate) fn read(role: Role, path: &Path, known: Option<&Snapshot>) -> Result<Option<Reading>, VaultError> {
     let failed = |error| vault_error(path, Cause::Reading(role, error));
     let mut file = match RegularFile::open(path) {
         Ok(file) => file,
@@ -100,43 +65,47 @@ pub(crate) fn look(role: Role, path: &Path, known: Option<&Known>) -> Result<Opt
         Err(error) => return Err(failed(error)),
     };
     let metadata = file.metadata().clone();
-    let stamp = os::stamp(&metadata);
+    let fingerprint = os::fingerprint(&metadata);
     if let Some(known) = known
         && known.settled
-        && known.stamp == stamp
+        && known.fingerprint == fingerprint
     {
-        return Ok(Some(Reading::Same(*known)));
+        return Ok(Some(Reading::Unchanged(*known)));
     }
     let bytes = file.read(role.max_bytes()).map_err(failed)?;
-    let after = os::stamp(&file.metadata_now().map_err(|error| failed(error.into()))?);
-    let now = Known {
-        stamp,
+    let after = os::fingerprint(&file.metadata_now().map_err(|error| failed(error.into()))?);
+    let now = Snapshot {
+        fingerprint,
         digest: digest(&bytes),
         attributes: os::attributes(&metadata),
-        exposed: os::exposed(&metadata),
-        settled: after == stamp && has_settled(&stamp),
+        open_mode: os::open_mode(&metadata),
+        settled: after == fingerprint && has_settled(&fingerprint),
     };
     Ok(Some(match known {
-        Some(known) if known.digest == now.digest => Reading::Same(now),
+        Some(known) if known.digest == now.digest => Reading::Unchanged(now),
         _ => Reading::Changed(now, bytes),
     }))
 }
 
-/// Looks at a file that must be there.
-pub(crate) fn look_required(role: Role, path: &Path, known: Option<&Known>) -> Result<Reading, VaultError> {
-    look(role, path, known)?.ok_or_else(|| missing(role, path))
+/// Reads a file that must exist, unless it is unchanged since `known`.
+pub(crate) fn read_required(
+    role: Role,
+    path: &Path,
+    known: Option<&Snapshot>,
+) -> Result<Reading, VaultError> {
+    read(role, path, known)?.ok_or_else(|| missing(role, path))
 }
 
-/// The error for a file that is not there.
+/// The error of a missing file.
 pub(crate) fn missing(role: Role, path: &Path) -> VaultError {
     vault_error(path, Cause::Reading(role, io::Error::from(io::ErrorKind::NotFound).into()))
 }
 
-fn has_settled(stamp: &Stamp) -> bool {
-    stamp
-        .touched()
-        // A time in the future says nothing.
-        .and_then(|touched| SystemTime::now().duration_since(touched).ok())
+fn has_settled(fingerprint: &Fingerprint) -> bool {
+    fingerprint
+        .last_change()
+        // A time in the future proves nothing.
+        .and_then(|time| SystemTime::now().duration_since(time).ok())
         .is_some_and(|age| age > SETTLES_AFTER)
 }
 
@@ -145,32 +114,32 @@ mod tests {
     use super::*;
     use std::fs;
 
-    /// The state of the file as if it had stood still for long.
-    fn settled(path: &Path) -> Known {
-        match look_required(Role::Vault, path, None).unwrap() {
-            Reading::Changed(known, _) => Known { settled: true, ..known },
-            Reading::Same(_) => panic!("nothing was known"),
+    /// A snapshot of the file as if it had been unchanged for long.
+    fn settled(path: &Path) -> Snapshot {
+        match read_required(Role::Vault, path, None).unwrap() {
+            Reading::Changed(known, _) => Snapshot { settled: true, ..known },
+            Reading::Unchanged(_) => panic!("there was no snapshot"),
         }
     }
 
     #[test]
-    fn a_file_that_was_just_written_is_read_again_until_its_times_have_settled() {
+    fn a_recently_written_file_is_read_again_until_its_times_have_settled() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("v.age");
         fs::write(&path, "one").unwrap();
-        let Reading::Changed(young, _) = look_required(Role::Vault, &path, None).unwrap() else { panic!() };
+        let Reading::Changed(young, _) = read_required(Role::Vault, &path, None).unwrap() else { panic!() };
         assert!(!young.settled);
-        // Another content, and a stamp that claims nothing happened.
+        // The content is new, and the fingerprint says unchanged.
         fs::write(&path, "two").unwrap();
-        let stamp = os::stamp(&fs::metadata(&path).unwrap());
-        let known = Known { stamp, ..young };
-        assert!(matches!(look_required(Role::Vault, &path, Some(&known)).unwrap(), Reading::Changed(..)));
-        let known = Known { settled: true, ..known };
-        assert!(matches!(look_required(Role::Vault, &path, Some(&known)).unwrap(), Reading::Same(_)));
+        let fingerprint = os::fingerprint(&fs::metadata(&path).unwrap());
+        let known = Snapshot { fingerprint, ..young };
+        assert!(matches!(read_required(Role::Vault, &path, Some(&known)).unwrap(), Reading::Changed(..)));
+        let known = Snapshot { settled: true, ..known };
+        assert!(matches!(read_required(Role::Vault, &path, Some(&known)).unwrap(), Reading::Unchanged(_)));
     }
 
     #[test]
-    fn a_settled_file_that_changes_in_place_is_noticed() {
+    fn a_change_in_place_of_a_settled_file_is_detected() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("v.age");
         fs::write(&path, "one").unwrap();
@@ -178,17 +147,17 @@ mod tests {
         let times = fs::metadata(&path).unwrap().modified().unwrap();
         fs::write(&path, "two").unwrap();
         fs::File::options().write(true).open(&path).unwrap().set_modified(times).unwrap();
-        assert!(matches!(look_required(Role::Vault, &path, Some(&known)).unwrap(), Reading::Changed(..)));
+        assert!(matches!(read_required(Role::Vault, &path, Some(&known)).unwrap(), Reading::Changed(..)));
     }
 
     #[test]
-    fn a_file_that_was_only_touched_is_the_same() {
+    fn a_file_with_new_times_and_the_same_content_is_unchanged() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("v.age");
         fs::write(&path, "one").unwrap();
         let known = settled(&path);
         fs::rename(&path, folder.path().join("away")).unwrap();
         fs::copy(folder.path().join("away"), &path).unwrap();
-        assert!(matches!(look_required(Role::Vault, &path, Some(&known)).unwrap(), Reading::Same(_)));
+        assert!(matches!(read_required(Role::Vault, &path, Some(&known)).unwrap(), Reading::Unchanged(_)));
     }
 }

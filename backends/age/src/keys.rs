@@ -1,39 +1,19 @@
-//! What opens a vault file: identities or a passphrase, and where they come from.
+//! The keys that open a vault file: identities or a passphrase.
 
 use std::io::BufReader;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use age::Identity;
 use cofferdam_vault::files::without_last_line_break;
 use cofferdam_vault::{ErrorKind, ExposeSecret, Prompt, SecretString, VaultError};
 
 use crate::error::{Cause, vault_error};
-use crate::file::Role;
 use crate::recipients::AnyRecipient;
+use crate::role::Role;
 
-/// Where the keys come from.
-#[derive(Debug, Clone)]
-pub(crate) enum KeySource {
-    IdentityFile(PathBuf),
-    PassphraseFile(PathBuf),
-    /// The person at the terminal, once in the life of the process.
-    Ask,
-}
-
-impl KeySource {
-    /// The file that holds the keys, where one does, and what it is.
-    pub(crate) fn file(&self) -> Option<(Role, &Path)> {
-        match self {
-            Self::IdentityFile(path) => Some((Role::Identity, path)),
-            Self::PassphraseFile(path) => Some((Role::Passphrase, path)),
-            Self::Ask => None,
-        }
-    }
-}
-
-/// What opens the vault file.
+/// The keys that open the vault file.
 pub(crate) enum Keys {
-    /// Private keys, and the public keys that belong to them.
+    /// Private keys, and their public keys.
     Identities {
         identities: Vec<Box<dyn Identity + Send + Sync>>,
         own: Vec<AnyRecipient>,
@@ -42,7 +22,7 @@ pub(crate) enum Keys {
 }
 
 impl Keys {
-    /// The keys in the content of a key file.
+    /// Parses the content of a key file.
     pub(crate) fn parse(
         role: Role,
         path: &Path,
@@ -50,7 +30,7 @@ impl Keys {
         prompt: Option<&dyn Prompt>,
     ) -> Result<Self, VaultError> {
         let Ok(text) = std::str::from_utf8(bytes) else {
-            return Err(unusable(role, path, "is not text"));
+            return Err(unusable(role, path, "is not UTF-8; check that it is the right file"));
         };
         match role {
             Role::Passphrase => parse_passphrase(path, text),
@@ -60,7 +40,7 @@ impl Keys {
                 Err(unusable(
                     role,
                     path,
-                    "is encrypted itself; decrypt it once with `age -d`, or lock the vault file with a passphrase instead",
+                    "is encrypted itself; decrypt it with `age -d`, or encrypt the vault file with a passphrase instead",
                 ))
             }
             _ if text.trim_start().starts_with("-----BEGIN") => parse_ssh(path, text.trim_start(), prompt),
@@ -68,11 +48,12 @@ impl Keys {
         }
     }
 
-    /// Asks for the passphrase of the vault file at `path`; `new` asks twice, for there is nothing to try it on.
-    pub(crate) fn ask(path: &Path, prompt: Option<&dyn Prompt>, new: bool) -> Result<Self, VaultError> {
+    /// Prompts for the passphrase of the vault file at `path`. Prompts twice if the file is `new`, because nothing verifies
+    /// the passphrase.
+    pub(crate) fn prompt(path: &Path, prompt: Option<&dyn Prompt>, new: bool) -> Result<Self, VaultError> {
         let passphrase = ask(prompt, path, &format!("Passphrase of {}: ", path.display()))?;
         if new {
-            let repeated = ask(prompt, path, &format!("{} is new; passphrase once more: ", path.display()))?;
+            let repeated = ask(prompt, path, &format!("{} is new; repeat the passphrase: ", path.display()))?;
             if repeated.expose_secret() != passphrase.expose_secret() {
                 return Err(misconfigured(format!(
                     "{} was not written: the two passphrases differ; try again",
@@ -87,36 +68,38 @@ impl Keys {
 fn ask(prompt: Option<&dyn Prompt>, path: &Path, question: &str) -> Result<SecretString, VaultError> {
     let Some(prompt) = prompt else {
         return Err(misconfigured(format!(
-            "the passphrase of {} can only be asked for on a terminal; set `passphrase_file` or `identity_file` \
-             for a process without one",
+            "{} needs a passphrase, and `serve` never asks for one; set `passphrase_file` or `identity_file`",
             path.display()
         )));
     };
-    let answer = prompt.secret(question).map_err(|error| {
-        misconfigured(format!("the passphrase of {} could not be asked for: {error}", path.display()))
+    let passphrase = prompt.secret(question).map_err(|error| {
+        misconfigured(format!(
+            "the prompt for the passphrase of {} failed: {error}; try again",
+            path.display()
+        ))
     })?;
-    if answer.expose_secret().is_empty() {
+    if passphrase.expose_secret().is_empty() {
         return Err(misconfigured(format!(
-            "the passphrase of {} may not be empty; try again",
+            "the passphrase of {} must not be empty; try again",
             path.display()
         )));
     }
-    Ok(answer)
+    Ok(passphrase)
 }
 
-/// A passphrase file is one passphrase; the line break that editors put at its end is not part of it.
+/// Parses a passphrase file. The line break that editors add at its end is not part of the passphrase.
 fn parse_passphrase(path: &Path, text: &str) -> Result<Keys, VaultError> {
     let passphrase = without_last_line_break(text);
     if passphrase.is_empty() {
         return Err(unusable(Role::Passphrase, path, "is empty; write the passphrase into it"));
     }
     if passphrase.contains(['\n', '\r']) {
-        return Err(unusable(Role::Passphrase, path, "has several lines; a passphrase is one line"));
+        return Err(unusable(Role::Passphrase, path, "has several lines; write one line"));
     }
     Ok(Keys::Passphrase(SecretString::from(passphrase)))
 }
 
-/// An identity file as `age-keygen` writes it, with any number of identities.
+/// Parses an identity file as `age-keygen` writes it, with any number of identities.
 fn parse_identities(path: &Path, text: &str) -> Result<Keys, VaultError> {
     let (mut identities, mut own) =
         (Vec::<Box<dyn Identity + Send + Sync>>::new(), Vec::<AnyRecipient>::new());
@@ -129,7 +112,7 @@ fn parse_identities(path: &Path, text: &str) -> Result<Keys, VaultError> {
                 Role::Identity,
                 path,
                 &format!(
-                    "has no usable identity on line {}; it takes `AGE-SECRET-KEY-1…` lines or one ssh private key",
+                    "has no valid identity on line {}; write `AGE-SECRET-KEY-1…` lines or one ssh private key",
                     index + 1
                 ),
             ));
@@ -138,15 +121,15 @@ fn parse_identities(path: &Path, text: &str) -> Result<Keys, VaultError> {
         identities.push(Box::new(identity));
     }
     if identities.is_empty() {
-        return Err(unusable(Role::Identity, path, "holds no identity; make one with `age-keygen`"));
+        return Err(unusable(Role::Identity, path, "contains no identity; create one with `age-keygen`"));
     }
     Ok(Keys::Identities { identities, own })
 }
 
-/// An ssh private key, locked with a passphrase or not.
+/// Parses an ssh private key, encrypted with a passphrase or not.
 fn parse_ssh(path: &Path, text: &str, prompt: Option<&dyn Prompt>) -> Result<Keys, VaultError> {
-    let takes = "is not an ssh key that can be used; it takes ed25519 and rsa keys in OpenSSH's format";
-    let unsupported = || unusable(Role::Identity, path, takes);
+    let why = "is not a supported ssh key; use an ed25519 or rsa key in OpenSSH's format";
+    let unsupported = || unusable(Role::Identity, path, why);
     let identity =
         age::ssh::Identity::from_buffer(BufReader::new(text.as_bytes()), None).map_err(|_| unsupported())?;
     let own = age::ssh::Recipient::try_from(identity.clone()).map_err(|_| unsupported())?;
@@ -156,13 +139,13 @@ fn parse_ssh(path: &Path, text: &str, prompt: Option<&dyn Prompt>) -> Result<Key
             return Err(unusable(
                 Role::Identity,
                 path,
-                "is locked with a passphrase, and there is no terminal to ask for it; use a key of its own without one \
-                 (`age-keygen`), or unlock a copy with `ssh-keygen -p`",
+                "is encrypted with a passphrase, and `serve` never asks for one; use a separate key without one \
+                 (`age-keygen`), or decrypt a copy with `ssh-keygen -p`",
             ));
         }
-        age::ssh::Identity::Encrypted(locked) => {
+        age::ssh::Identity::Encrypted(encrypted) => {
             let passphrase = ask(prompt, path, &format!("Passphrase of the ssh key {}: ", path.display()))?;
-            locked.decrypt(passphrase).map_err(|_| vault_error(path, Cause::UnlockingKey))?.into()
+            encrypted.decrypt(passphrase).map_err(|_| vault_error(path, Cause::UnlockingKey))?.into()
         }
         age::ssh::Identity::Unsupported(_) => return Err(unsupported()),
     };

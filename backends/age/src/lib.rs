@@ -10,35 +10,39 @@
 //!
 //! In reading order:
 //!
-//! - `config`: the keys of a profile's table
-//! - `backend`: the [`Vault`](cofferdam_vault::Vault) trait, each call one piece of work on the compartment's threads
-//! - `store`: that work: what is opened is kept, what changed is opened anew, a change is made under the lock
-//! - `document`, `edit`, `version`: the plaintext as it is read, as it is changed, and what a version is
-//! - `crypt`, `keys`, `recipients`: decrypting and encrypting, and with what
-//! - `file`, `lock`, `replace`, `os`: reading what may have changed, and replacing it whole
-//! - `error`: what `age` and the system say, turned into kinds
+//! - `config`, `settings`: the keys of a profile's table with their checks, and the resolved settings
+//! - `backend`: the [`Vault`](cofferdam_vault::Vault) and [`BackendConfig`](cofferdam_vault::BackendConfig) traits
+//! - `store`: reads and changes the vault file, and caches its content
+//! - `document`, `edit`, `version`: parsing and editing the plaintext, and the version of a secret
+//! - `crypt`, `keys`, `recipients`: decryption and encryption
+//! - `file`, `lock`, `replace`, `path`, `os`, `role`, `limits`: reading a file that may change, and replacing it atomically
+//! - `diagnose`: who else can read or change the files
+//! - `error`: turns errors of `age` and the system into [`VaultError`](cofferdam_vault::VaultError)s
 //!
-//! # Copies of secret text
+//! # Copies of secrets
 //!
-//! Buffers of this crate are zeroized on drop, and sized beforehand so that none grows and leaves a copy behind.
-//! Reading copies each value once, into its `SecretString`: `toml` borrows from the plaintext, but for values with
-//! escapes, whose unescaped form it allocates and this crate wipes. Not wiped are what libraries keep for themselves:
-//! `toml_edit`'s tree while a secret is written or deleted, `age`'s buffer of the last 64 KiB it encrypted, and the text
-//! of an ssh key while `age` parses it.
+//! Buffers of this crate are zeroized on drop, and sized in advance so that none grows and leaves a copy behind. A read
+//! copies each value once, into its `SecretString`. `toml` borrows from the plaintext, except for values with escapes, which
+//! it allocates and this crate wipes. Not wiped are the buffers of libraries: `toml_edit`'s tree while a secret is written
+//! or deleted, `age`'s buffer of the last 64 KiB that it encrypted, and the text of an ssh key while `age` parses it.
 
 mod backend;
 mod config;
 mod crypt;
+mod diagnose;
 mod document;
 mod edit;
 mod error;
-mod examine;
 mod file;
 mod keys;
+mod limits;
 mod lock;
 mod os;
+mod path;
 mod recipients;
 mod replace;
+mod role;
+mod settings;
 mod store;
 mod version;
 

@@ -1,8 +1,8 @@
-//! One writer at a time, across processes.
+//! Allows one writer at a time, across processes.
 //!
-//! The lock is a file of its own beside the vault file, because replacing a file by renaming swaps what a lock on it would
-//! lock. It is never removed: between a look at it and its removal another writer could have locked it. The system
-//! lifts the lock of a process that dies.
+//! The lock is a separate file next to the vault file, because a rename replaces the file that a lock on the vault file
+//! itself would be on. It is never removed, because another writer could lock it between a check and the removal. The system
+//! releases the lock of a process that dies.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -14,49 +14,49 @@ use cofferdam_vault::{ErrorKind, VaultError};
 
 use crate::error::{Cause, vault_error};
 use crate::os::{self, Attributes};
-use crate::replace::beside;
+use crate::path::sibling;
 
-/// How long a writer waits for others where nobody gives up on it before: some hundred writes by others.
-pub(crate) const WAIT: Duration = Duration::from_secs(10);
+/// Maximum time that a writer waits for others: some hundred writes.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The pause between two tries. Short against a write, which syncs the disk twice.
-const PAUSE: Duration = Duration::from_millis(3);
+/// The pause between two attempts. Short compared to a write, which syncs the disk twice.
+const POLL_INTERVAL: Duration = Duration::from_millis(3);
 
-/// The right to replace a vault file; ends when dropped.
+/// The lock of a vault file, released on drop.
 #[derive(Debug)]
-pub(crate) struct Lock(#[expect(dead_code, reason = "closing the file lifts the lock")] File);
+pub(crate) struct Lock(#[expect(dead_code, reason = "closing the file releases the lock")] File);
 
 impl Lock {
-    /// Takes the lock of the vault file `target`, waiting at most `wait`, and no longer than `wanted` says that somebody waits.
+    /// Acquires the lock of the vault file `target`. Waits at most `timeout`, and only while `is_waiting` returns true.
     ///
-    /// A new lock file gets the vault file's owner and mode, `like`, so that whoever may write the one may lock the other.
-    pub(crate) fn take(
+    /// A new lock file gets the `attributes` of the vault file, so that every user who may write the vault file may lock it.
+    pub(crate) fn acquire(
         target: &Path,
-        like: Option<Attributes>,
-        wait: Duration,
-        wanted: impl Fn() -> bool,
+        attributes: Option<Attributes>,
+        timeout: Duration,
+        is_waiting: impl Fn() -> bool,
     ) -> Result<Self, VaultError> {
-        let path = beside(target, "", ".lock");
+        let path = sibling(target, "", ".lock");
         let failed = |error| vault_error(&path, Cause::Writing(error));
-        let until = Instant::now() + wait;
+        let deadline = Instant::now() + timeout;
         loop {
-            let file = open(&path, like).map_err(failed)?;
+            let file = open(&path, attributes).map_err(failed)?;
             match file.try_lock() {
-                // Someone may have removed the file while we held a handle to it; then it locks nothing.
+                // If the file was removed while this process had it open, the lock has no effect.
                 Ok(()) if is_at(&file, &path).map_err(failed)? => return Ok(Self(file)),
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => {
-                    if !wanted() || Instant::now() >= until {
+                    if !is_waiting() || Instant::now() >= deadline {
                         return Err(VaultError::vault(
                             ErrorKind::Unavailable,
                             format!(
-                                "{} is being written by another process, which holds {}; try again, or end that process",
+                                "{} is being written by another process, which holds {}; try again, or stop that process",
                                 target.display(),
                                 path.display()
                             ),
                         ));
                     }
-                    thread::sleep(PAUSE);
+                    thread::sleep(POLL_INTERVAL);
                 }
                 Err(TryLockError::Error(error)) => return Err(failed(error)),
             }
@@ -64,23 +64,23 @@ impl Lock {
     }
 }
 
-fn open(path: &Path, like: Option<Attributes>) -> io::Result<File> {
+fn open(path: &Path, attributes: Option<Attributes>) -> io::Result<File> {
     let is_new = fs::symlink_metadata(path).is_err();
     let file = os::open_lock(path)?;
     if !file.metadata()?.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
     }
-    if let (true, Some(like)) = (is_new, like) {
-        // Where it fails (only the superuser gives files away), the lock still works for this user.
-        let _ = os::keep_attributes(&file, like);
+    if let (true, Some(attributes)) = (is_new, attributes) {
+        // If it fails (only the superuser may change an owner), the lock still works for this user.
+        let _ = os::set_attributes(&file, attributes);
     }
     Ok(file)
 }
 
 fn is_at(file: &File, path: &Path) -> io::Result<bool> {
-    let held = os::stamp(&file.metadata()?);
+    let held = os::fingerprint(&file.metadata()?);
     match fs::symlink_metadata(path) {
-        Ok(there) => Ok(held.same_file(&os::stamp(&there))),
+        Ok(current) => Ok(held.same_file(&os::fingerprint(&current))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
     }
@@ -91,29 +91,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_held_lock_is_waited_for_no_longer_than_allowed_or_wanted() {
+    fn waiting_for_a_held_lock_ends_with_the_timeout_or_the_caller() {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("v.age");
-        let held = Lock::take(&target, None, WAIT, || true).unwrap();
+        let held = Lock::acquire(&target, None, TIMEOUT, || true).unwrap();
         for error in [
-            Lock::take(&target, None, Duration::ZERO, || true).unwrap_err(),
-            // Without the second condition this would wait as good as forever.
-            Lock::take(&target, None, WAIT * 1000, || false).unwrap_err(),
+            Lock::acquire(&target, None, Duration::ZERO, || true).unwrap_err(),
+            // Without the caller's condition this would wait for hours.
+            Lock::acquire(&target, None, TIMEOUT * 1000, || false).unwrap_err(),
         ] {
             assert_eq!((error.kind(), error.counts_for_breaker()), (ErrorKind::Unavailable, true));
             assert!(error.message().contains("v.age.lock"), "{error}");
         }
         drop(held);
-        Lock::take(&target, None, Duration::ZERO, || true).unwrap();
+        Lock::acquire(&target, None, Duration::ZERO, || true).unwrap();
     }
 
     #[test]
-    fn a_lock_file_that_was_removed_while_held_locks_nobody_out() {
+    fn a_held_lock_file_that_was_removed_blocks_no_writer() {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("v.age");
-        let _held = Lock::take(&target, None, WAIT, || true).unwrap();
+        let _held = Lock::acquire(&target, None, TIMEOUT, || true).unwrap();
         fs::remove_file(folder.path().join("v.age.lock")).unwrap();
-        Lock::take(&target, None, Duration::ZERO, || true).unwrap();
+        Lock::acquire(&target, None, Duration::ZERO, || true).unwrap();
     }
 
     #[cfg(unix)]
@@ -123,7 +123,7 @@ mod tests {
         let target = folder.path().join("v.age");
         std::os::unix::fs::symlink(folder.path().join("elsewhere"), folder.path().join("v.age.lock"))
             .unwrap();
-        Lock::take(&target, None, Duration::ZERO, || true).unwrap_err();
+        Lock::acquire(&target, None, Duration::ZERO, || true).unwrap_err();
         assert!(!folder.path().join("elsewhere").exists());
     }
 }

@@ -1,33 +1,33 @@
-//! What is particular to an operating system: file modes and owners, the lock file, syncing a folder.
+//! OS-specific code: file modes and owners, the lock file, syncing a folder.
 //!
-//! The part for systems other than Unix is the nearest equal there is, and not verified.
+//! The fallbacks for systems other than Unix are not verified.
 
 use std::time::SystemTime;
 
 pub(crate) use imp::{
-    Attributes, attributes, create_folders, create_private, exposed, keep_attributes, open_lock, stamp,
-    sync_folder,
+    Attributes, attributes, create_folders, create_private, fingerprint, open_lock, open_mode,
+    set_attributes, sync_folder,
 };
 
-/// What tells one state of a file from another without reading it.
+/// Distinguishes the states of a file without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stamp {
+pub(crate) struct Fingerprint {
     device: u64,
     inode: u64,
     bytes: u64,
     modified: Option<SystemTime>,
-    /// When mode, owner, name or content last changed; nobody can set it back.
+    /// When mode, owner, name or content last changed. No user can set it back.
     changed: Option<SystemTime>,
 }
 
-impl Stamp {
-    /// Whether both are the same file, whatever happened to its content.
-    pub(crate) fn same_file(&self, other: &Stamp) -> bool {
+impl Fingerprint {
+    /// Whether both are the same file, even if its content has changed.
+    pub(crate) fn same_file(&self, other: &Fingerprint) -> bool {
         (self.device, self.inode) == (other.device, other.inode)
     }
 
-    /// When the file was last touched, where the system tells.
-    pub(crate) fn touched(&self) -> Option<SystemTime> {
+    /// When the file last changed, if the system reports it.
+    pub(crate) fn last_change(&self) -> Option<SystemTime> {
         self.modified.max(self.changed)
     }
 }
@@ -42,9 +42,9 @@ mod imp {
 
     use rustix::fs::OFlags;
 
-    use super::Stamp;
+    use super::Fingerprint;
 
-    /// Who owns a file, and who may do what with it.
+    /// Owner, group and mode of a file.
     #[derive(Debug, Clone, Copy)]
     pub(crate) struct Attributes {
         mode: u32,
@@ -52,8 +52,8 @@ mod imp {
         group: u32,
     }
 
-    /// Opens the lock file, made with mode 0600 where there is none; a link in its place is refused, and
-    /// a FIFO or a terminal there does not hold the thread.
+    /// Opens the lock file, or creates it with mode 0600. A link in its place is refused, and a FIFO or a terminal does not
+    /// block.
     pub(crate) fn open_lock(path: &Path) -> io::Result<File> {
         let flags = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOFOLLOW;
         OpenOptions::new()
@@ -66,12 +66,12 @@ mod imp {
             .open(path)
     }
 
-    /// Creates a file of mode 0600 that was not there before.
+    /// Creates a file of mode 0600, which must not exist.
     pub(crate) fn create_private(path: &Path) -> io::Result<File> {
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
     }
 
-    /// Creates `folder` and those above it that are missing, mode 0700, so that they outlast a power cut.
+    /// Creates `folder` and its missing parents with mode 0700, so that they survive a power failure.
     pub(crate) fn create_folders(folder: &Path) -> io::Result<()> {
         if folder.as_os_str().is_empty() || folder.is_dir() {
             return Ok(());
@@ -79,23 +79,23 @@ mod imp {
         if let Some(parent) = folder.parent() {
             create_folders(parent)?;
             match DirBuilder::new().mode(0o700).create(folder) {
-                // Another writer was faster.
+                // Another writer created it concurrently.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                made => made?,
+                created => created?,
             }
             sync_folder(parent)?;
         }
         Ok(())
     }
 
-    /// Makes what was created or renamed in `folder` outlast a power cut.
+    /// Makes creations and renames in `folder` survive a power failure.
     pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         File::open(folder)?.sync_all()
     }
 
-    pub(crate) fn stamp(metadata: &Metadata) -> Stamp {
-        Stamp {
+    pub(crate) fn fingerprint(metadata: &Metadata) -> Fingerprint {
+        Fingerprint {
             device: metadata.dev(),
             inode: metadata.ino(),
             bytes: metadata.len(),
@@ -113,17 +113,17 @@ mod imp {
         Attributes { mode: metadata.mode() & 0o7777, owner: metadata.uid(), group: metadata.gid() }
     }
 
-    /// Gives `file` the owner, group and mode of the file that it will replace.
-    pub(crate) fn keep_attributes(file: &File, kept: Attributes) -> io::Result<()> {
+    /// Sets owner, group and mode of `file`.
+    pub(crate) fn set_attributes(file: &File, new: Attributes) -> io::Result<()> {
         let now = attributes(&file.metadata()?);
-        if (now.owner, now.group) != (kept.owner, kept.group) {
-            fchown(file, Some(kept.owner), Some(kept.group))?;
+        if (now.owner, now.group) != (new.owner, new.group) {
+            fchown(file, Some(new.owner), Some(new.group))?;
         }
-        file.set_permissions(Permissions::from_mode(kept.mode))
+        file.set_permissions(Permissions::from_mode(new.mode))
     }
 
-    /// The mode of a key file, where anyone but its owner may do something with it.
-    pub(crate) fn exposed(metadata: &Metadata) -> Option<u32> {
+    /// The mode of a key file, if users other than its owner have access.
+    pub(crate) fn open_mode(metadata: &Metadata) -> Option<u32> {
         let mode = metadata.mode() & 0o777;
         (mode & 0o077 != 0).then_some(mode)
     }
@@ -131,13 +131,13 @@ mod imp {
 
 #[cfg(not(unix))]
 mod imp {
-    //! Not verified. Access is what the folder grants; a file has no inode, so its times and length stand for it.
+    //! Not verified. Access is that of the folder. A file has no inode, so its times and length identify it.
 
     use std::fs::{File, Metadata, OpenOptions};
     use std::io;
     use std::path::Path;
 
-    use super::Stamp;
+    use super::Fingerprint;
 
     #[derive(Debug, Clone, Copy)]
     pub(crate) struct Attributes;
@@ -158,8 +158,8 @@ mod imp {
         Ok(())
     }
 
-    pub(crate) fn stamp(metadata: &Metadata) -> Stamp {
-        Stamp {
+    pub(crate) fn fingerprint(metadata: &Metadata) -> Fingerprint {
+        Fingerprint {
             device: 0,
             inode: 0,
             bytes: metadata.len(),
@@ -172,11 +172,11 @@ mod imp {
         Attributes
     }
 
-    pub(crate) fn keep_attributes(_file: &File, _kept: Attributes) -> io::Result<()> {
+    pub(crate) fn set_attributes(_file: &File, _new: Attributes) -> io::Result<()> {
         Ok(())
     }
 
-    pub(crate) fn exposed(_metadata: &Metadata) -> Option<u32> {
+    pub(crate) fn open_mode(_metadata: &Metadata) -> Option<u32> {
         None
     }
 }

@@ -1,10 +1,9 @@
-//! Replacing the vault file whole: at no moment, a power cut included, is there less than the old or the new content.
+//! Replaces the vault file atomically: after a power failure it has the old or the new content.
 //!
-//! The new content goes into a temporary file in the same folder, already encrypted, and is synced to the disk before the
-//! rename makes it the vault file; the folder is synced after. A writer that is killed leaves its temporary file behind. The next
-//! one, which holds the lock and so knows that nobody else writes, removes it.
+//! The new content is encrypted and written to a temporary file in the same folder. That file is synced to the disk before
+//! a rename makes it the vault file; the folder is synced afterwards. A writer that is killed leaves its temporary file behind.
+//! The next writer removes it: it holds the lock, so no other writer is active.
 
-use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -13,101 +12,77 @@ use cofferdam_vault::VaultError;
 
 use crate::error::{Cause, vault_error};
 use crate::lock::Lock;
-use crate::os::{self, Attributes, Stamp};
+use crate::os::{self, Attributes, Fingerprint};
+use crate::path::sibling;
 use crate::version::Salt;
 
-/// How the name of a temporary file ends; it begins with `.`, the vault file's name and `.`.
-const TEMPORARY: &str = ".cofferdam-tmp";
+/// The suffix of temporary files. Their prefix is `.`, the vault file's name and `.`.
+const TEMPORARY_SUFFIX: &str = ".cofferdam-tmp";
 
-/// As many links as Linux follows.
-const LINKS_MAX: usize = 40;
-
-/// What became of a replacement.
+/// The result of a replacement.
 pub(crate) enum Replaced {
-    /// The new content is there, in a file of this stamp and these attributes.
-    Done(Stamp, Attributes),
-    /// Someone who does not take the lock (an editor) changed the file meanwhile; nothing was written.
-    Overtaken,
+    /// The new content is in place, in a file with this fingerprint and these attributes.
+    Done(Fingerprint, Attributes),
+    /// A program that does not use the lock (an editor) changed the file meanwhile. Nothing was written.
+    Conflict,
 }
 
-/// `target`'s name between `before` and `after`, in `target`'s folder.
-pub(crate) fn beside(target: &Path, before: &str, after: &str) -> PathBuf {
-    let mut name = OsString::from(before);
-    name.push(target.file_name().unwrap_or_default());
-    name.push(after);
-    target.with_file_name(name)
-}
-
-/// The file that `path` leads to, through links, whether it exists or not: a link to a vault file outlasts a write.
-pub(crate) fn follow(path: &Path) -> Result<PathBuf, VaultError> {
-    let mut path = path.to_owned();
-    for _ in 0..LINKS_MAX {
-        match fs::read_link(&path) {
-            Ok(target) => path = path.parent().unwrap_or(Path::new("")).join(target),
-            // It is a file, or nothing, or nothing that can be told from here; opening it tells.
-            Err(_) => return Ok(path),
-        }
-    }
-    let error = io::Error::new(io::ErrorKind::InvalidInput, "too many symbolic links");
-    Err(vault_error(&path, Cause::Writing(error)))
-}
-
-/// Puts `content` in the place of `target`, which was in the state `old` when it was read.
+/// Replaces `target` with `content`, if it is still in the state `old` in which it was read.
 pub(crate) fn replace(
     target: &Path,
     content: &[u8],
-    old: Option<(Stamp, Attributes)>,
+    old: Option<(Fingerprint, Attributes)>,
     _lock: &Lock,
 ) -> Result<Replaced, VaultError> {
-    sweep(target);
+    remove_leftovers(target);
     let failed = |path: &Path, error| vault_error(path, Cause::Writing(error));
     let unique = Salt::random().map_err(|error| vault_error(target, Cause::Random(error)))?.to_hex();
-    let temporary = Temporary(beside(target, ".", &format!(".{unique}{TEMPORARY}")));
-    let file = fill(&temporary.0, content, old.map(|(_, kept)| kept))
+    let temporary = Temporary(sibling(target, ".", &format!(".{unique}{TEMPORARY_SUFFIX}")));
+    let file = create(&temporary.0, content, old.map(|(_, attributes)| attributes))
         .map_err(|error| failed(&temporary.0, error))?;
-    if now(target).map_err(|error| failed(target, error))? != old.map(|(stamp, _)| stamp) {
-        return Ok(Replaced::Overtaken);
+    if current(target).map_err(|error| failed(target, error))? != old.map(|(fingerprint, _)| fingerprint) {
+        return Ok(Replaced::Conflict);
     }
     fs::rename(&temporary.0, target).map_err(|error| failed(target, error))?;
     std::mem::forget(temporary);
     os::sync_folder(target.parent().unwrap_or(Path::new(""))).map_err(|error| failed(target, error))?;
     let metadata = file.metadata().map_err(|error| failed(target, error))?;
-    Ok(Replaced::Done(os::stamp(&metadata), os::attributes(&metadata)))
+    Ok(Replaced::Done(os::fingerprint(&metadata), os::attributes(&metadata)))
 }
 
-fn fill(path: &Path, content: &[u8], kept: Option<Attributes>) -> io::Result<File> {
+fn create(path: &Path, content: &[u8], attributes: Option<Attributes>) -> io::Result<File> {
     let mut file = os::create_private(path)?;
     file.write_all(content)?;
-    if let Some(kept) = kept {
-        os::keep_attributes(&file, kept)?;
+    if let Some(attributes) = attributes {
+        os::set_attributes(&file, attributes)?;
     }
     file.sync_all()?;
     Ok(file)
 }
 
-fn now(target: &Path) -> io::Result<Option<Stamp>> {
+fn current(target: &Path) -> io::Result<Option<Fingerprint>> {
     match fs::symlink_metadata(target) {
-        Ok(metadata) => Ok(Some(os::stamp(&metadata))),
+        Ok(metadata) => Ok(Some(os::fingerprint(&metadata))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-/// Removes what killed writers left behind. What cannot be removed is only litter, so no failure counts.
-fn sweep(target: &Path) {
-    let start = beside(target, ".", ".");
-    let Some(start) = start.file_name() else { return };
+/// Removes the temporary files of killed writers. A failure is ignored, because the files do no harm.
+fn remove_leftovers(target: &Path) {
+    let prefix = sibling(target, ".", ".");
+    let Some(prefix) = prefix.file_name() else { return };
     let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let name = name.as_encoded_bytes();
-        if name.starts_with(start.as_encoded_bytes()) && name.ends_with(TEMPORARY.as_bytes()) {
+        if name.starts_with(prefix.as_encoded_bytes()) && name.ends_with(TEMPORARY_SUFFIX.as_bytes()) {
             let _ = fs::remove_file(entry.path());
         }
     }
 }
 
-/// A temporary file, removed when the write did not come to its end.
+/// A temporary file, removed on drop if the write did not complete.
 struct Temporary(PathBuf);
 
 impl Drop for Temporary {
@@ -125,17 +100,17 @@ mod tests {
     fn a_file_that_changed_after_it_was_read_is_not_overwritten() {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("v.age");
-        let lock = Lock::take(&target, None, lock::WAIT, || true).unwrap();
-        let Replaced::Done(stamp, attributes) = replace(&target, b"one", None, &lock).unwrap() else {
+        let lock = Lock::acquire(&target, None, lock::TIMEOUT, || true).unwrap();
+        let Replaced::Done(fingerprint, attributes) = replace(&target, b"one", None, &lock).unwrap() else {
             panic!()
         };
-        // An editor writes in place, and another creates what was not there.
+        // An editor writes in place, and another one creates a missing file.
         fs::write(&target, "by hand").unwrap();
-        for old in [Some((stamp, attributes)), None] {
-            assert!(matches!(replace(&target, b"two", old, &lock).unwrap(), Replaced::Overtaken));
+        for old in [Some((fingerprint, attributes)), None] {
+            assert!(matches!(replace(&target, b"two", old, &lock).unwrap(), Replaced::Conflict));
         }
         assert_eq!(fs::read(&target).unwrap(), b"by hand");
         let names = fs::read_dir(folder.path()).unwrap().count();
-        assert_eq!(names, 2, "the vault file and its lock, and no temporary file");
+        assert_eq!(names, 2, "the vault file and its lock, no temporary file");
     }
 }

@@ -1,55 +1,59 @@
-//! The vault file as this process knows it. Everything here blocks, and runs on the compartment's threads.
+//! Reads and changes the vault file, and caches its content. Blocks, so it runs on the compartment's threads.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cofferdam_vault::{ErrorKind, Expect, Finding, Prompt, SecretFields, SecretPath, VaultError, Version};
+use cofferdam_config::Diagnostic;
+use cofferdam_vault::{ErrorKind, Expect, Prompt, SecretFields, SecretPath, VaultError, Version};
 
-use crate::config::Settings;
-use crate::crypt::{self, Opened};
+use crate::crypt::{self, Decrypted};
 use crate::document::Document;
 use crate::edit::edit;
 use crate::error::{Cause, vault_error};
-use crate::file::{self, Known, Reading, Role, VAULT_MAX_BYTES};
+use crate::file::{self, Reading, Snapshot};
 use crate::keys::Keys;
+use crate::limits::VAULT_MAX_BYTES;
 use crate::lock::{self, Lock};
-use crate::replace::{Replaced, follow, replace};
-use crate::{examine, os, recipients};
+use crate::path::follow_links;
+use crate::replace::{Replaced, replace};
+use crate::role::Role;
+use crate::settings::Settings;
+use crate::{diagnose, os, recipients};
 
-/// How often a write begins anew because someone without the lock changed the file meanwhile.
-const WRITE_TRIES: usize = 3;
+/// Maximum number of attempts of a write, if a program without the lock changes the file meanwhile.
+const MAX_WRITE_ATTEMPTS: usize = 3;
 
-/// One vault file, and what opens it.
+/// One vault file and its keys.
 pub(crate) struct Store {
     settings: Settings,
     prompt: Option<Arc<dyn Prompt>>,
-    /// What is open now. Held while the file is opened, so that callers who come at once decrypt it once and ask once.
+    /// The cache. Locked while the file is decrypted, so that concurrent callers decrypt it and prompt once.
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
-    /// The keys, and the state of the file that they were read from; none where a person was asked.
-    keys: Option<(Option<Known>, Arc<Keys>)>,
-    contents: Option<(Known, Arc<Contents>)>,
-    /// Whether the log was told that others have access to the key file.
+    /// The keys, and the snapshot of the file that they were read from; `None` if they come from a prompt.
+    keys: Option<(Option<Snapshot>, Arc<Keys>)>,
+    contents: Option<(Snapshot, Arc<Contents>)>,
+    /// Whether the log says that other users have access to the key file.
     warned: bool,
 }
 
 /// The vault file, decrypted.
 pub(crate) struct Contents {
-    opened: Opened,
+    decrypted: Decrypted,
     pub(crate) document: Document,
 }
 
-/// What a look at the files found.
+/// The keys and the vault file, as they are now.
 struct Loaded {
     keys: Arc<Keys>,
-    /// The vault file, where there is one.
-    vault: Option<(Known, Arc<Contents>)>,
+    /// The vault file, if it exists.
+    vault: Option<(Snapshot, Arc<Contents>)>,
 }
 
-/// What a secret becomes.
+/// A change of a secret.
 #[derive(Clone, Copy)]
 pub(crate) enum Change<'a> {
     Put(&'a SecretFields),
@@ -61,12 +65,12 @@ impl Store {
         Self { settings, prompt, state: Mutex::default() }
     }
 
-    /// See [`crate::examine`].
-    pub(crate) fn exposed(&self) -> Vec<Finding> {
-        examine::exposed(&self.settings)
+    /// Diagnoses the permissions of the vault's files.
+    pub(crate) fn diagnose(&self) -> Vec<Diagnostic> {
+        diagnose::diagnose(&self.settings)
     }
 
-    /// What is in the vault file now.
+    /// The current content of the vault file.
     pub(crate) fn contents(&self) -> Result<Arc<Contents>, VaultError> {
         match self.load(false)? {
             Some(Loaded { vault: Some((_, contents)), .. }) => Ok(contents),
@@ -74,38 +78,43 @@ impl Store {
         }
     }
 
-    /// Changes the secret at `at`, if `expect` holds, and answers its new version; none where it is deleted.
+    /// Changes the secret at `at`, if `expect` holds, and returns its new version; `None` if it is deleted.
     ///
-    /// Waits for other writers only while `wanted` says that somebody waits for the answer.
+    /// Waits for other writers only while `is_waiting` returns true.
     pub(crate) fn change(
         &self,
         at: &SecretPath,
         change: Change<'_>,
         expect: &Expect,
-        wanted: impl Fn() -> bool,
+        is_waiting: impl Fn() -> bool,
     ) -> Result<Option<Version>, VaultError> {
         let creates = matches!((change, expect), (Change::Put(_), Expect::Any | Expect::Absent));
         let Some(Loaded { vault: before, .. }) = self.load(creates)? else {
-            // No vault file, and perhaps no folder to lock in: nothing is there, and nothing is to come.
+            // There is no vault file, perhaps not even a folder for the lock, and this change creates none.
             return if matches!(expect, Expect::Version(_)) { Err(conflict(at)) } else { Ok(None) };
         };
-        let target = follow(&self.settings.file)?;
+        let target = follow_links(&self.settings.file)?;
         if let Some(folder) = target.parent() {
             os::create_folders(folder).map_err(|error| vault_error(folder, Cause::Writing(error)))?;
         }
-        let lock = Lock::take(&target, before.map(|(known, _)| known.attributes), lock::WAIT, wanted)?;
-        for _ in 0..WRITE_TRIES {
-            if let Some(answer) = self.try_change(&target, at, change, expect, &lock)? {
-                return Ok(answer);
+        let lock = Lock::acquire(
+            &target,
+            before.map(|(snapshot, _)| snapshot.attributes),
+            lock::TIMEOUT,
+            is_waiting,
+        )?;
+        for _ in 0..MAX_WRITE_ATTEMPTS {
+            if let Some(result) = self.try_change(&target, at, change, expect, &lock)? {
+                return Ok(result);
             }
         }
         Err(VaultError::vault(
             ErrorKind::Unavailable,
-            format!("{} keeps being changed by someone else; try again", target.display()),
+            format!("{} is repeatedly changed by another program; try again", target.display()),
         ))
     }
 
-    /// One try; `None` where someone without the lock was faster.
+    /// One attempt; `None` if a program without the lock changed the file meanwhile.
     fn try_change(
         &self,
         target: &Path,
@@ -128,9 +137,9 @@ impl Store {
             Change::Delete if document.is_some_and(|document| document.contains(at)) => None,
             Change::Delete => return Ok(Some(None)),
         };
-        let plaintext = vault.as_ref().map_or("", |(_, contents)| &contents.opened.plaintext);
+        let plaintext = vault.as_ref().map_or("", |(_, contents)| &contents.decrypted.plaintext);
         let edited = edit(target, plaintext, at, fields)?;
-        let armored = vault.as_ref().is_some_and(|(_, contents)| contents.opened.armored);
+        let armored = vault.as_ref().is_some_and(|(_, contents)| contents.decrypted.armored);
         let armored = self.settings.armor.unwrap_or(armored);
         let recipients = self.settings.recipients_file.as_deref().map(recipients::read).transpose()?;
         let sealed = crypt::seal(target, &edited, &keys, recipients.as_deref(), armored)?;
@@ -138,7 +147,7 @@ impl Store {
             return Err(VaultError::secret(
                 ErrorKind::Unsupported,
                 format!(
-                    "{} would grow beyond {VAULT_MAX_BYTES} bytes and was not written; give {at} a vault of its own",
+                    "{} was not written: it would exceed {VAULT_MAX_BYTES} bytes; store {at} in another vault",
                     target.display()
                 ),
             ));
@@ -149,27 +158,29 @@ impl Store {
         if !document.holds(at, fields) {
             return Err(VaultError::secret(
                 ErrorKind::Malformed,
-                format!("{at} cannot be put into TOML as it is and was not written"),
+                format!("{at} was not written: its values cannot be represented in TOML; change them"),
             ));
         }
-        let old = vault.as_ref().map(|(known, _)| (known.stamp, known.attributes));
-        let Replaced::Done(stamp, attributes) = replace(target, &sealed, old, lock)? else { return Ok(None) };
-        let known = Known { stamp, digest, attributes, exposed: None, settled: false };
-        let contents = Contents { opened: Opened { plaintext: edited, armored }, document };
+        let old = vault.as_ref().map(|(snapshot, _)| (snapshot.fingerprint, snapshot.attributes));
+        let Replaced::Done(fingerprint, attributes) = replace(target, &sealed, old, lock)? else {
+            return Ok(None);
+        };
+        let snapshot = Snapshot { fingerprint, digest, attributes, open_mode: None, settled: false };
+        let contents = Contents { decrypted: Decrypted { plaintext: edited, armored }, document };
         self.state.lock().unwrap_or_else(PoisonError::into_inner).contents =
-            Some((known, Arc::new(contents)));
+            Some((snapshot, Arc::new(contents)));
         Ok(Some(version))
     }
 
-    /// Looks at the vault file and the key file, and opens anew what has changed.
+    /// Reads the vault file and the key file again if they have changed.
     ///
-    /// Where there is no vault file, keys are wanted only by who `creates` one; for others the answer is `None`, and nobody
-    /// is asked for a passphrase.
+    /// Without a vault file, keys are needed only if the caller `creates` one. Otherwise the result is `None`, without a
+    /// prompt for a passphrase.
     fn load(&self, creates: bool) -> Result<Option<Loaded>, VaultError> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let loaded = self.refresh(&mut state, creates);
         if loaded.is_err() {
-            // Nothing that cannot be confirmed is kept; how long a secret outlives its vault is for the cache to say.
+            // Content that cannot be verified is dropped. Serving it stale is the decision of the compartment's cache.
             state.contents = None;
         }
         loaded
@@ -178,8 +189,8 @@ impl Store {
     fn refresh(&self, state: &mut State, creates: bool) -> Result<Option<Loaded>, VaultError> {
         let path = &self.settings.file;
         let known = state.contents.as_ref().map(|(known, _)| known);
-        // The vault file before the keys: whether it is new decides how a passphrase is asked for.
-        let reading = file::look(Role::Vault, path, known)?;
+        // The vault file comes before the keys, because a new one prompts twice for a passphrase.
+        let reading = file::read(Role::Vault, path, known)?;
         if reading.is_none() && !creates {
             state.contents = None;
             return Ok(None);
@@ -189,20 +200,20 @@ impl Store {
         let same_keys = keys_before.is_some_and(|before| Arc::ptr_eq(&before, &keys));
         let (known, bytes) = match (reading, state.contents.take()) {
             (None, _) => return Ok(Some(Loaded { keys, vault: None })),
-            (Some(Reading::Same(known)), Some((_, contents))) if same_keys => {
+            (Some(Reading::Unchanged(known)), Some((_, contents))) if same_keys => {
                 state.contents = Some((known, Arc::clone(&contents)));
                 return Ok(Some(Loaded { keys, vault: Some((known, contents)) }));
             }
             (Some(Reading::Changed(known, bytes)), _) => (known, bytes),
-            // Other keys may not open what the old ones opened.
-            (Some(Reading::Same(_)), _) => match file::look_required(Role::Vault, path, None)? {
+            // New keys may not open what the old ones opened.
+            (Some(Reading::Unchanged(_)), _) => match file::read_required(Role::Vault, path, None)? {
                 Reading::Changed(known, bytes) => (known, bytes),
-                Reading::Same(_) => return Err(file::missing(Role::Vault, path)),
+                Reading::Unchanged(_) => return Err(file::missing(Role::Vault, path)),
             },
         };
-        let opened = crypt::open(path, &bytes, &keys)?;
-        let document = Document::parse(path, &opened.plaintext, &known.digest)?;
-        let contents = Arc::new(Contents { opened, document });
+        let decrypted = crypt::open(path, &bytes, &keys)?;
+        let document = Document::parse(path, &decrypted.plaintext, &known.digest)?;
+        let contents = Arc::new(Contents { decrypted, document });
         state.contents = Some((known, Arc::clone(&contents)));
         Ok(Some(Loaded { keys, vault: Some((known, contents)) }))
     }
@@ -213,24 +224,24 @@ impl Store {
             if let Some((_, keys)) = &state.keys {
                 return Ok(Arc::clone(keys));
             }
-            let keys = Arc::new(Keys::ask(&self.settings.file, prompt, new_vault)?);
+            let keys = Arc::new(Keys::prompt(&self.settings.file, prompt, new_vault)?);
             state.keys = Some((None, Arc::clone(&keys)));
             return Ok(keys);
         };
         let known = state.keys.as_ref().and_then(|(known, _)| known.as_ref());
-        let (known, keys) = match (file::look_required(role, path, known)?, state.keys.take()) {
-            (Reading::Same(known), Some((_, keys))) => (known, keys),
+        let (known, keys) = match (file::read_required(role, path, known)?, state.keys.take()) {
+            (Reading::Unchanged(known), Some((_, keys))) => (known, keys),
             (Reading::Changed(known, bytes), _) => {
                 (known, Arc::new(Keys::parse(role, path, &bytes, prompt)?))
             }
-            (Reading::Same(_), None) => return Err(file::missing(role, path)),
+            (Reading::Unchanged(_), None) => return Err(file::missing(role, path)),
         };
         state.keys = Some((Some(known), Arc::clone(&keys)));
-        if let Some(mode) = known.exposed
+        if let Some(mode) = known.open_mode
             && !std::mem::replace(&mut state.warned, true)
         {
             tracing::warn!(
-                "the {role} {} can be used by others (mode {mode:04o}); run `chmod 600` on it",
+                "the {role} {} is accessible to other users (mode {mode:04o}); run `chmod 600` on it",
                 path.display()
             );
         }
@@ -241,6 +252,6 @@ impl Store {
 fn conflict(at: &SecretPath) -> VaultError {
     VaultError::secret(
         ErrorKind::Conflict,
-        format!("the secret {at} is not in the state that was expected; read it again, then write"),
+        format!("the secret {at} was changed by another writer; read it again, then retry"),
     )
 }

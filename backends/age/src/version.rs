@@ -1,30 +1,31 @@
-//! What a version of a secret is.
+//! The version of a secret.
 //!
-//! A version has to change whenever the secret does, and four things make that less than plain.
+//! A version has to change whenever the secret does. Four requirements make that difficult.
 //!
-//! *It must tell nothing.* Versions are printed and logged. A digest of the secret alone would let whoever sees one test
-//! guesses at the secret.
+//! *It must reveal nothing.* Versions are printed and logged. With a digest of the secret alone, a reader of the log could
+//! test guesses at the secret.
 //!
-//! *Every write counts.* Who writes back what was there before (a rotation undone) must still defeat a writer that read
-//! before both: a digest of the content alone would call the two states one.
+//! *Every write counts.* A writer that restores the previous content (a rotation that is undone) must still defeat a writer
+//! that read before both writes. A digest of the content alone is the same for both states.
 //!
-//! *People write too.* The plaintext is edited by hand, by editors that know nothing of versions. A counter beside
-//! the secret would not move.
+//! *People write too.* They edit the plaintext with editors that know nothing of versions. A counter next to the secret
+//! would not change.
 //!
-//! *Neighbours share the file.* A digest of the whole file would make every writer lose to the writer of any other secret.
+//! *Secrets share the file.* With a digest of the whole file, every writer would conflict with the writer of any other
+//! secret.
 //!
-//! So each secret has a *salt*: 128 random bits, new with every write of ours, in the table `[_cofferdam]` of the plaintext (no
-//! path begins with `_`, so no secret can be called that). The version is the SHA-256, cut to 128 bits, of salt, path and
-//! content. It moves with each write, because the salt does; it moves with an edit by hand, because the content does; it stays when a
-//! neighbour is written; and without the salt, which lies inside the encrypted file, it can be tested against no guess.
-//! Nobody gains by forging a version, so a salted digest is enough where a keyed one would be usual.
+//! So each secret has a *salt*: 128 random bits, new with every write by this crate, in the table `[_cofferdam]` of the
+//! plaintext (no path starts with `_`, so no secret has that name). The version is the SHA-256, truncated to 128 bits, of
+//! salt, path and content. It changes with each write, because the salt does, and with an edit by hand, because the content
+//! does. It does not change when another secret is written. The salt is inside the encrypted file; without it no guess can be
+//! tested. An attacker gains nothing by forging a version, so a salted digest is enough where a keyed one would be usual.
 //!
-//! A secret that was added by hand has no salt yet. Its version is made from the digest of the *encrypted* file and the path,
-//! and not from the content: encryption is random, so the digest is new each time the file is written, and tells nothing. Our
-//! next write into the file, of whichever secret, gives it a salt; a writer that read it before meets one needless `Conflict`.
+//! A secret that was added by hand has no salt yet. Its version is the digest of the *encrypted* file and the path, not of
+//! the content: encryption is random, so that digest is new each time the file is written, and reveals nothing. The next
+//! write by this crate, to any secret, adds a salt. A writer that read the secret before gets one unnecessary `Conflict`.
 //!
-//! What is left: two edits by hand that together change nothing, with no write of ours in between, give the version from
-//! before. The state is then the same too, so the writer that compared has lost nothing.
+//! One case remains: two edits by hand that together change nothing, without a write by this crate in between, restore the
+//! previous version. The content is then the same too, so the writer that compared versions overwrites nothing.
 
 use std::fmt::Write as _;
 
@@ -46,7 +47,7 @@ impl Salt {
         Ok(Self(bytes))
     }
 
-    /// Reads what [`Salt::to_hex`] wrote; anything else is no salt.
+    /// Parses the output of [`Salt::to_hex`]; `None` for anything else.
     pub(crate) fn from_hex(text: &str) -> Option<Self> {
         if text.len() != 2 * BYTES || !text.is_ascii() {
             return None;
@@ -63,7 +64,7 @@ impl Salt {
     }
 }
 
-/// The version of the secret at `path`, with the salt that stands beside it, in the file whose bytes have the digest `file`.
+/// The version of the secret at `path` with this `salt`, in the file whose bytes have the digest `file`.
 pub(crate) fn version(
     path: &SecretPath,
     fields: &SecretFields,
@@ -90,7 +91,7 @@ pub(crate) fn version(
     Version::new(hex(&digest.finalize()[..BYTES]))
 }
 
-/// With its length, so that no two lists of texts run together into one.
+/// Adds `text` with its length, so that different lists of strings have different digests.
 fn put(digest: &mut Sha256, text: &str) {
     digest.update((text.len() as u64).to_be_bytes());
     digest.update(text.as_bytes());
@@ -119,7 +120,11 @@ mod tests {
         let (salt, other) = (Salt([1; BYTES]), Salt([2; BYTES]));
         let one = fields(&[("ab", "c")]);
         let base = version(&path, &one, Some(&salt), &file);
-        assert_eq!(base, version(&path, &one, Some(&salt), &[9; 32]), "a neighbour's write does not matter");
+        assert_eq!(
+            base,
+            version(&path, &one, Some(&salt), &[9; 32]),
+            "a write to another secret does not matter"
+        );
         assert_ne!(base, version(&path, &one, Some(&other), &file));
         assert_ne!(base, version(&path, &fields(&[("a", "bc")]), Some(&salt), &file));
         assert_ne!(base, version(&path, &fields(&[("ab", "c"), ("d", "")]), Some(&salt), &file));
@@ -127,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_version_without_a_salt_says_nothing_of_the_content() {
+    fn a_version_without_a_salt_does_not_depend_on_the_content() {
         let path = "a/b".parse().unwrap();
         let one = version(&path, &fields(&[("token", "one")]), None, &[1; 32]);
         assert_eq!(one, version(&path, &fields(&[("token", "two")]), None, &[1; 32]));
@@ -135,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_salt_is_read_back_and_nothing_else_is_taken_for_one() {
+    fn a_salt_is_parsed_and_nothing_else_is_accepted() {
         let salt = Salt::random().unwrap();
         assert_eq!(Salt::from_hex(&salt.to_hex()).map(|s| s.0), Some(salt.0));
         for wrong in ["", "00", "zz00000000000000000000000000000000", "+000000000000000000000000000000g", "ä"]

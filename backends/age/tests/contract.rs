@@ -5,13 +5,13 @@ mod support;
 
 use std::sync::Arc;
 
-use cofferdam_vault::testkit::{Subject, exercise};
+use cofferdam_vault::testkit::{BackendUnderTest, exercise};
 use cofferdam_vault::{BoxFuture, ErrorKind, SecretFields, SecretPath, Vault};
 use support::{AgeFolder, put};
 
 struct AgeSubject(AgeFolder);
 
-impl Subject for AgeSubject {
+impl BackendUnderTest for AgeSubject {
     fn open(&self) -> Arc<dyn Vault> {
         self.0.open()
     }

@@ -73,7 +73,7 @@ async fn a_removed_file_comes_back() {
     vault.probe().await.unwrap();
     fs::rename(folder.path("v.age"), folder.path("away")).unwrap();
     let error = token(&*vault, "github/work").await.unwrap_err();
-    expect_refusal(&error, ErrorKind::Misconfigured, Scope::Vault, "no vault file");
+    expect_refusal(&error, ErrorKind::Misconfigured, Scope::Vault, "vault file");
     fs::rename(folder.path("away"), folder.path("v.age")).unwrap();
     assert_eq!(token(&*vault, "github/work").await.unwrap(), "canary-11");
 }
@@ -87,7 +87,7 @@ async fn another_identity_is_noticed_too() {
     fs::rename(folder.path("key.txt"), folder.path("away")).unwrap();
     folder.make_key("key.txt");
     let error = token(&*vault, "github/work").await.unwrap_err();
-    expect_refusal(&error, ErrorKind::Misconfigured, Scope::Vault, "identity does not open");
+    expect_refusal(&error, ErrorKind::Misconfigured, Scope::Vault, "identity does not decrypt");
     fs::rename(folder.path("away"), folder.path("key.txt")).unwrap();
     assert_eq!(token(&*vault, "github/work").await.unwrap(), "canary-11");
 }
@@ -109,7 +109,7 @@ async fn a_damaged_file_is_malformed_wherever_it_is_damaged_and_is_never_overwri
     for damaged in damages.chain(flips).chain(others) {
         fs::write(folder.path("v.age"), &damaged).unwrap();
         let error = token(&*vault, "github/work").await.unwrap_err();
-        expect_refusal(&error, ErrorKind::Malformed, Scope::Vault, "not a whole age file");
+        expect_refusal(&error, ErrorKind::Malformed, Scope::Vault, "not a valid age file");
         let error = set(&*vault, "a/b", "t").await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Malformed);
         assert!(fs::read(folder.path("v.age")).unwrap() == damaged);

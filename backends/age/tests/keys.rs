@@ -55,7 +55,7 @@ async fn a_wrong_or_missing_passphrase_says_so() {
     let vault = folder.open_with("file = 'v.age'\npassphrase_file = 'pass.txt'");
     for (content, hint) in [
         (None, "create it"),
-        (Some("canary wrong\n"), "passphrase does not open"),
+        (Some("canary wrong\n"), "passphrase does not decrypt"),
         (Some("\n"), "is empty"),
         (Some("canary\ntwo lines"), "several lines"),
     ] {
@@ -67,7 +67,7 @@ async fn a_wrong_or_missing_passphrase_says_so() {
         assert!(!format!("{error:?}").contains("canary"));
     }
     let error = token(&*folder.open(), "github/work").await.unwrap_err();
-    expect_misconfigured(&error, "identity does not open");
+    expect_misconfigured(&error, "identity does not decrypt");
     folder.encrypt(PLAINTEXT);
     fs::write(folder.path("pass.txt"), PASSPHRASE).unwrap();
     expect_misconfigured(&token(&*vault, "github/work").await.unwrap_err(), "set `identity_file`");
@@ -136,17 +136,17 @@ async fn key_files_that_cannot_be_used_say_why_without_quoting_them() {
     let folder = AgeFolder::with_empty_vault();
     let vault = folder.open_with("file = 'v.age'\nidentity_file = 'odd.txt'\nrecipients_file = 'team.txt'");
     fs::write(folder.path("team.txt"), "# nobody\n").unwrap();
-    expect_misconfigured(&vault.probe().await.unwrap_err(), "no identity file");
+    expect_misconfigured(&vault.probe().await.unwrap_err(), "identity file");
     for (content, hint) in [
-        ("# none\n", "holds no identity"),
+        ("# none\n", "contains no identity"),
         ("# one\nAGE-SECRET-KEY-1CANARY\n", "line 2"),
         ("AGE-PLUGIN-CANARY-1Q\n", "line 1"),
         ("-----BEGIN AGE ENCRYPTED FILE-----\ncanary\n", "encrypted itself"),
         (
             "-----BEGIN OPENSSH PRIVATE KEY-----\nY2FuYXJ5\n-----END OPENSSH PRIVATE KEY-----\n",
-            "not an ssh key",
+            "not a supported ssh key",
         ),
-        ("-----BEGIN OPENSSH PRIVATE KEY-----\n", "not an ssh key"),
+        ("-----BEGIN OPENSSH PRIVATE KEY-----\n", "not a supported ssh key"),
     ] {
         fs::write(folder.path("odd.txt"), content).unwrap();
         let error = vault.probe().await.unwrap_err();
@@ -155,7 +155,7 @@ async fn key_files_that_cannot_be_used_say_why_without_quoting_them() {
     }
     fs::copy(folder.path("key.txt"), folder.path("odd.txt")).unwrap();
     vault.probe().await.unwrap();
-    expect_misconfigured(&set(&*vault, "a/b", "t").await.unwrap_err(), "lists no key");
+    expect_misconfigured(&set(&*vault, "a/b", "t").await.unwrap_err(), "contains no key");
     fs::copy(folder.path("key.txt"), folder.path("team.txt")).unwrap();
     let error = set(&*vault, "a/b", "t").await.unwrap_err();
     expect_misconfigured(&error, "line 3");

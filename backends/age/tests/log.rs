@@ -12,19 +12,19 @@ use support::{AgeFolder, set, token};
 
 #[tokio::test]
 async fn an_identity_file_that_others_can_read_is_reported_once_and_no_secret_ever() {
-    let log = Log::of_this_process();
+    let log = Log::install();
     let folder = AgeFolder::with_empty_vault();
     fs::set_permissions(folder.path("key.txt"), Permissions::from_mode(0o600)).unwrap();
     let vault = folder.open();
     vault.probe().await.unwrap();
-    assert!(!log.text().contains("WARN"), "{}", log.text());
+    assert!(!log.contents().contains("WARN"), "{}", log.contents());
 
     fs::set_permissions(folder.path("key.txt"), Permissions::from_mode(0o644)).unwrap();
     set(&*vault, "a/b", "canary-5f").await.unwrap();
     assert_eq!(token(&*vault, "a/b").await.unwrap(), "canary-5f");
     folder.encrypt("[\"a/b\"]\ntoken = canary-5f\n");
     token(&*vault, "a/b").await.unwrap_err();
-    let told = log.text();
+    let told = log.contents();
     assert_eq!(told.matches("WARN").count(), 1, "{told}");
     assert!(told.contains("key.txt") && told.contains("mode 0644") && told.contains("chmod 600"), "{told}");
     let identity = fs::read_to_string(folder.path("key.txt")).unwrap();

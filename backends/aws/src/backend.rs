@@ -1,30 +1,49 @@
-//! The vault over Secrets Manager.
+//! The vault: AWS Secrets Manager.
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use aws_sdk_secretsmanager::config::SharedHttpClient;
+use cofferdam_config::Diagnostics;
 use cofferdam_vault::{
-    BoxFuture, Capabilities, Expect, FieldName, Finding, Page, PageToken, ReadRequest, Scope, Secret,
-    SecretFields, SecretPath, Stage, Threads, Vault, VaultError, VaultInfo, Version,
+    BackendConfig, BoxFuture, Capabilities, Expect, FieldName, Page, PageToken, ReadRequest, Scope, Secret,
+    SecretFields, SecretPath, Stage, Threads, Vault, VaultContext, VaultError, VaultInfo, Version,
 };
 
+use crate::batch_reader::BatchReader;
+use crate::config::Config;
 use crate::content::{self, Content};
-use crate::login::{Login, Settings};
-use crate::many::Many;
 use crate::names::Names;
+use crate::session::{self, SessionCache};
+use crate::settings::Settings;
 use crate::store::{CURRENT, PREVIOUS, Store};
-use crate::{examine, replace};
+use crate::{diagnose, write};
 
 /// AWS Secrets Manager as a vault.
 pub(crate) struct AwsVault {
     info: VaultInfo,
     names: Names,
     store: Store,
-    many: Many,
+    batch_reader: BatchReader,
     recovery_window_days: u8,
     files: Vec<(PathBuf, &'static str)>,
     threads: Threads,
+}
+
+impl BackendConfig for Config {
+    const BACKEND: &'static str = "aws";
+
+    fn check(&self) -> Diagnostics {
+        self.problems()
+    }
+
+    fn into_vault(self, context: VaultContext) -> Arc<dyn Vault> {
+        let prefix = self.prefix.clone();
+        let days = self.recovery_window_days();
+        let settings = self.resolve(&context);
+        Arc::new(AwsVault::new(settings, prefix, days, session::http_client(), context.threads))
+    }
 }
 
 impl AwsVault {
@@ -35,8 +54,8 @@ impl AwsVault {
         http: SharedHttpClient,
         threads: Threads,
     ) -> Self {
-        let place = settings.endpoint.clone().or_else(|| settings.region.clone());
-        let place = place.unwrap_or_else(|| "the region of the AWS profile".to_owned());
+        let location = settings.endpoint.clone().or_else(|| settings.region.clone());
+        let location = location.unwrap_or_else(|| "the region of the AWS profile".to_owned());
         let below = prefix.as_ref().map_or_else(String::new, |prefix| format!(" below {prefix}/"));
         let files = [
             (&settings.config_file, "the AWS configuration file"),
@@ -45,8 +64,8 @@ impl AwsVault {
         let files = files.into_iter().filter_map(|(path, what)| Some((path.clone()?, what))).collect();
         Self {
             info: VaultInfo {
-                backend: "aws",
-                location: format!("Secrets Manager at {place}{below}"),
+                backend: Config::BACKEND,
+                location: format!("Secrets Manager at {location}{below}"),
                 capabilities: Capabilities {
                     write: true,
                     list: true,
@@ -57,10 +76,10 @@ impl AwsVault {
                 },
             },
             names: Names::new(prefix),
-            store: Store::new(Login::new(settings, http, threads.clone())),
+            store: Store::new(SessionCache::new(settings, http, threads.clone())),
             files,
             threads,
-            many: Many::default(),
+            batch_reader: BatchReader::default(),
             recovery_window_days,
         }
     }
@@ -83,14 +102,17 @@ impl Vault for AwsVault {
                 Stage::Current => CURRENT,
                 Stage::Previous => PREVIOUS,
             };
-            let got = self.store.get(&name, stage).await?;
-            let fields = Content::parse(got.text.as_deref().map(String::as_str)).select(&name, fields)?;
-            Ok(Secret { fields, version: Version::new(got.version), valid_for: None, lease: None })
+            let found = self.store.get(&name, stage).await?;
+            let fields = Content::parse(found.text.as_deref().map(String::as_str)).select(&name, fields)?;
+            Ok(Secret { fields, version: Version::new(found.version), valid_for: None, lease: None })
         })
     }
 
-    fn read_many<'a>(&'a self, wanted: &'a [ReadRequest]) -> BoxFuture<'a, Vec<Result<Secret, VaultError>>> {
-        Box::pin(self.many.read(&self.store, &self.names, wanted))
+    fn read_many<'a>(
+        &'a self,
+        requests: &'a [ReadRequest],
+    ) -> BoxFuture<'a, Vec<Result<Secret, VaultError>>> {
+        Box::pin(self.batch_reader.read(&self.store, &self.names, requests))
     }
 
     fn write<'a>(
@@ -100,14 +122,14 @@ impl Vault for AwsVault {
         expect: Expect,
     ) -> BoxFuture<'a, Result<Version, VaultError>> {
         Box::pin(async move {
-            let text = content::render(fields)?;
-            replace::write(&self.store, &self.names.name(path), &text, &expect).await
+            let text = content::serialize(fields)?;
+            write::write(&self.store, &self.names.name(path), &text, &expect).await
         })
     }
 
     fn delete<'a>(&'a self, path: &'a SecretPath, expect: Expect) -> BoxFuture<'a, Result<(), VaultError>> {
         Box::pin(async move {
-            replace::delete(&self.store, &self.names.name(path), &expect, self.recovery_window_days).await
+            write::delete(&self.store, &self.names.name(path), &expect, self.recovery_window_days).await
         })
     }
 
@@ -117,17 +139,17 @@ impl Vault for AwsVault {
         after: Option<&'a PageToken>,
     ) -> BoxFuture<'a, Result<Page, VaultError>> {
         Box::pin(async move {
-            let begin = self.names.listed(prefix);
+            let name_prefix = self.names.prefix_of(prefix);
             let after = after.map(|token| token.0.as_str());
-            let (names, next) = self.store.list(begin.as_deref(), after).await?;
+            let (names, next) = self.store.list(name_prefix.as_deref(), after).await?;
             let below = |path: &SecretPath| prefix.is_none_or(|prefix| path.starts_with(prefix));
             let paths = names.iter().filter_map(|name| self.names.path(name)).filter(below).collect();
             Ok(Page { paths, next: next.map(PageToken) })
         })
     }
 
-    /// Asks to describe a secret that need not exist. That it is not there, or that we may not look, is an answer all the
-    /// same: Secrets Manager is in reach and knows us. So the probe takes no permission, and reads no secret.
+    /// Describes a secret that need not exist. "Not found" and "denied" also show that Secrets Manager is reachable and accepts
+    /// the credentials. So the probe needs no permission, and reads no secret.
     fn probe(&self) -> BoxFuture<'_, Result<(), VaultError>> {
         Box::pin(async move {
             match self.store.current_version(&self.names.probe()).await {
@@ -137,20 +159,20 @@ impl Vault for AwsVault {
         })
     }
 
-    fn place(&self, path: &SecretPath) -> Option<String> {
+    fn resource(&self, path: &SecretPath) -> Option<String> {
         Some(self.names.name(path))
     }
 
-    /// What is needed is not asked for here: a read of it tells, and only a read.
-    fn examine<'a>(
+    /// Does not check the needed secrets: only a read shows whether a read is allowed.
+    fn diagnose<'a>(
         &'a self,
-        _needs: &'a [SecretPath],
-        elsewhere: &'a [String],
-        found: &'a mut Vec<Finding>,
+        _needed: &'a [SecretPath],
+        foreign: &'a [String],
+        found: &'a mut Diagnostics,
     ) -> BoxFuture<'a, ()> {
         Box::pin(async move {
-            found.extend(examine::exposed(self.files.clone(), &self.threads).await);
-            found.extend(examine::reach(&self.store, self.names.prefixed(), elsewhere).await);
+            found.extend(diagnose::permissions(self.files.clone(), &self.threads).await);
+            found.extend(diagnose::role(&self.store, self.names.has_prefix(), foreign).await);
         })
     }
 }

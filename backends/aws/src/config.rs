@@ -1,18 +1,19 @@
-//! The keys of a `[vaults.NAME]` table with `backend = "aws"`.
+//! The keys of a `[vaults.NAME]` table with `backend = "aws"`, and their checks.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use cofferdam_vault::{BackendConfig, ConfigProblem, Vault, VaultContext};
+use cofferdam_config::base_url::BaseUrlRules;
+use cofferdam_config::{Diagnostic, Diagnostics, quote};
+use cofferdam_vault::VaultContext;
 use schemars::JsonSchema;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
-use crate::backend::AwsVault;
-use crate::{checks, login};
+use crate::checks;
+use crate::settings::{Role, Settings};
 
-/// The days that a deleted secret can be restored, where the profile names none: as many as Secrets Manager takes.
-const RECOVERY_WINDOW_DAYS: u8 = 30;
+/// The default recovery window, which is the longest that Secrets Manager allows.
+const DEFAULT_RECOVERY_WINDOW_DAYS: u8 = 30;
 
 /// Settings of a vault that is AWS Secrets Manager.
 ///
@@ -23,49 +24,48 @@ const RECOVERY_WINDOW_DAYS: u8 = 30;
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// The region, for example `"eu-central-1"`. Absent: the one of the AWS profile in the AWS configuration files; where
-    /// that names none, the vault is down.
+    /// The region, for example `"eu-central-1"`. Absent: the one of the AWS profile in the AWS configuration files. If that
+    /// names none, the vault is down.
     pub region: Option<String>,
-    /// What stands before every name: with `"cofferdam"`, `github/work` is the secret `cofferdam/github/work`.
-    /// Absent: nothing.
+    /// The prefix of every name: with `"cofferdam"`, `github/work` is the secret `cofferdam/github/work`. Absent: no prefix.
     pub prefix: Option<String>,
-    /// The profile in the AWS configuration files that credentials come from. Absent: the standard chain, or
-    /// `"default"` where one of the files is named.
+    /// The profile in the AWS configuration files that credentials come from. Absent: the standard chain, or `"default"` if
+    /// one of the files is named.
     pub profile: Option<String>,
-    /// The file that is read in place of `~/.aws/config`. Absent: that one, or none where `credentials_file` is named.
+    /// The file to read instead of `~/.aws/config`. Absent: that one, or none if `credentials_file` is named.
     pub config_file: Option<PathBuf>,
-    /// The file that is read in place of `~/.aws/credentials`. Absent: that one, or none where `config_file` is named.
+    /// The file to read instead of `~/.aws/credentials`. Absent: that one, or none if `config_file` is named.
     pub credentials_file: Option<PathBuf>,
-    /// The ARN of a role to take on with those credentials. Absent: they are used themselves.
+    /// The ARN of a role to assume with those credentials. Absent: the credentials are used themselves.
     pub assume_role: Option<String>,
-    /// What the role's owner asks for beside the credentials. Only with `assume_role`; absent: nothing.
+    /// The external ID that the role's trust policy requires. Only with `assume_role`. Absent: none.
     pub external_id: Option<String>,
-    /// What the role's session is called in AWS's own logs. Only with `assume_role`; absent: `"cofferdam"`.
+    /// The name of the role's session in CloudTrail. Only with `assume_role`. Absent: `"cofferdam"`.
     pub session_name: Option<String>,
-    /// The address of Secrets Manager, for a VPC endpoint or a stand-in. Absent: the region's own.
+    /// The URL of Secrets Manager, for a VPC endpoint or an emulator. Absent: the region's own.
     pub endpoint: Option<String>,
-    /// The address of the token service that `assume_role` asks. Absent: the region's own.
+    /// The URL of the token service (STS) for `assume_role`. Absent: the region's own.
     pub sts_endpoint: Option<String>,
-    /// Whether an address may be plain `http` beyond this machine. Absent: no.
+    /// Whether a URL may use plain `http` beyond loopback. Absent: false.
     #[serde(default)]
     pub insecure_http: bool,
-    /// How many days a deleted secret can be restored, 7 to 30. Absent: 30.
+    /// For how many days a deleted secret can be restored, 7 to 30. Absent: 30.
     pub recovery_window_days: Option<u8>,
-    /// Refused: a secret never stands in a profile.
+    /// Refused: a profile must not contain secrets.
     #[serde(default)]
     #[schemars(skip)]
     access_key_id: Refused,
-    /// Refused, as `access_key_id`.
+    /// Refused, like `access_key_id`.
     #[serde(default)]
     #[schemars(skip)]
     secret_access_key: Refused,
-    /// Refused, as `access_key_id`.
+    /// Refused, like `access_key_id`.
     #[serde(default)]
     #[schemars(skip)]
     session_token: Refused,
 }
 
-/// Whether a key that is never taken was there. Its value is not kept.
+/// Whether a forbidden key is present. Its value is not kept.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Refused(bool);
 
@@ -76,44 +76,20 @@ impl<'de> Deserialize<'de> for Refused {
 }
 
 impl Config {
-    fn refused(&self) -> impl Iterator<Item = ConfigProblem> {
-        [
-            ("access_key_id", self.access_key_id),
-            ("secret_access_key", self.secret_access_key),
-            ("session_token", self.session_token),
-        ]
-        .into_iter()
-        .filter(|(_, there)| there.0)
-        .map(|(key, _)| {
-            ConfigProblem::new(
-                key,
-                "a credential never stands in a profile",
-                "put it into a file as `aws configure` writes it, name that in `credentials_file`, and treat this \
-                 credential as known to others",
-            )
-        })
+    /// For how many days a deleted secret can be restored.
+    pub(crate) fn recovery_window_days(&self) -> u8 {
+        self.recovery_window_days.unwrap_or(DEFAULT_RECOVERY_WINDOW_DAYS)
     }
 
-    /// The first of the keys that only mean something with `assume_role`.
-    fn without_role(&self) -> impl Iterator<Item = &'static str> {
-        [
-            ("external_id", self.external_id.is_some()),
-            ("session_name", self.session_name.is_some()),
-            ("sts_endpoint", self.sts_endpoint.is_some()),
-        ]
-        .into_iter()
-        .filter_map(|(key, there)| there.then_some(key))
-        .filter(|_| self.assume_role.is_none())
-    }
-
-    fn settings(self, context: &VaultContext) -> login::Settings {
+    /// The settings with paths relative to the profile's folder.
+    pub(crate) fn resolve(self, context: &VaultContext) -> Settings {
         let resolve = |path: PathBuf| context.resolve(&path);
-        login::Settings {
+        Settings {
             region: self.region,
             profile: self.profile,
             config_file: self.config_file.map(resolve),
             credentials_file: self.credentials_file.map(resolve),
-            role: self.assume_role.map(|arn| login::Role {
+            role: self.assume_role.map(|arn| Role {
                 arn,
                 external_id: self.external_id,
                 session_name: self.session_name.unwrap_or_else(|| "cofferdam".to_owned()),
@@ -122,78 +98,107 @@ impl Config {
             endpoint: self.endpoint,
         }
     }
-}
 
-impl BackendConfig for Config {
-    const BACKEND: &'static str = "aws";
-
-    fn problems(&self) -> Vec<ConfigProblem> {
-        let mut problems: Vec<_> = self.refused().collect();
-        let mut check =
-            |key: &str, text: &Option<String>, why: &dyn Fn(&str) -> Option<&'static str>, remedy: &str| {
-                if let Some(why) = text.as_deref().and_then(why) {
-                    problems.push(ConfigProblem::new(key, why, remedy));
-                }
-            };
-        let empty = |text: &str| text.is_empty().then_some("is empty");
-        let address = |text: &str| checks::endpoint(text, self.insecure_http);
-        let https = "write for example \"https://vpce-0a1b.secretsmanager.eu-central-1.vpce.amazonaws.com\"; plain http \
-                     beyond this machine needs `insecure_http = true`";
-        check("region", &self.region, &checks::region, "write for example \"eu-central-1\"");
-        check("prefix", &self.prefix, &checks::prefix, "write for example \"cofferdam\"");
-        check(
-            "profile",
-            &self.profile,
-            &empty,
-            "name a profile of the AWS configuration files, or leave the key out",
-        );
-        check(
-            "assume_role",
-            &self.assume_role,
-            &checks::role,
-            "write for example \"arn:aws:iam::123456789012:role/cofferdam\"",
-        );
-        check("external_id", &self.external_id, &checks::external_id, "write what the role's owner gave");
-        check(
-            "session_name",
-            &self.session_name,
-            &checks::session_name,
-            "write for example \"cofferdam-eu\"",
-        );
-        check("endpoint", &self.endpoint, &address, https);
-        check("sts_endpoint", &self.sts_endpoint, &address, https);
+    /// Everything that is wrong with the settings by themselves.
+    pub(crate) fn problems(&self) -> Diagnostics {
+        let mut found: Diagnostics = self.literals().collect();
+        found.extend(self.invalid_values());
+        for (key, url) in [("endpoint", &self.endpoint), ("sts_endpoint", &self.sts_endpoint)] {
+            found.extend(url.as_deref().and_then(|url| invalid_endpoint(key, url, self.insecure_http)));
+        }
         for (key, path) in [("config_file", &self.config_file), ("credentials_file", &self.credentials_file)]
         {
             if path.as_ref().is_some_and(|path| path.as_os_str().is_empty()) {
-                problems.push(ConfigProblem::new(
-                    key,
-                    "the path is empty",
-                    "name a file, or leave the key out",
-                ));
+                found.error(key, "the path is empty", "name a file, or remove the key");
             }
         }
-        for key in self.without_role() {
-            problems.push(ConfigProblem::new(
-                key,
-                "means nothing without `assume_role`",
-                "name the role, or leave the key out",
-            ));
+        for key in self.keys_without_role() {
+            found.error(key, "has no effect without `assume_role`", "set `assume_role`, or remove the key");
         }
-        if self.recovery_window_days.is_some_and(|days| !(7..=30).contains(&days)) {
-            problems.push(ConfigProblem::new(
-                "recovery_window_days",
-                "is not 7 to 30",
-                "write a number of days from 7 to 30",
-            ));
+        if let Some(days) = self.recovery_window_days
+            && !(7..=30).contains(&days)
+        {
+            let message = format!("{days} is out of range");
+            found.error("recovery_window_days", message, "write a number of days from 7 to 30");
         }
-        problems
+        found
     }
 
-    fn into_vault(self, context: VaultContext) -> Arc<dyn Vault> {
-        let prefix = self.prefix.clone();
-        let days = self.recovery_window_days.unwrap_or(RECOVERY_WINDOW_DAYS);
-        let settings = self.settings(&context);
-        Arc::new(AwsVault::new(settings, prefix, days, login::http_client(), context.threads))
+    /// The secrets in the profile.
+    fn literals(&self) -> impl Iterator<Item = Diagnostic> {
+        [
+            ("access_key_id", self.access_key_id),
+            ("secret_access_key", self.secret_access_key),
+            ("session_token", self.session_token),
+        ]
+        .into_iter()
+        .filter(|(_, refused)| refused.0)
+        .map(|(key, _)| {
+            Diagnostic::error(
+                key,
+                "a profile must not contain credentials",
+                "put it into a file as `aws configure` writes it, name that in `credentials_file`, and treat this \
+                 credential as compromised",
+            )
+        })
+    }
+
+    /// The values that do not have the required form.
+    fn invalid_values(&self) -> impl Iterator<Item = Diagnostic> {
+        type Check = fn(&str) -> Option<&'static str>;
+        let profile: Check = |text| text.is_empty().then_some("is empty");
+        let checks: [(&str, &Option<String>, Check, &str); 6] = [
+            ("region", &self.region, checks::region, "write for example \"eu-central-1\""),
+            ("prefix", &self.prefix, checks::prefix, "write for example \"cofferdam\""),
+            (
+                "profile",
+                &self.profile,
+                profile,
+                "name a profile of the AWS configuration files, or remove the key",
+            ),
+            (
+                "assume_role",
+                &self.assume_role,
+                checks::role,
+                "write for example \"arn:aws:iam::123456789012:role/cofferdam\"",
+            ),
+            (
+                "external_id",
+                &self.external_id,
+                checks::external_id,
+                "write the external ID of the role's trust policy",
+            ),
+            ("session_name", &self.session_name, checks::session_name, "write for example \"cofferdam-eu\""),
+        ];
+        checks.into_iter().filter_map(|(key, value, check, help)| {
+            let value = value.as_deref()?;
+            check(value).map(|why| Diagnostic::error(key, quote::predicate(value, why), help))
+        })
+    }
+
+    /// The keys that have no effect without `assume_role`, if it is absent.
+    fn keys_without_role(&self) -> impl Iterator<Item = &'static str> {
+        [
+            ("external_id", self.external_id.is_some()),
+            ("session_name", self.session_name.is_some()),
+            ("sts_endpoint", self.sts_endpoint.is_some()),
+        ]
+        .into_iter()
+        .filter_map(|(key, present)| present.then_some(key))
+        .filter(|_| self.assume_role.is_none())
+    }
+}
+
+/// What is wrong with the URL of a service. Requests to it are signed with credentials.
+fn invalid_endpoint(key: &str, url: &str, insecure_http: bool) -> Option<Diagnostic> {
+    match (BaseUrlRules { insecure_http, user_name: false }).parse(key, url) {
+        Ok(url) if url.path() != "/" => Some(Diagnostic::error(
+            key,
+            "contains a path",
+            "write for example \"https://vpce-0a1b.secretsmanager.eu-central-1.vpce.amazonaws.com\"",
+        )),
+        Ok(_) => None,
+        Err(invalid) => Some(invalid),
     }
 }
 
@@ -201,12 +206,37 @@ impl BackendConfig for Config {
 mod tests {
     use super::*;
 
-    fn problems(settings: &str) -> Vec<ConfigProblem> {
-        toml::from_str::<Config>(settings).map_err(|error| error.message().to_owned()).unwrap().problems()
+    fn problems(settings: &str) -> Diagnostics {
+        toml::from_str::<Config>(settings).map_err(|error| error.message().to_owned()).unwrap().check()
     }
 
     #[test]
-    fn what_the_design_shows_is_taken() {
+    fn plain_http_stays_on_this_machine() {
+        for good in [
+            "https://vpce-1.secretsmanager.eu-central-1.vpce.amazonaws.com",
+            "http://127.0.0.1:5000",
+            "http://[::1]:1",
+            "http://localhost/",
+        ] {
+            assert_eq!(invalid_endpoint("endpoint", good, false), None, "{good}");
+        }
+        assert!(invalid_endpoint("endpoint", "http://moto.internal:5000", false).is_some());
+        assert_eq!(invalid_endpoint("endpoint", "http://moto.internal:5000", true), None);
+        for bad in [
+            "",
+            "moto:5000",
+            "ftp://127.0.0.1",
+            "https://ada@host",
+            "https://:pw@host",
+            "https://host/path",
+            "https://host/?q",
+        ] {
+            assert!(invalid_endpoint("endpoint", bad, true).is_some(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn valid_settings_are_accepted() {
         for good in [
             "",
             "region = 'eu-central-1'\nprefix = 'cofferdam'\nendpoint = 'http://127.0.0.1:5000'\n\
@@ -215,7 +245,7 @@ mod tests {
             "assume_role = 'arn:aws:iam::123456789012:role/r'\nexternal_id = 'ab'\nsession_name = 'me'",
             "recovery_window_days = 7",
         ] {
-            assert_eq!(problems(good), [], "{good}");
+            assert_eq!(problems(good), Diagnostics::new(), "{good}");
         }
     }
 
@@ -252,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn the_schema_explains_each_key_and_offers_none_for_a_credential() {
+    fn the_schema_documents_each_key_and_has_none_for_a_credential() {
         let schema = serde_json::to_value(schemars::schema_for!(Config)).unwrap();
         let keys = schema["properties"].as_object().unwrap();
         assert!(keys.contains_key("assume_role") && !keys.contains_key("secret_access_key"));

@@ -1,4 +1,4 @@
-//! From a secret's text to fields and back.
+//! Parses and serializes the fields in the string of a secret.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,30 +8,30 @@ use serde::de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
-/// The member that makes a text a tombstone: no field can have its name.
+/// The member of a tombstone. No field can have this name.
 const DELETED: &str = "cofferdam:deleted";
-/// What is written in place of a deleted secret, so that deleting competes with writing.
+/// Replaces a deleted secret, so that a delete conflicts with concurrent writes.
 pub(crate) const TOMBSTONE: &str = r#"{"cofferdam:deleted":true}"#;
 
-/// What one version of a secret holds.
+/// The content of one version of a secret.
 pub(crate) enum Content {
     /// The members of a JSON object.
     Fields(BTreeMap<String, Value>),
-    /// Text that is no JSON object.
+    /// A string that is not a JSON object.
     Text(Zeroizing<String>),
-    /// Text that begins as a JSON object and is none.
-    Broken,
-    /// Bytes, or nothing.
+    /// A string that starts like a JSON object and is not one.
+    InvalidJson,
+    /// Binary, or empty.
     Binary,
-    /// The secret was deleted through this program.
+    /// A tombstone.
     Deleted,
 }
 
-/// What a member holds.
+/// The value of a member.
 pub(crate) enum Value {
     Text(Zeroizing<String>),
-    /// A list, an object, `null`, or a number that its digits would not bring back.
-    Unusable,
+    /// A list, an object, `null`, or a number that does not survive parsing.
+    Unsupported,
 }
 
 impl Content {
@@ -43,17 +43,17 @@ impl Content {
         match serde_json::from_str::<BTreeMap<String, Value>>(text) {
             Ok(members) if members.contains_key(DELETED) => Self::Deleted,
             Ok(members) => Self::Fields(members),
-            Err(_) => Self::Broken,
+            Err(_) => Self::InvalidJson,
         }
     }
 
-    /// The fields that were asked for, all where none was; `secret` is its name, for messages.
+    /// The fields `names`, or all of them if `names` is empty; `secret` is the name of the secret, for messages.
     ///
     /// # Errors
     ///
-    /// `NotFound` (secret) for a missing field or a deleted secret, `Malformed` (secret) for what cannot be understood.
-    pub(crate) fn select(self, secret: &str, wanted: &[FieldName]) -> Result<SecretFields, VaultError> {
-        match (self, wanted) {
+    /// `NotFound` (secret) for a missing field or a deleted secret, `Malformed` (secret) for invalid content.
+    pub(crate) fn select(self, secret: &str, names: &[FieldName]) -> Result<SecretFields, VaultError> {
+        match (self, names) {
             (Self::Fields(members), []) => members
                 .into_iter()
                 .map(|(name, value)| {
@@ -64,15 +64,15 @@ impl Content {
                     Ok((field, text))
                 })
                 .collect(),
-            (Self::Fields(mut members), wanted) => {
+            (Self::Fields(mut members), names) => {
                 let mut found = SecretFields::new();
-                for field in wanted {
+                for field in names {
                     if found.contains_key(field) {
                         continue;
                     }
                     let value = members.remove(field.as_str()).ok_or_else(|| {
                         not_found(format!(
-                            "the secret {secret} has no field {field}; add it to its JSON object"
+                            "the secret {secret} has no field {field}; add it to the secret's JSON object"
                         ))
                     })?;
                     found.insert(field.clone(), value.text(secret, field)?);
@@ -83,30 +83,30 @@ impl Content {
                 Ok(SecretFields::from([(field.clone(), SecretString::from(text.as_str()))]))
             }
             (Self::Text(_), _) => Err(malformed(format!(
-                "the secret {secret} is plain text, which serves a single field only; make it a JSON object of fields"
+                "the secret {secret} is a plain string, which has a single field only; replace it with a JSON object of fields"
             ))),
-            (Self::Broken, _) => Err(malformed(format!(
-                "the secret {secret} begins with a brace and is no JSON object; mend its JSON"
+            (Self::InvalidJson, _) => Err(malformed(format!(
+                "the secret {secret} starts with a brace and is not valid JSON; fix the JSON"
             ))),
             (Self::Binary, _) => Err(malformed(format!(
-                "the secret {secret} is binary; store a JSON object of fields as its text"
+                "the secret {secret} is binary; store a JSON object of fields as its string"
             ))),
-            (Self::Deleted, _) => Err(not_found(format!("the secret {secret} is deleted; write it anew"))),
+            (Self::Deleted, _) => Err(not_found(format!("the secret {secret} is deleted; write it again"))),
         }
     }
 }
 
-/// The text that holds `fields`.
-pub(crate) fn render(fields: &SecretFields) -> Result<Zeroizing<String>, VaultError> {
-    // The longest escape, `\u0000`, takes six bytes; sized beforehand, nothing grows and leaves a copy behind.
+/// Serializes `fields` as a JSON object.
+pub(crate) fn serialize(fields: &SecretFields) -> Result<Zeroizing<String>, VaultError> {
+    // The longest escape, `\u0000`, takes six bytes. A buffer that grows leaves a copy behind.
     let size: usize =
         fields.iter().map(|(name, value)| name.as_str().len() + value.expose_secret().len() * 6 + 8).sum();
     let mut text = Zeroizing::new(Vec::with_capacity(size + 2));
     let members: BTreeMap<&str, &str> =
         fields.iter().map(|(name, value)| (name.as_str(), value.expose_secret())).collect();
-    let unwritable = || malformed("the fields cannot be written as JSON".to_owned());
-    serde_json::to_writer(&mut *text, &members).map_err(|_| unwritable())?;
-    let text = String::from_utf8(std::mem::take(&mut *text)).map_err(|_| unwritable())?;
+    let failed = || malformed("the fields cannot be serialized as JSON; change their values".to_owned());
+    serde_json::to_writer(&mut *text, &members).map_err(|_| failed())?;
+    let text = String::from_utf8(std::mem::take(&mut *text)).map_err(|_| failed())?;
     Ok(Zeroizing::new(text))
 }
 
@@ -114,8 +114,8 @@ impl Value {
     fn text(self, secret: &str, field: &FieldName) -> Result<SecretString, VaultError> {
         match self {
             Self::Text(text) => Ok(SecretString::from(text.as_str())),
-            Self::Unusable => Err(malformed(format!(
-                "field {field} of the secret {secret} is neither text, a whole number nor a boolean; make it text"
+            Self::Unsupported => Err(malformed(format!(
+                "field {field} of the secret {secret} is not a string, an integer or a boolean; replace it with a string"
             ))),
         }
     }
@@ -153,21 +153,21 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
 
     fn visit_f64<E>(self, _: f64) -> Result<Value, E> {
-        Ok(Value::Unusable)
+        Ok(Value::Unsupported)
     }
 
     fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Unusable)
+        Ok(Value::Unsupported)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
         while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Value::Unusable)
+        Ok(Value::Unsupported)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         while members.next_entry::<IgnoredAny, IgnoredAny>().map_err(A::Error::custom)?.is_some() {}
-        Ok(Value::Unusable)
+        Ok(Value::Unsupported)
     }
 }
 
@@ -184,9 +184,9 @@ mod tests {
     use super::*;
     use cofferdam_vault::testkit::{field, fields};
 
-    fn select(text: &str, wanted: &[&str]) -> Result<Vec<(String, String)>, ErrorKind> {
-        let wanted: Vec<_> = wanted.iter().map(|name| field(name)).collect();
-        let found = Content::parse(Some(text)).select("a/b", &wanted).map_err(|error| {
+    fn select(text: &str, names: &[&str]) -> Result<Vec<(String, String)>, ErrorKind> {
+        let names: Vec<_> = names.iter().map(|name| field(name)).collect();
+        let found = Content::parse(Some(text)).select("a/b", &names).map_err(|error| {
             assert!(!error.message().contains("canary"), "{error}");
             error.kind()
         })?;
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn text_whole_numbers_and_booleans_are_fields() {
+    fn strings_integers_and_booleans_are_fields() {
         let text =
             r#"{"password": "canary", "port": 5432, "low": -1, "big": 18446744073709551615, "tls": true}"#;
         assert_eq!(select(text, &["port", "password"]), pairs(&[("password", "canary"), ("port", "5432")]));
@@ -211,15 +211,15 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_is_no_text_harms_only_who_asks_for_it() {
+    fn an_unsupported_value_fails_only_reads_of_its_field() {
         for value in ["1.5", "null", r#"["canary"]"#, r#"{"a": "canary"}"#, "18446744073709551616"] {
-            let text = format!(r#"{{"token": "t", "odd": {value}}}"#);
+            let text = format!(r#"{{"token": "t", "other": {value}}}"#);
             assert_eq!(select(&text, &["token"]), pairs(&[("token", "t")]), "{value}");
-            assert_eq!(select(&text, &["odd"]), Err(ErrorKind::Malformed), "{value}");
+            assert_eq!(select(&text, &["other"]), Err(ErrorKind::Malformed), "{value}");
             assert_eq!(
                 select(&text, &[]),
                 Err(ErrorKind::Malformed),
-                "{value}: a whole that lacks a part is none"
+                "{value}: a secret without one of its fields is incomplete"
             );
         }
         assert_eq!(select(r#"{"token": "t", "not a name": "canary"}"#, &["token"]), pairs(&[("token", "t")]));
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_text_is_the_one_field_that_is_asked_for() {
+    fn a_plain_string_is_the_single_requested_field() {
         for text in ["canary", " canary\n", "12", "\"canary\"", "[\"canary\"]", ""] {
             assert_eq!(select(text, &["token"]), pairs(&[("token", text)]));
             assert_eq!(select(text, &["username", "password"]), Err(ErrorKind::Malformed));
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_json_is_never_taken_for_a_token() {
+    fn invalid_json_is_never_used_as_a_token() {
         for text in [r#"{"token": "canary""#, "{canary}", r#"{"a": "canary"} x"#] {
             assert_eq!(select(text, &["token"]), Err(ErrorKind::Malformed), "{text}");
         }
@@ -250,9 +250,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_rendered_is_read_back_and_fits_its_buffer() {
+    fn serialized_fields_are_parsed_to_the_same() {
         let all = fields([("a", "\u{0}\u{1f}\"\\\n"), ("b", "Zoë 鍵 🔑"), ("c", "")]);
-        let text = render(&all).unwrap();
+        let text = serialize(&all).unwrap();
         let back = Content::parse(Some(&text)).select("a/b", &[]).unwrap();
         assert_eq!(back.len(), 3);
         for (name, value) in &all {

@@ -1,5 +1,6 @@
-//! What the SDK says, turned into kinds. By types and codes, never by text; and no text of the service is passed on, for a
-//! refused value may be quoted in it.
+//! Turns errors of the SDK into [`VaultError`]s. No other file does so.
+//!
+//! Types and codes decide, never messages. The service's messages are not passed on, because they may quote a value.
 
 use std::error::Error;
 use std::io;
@@ -12,29 +13,29 @@ use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityError;
 use cofferdam_vault::{ErrorKind, VaultError};
 
-/// What was asked, for the message.
+/// The request that failed, for the message.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Doing<'a> {
-    /// The operation, as the API and permissions call it.
+pub(crate) struct Operation<'a> {
+    /// The action, as the API and permissions name it.
     pub(crate) action: &'static str,
-    /// What it was about.
-    pub(crate) about: &'a str,
+    /// The name of the secret, or what else it is subject.
+    pub(crate) subject: &'a str,
 }
 
-/// What a refused request means to who wrote it, beside the error that others see.
+/// Why the service refused a request, for the writer's decision. The error is for the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reason {
-    /// There is no such secret, or it has no value of that stage.
+    /// The secret does not exist, or has no value at that stage.
     Missing,
-    /// Not in the state that the secret is in: it is marked for deletion.
+    /// The secret is in the wrong state: it is marked for deletion.
     WrongState,
-    /// There is one already.
+    /// The secret exists already.
     Exists,
-    /// A parameter does not fit the secret: a stage is not where the request says that it is.
+    /// A parameter does not match the secret: a stage is not at the version that the request names.
     Parameter,
     /// The permission is missing.
     Denied,
-    /// Nothing that a request could be changed for.
+    /// Anything else.
     Other,
 }
 
@@ -51,49 +52,56 @@ impl From<Failure> for VaultError {
     }
 }
 
-/// The one place where the SDK's errors become ours.
-pub(crate) fn failure<E>(error: &SdkError<E>, doing: Doing<'_>) -> Failure
+/// The failure of `operation` with the SDK's `error`.
+pub(crate) fn from_sdk<E>(error: &SdkError<E>, operation: Operation<'_>) -> Failure
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
-    let Doing { action, about } = doing;
+    let Operation { action, subject } = operation;
     let vault =
         |kind, message: String| Failure { reason: Reason::Other, error: VaultError::vault(kind, message) };
     match error {
         SdkError::ServiceError(refused) => {
             let (raw, code) = (refused.raw(), refused.err().meta().code());
             match code {
-                Some(code) => of_code(code, raw.status().as_u16(), doing, retry_after(raw)),
-                None => of_status(raw, doing),
+                Some(code) => from_code(code, raw.status().as_u16(), operation, retry_after(raw)),
+                None => from_status(raw, operation),
             }
         }
-        SdkError::ResponseError(broken) if broken.raw().status().is_success() => {
-            vault(ErrorKind::Unavailable, format!("the answer to {action} for {about} broke off"))
-        }
-        SdkError::ResponseError(broken) => of_status(broken.raw(), doing),
-        SdkError::TimeoutError(_) => {
-            vault(ErrorKind::Timeout, format!("Secrets Manager did not answer {action} for {about} in time"))
-        }
+        SdkError::ResponseError(broken) if broken.raw().status().is_success() => vault(
+            ErrorKind::Unavailable,
+            format!("the response to {action} for {subject} was truncated; check the network"),
+        ),
+        SdkError::ResponseError(broken) => from_status(broken.raw(), operation),
+        SdkError::TimeoutError(_) => vault(
+            ErrorKind::Timeout,
+            format!("Secrets Manager did not respond to {action} for {subject} in time"),
+        ),
         SdkError::DispatchFailure(failed) => {
             match (cause::<CredentialsError>(error), failed.as_connector_error()) {
-                (Some(login), _) => Failure { reason: Reason::Other, error: of_login(login) },
+                (Some(login), _) => Failure { reason: Reason::Other, error: from_credentials(login) },
                 (None, connector) => {
-                    Failure { reason: Reason::Other, error: of_connection("Secrets Manager", connector) }
+                    Failure { reason: Reason::Other, error: from_connector("Secrets Manager", connector) }
                 }
             }
         }
         _ => vault(
             ErrorKind::Misconfigured,
             format!(
-                "{action} for {about} cannot be asked with these settings; check `region` and `endpoint`"
+                "{action} for {subject} cannot be sent with these settings; check `region` and `endpoint`"
             ),
         ),
     }
 }
 
-/// What an error code means, whether a whole answer has it or one entry of a batch.
-pub(crate) fn of_code(code: &str, status: u16, doing: Doing<'_>, retry_after: Option<Duration>) -> Failure {
-    let Doing { action, about } = doing;
+/// The failure of an error code, of a whole response or of one entry of a batch.
+pub(crate) fn from_code(
+    code: &str,
+    status: u16,
+    operation: Operation<'_>,
+    retry_after: Option<Duration>,
+) -> Failure {
+    let Operation { action, subject } = operation;
     let secret = |reason, kind, message: String| Failure { reason, error: VaultError::secret(kind, message) };
     let vault =
         |kind, message: String| Failure { reason: Reason::Other, error: VaultError::vault(kind, message) };
@@ -101,44 +109,44 @@ pub(crate) fn of_code(code: &str, status: u16, doing: Doing<'_>, retry_after: Op
         "ResourceNotFoundException" => secret(
             Reason::Missing,
             ErrorKind::NotFound,
-            format!("there is no secret {about}, or it has no value yet"),
+            format!("the secret {subject} does not exist, or has no value yet; write it"),
         ),
         "InvalidRequestException" => secret(
             Reason::WrongState,
             ErrorKind::NotFound,
-            format!("the secret {about} is marked for deletion; restore it or write it anew"),
+            format!("the secret {subject} is marked for deletion; restore it or write it again"),
         ),
         "ResourceExistsException" => secret(
             Reason::Exists,
             ErrorKind::Conflict,
-            format!("there is a secret {about} already; read it first"),
+            format!("the secret {subject} exists already; read it first"),
         ),
         "AccessDeniedException" | "AccessDenied" => secret(
             Reason::Denied,
             ErrorKind::Denied,
             format!(
-                "our role may not {action} {about}; grant secretsmanager:{action}, and its key if it has its own"
+                "the role may not {action} {subject}; grant secretsmanager:{action}, and kms:Decrypt if the secret has its own key"
             ),
         ),
         "DecryptionFailure" | "EncryptionFailure" => secret(
             Reason::Other,
             ErrorKind::Denied,
             format!(
-                "the key of {about} does not work for us ({code}); enable it and grant kms:Decrypt on it"
+                "the KMS key of {subject} cannot be used ({code}); enable it and grant kms:Decrypt on it"
             ),
         ),
         "InvalidParameterException" | "ValidationException" | "InvalidNextTokenException" => secret(
             Reason::Parameter,
             ErrorKind::Unsupported,
             format!(
-                "Secrets Manager takes no such {action} for {about} ({code}); a name holds 512 bytes, a secret 64 KiB"
+                "Secrets Manager rejects the parameters of {action} for {subject} ({code}); a name may have 512 bytes, a secret 64 KiB"
             ),
         ),
         "LimitExceededException" => secret(
             Reason::Other,
             ErrorKind::Unsupported,
             format!(
-                "{action} for {about} would go over a quota of the account; write it less often, or ask for more"
+                "{action} for {subject} would exceed a quota of the account; write less often, or raise the quota"
             ),
         ),
         "Throttling"
@@ -165,26 +173,33 @@ pub(crate) fn of_code(code: &str, status: u16, doing: Doing<'_>, retry_after: Op
         | "AuthFailure"
         | "NotAuthorized" => vault(
             ErrorKind::Unauthenticated,
-            format!("AWS does not take our credentials ({code}); check them, and this machine's clock"),
+            format!("AWS rejects the credentials ({code}); check them, and this machine's clock"),
         ),
         "OptInRequired" | "UnknownOperationException" | "RegionDisabledException" => vault(
             ErrorKind::Misconfigured,
-            format!("the account has no Secrets Manager there ({code}); check `region` and `endpoint`"),
+            format!(
+                "Secrets Manager is not available to the account there ({code}); check `region` and `endpoint`"
+            ),
         ),
-        "RequestTimeout" | "RequestTimeoutException" => {
-            vault(ErrorKind::Timeout, format!("Secrets Manager gave up on {action} for {about} ({code})"))
-        }
+        "RequestTimeout" | "RequestTimeoutException" => vault(
+            ErrorKind::Timeout,
+            format!("Secrets Manager timed out on {action} for {subject} ({code}); wait"),
+        ),
         _ if status == 429 => throttled(printable(code), retry_after),
-        _ if status >= 500 => {
-            vault(ErrorKind::Unavailable, format!("Secrets Manager cannot answer ({})", printable(code)))
-        }
+        _ if status >= 500 => vault(
+            ErrorKind::Unavailable,
+            format!("Secrets Manager is unavailable ({}); check the AWS health dashboard", printable(code)),
+        ),
         "InternalServiceError" | "InternalFailure" | "ServiceUnavailable" | "ServiceUnavailableException" => {
-            vault(ErrorKind::Unavailable, format!("Secrets Manager cannot answer ({code})"))
+            vault(
+                ErrorKind::Unavailable,
+                format!("Secrets Manager is unavailable ({code}); check the AWS health dashboard"),
+            )
         }
         _ => vault(
             ErrorKind::Malformed,
             format!(
-                "Secrets Manager refused {action} for {about} for a reason unknown here ({})",
+                "Secrets Manager refuses {action} for {subject} with an unknown code ({}); check the AWS documentation",
                 printable(code)
             ),
         ),
@@ -192,107 +207,119 @@ pub(crate) fn of_code(code: &str, status: u16, doing: Doing<'_>, retry_after: Op
 }
 
 fn throttled(code: &str, retry_after: Option<Duration>) -> Failure {
-    let error = VaultError::vault(ErrorKind::Throttled, format!("Secrets Manager throttles us ({code})"));
+    let error = VaultError::vault(
+        ErrorKind::Throttled,
+        format!("Secrets Manager throttles requests ({code}); raise the quota, or wait"),
+    );
     Failure { reason: Reason::Other, error: error.with_retry_after(retry_after) }
 }
 
-/// What an answer means that has no code: only its status speaks.
-fn of_status(raw: &HttpResponse, doing: Doing<'_>) -> Failure {
+/// The failure of a response without an error code.
+fn from_status(raw: &HttpResponse, operation: Operation<'_>) -> Failure {
     let status = raw.status().as_u16();
     let error = match status {
         429 => return throttled("status 429", retry_after(raw)),
         500.. => VaultError::vault(
             ErrorKind::Unavailable,
-            format!("Secrets Manager cannot answer (status {status})"),
+            format!(
+                "Secrets Manager is unavailable (status {status}); check `endpoint` and the AWS health dashboard"
+            ),
         ),
         300..400 => VaultError::vault(
             ErrorKind::Malformed,
-            format!(
-                "the address of Secrets Manager redirects (status {status}), which is not followed; check `endpoint`"
-            ),
+            format!("Secrets Manager redirects (status {status}), which is not followed; check `endpoint`"),
         ),
         _ => VaultError::vault(
             ErrorKind::Malformed,
             format!(
-                "the answer to {} (status {status}) is not Secrets Manager's; check `endpoint`",
-                doing.action
+                "the response to {} (status {status}) is not from Secrets Manager; check `endpoint`",
+                operation.action
             ),
         ),
     };
     Failure { reason: Reason::Other, error }
 }
 
-/// What it means that there are no credentials.
-fn of_login(error: &CredentialsError) -> VaultError {
+/// The error of missing or invalid credentials.
+fn from_credentials(error: &CredentialsError) -> VaultError {
     match error {
         CredentialsError::CredentialsNotLoaded(_) => VaultError::vault(
             ErrorKind::Misconfigured,
-            "no AWS credentials were found; set `profile` or `credentials_file`, or give this machine a role",
+            "no AWS credentials found (environment, web identity, container, instance); set `profile` or `credentials_file`, or \
+             give this machine a role",
         ),
         CredentialsError::InvalidConfiguration(_) => VaultError::vault(
             ErrorKind::Misconfigured,
-            "the AWS configuration cannot be used; check the AWS profile, its files, and `assume_role`",
+            "the AWS configuration is invalid; check the AWS profile, its files, and `assume_role`",
         ),
-        CredentialsError::ProviderTimedOut(_) => {
-            VaultError::vault(ErrorKind::Timeout, "the source of AWS credentials did not answer in time")
-        }
-        _ => of_token_service(error),
+        CredentialsError::ProviderTimedOut(_) => VaultError::vault(
+            ErrorKind::Timeout,
+            "the source of AWS credentials did not respond in time; check the network",
+        ),
+        _ => from_token_service(error),
     }
 }
 
-/// What it means that a service that hands out credentials did not.
-fn of_token_service(error: &CredentialsError) -> VaultError {
-    let of_role = cause::<SdkError<AssumeRoleError>>(error).map(token_service_failure);
-    let of_identity = || cause::<SdkError<AssumeRoleWithWebIdentityError>>(error).map(token_service_failure);
-    if let Some(error) = of_role.or_else(of_identity) {
+/// The error of a service that issues credentials.
+fn from_token_service(error: &CredentialsError) -> VaultError {
+    let assumed = cause::<SdkError<AssumeRoleError>>(error).map(from_sts);
+    let by_web_identity = || cause::<SdkError<AssumeRoleWithWebIdentityError>>(error).map(from_sts);
+    if let Some(error) = assumed.or_else(by_web_identity) {
         return error;
     }
     match cause::<ConnectorError>(error) {
-        Some(connector) => of_connection("the source of AWS credentials", Some(connector)),
+        Some(connector) => from_connector("the source of AWS credentials", Some(connector)),
         None => VaultError::vault(
             ErrorKind::Unauthenticated,
-            "the source of AWS credentials gives none; `aws sts get-caller-identity` on this machine shows why",
+            "no AWS credentials found (environment, web identity, container, instance); `aws sts get-caller-identity` on this \
+             machine shows why",
         ),
     }
 }
 
-fn token_service_failure<E>(error: &SdkError<E>) -> VaultError
+fn from_sts<E>(error: &SdkError<E>) -> VaultError
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
-    const ABOUT: Doing<'static> = Doing { action: "AssumeRole", about: "our role" };
+    const ASSUME_ROLE: Operation<'static> = Operation { action: "AssumeRole", subject: "the role" };
     match error {
         SdkError::DispatchFailure(failed) if cause::<CredentialsError>(error).is_none() => {
-            of_connection("the AWS token service", failed.as_connector_error())
+            from_connector("the AWS token service", failed.as_connector_error())
         }
         SdkError::ServiceError(refused) => {
             let code = refused.err().meta().code().unwrap_or("no code");
-            let failed = failure(error, ABOUT).error;
+            let failed = from_sdk(error, ASSUME_ROLE).error;
             match failed.kind() {
                 ErrorKind::Unavailable | ErrorKind::Timeout | ErrorKind::Throttled => failed,
                 _ => VaultError::vault(
                     ErrorKind::Unauthenticated,
                     format!(
-                        "the AWS token service does not give us the role ({}); check its trust policy and `external_id`",
+                        "the AWS token service does not allow the role to be assumed ({}); check its trust policy and `external_id`",
                         printable(code)
                     ),
                 ),
             }
         }
-        _ => failure(error, ABOUT).error,
+        _ => from_sdk(error, ASSUME_ROLE).error,
     }
 }
 
-fn of_connection(whom: &str, connector: Option<&ConnectorError>) -> VaultError {
+fn from_connector(peer: &str, connector: Option<&ConnectorError>) -> VaultError {
     if connector.is_some_and(ConnectorError::is_timeout) {
-        return VaultError::vault(ErrorKind::Timeout, format!("connecting to {whom} took too long"));
+        return VaultError::vault(
+            ErrorKind::Timeout,
+            format!("the connection to {peer} timed out; check the network"),
+        );
     }
     let why = connector.and_then(|connector| cause::<io::Error>(connector)).map(io::Error::kind);
     let why = why.map_or_else(String::new, |kind| format!(": {kind}"));
-    VaultError::vault(ErrorKind::Unavailable, format!("{whom} is out of reach{why}"))
+    VaultError::vault(
+        ErrorKind::Unavailable,
+        format!("{peer} cannot be reached{why}; check the network and `endpoint`"),
+    )
 }
 
-/// The first cause of that type.
+/// The first cause of type `C`.
 fn cause<'a, C: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a C> {
     let mut next = Some(error);
     while let Some(error) = next {
@@ -304,15 +331,14 @@ fn cause<'a, C: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a
     None
 }
 
-/// A code as AWS writes codes; what else a stranger may answer is not printed.
+/// The code, if it has the form of AWS's codes. Anything else that a server may send is not printed.
 fn printable(code: &str) -> &str {
     let plain = code.len() <= 64 && code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.' || b == b' ');
-    if plain { code } else { "a code that is none" }
+    if plain { code } else { "an invalid code" }
 }
 
-/// The whole seconds of `Retry-After`. A date is not waited for.
 fn retry_after(raw: &HttpResponse) -> Option<Duration> {
-    raw.headers().get("retry-after")?.parse().ok().map(Duration::from_secs)
+    raw.headers().get("retry-after").and_then(cofferdam_vault::retry_after)
 }
 
 #[cfg(test)]
@@ -344,17 +370,18 @@ mod tests {
             ("Whatever", 503, K::Unavailable, Scope::Vault),
             ("Whatever", 400, K::Malformed, Scope::Vault),
         ] {
-            let error = of_code(code, status, Doing { action: "GetSecretValue", about: "a/b" }, None).error;
+            let error =
+                from_code(code, status, Operation { action: "GetSecretValue", subject: "a/b" }, None).error;
             assert_eq!((error.kind(), error.scope()), (kind, scope), "{code}: {error}");
         }
     }
 
     #[test]
-    fn a_code_that_a_stranger_made_up_is_not_printed() {
-        let doing = Doing { action: "GetSecretValue", about: "a/b" };
+    fn an_invalid_code_is_not_printed() {
+        let operation = Operation { action: "GetSecretValue", subject: "a/b" };
         for code in ["canary\u{1b}[2J", &"canary".repeat(20)] {
             for status in [400, 500] {
-                assert!(!of_code(code, status, doing, None).error.message().contains("canary"));
+                assert!(!from_code(code, status, operation, None).error.message().contains("canary"));
             }
         }
     }

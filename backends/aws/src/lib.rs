@@ -1,51 +1,52 @@
 //! Backend `aws`: AWS Secrets Manager.
 //!
-//! `github/work` is the secret `{prefix}/github/work`. Its text is a JSON object whose members are the fields. A number or
-//! a boolean is read as its JSON text; a list, an object or `null` is no field. A secret whose text is no
-//! JSON object (a plain token, as the console's *Plaintext* writes it) answers whoever asks for exactly one field.
+//! `github/work` is the secret `{prefix}/github/work`. Its string is a JSON object whose members are the fields. A number or
+//! a boolean is read as its JSON text; a list, an object or `null` is not a field. A secret whose string is not a JSON object
+//! (a plain token, as *Plaintext* in the console writes it) is the value of any single field that is requested.
 //!
-//! A version is Secrets Manager's own `VersionId`, a random UUID. [`Current`](cofferdam_vault::Stage::Current) is
+//! A version is the `VersionId` of Secrets Manager, a random UUID. [`Current`](cofferdam_vault::Stage::Current) is
 //! `AWSCURRENT`, [`Previous`](cofferdam_vault::Stage::Previous) is `AWSPREVIOUS`.
 //!
 //! In reading order:
 //!
-//! - `config`, `checks`: the keys of a profile's table, and what is wrong with them
-//! - `names`: from a path to a secret's name and back
-//! - `login`: where credentials come from, and when they are asked for anew
-//! - `store`: one function for each operation of the API that is used
-//! - `content`: from a secret's text to fields and back
-//! - `replace`: how a write or a delete meets other writers
-//! - `many`, `pace`: reading many secrets without a burst
-//! - `examine`: whether our role may read more than it needs
-//! - `backend`: the [`Vault`](cofferdam_vault::Vault) trait
-//! - `error`: what the SDK says, turned into kinds
+//! - `config`, `checks`, `settings`: the keys of a profile's table with their checks, and the resolved settings
+//! - `names`: the mapping between paths and names of secrets
+//! - `session`: where credentials come from, and when they are loaded again
+//! - `store`: one function per operation of the API
+//! - `content`: parses and serializes fields
+//! - `write`: writes and deletes with concurrent writers
+//! - `batch_reader`, `rate_limiter`: reads many secrets without a burst
+//! - `diagnose`: whether the role may read more than it needs
+//! - `backend`: the [`Vault`](cofferdam_vault::Vault) and [`BackendConfig`](cofferdam_vault::BackendConfig) traits
+//! - `error`: turns errors of the SDK into [`VaultError`](cofferdam_vault::VaultError)s
 //!
 //! # Permissions
 //!
-//! Reading takes `secretsmanager:GetSecretValue`, and `kms:Decrypt` where the key is one's own. Reading many takes
-//! `BatchGetSecretValue` too; without it they are read one by one. Listing takes `ListSecrets`; writing takes `CreateSecret`,
-//! `PutSecretValue` and `UpdateSecretVersionStage`; deleting, and writing what was deleted, also `DescribeSecret`,
-//! `DeleteSecret` and `RestoreSecret`. The probe takes none.
+//! Reading requires `secretsmanager:GetSecretValue`, and `kms:Decrypt` for a customer-managed key. Reading many secrets uses
+//! `BatchGetSecretValue`; without it they are read one by one. Listing requires `ListSecrets`. Writing requires
+//! `CreateSecret`, `PutSecretValue` and `UpdateSecretVersionStage`. Deleting, and writing what was deleted, also require
+//! `DescribeSecret`, `DeleteSecret` and `RestoreSecret`. The probe requires none.
 //!
-//! # Copies of secret text
+//! # Copies of secrets
 //!
-//! Buffers of this crate are zeroized on drop. Not wiped are what libraries keep for themselves: the bytes of an HTTP
-//! answer or request, the SDK's own copy of a text that is written, and what `serde_json` unescapes.
+//! Buffers of this crate are zeroized on drop. Not wiped are the buffers of libraries: the bytes of an HTTP response or
+//! request, the SDK's copy of a string that is written, and the strings that `serde_json` unescapes.
 //!
-//! The SDK logs no body and no secret field. At `trace` it does log the service's own error messages, which this crate passes
-//! on nowhere: a log that leaves the machine keeps `aws_smithy_runtime` at `debug`.
+//! The SDK logs no body and no secret field. At `trace` it logs the service's error messages, which this crate does not pass
+//! on. If a log leaves the machine, keep `aws_smithy_runtime` at `debug`.
 
 mod backend;
+mod batch_reader;
 mod checks;
 mod config;
 mod content;
+mod diagnose;
 mod error;
-mod examine;
-mod login;
-mod many;
 mod names;
-mod pace;
-mod replace;
+mod rate_limiter;
+mod session;
+mod settings;
 mod store;
+mod write;
 
 pub use config::Config;

@@ -1,11 +1,11 @@
-//! From a path to a secret's name and back.
+//! The mapping between paths and names of secrets.
 
 use cofferdam_vault::SecretPath;
 
-/// What the probe asks about. It need not exist.
+/// The secret that the probe describes. It need not exist.
 const PROBE: &str = "cofferdam-probe";
 
-/// How paths are named: `prefix`, `/`, path; without a prefix the path alone.
+/// The naming scheme: `prefix`, `/`, path; without a prefix only the path.
 #[derive(Debug, Clone)]
 pub(crate) struct Names {
     prefix: Option<String>,
@@ -18,10 +18,10 @@ impl Names {
 
     /// The name of the secret at `path`.
     pub(crate) fn name(&self, path: &SecretPath) -> String {
-        self.below(path.as_str())
+        self.with_prefix(path.as_str())
     }
 
-    /// The path of the secret `name`; `None` where it lies elsewhere, or is no path.
+    /// The path of the secret `name`; `None` if it does not have the prefix, or is not a valid path.
     pub(crate) fn path(&self, name: &str) -> Option<SecretPath> {
         let rest = match &self.prefix {
             Some(prefix) => name.strip_prefix(prefix.as_str())?.strip_prefix('/')?,
@@ -30,25 +30,25 @@ impl Names {
         rest.parse().ok()
     }
 
-    /// What the names of all secrets at or below `path` begin with; `None` where nothing narrows them.
-    pub(crate) fn listed(&self, path: Option<&SecretPath>) -> Option<String> {
+    /// The common prefix of the names of all secrets at or below `path`; `None` if there is none.
+    pub(crate) fn prefix_of(&self, path: Option<&SecretPath>) -> Option<String> {
         match path {
             Some(path) => Some(self.name(path)),
             None => self.prefix.as_ref().map(|prefix| format!("{prefix}/")),
         }
     }
 
-    /// Whether anything stands before every name.
-    pub(crate) fn prefixed(&self) -> bool {
+    /// Whether names have a prefix.
+    pub(crate) fn has_prefix(&self) -> bool {
         self.prefix.is_some()
     }
 
-    /// The name that the probe asks about.
+    /// The name of the secret that the probe describes.
     pub(crate) fn probe(&self) -> String {
-        self.below(PROBE)
+        self.with_prefix(PROBE)
     }
 
-    fn below(&self, path: &str) -> String {
+    fn with_prefix(&self, path: &str) -> String {
         match &self.prefix {
             Some(prefix) => format!("{prefix}/{path}"),
             None => path.to_owned(),
@@ -62,7 +62,7 @@ mod tests {
     use cofferdam_vault::testkit::path;
 
     #[test]
-    fn a_name_leads_back_to_its_path() {
+    fn a_name_maps_back_to_its_path() {
         for (prefix, name) in [(None, "github/work"), (Some("team/cofferdam"), "team/cofferdam/github/work")]
         {
             let names = Names::new(prefix.map(str::to_owned));
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_elsewhere_has_no_path() {
+    fn other_names_have_no_path() {
         let names = Names::new(Some("cofferdam".to_owned()));
         for name in
             ["cofferdam", "cofferdam/", "cofferdam2/github/work", "other", "cofferdam/GitHub", "cofferdam//a"]

@@ -1,42 +1,46 @@
-//! From a profile's table to a vault.
+//! A backend's settings, and how they turn into a vault.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use cofferdam_config::Diagnostics;
 use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 
 use crate::{FieldName, SecretPath, Threads, Vault};
 
-/// A backend's settings: the keys of a `[vaults.NAME]` table that are its own.
+/// A backend's settings: its own keys in a `[vaults.NAME]` table.
 ///
-/// Implementations derive `Deserialize` with `deny_unknown_fields`, and document every key's default and what
-/// zero and absent mean: the documentation ends up in the profile's JSON schema.
+/// Implementations derive `Deserialize` with `deny_unknown_fields`, and document every key's default and what zero and
+/// absent mean. The documentation becomes part of the profile's JSON schema.
 pub trait BackendConfig: DeserializeOwned + JsonSchema + Send + 'static {
     /// The backend's name in a profile.
     const BACKEND: &'static str;
 
-    /// Everything that is wrong with these settings by themselves, without a look at files or networks.
-    fn problems(&self) -> Vec<ConfigProblem>;
+    /// Everything that is wrong with these settings by themselves. Touches no file and no network.
+    ///
+    /// The keys are those of this table: `auth.secret_id_file`. The caller adds the table's name and the location.
+    fn check(&self) -> Diagnostics;
 
-    /// Settings that clash with what will be read through this vault, for stores whose names can collide.
-    fn collisions(&self, wanted: &[(SecretPath, Vec<FieldName>)]) -> Vec<ConfigProblem> {
-        let _ = wanted;
-        Vec::new()
+    /// Everything that is wrong with these settings together with the secrets that will be read through this vault, for
+    /// stores in which the names of two secrets can collide. Nothing by default.
+    fn collisions(&self, secrets: &[(SecretPath, Vec<FieldName>)]) -> Diagnostics {
+        let _ = secrets;
+        Diagnostics::new()
     }
 
-    /// Why this vault cannot serve a path template with `{user}` in it, where it cannot.
+    /// Why this vault cannot serve a path template that contains `{user}`; `None` if it can.
     fn refuses_users(&self) -> Option<&'static str> {
         None
     }
 
-    /// Turns the settings into a vault, without touching the world: what is wrong out there is the answer of the
-    /// first read or probe, so that a missing file takes down this vault's modules and not the server.
+    /// Turns the settings into a vault. Touches no file and no network: what is wrong there is reported by the first
+    /// read or probe, so that a missing file disables the modules of this vault and not the server.
     fn into_vault(self, context: VaultContext) -> Arc<dyn Vault>;
 }
 
-/// What a vault is given besides its settings.
+/// What a vault needs besides its settings.
 #[derive(Debug, Clone)]
 pub struct VaultContext {
     /// The vault's name in the profile.
@@ -45,41 +49,23 @@ pub struct VaultContext {
     pub base_dir: PathBuf,
     /// Where blocking work (files, key derivation) runs: the compartment's own threads.
     pub threads: Threads,
-    /// How to ask a person, where there is one; absent in `serve`.
+    /// How to ask a person; `None` if there is no terminal, as in `serve`.
     pub prompt: Option<Arc<dyn Prompt>>,
 }
 
 impl VaultContext {
-    /// `path` seen from the profile's folder.
+    /// `path` resolved against the profile's folder.
     pub fn resolve(&self, path: &Path) -> PathBuf {
         self.base_dir.join(path)
     }
 }
 
-/// Asks a person on the terminal for something that is not echoed.
+/// Asks a person on the terminal for a secret, without echo.
 pub trait Prompt: std::fmt::Debug + Send + Sync {
-    /// Shows `question` and answers what was typed. Blocks; called on [`Threads`].
+    /// Shows `question` and returns what was typed. Blocks; called on [`Threads`].
     ///
     /// # Errors
     ///
-    /// Where there is no terminal, or it was closed.
+    /// If there is no terminal, or it was closed.
     fn secret(&self, question: &str) -> std::io::Result<SecretString>;
-}
-
-/// One thing that is wrong with a backend's settings.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfigProblem {
-    /// The key, with dots between nested ones: `auth.secret_id_file`.
-    pub key: String,
-    /// What was found and why it cannot be; never the value of a secret.
-    pub message: String,
-    /// What would be right.
-    pub remedy: String,
-}
-
-impl ConfigProblem {
-    /// A problem of `key`.
-    pub fn new(key: impl Into<String>, message: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { key: key.into(), message: message.into(), remedy: remedy.into() }
-    }
 }

@@ -1,7 +1,7 @@
 //! What can go wrong in a vault, and what follows from it.
 //!
-//! The verdicts (does it count for the breaker, is it retried, may a cached secret be served instead)
-//! stand here once, so that no wall decides for itself.
+//! The verdicts (does it count for the breaker, is it retried, may a stale secret be served instead) are defined here
+//! once, so that no layer of a compartment decides for itself.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,32 +10,32 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// There is no such secret, or it lacks a field that was asked for.
+    /// The secret does not exist, or it lacks a requested field.
     NotFound,
-    /// The vault knows us and does not let us read this.
+    /// The vault accepts our login and does not allow this operation.
     Denied,
-    /// What the vault holds or answers cannot be understood.
+    /// What the vault stores or returns cannot be parsed.
     Malformed,
-    /// Our own login is refused or has ended.
+    /// Our login was rejected or has expired.
     Unauthenticated,
-    /// The vault is out of reach, sealed, or answers that it cannot answer.
+    /// The vault cannot be reached, is sealed, or reports that it is unavailable.
     Unavailable,
-    /// The vault did not answer in time.
+    /// The vault did not respond in time.
     Timeout,
-    /// The vault asks us to come back later.
+    /// The vault asks for fewer requests.
     Throttled,
-    /// Our own settings cannot work with the world as it is: a key file missing, a wrong passphrase.
+    /// Our own settings do not fit their environment: a key file is missing, a passphrase is wrong.
     Misconfigured,
-    /// A write that expected another version lost a race.
+    /// A write expected another version than the current one.
     Conflict,
-    /// The store cannot be written.
+    /// The store is read-only.
     ReadOnly,
-    /// The store has no such operation.
+    /// The store does not support this operation.
     Unsupported,
 }
 
 impl ErrorKind {
-    /// The kind in snake case, as it stands in logs and in `--json` output.
+    /// The kind in snake case, as in logs and in `--json` output.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NotFound => "not_found",
@@ -59,29 +59,29 @@ impl fmt::Display for ErrorKind {
     }
 }
 
-/// How far an error reaches.
+/// What an error affects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Scope {
-    /// This secret only; the vault is well.
+    /// This secret only; the vault is healthy.
     Secret,
     /// The whole vault.
     Vault,
 }
 
-/// Whether an attempt that failed is worth another one.
+/// Whether a failed attempt is repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retry {
-    /// The same call would fail the same way.
+    /// Not at all: the same call would fail the same way.
     Never,
-    /// Once: the backend has dropped its login, and the next attempt makes a new one.
+    /// Once: the backend has dropped its login, and the next attempt logs in again.
     Once,
     /// After a jittered pause.
     Backoff,
-    /// After the pause that the vault asked for, or a jittered one where it named none.
+    /// After the pause that the vault asked for, or a jittered pause if it named none.
     After(Option<Duration>),
 }
 
-/// An error of a vault: its kind, how far it reaches, and a message for an operator that never holds secret text.
+/// An error of a vault: its kind, its scope, and a message for an operator that never holds a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct VaultError {
@@ -94,7 +94,7 @@ pub struct VaultError {
 impl VaultError {
     /// An error of this secret.
     ///
-    /// `message` says what happened, to what, and what to do next; never secret text.
+    /// `message` says what failed, why, and what to do next. It never holds a secret.
     pub fn secret(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self { kind, scope: Scope::Secret, retry_after: None, message: message.into() }
     }
@@ -116,7 +116,7 @@ impl VaultError {
         self.kind
     }
 
-    /// How far it reaches.
+    /// What it affects.
     pub fn scope(&self) -> Scope {
         self.scope
     }
@@ -131,12 +131,12 @@ impl VaultError {
         &self.message
     }
 
-    /// Whether the breaker counts this failure: the vault as a whole is at fault, and not merely busy.
+    /// Whether the breaker counts this failure: the vault as a whole failed, and is not merely busy.
     pub fn counts_for_breaker(&self) -> bool {
         self.scope == Scope::Vault && self.kind != ErrorKind::Throttled
     }
 
-    /// Whether another attempt may do better.
+    /// Whether another attempt may succeed.
     pub fn retry(&self) -> Retry {
         match (self.scope, self.kind) {
             (Scope::Vault, ErrorKind::Unavailable | ErrorKind::Timeout) => Retry::Backoff,
@@ -146,12 +146,12 @@ impl VaultError {
         }
     }
 
-    /// Whether a cached secret may be served in place of this error: only when the vault, not the secret, is at fault.
+    /// Whether a stale secret may be served in place of this error: only if the vault failed, and not the secret.
     pub fn allows_stale(&self) -> bool {
         self.scope == Scope::Vault
     }
 
-    /// Whether this error says that the cached secret is gone, so that it must be evicted.
+    /// Whether the cached secret must be evicted: the vault has reported that it is gone or no longer allowed.
     pub fn evicts(&self) -> bool {
         self.scope == Scope::Secret && matches!(self.kind, ErrorKind::NotFound | ErrorKind::Denied)
     }

@@ -1,5 +1,5 @@
-//! Reading a file that a person configured: whatever stands there, it takes no thread with it and no more memory than
-//! allowed.
+//! Reads a file that a person configured. Whatever is at its path, the read neither blocks a thread forever nor takes
+//! more memory than allowed.
 //!
 //! ```
 //! use cofferdam_vault::files::RegularFile;
@@ -20,8 +20,8 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-/// `text` without the one line break at its end, LF or CRLF, that editors and `echo` put there: it does not belong to a
-/// value that is alone in a file.
+/// `text` without the one line break at its end, LF or CRLF. Editors and `echo` add it, and it is not part of a value
+/// that is alone in a file.
 ///
 /// ```
 /// use cofferdam_vault::files::without_last_line_break;
@@ -35,24 +35,24 @@ pub fn without_last_line_break(text: &str) -> &str {
     text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line))
 }
 
-/// Why a file could not be read. Says nothing of its content; the path is the caller's to tell.
+/// Why a file could not be read. Holds nothing of its content; the caller adds the path.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    /// What the system answered.
+    /// What the system reported.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// A folder, a FIFO, a device or a socket stands there.
+    /// It is a folder, a FIFO, a device or a socket.
     #[error("is not a regular file")]
     NotRegular,
     /// It holds more than the reader allows.
     #[error("is larger than {max_bytes} bytes")]
     TooLarge {
-        /// What would have been allowed.
+        /// The greatest size that was allowed.
         max_bytes: usize,
     },
 }
 
-/// A regular file, opened for reading. Links are followed: mounted secrets and settings consist of them.
+/// A regular file, opened for reading. Symbolic links are followed, because mounted secrets consist of them.
 #[derive(Debug)]
 pub struct RegularFile {
     file: File,
@@ -60,8 +60,8 @@ pub struct RegularFile {
 }
 
 impl RegularFile {
-    /// Opens the file at `path`, and returns at once whatever stands there: a FIFO without a writer does not hold the
-    /// thread. Only where the file system itself hangs, this hangs with it.
+    /// Opens the file at `path`. Returns at once whatever is there: a FIFO without a writer does not block the thread.
+    /// Hangs only if the file system itself hangs.
     ///
     /// # Errors
     ///
@@ -72,28 +72,28 @@ impl RegularFile {
         if metadata.is_file() { Ok(Self { file, metadata }) } else { Err(FileError::NotRegular) }
     }
 
-    /// What the system knew of it when it was opened.
+    /// The metadata when the file was opened.
     pub fn metadata(&self) -> &Metadata {
         &self.metadata
     }
 
-    /// What the system knows of it now, for who must tell whether it changed meanwhile.
+    /// The metadata now, for a caller that checks whether the file has changed since.
     ///
     /// # Errors
     ///
-    /// What the system answers.
+    /// What the system reports.
     pub fn metadata_now(&self) -> io::Result<Metadata> {
         self.file.metadata()
     }
 
-    /// All of it, as it is by now, from where an earlier read ended. Every buffer is wiped, those it outgrew too.
+    /// Reads the file to its end, from where an earlier read ended. Every buffer is zeroized, outgrown ones too.
     ///
     /// # Errors
     ///
-    /// `Io`, and `TooLarge` past `max_bytes`.
+    /// `Io`, and `TooLarge` if the file holds more than `max_bytes`.
     pub fn read(&mut self, max_bytes: usize) -> Result<Zeroizing<Vec<u8>>, FileError> {
         let expected = usize::try_from(self.metadata.len()).unwrap_or(usize::MAX);
-        // One more than is expected shows the end, and one more than is allowed that there is too much.
+        // One byte more than expected detects the end, and one more than allowed detects an excess.
         let mut content = Zeroizing::new(vec![0; expected.min(max_bytes) + 1]);
         let mut length = 0;
         loop {
@@ -101,7 +101,7 @@ impl RegularFile {
                 return Err(FileError::TooLarge { max_bytes });
             }
             if length == content.len() {
-                // It grew, or the file system does not tell lengths. A vector that grows by itself would leave a copy.
+                // It grew, or the file system reports no length. A vector that grows by itself would leave a copy.
                 let mut larger = Zeroizing::new(vec![0; length.saturating_mul(2).min(max_bytes + 1)]);
                 larger[..length].copy_from_slice(&content);
                 content = larger;
@@ -118,8 +118,8 @@ impl RegularFile {
     }
 }
 
-/// Neither a FIFO without a writer nor a terminal may hold or take over the thread; on a regular file the flags do
-/// nothing. `O_CLOEXEC` is the standard library's own addition to every file that it opens.
+/// `NONBLOCK`: a FIFO without a writer does not block the thread. `NOCTTY`: a terminal does not become this process's.
+/// Both have no effect on a regular file. The standard library adds `O_CLOEXEC`.
 #[cfg(unix)]
 fn open_without_waiting(path: &Path) -> io::Result<File> {
     use rustix::fs::OFlags;
@@ -128,7 +128,7 @@ fn open_without_waiting(path: &Path) -> io::Result<File> {
     File::options().read(true).custom_flags(flags.bits().cast_signed()).open(path)
 }
 
-/// The nearest equal where files have no such flags; not verified.
+/// Other systems have no such flags; not verified.
 #[cfg(not(unix))]
 fn open_without_waiting(path: &Path) -> io::Result<File> {
     File::open(path)
@@ -140,7 +140,7 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn what_is_no_regular_file_is_refused_at_once() {
+    fn what_is_not_a_regular_file_is_refused_at_once() {
         let folder = tempfile::tempdir().unwrap();
         let absent = RegularFile::open(&folder.path().join("absent")).unwrap_err();
         assert!(matches!(absent, FileError::Io(error) if error.kind() == io::ErrorKind::NotFound));
@@ -149,7 +149,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_fifo_without_a_writer_holds_nobody() {
+    fn a_fifo_without_a_writer_does_not_block() {
         use rustix::fs::{CWD, FileType, Mode, mknodat};
         let folder = tempfile::tempdir().unwrap();
         let fifo = folder.path().join("fifo");

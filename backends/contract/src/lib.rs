@@ -1,27 +1,29 @@
 //! The contract between Cofferdam's Token Broker and the backends that store secrets.
 //!
-//! A backend is a crate that depends on this one alone. It brings a [`BackendConfig`] (its settings,
-//! with a JSON schema) that turns into a [`Vault`] (one store of secrets). The broker puts the walls
-//! of a compartment around each vault, so a backend does nothing about retries, caching, limits or
-//! time-outs: it makes one attempt, and says with a [`VaultError`] what went wrong.
+//! A backend is a crate that depends on this one and on `cofferdam-config`, and on no other crate of ours. It provides a
+//! [`BackendConfig`] (its settings, with a JSON schema) that turns into a [`Vault`] (one store of secrets). The broker puts
+//! a compartment around each vault, so a backend implements no retries, caching, limits or timeouts: it makes one attempt,
+//! and reports with a [`VaultError`] what went wrong.
 //!
 //! In reading order:
 //!
-//! - [`SecretPath`] and [`FieldName`]: what is asked for
-//! - [`Secret`]: what is answered
+//! - [`SecretPath`] and [`FieldName`]: the name of a secret and of a field in it
+//! - [`Secret`]: the result of a read
 //! - [`VaultError`]: what can go wrong, and what follows from it
-//! - [`Vault`]: the calls
+//! - [`retry_after`]: the pause that a store asks for
+//! - [`Vault`]: the operations
 //! - [`BackendConfig`]: from a profile's table to a vault
 //! - [`Threads`]: where blocking work runs
-//! - [`files`]: how a file is read that may be anything
-//! - [`Finding`]: what a closer look found
-//! - `testkit` (feature): the suite that every backend passes, a memory vault, scripted faults, a log to look into
+//! - [`files`]: how to read a file that a person configured
+//! - [`file_permissions`]: who else can read or change such a file
+//! - `testkit` (feature): the suite that every backend passes, a vault in memory, scripted faults, a log to inspect
 
 mod config;
 mod error;
-mod examine;
 pub mod files;
 mod path;
+mod permissions;
+mod retry_after;
 mod secret;
 mod threads;
 mod vault;
@@ -29,13 +31,14 @@ mod vault;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 
-pub use config::{BackendConfig, ConfigProblem, Prompt, VaultContext};
+pub use config::{BackendConfig, Prompt, VaultContext};
 pub use error::{ErrorKind, Retry, Scope, VaultError};
-pub use examine::{Finding, Kept, Level, exposure};
 pub use path::{FieldName, InvalidName, SecretPath};
+pub use permissions::{Protection, file_permissions};
+pub use retry_after::retry_after;
 pub use secret::{Lease, Secret, SecretFields, Version};
-pub use threads::{Threads, hold};
+pub use threads::{Threads, with_permit};
 pub use vault::{BoxFuture, Capabilities, Expect, Page, PageToken, ReadRequest, Stage, Vault, VaultInfo};
 
-/// Secret text: zeroized on drop, printed as `[REDACTED]`.
+/// A secret string: zeroized on drop, printed as `[REDACTED]`.
 pub use secrecy::{ExposeSecret, SecretString};

@@ -1,15 +1,16 @@
-//! Names that every store can take: no backend ever sees `..`, an empty segment or a control character.
+//! Names that every store accepts: no backend ever receives `..`, an empty segment or a control character.
 
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use cofferdam_config::quote;
 use sha2::{Digest, Sha256};
 
 /// The longest segment, in bytes.
 const SEGMENT_MAX_BYTES: usize = 64;
 
-/// Where a secret lies in a vault: segments of `[a-z0-9][a-z0-9_-]{0,63}`, printed with `/` between them.
+/// The path of a secret in a vault: segments of `[a-z0-9][a-z0-9_-]{0,63}`, printed with `/` between them.
 ///
 /// ```
 /// use cofferdam_vault::SecretPath;
@@ -27,7 +28,7 @@ impl SecretPath {
     ///
     /// 160 bits of SHA-256 in hexadecimal. The issuer's length is part of what is hashed, so that no
     /// split of one text into issuer and subject collides with another.
-    pub fn user_segment(issuer: &str, subject: &str) -> String {
+    pub fn user_segment(issuer: &str, subject: &str) -> Self {
         let mut digest = Sha256::new();
         digest.update((issuer.len() as u64).to_be_bytes());
         digest.update(issuer.as_bytes());
@@ -39,7 +40,13 @@ impl SecretPath {
             // Writing to a String cannot fail.
             let _ = write!(segment, "{byte:02x}");
         }
-        segment
+        Self(segment.into())
+    }
+
+    /// This path followed by the segments of `below`.
+    #[must_use]
+    pub fn join(&self, below: &SecretPath) -> Self {
+        Self(format!("{self}/{below}").into())
     }
 
     /// The segments, first to last. There is at least one.
@@ -70,7 +77,7 @@ impl FromStr for SecretPath {
 }
 
 fn check_segment(segment: &str) -> Result<(), InvalidName> {
-    let invalid = |why| InvalidName { what: "path segment", name: segment.escape_debug().to_string(), why };
+    let invalid = |why| InvalidName { name: quote::named("path segment", segment), why };
     if segment.is_empty() {
         return Err(invalid("is empty"));
     }
@@ -105,7 +112,7 @@ impl fmt::Debug for SecretPath {
 pub struct FieldName(Arc<str>);
 
 impl FieldName {
-    /// The name as text.
+    /// The name as a string.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -115,7 +122,7 @@ impl FromStr for FieldName {
     type Err = InvalidName;
 
     fn from_str(text: &str) -> Result<Self, InvalidName> {
-        let invalid = |why| InvalidName { what: "field name", name: text.escape_debug().to_string(), why };
+        let invalid = |why| InvalidName { name: quote::named("field name", text), why };
         let bytes = text.as_bytes();
         if bytes.is_empty() {
             return Err(invalid("is empty"));
@@ -145,11 +152,10 @@ impl fmt::Debug for FieldName {
     }
 }
 
-/// A name that no [`SecretPath`] or [`FieldName`] can have. The name is printed escaped.
+/// A name that no [`SecretPath`] or [`FieldName`] can have. The message quotes it by the rule of [`quote`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the {what} `{name}` {why}")]
+#[error("{name} {why}")]
 pub struct InvalidName {
-    what: &'static str,
     name: String,
     why: &'static str,
 }
@@ -159,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_takes_only_what_every_store_can_hold() {
+    fn a_path_accepts_only_what_every_store_can_hold() {
         for good in ["github", "github/work", "0a/b_c/d-e", &"a".repeat(64)] {
             assert_eq!(good.parse::<SecretPath>().map(|p| p.to_string()), Ok(good.to_owned()));
         }
@@ -181,7 +187,7 @@ mod tests {
             "a\0",
             &"a".repeat(65),
         ] {
-            assert!(bad.parse::<SecretPath>().is_err(), "{bad:?} was taken");
+            assert!(bad.parse::<SecretPath>().is_err(), "{bad:?} was accepted");
         }
     }
 
@@ -197,13 +203,22 @@ mod tests {
     #[test]
     fn users_never_meet() {
         assert_ne!(SecretPath::user_segment("ab", "c"), SecretPath::user_segment("a", "bc"));
-        assert!(SecretPath::user_segment("https://id.example", "Zoë/..").parse::<SecretPath>().is_ok());
+        let segment = SecretPath::user_segment("https://id.example", "Zoë/..");
+        assert_eq!(segment.as_str().parse(), Ok(segment.clone()));
+        assert_eq!(segment.segments().count(), 1);
     }
 
     #[test]
-    fn an_error_escapes_what_it_prints() {
-        let error = "a\u{1b}[2J".parse::<SecretPath>().unwrap_err();
-        assert!(error.to_string().contains("\\u{1b}"), "{error}");
+    fn paths_are_joined_segment_by_segment() {
+        let joined = "team".parse::<SecretPath>().unwrap().join(&"github/work".parse().unwrap());
+        assert_eq!(joined.segments().collect::<Vec<_>>(), ["team", "github", "work"]);
+    }
+
+    #[test]
+    fn an_error_quotes_only_what_is_harmless() {
+        let message = |text: &str| text.parse::<SecretPath>().unwrap_err().to_string();
+        assert_eq!(message("GitHub"), "path segment \"GitHub\" must begin with a-z or 0-9");
+        assert_eq!(message("a\u{1b}[2J"), "this path segment may hold only a-z, 0-9, `_` and `-`");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What a vault answers.
+//! A secret as a vault returns it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,19 +11,19 @@ use crate::FieldName;
 /// The fields of a secret by name. Values print as `[REDACTED]`.
 pub type SecretFields = BTreeMap<FieldName, SecretString>;
 
-/// Which state of a secret was read: opaque text that the backend makes and only compares for equality.
+/// Identifies the state of a secret that was read: an opaque string that the backend makes, compared only for equality.
 ///
-/// A version must never be a digest of secret text alone, for then anyone who sees it could test guesses.
+/// A version must never be a digest of the secret alone, because anyone who sees it could then test guesses.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Version(String);
 
 impl Version {
-    /// A version as the backend names it.
+    /// The version that the backend names `text`.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The version as text; safe to print.
+    /// The version as a string; safe to print.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -41,14 +41,14 @@ impl fmt::Debug for Version {
     }
 }
 
-/// A grant that the store takes back when its time is over, for example a database login made for one reader.
+/// A credential that the store revokes when its time is over, for example a database login made for one reader.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Lease {
-    /// The store's name of the lease. Whoever holds it may renew or revoke, so it is not printed.
+    /// The store's identifier of the lease. It allows renewing and revoking, so it is never printed.
     pub id: String,
-    /// How long the lease lasts from the moment it was answered.
+    /// How long the lease lasts, counted from when it was returned.
     pub duration: Duration,
-    /// Whether [`Vault::renew`](crate::Vault::renew) can lengthen it.
+    /// Whether [`Vault::renew`](crate::Vault::renew) can extend it.
     pub renewable: bool,
 }
 
@@ -62,21 +62,21 @@ impl fmt::Debug for Lease {
     }
 }
 
-/// Named fields with their version and, where the store gives them, a life span and a lease.
+/// Named fields with their version and, if the store sets them, a time to live and a lease.
 #[derive(Clone, Debug)]
 pub struct Secret {
-    /// The fields that were asked for; a backend may leave others out, and never invents one.
+    /// The requested fields. A backend may leave out others, and never invents one.
     pub fields: SecretFields,
-    /// Which state of the secret this is.
+    /// Identifies this state of the secret.
     pub version: Version,
-    /// How much longer the secret is valid, counted from the answer; absent where the store sets no end.
+    /// How long the secret stays valid, counted from when it was returned; `None` if the store sets no end.
     pub valid_for: Option<Duration>,
-    /// The lease that this read created, where the engine is dynamic.
+    /// The lease that this read created, if the engine is dynamic.
     pub lease: Option<Lease>,
 }
 
 impl Secret {
-    /// The text of a field, or `None` where the secret has no such field.
+    /// The value of `field`; `None` if the secret has no such field.
     pub fn expose(&self, field: &FieldName) -> Option<&str> {
         self.fields.get(field).map(|text| text.expose_secret())
     }

@@ -1,8 +1,8 @@
 //! Where a vault's blocking work runs: on threads of its compartment, never on the runtime's pool.
 //!
-//! The runtime's blocking pool also resolves host names. A hung network file system would fill it, and take
-//! every other vault along. So each compartment has threads of its own, bounded in number; a thread that hangs
-//! harms only its own vault, and keeps the permit of the call that started it until it comes back.
+//! The runtime's blocking pool also resolves host names. A network file system that hangs would exhaust it, and every
+//! other vault with it. So each compartment has a bounded number of threads of its own. A thread that hangs affects only
+//! its own vault, and keeps the permit of the call that started it until it returns.
 
 use std::any::Any;
 use std::collections::VecDeque;
@@ -19,18 +19,18 @@ use crate::{ErrorKind, VaultError};
 const IDLE: Duration = Duration::from_secs(10);
 
 tokio::task_local! {
-    static HELD: Arc<dyn Any + Send + Sync>;
+    static PERMIT: Arc<dyn Any + Send + Sync>;
 }
 
-/// Runs `attempt`; `held` is dropped when the attempt is over *and* every thread that it started has come back.
+/// Runs `attempt`. `permit` is dropped when the attempt is over *and* every thread that it started has returned.
 ///
-/// The limit of a compartment passes its permit here: an attempt that timed out while its thread hangs in the
-/// file system must not make room for another one that would hang too.
-pub async fn hold<T>(held: Arc<dyn Any + Send + Sync>, attempt: impl Future<Output = T>) -> T {
-    HELD.scope(held, attempt).await
+/// An attempt that timed out while its thread hangs in the file system must not release its permit to another attempt
+/// that would hang too.
+pub async fn with_permit<T>(permit: Arc<dyn Any + Send + Sync>, attempt: impl Future<Output = T>) -> T {
+    PERMIT.scope(permit, attempt).await
 }
 
-/// A handle to a bounded set of threads, started when they are needed and ended when they are idle.
+/// A handle to a bounded set of threads, which start when they are needed and end when they are idle.
 #[derive(Clone)]
 pub struct Threads {
     shared: Arc<Shared>,
@@ -51,15 +51,15 @@ struct State {
     idle: usize,
 }
 
-/// Work as a thread takes it.
+/// Work as a thread runs it.
 type Job = Box<dyn FnOnce() + Send>;
 
-/// Which work in the queue is whose.
+/// Identifies a job in the queue.
 type Ticket = u64;
 
 impl Threads {
-    /// At most `max` threads (at least one), named `name` so that an operator finds them in a stack dump. A NUL, which
-    /// no thread's name can hold, drops out.
+    /// At most `max` threads, at least one. They are named `name`, for a stack dump; NUL characters, which the name of a
+    /// thread cannot hold, are removed.
     pub fn new(name: impl Into<String>, max: usize) -> Self {
         Self {
             shared: Arc::new(Shared {
@@ -71,21 +71,21 @@ impl Threads {
         }
     }
 
-    /// Runs `work` on one of the threads and answers what it returned.
+    /// Runs `work` on one of the threads and returns its result.
     ///
-    /// When the future is dropped before a thread took the work, the work never runs and leaves the queue at once, so
-    /// that a hung vault does not pile up what nobody waits for. When it is dropped later, the work runs to its end
-    /// and its answer is thrown away.
+    /// If the future is dropped before a thread has taken the work, the work never runs and leaves the queue at once, so
+    /// that abandoned work does not accumulate behind a vault that hangs. If it is dropped later, the work runs to its end
+    /// and its result is discarded.
     ///
     /// # Errors
     ///
-    /// What `work` answers; `Unavailable` where the system gives no thread; `Malformed` (vault) where the work panicked.
+    /// Those of `work`; `Unavailable` if the system cannot start a thread; `Malformed` (vault) if the work panicked.
     pub async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, VaultError> + Send + 'static,
     ) -> Result<T, VaultError> {
-        let held = HELD.try_with(Clone::clone).ok();
-        let (answer, answered) = oneshot::channel();
+        let permit = PERMIT.try_with(Clone::clone).ok();
+        let (sender, receiver) = oneshot::channel();
         let job = Box::new(move || {
             let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
                 Err(VaultError::vault(
@@ -93,14 +93,14 @@ impl Threads {
                     "reading the vault failed unexpectedly; see the log",
                 ))
             });
-            // The permit goes first: whoever sees the answer may count on it.
-            drop(held);
-            // Nobody listens any more: the attempt timed out.
-            let _ = answer.send(result);
+            // The permit is released first, so that the receiver of the result finds it released.
+            drop(permit);
+            // Fails if the attempt has timed out and its future was dropped.
+            let _ = sender.send(result);
         });
-        let _place = self.submit(job)?;
-        answered.await.unwrap_or_else(|_| {
-            Err(VaultError::vault(ErrorKind::Unavailable, "the vault's thread ended before it answered"))
+        let _queued = self.submit(job)?;
+        receiver.await.unwrap_or_else(|_| {
+            Err(VaultError::vault(ErrorKind::Unavailable, "the vault's thread ended without a result"))
         })
     }
 
@@ -109,34 +109,34 @@ impl Threads {
         self.lock().running
     }
 
-    fn submit(&self, job: Job) -> Result<Place<'_>, VaultError> {
+    fn submit(&self, job: Job) -> Result<QueuedJob<'_>, VaultError> {
         let mut state = self.lock();
         state.last_ticket += 1;
         let ticket = state.last_ticket;
         state.queue.push_back((ticket, job));
-        let place = Place { threads: self, ticket };
+        let queued = QueuedJob { threads: self, ticket };
         if state.idle >= state.queue.len() {
             self.shared.work.notify_one();
-            return Ok(place);
+            return Ok(queued);
         }
         if state.running >= self.shared.max {
-            return Ok(place);
+            return Ok(queued);
         }
         let shared = Arc::clone(&self.shared);
         match std::thread::Builder::new().name(self.shared.name.clone()).spawn(move || shared.serve()) {
             Ok(_) => {
                 state.running += 1;
-                Ok(place)
+                Ok(queued)
             }
-            // Another thread will come to it.
-            Err(_) if state.running > 0 => Ok(place),
+            // A running thread will take it.
+            Err(_) if state.running > 0 => Ok(queued),
             Err(error) => {
-                // The place takes its work along, and needs the lock for it.
+                // Dropping the guard removes the job, for which it takes the lock.
                 drop(state);
-                drop(place);
+                drop(queued);
                 Err(VaultError::vault(
                     ErrorKind::Unavailable,
-                    format!("the system gives no thread for {}: {error}", self.shared.name),
+                    format!("the system cannot start a thread for {}: {error}", self.shared.name),
                 ))
             }
         }
@@ -147,18 +147,18 @@ impl Threads {
     }
 }
 
-/// A place in the queue; who gives it up takes the work out, where no thread took it yet.
-struct Place<'a> {
+/// Removes its job from the queue when it is dropped, unless a thread has taken the job.
+struct QueuedJob<'a> {
     threads: &'a Threads,
     ticket: Ticket,
 }
 
-impl Drop for Place<'_> {
+impl Drop for QueuedJob<'_> {
     fn drop(&mut self) {
         let mut state = self.threads.lock();
         let at = state.queue.iter().position(|(ticket, _)| *ticket == self.ticket);
         let abandoned = at.and_then(|at| state.queue.remove(at));
-        // What the work owns is dropped without the lock: it may be anything.
+        // What the job owns is dropped without the lock, because its destructor may be anything.
         drop(state);
         drop(abandoned);
     }
@@ -205,12 +205,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_permit_is_held_until_the_thread_comes_back() {
+    async fn a_permit_is_held_until_the_thread_returns() {
         let threads = Threads::new("hung", 1);
         let permit: Arc<dyn Any + Send + Sync> = Arc::new(());
         let (release, hang) = mpsc::channel::<()>();
         let (started, has_started) = oneshot::channel();
-        let attempt = tokio::spawn(hold(Arc::clone(&permit), {
+        let attempt = tokio::spawn(with_permit(Arc::clone(&permit), {
             let threads = threads.clone();
             async move {
                 threads
@@ -235,8 +235,8 @@ mod tests {
     async fn there_are_never_more_threads_than_allowed() {
         let threads = Threads::new("bounded", 2);
         let jobs = (0..50).map(|n| threads.run(move || Ok(n)));
-        let answers = futures_util::future::join_all(jobs).await;
-        assert_eq!(answers.into_iter().map(Result::unwrap).sum::<i32>(), (0..50).sum::<i32>());
+        let results = futures_util::future::join_all(jobs).await;
+        assert_eq!(results.into_iter().map(Result::unwrap).sum::<i32>(), (0..50).sum::<i32>());
         assert!(threads.count() <= 2);
     }
 
@@ -262,7 +262,7 @@ mod tests {
         let permit: Arc<dyn Any + Send + Sync> = Arc::new(());
         let second = {
             let (threads, ran) = (threads.clone(), Arc::clone(&ran));
-            tokio::spawn(hold(Arc::clone(&permit), async move {
+            tokio::spawn(with_permit(Arc::clone(&permit), async move {
                 threads
                     .run(move || {
                         ran.store(true, std::sync::atomic::Ordering::SeqCst);
@@ -274,7 +274,7 @@ mod tests {
         tokio::task::yield_now().await;
         second.abort();
         let _ = second.await;
-        assert_eq!(Arc::strong_count(&permit), 1, "what never ran holds nothing");
+        assert_eq!(Arc::strong_count(&permit), 1, "work that never ran holds no permit");
         drop(release);
         first.await.unwrap().unwrap();
         threads.run(|| Ok(())).await.unwrap();

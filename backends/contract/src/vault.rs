@@ -1,33 +1,34 @@
-//! The calls that every backend answers.
+//! The operations that every backend implements.
 
 use std::fmt;
 use std::pin::Pin;
 
-use crate::{FieldName, Finding, Lease, Secret, SecretFields, SecretPath, VaultError, Version};
+use crate::{FieldName, Lease, Secret, SecretFields, SecretPath, VaultError, Version};
+use cofferdam_config::Diagnostics;
 
 /// A boxed future that may move between threads.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// What a vault is, safe to print.
+/// A vault's description, safe to print.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VaultInfo {
     /// The backend's name: `env`, `age`, …
     pub backend: &'static str,
-    /// Where the store is, fit for a log: a file's path, an address without user names or query.
+    /// Where the store is, fit for a log: the path of a file, an address without user name and query.
     pub location: String,
-    /// What the store can do.
+    /// What the store supports.
     pub capabilities: Capabilities,
 }
 
-/// What a store can do. The testkit's suite holds a backend to what it declares.
+/// What a store supports. The testkit's suite verifies that a backend supports what it declares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Capabilities {
     /// [`Vault::write`] and [`Vault::delete`] work.
     pub write: bool,
     /// [`Vault::list`] works.
     pub list: bool,
-    /// Writes honour [`Expect::Absent`] and [`Expect::Version`] against every writer, other processes included, and
-    /// no version ever returns. Without it, they are held against what is there just before the write.
+    /// Writes check [`Expect::Absent`] and [`Expect::Version`] atomically against every writer, other processes included,
+    /// and no version is ever used again. Without it, they are checked against the state just before the write.
     pub cas: bool,
     /// The state before the current one can be read.
     pub previous: bool,
@@ -37,68 +38,68 @@ pub struct Capabilities {
     pub dynamic: bool,
 }
 
-/// Which state of a secret is wanted.
+/// Which state of a secret to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Stage {
     /// The newest.
     Current,
-    /// The one before it, for the time of a rotation.
+    /// The one before it, for use during a rotation.
     Previous,
 }
 
-/// What a writer believes to be there.
+/// What must be stored for a write to happen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Expect {
-    /// Whatever is there is replaced.
+    /// Anything or nothing: whatever is stored is replaced.
     Any,
-    /// Nothing is there; a deleted secret counts as absent.
+    /// No secret; a deleted one counts as absent.
     Absent,
-    /// Exactly this version is there.
+    /// Exactly this version.
     Version(Version),
 }
 
-/// One of the reads of a [`Vault::read_many`].
+/// One read of a [`Vault::read_many`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadRequest {
     /// The secret.
     pub path: SecretPath,
-    /// The fields that are wanted.
+    /// The fields to read.
     pub fields: Vec<FieldName>,
 }
 
-/// Where the next page of a listing begins; opaque text that the backend made.
+/// Where the next page of a listing begins: an opaque string that the backend made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageToken(pub String);
 
 /// One page of a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
-    /// Paths of secrets that exist, in the store's order, none twice over all pages.
+    /// Paths of secrets that exist, in the store's order. No path is listed twice over all pages.
     pub paths: Vec<SecretPath>,
-    /// Present where there is more.
+    /// The token of the next page; `None` on the last one.
     pub next: Option<PageToken>,
 }
 
 /// One physically separate store of secrets.
 ///
-/// Every call is one attempt: no retries, no cache, no time-out of its own. A caller may drop the future at any
-/// await point, and the vault stays usable. Nothing here prints secret text, the implementation's `Debug` included.
+/// Every call is one attempt: without retries, cache or timeout of its own. A caller may drop the future at any await
+/// point, and the vault stays usable. Nothing here prints a secret, the implementation's `Debug` included.
 pub trait Vault: fmt::Debug + Send + Sync {
-    /// What this vault is. Constant over its life, and answers without touching the store.
+    /// The vault's description. Constant, and returned without access to the store.
     fn info(&self) -> &VaultInfo;
 
     /// Reads `fields` of the secret at `path`.
     ///
-    /// All of `fields` are in the answer, an empty text too where the store can hold one. With no field named, every
-    /// field that the secret has is in it, for who shows or changes a secret as a whole; a vault without the
-    /// capability `list` cannot know their names, and answers none, whether or not there is a secret.
+    /// The result holds all of `fields`, an empty string too if the store can hold one. If `fields` is empty, the result
+    /// holds every field of the secret, for a caller that shows or changes a secret as a whole. A vault without the
+    /// capability `list` does not know their names, and returns no field then, whether or not the secret exists.
     ///
-    /// [`Stage::Previous`] reads the state before the current one; where the
-    /// store has none, or the capability is missing, the answer is `NotFound` or `Unsupported` with scope secret.
+    /// [`Stage::Previous`] reads the state before the current one.
     ///
     /// # Errors
     ///
-    /// `NotFound` (secret) for an absent or deleted secret, or one that lacks a field; every other kind as
+    /// `NotFound` (secret) for an absent or deleted secret, for one that lacks a field, and for a previous state that does
+    /// not exist; `Unsupported` (secret) for a previous state without the capability; every other kind as
     /// [`ErrorKind`](crate::ErrorKind) describes it.
     fn read<'a>(
         &'a self,
@@ -107,34 +108,38 @@ pub trait Vault: fmt::Debug + Send + Sync {
         stage: Stage,
     ) -> BoxFuture<'a, Result<Secret, VaultError>>;
 
-    /// Whether a read of `path` creates a lease. Such a read is not repeated after a lost answer: the first one may have
-    /// left a lease behind. By default every read of a `dynamic` store does; one that has other secrets beside says which.
+    /// Whether a read of `path` creates a lease. Such a read is not repeated after a lost response, because the first one
+    /// may have created a lease. By default every read of a `dynamic` store does; a store that also has other secrets
+    /// overrides this.
     fn creates_lease(&self, path: &SecretPath) -> bool {
         let _ = path;
         self.info().capabilities.dynamic
     }
 
-    /// Reads the current state of several secrets; answers in the order of `wanted`, one for each.
+    /// Reads the current state of several secrets. Returns one result for each of `requests`, in their order.
     ///
-    /// One secret's failure does not fail the others. Where the store cannot batch, this reads one by one.
-    fn read_many<'a>(&'a self, wanted: &'a [ReadRequest]) -> BoxFuture<'a, Vec<Result<Secret, VaultError>>> {
+    /// A failure of one secret does not fail the others. By default this reads one by one, for stores without batches.
+    fn read_many<'a>(
+        &'a self,
+        requests: &'a [ReadRequest],
+    ) -> BoxFuture<'a, Vec<Result<Secret, VaultError>>> {
         Box::pin(async move {
-            let mut answers = Vec::with_capacity(wanted.len());
-            for request in wanted {
-                answers.push(self.read(&request.path, &request.fields, Stage::Current).await);
+            let mut results = Vec::with_capacity(requests.len());
+            for request in requests {
+                results.push(self.read(&request.path, &request.fields, Stage::Current).await);
             }
-            answers
+            results
         })
     }
 
-    /// Replaces the whole secret at `path` with `fields`, if `expect` holds, and answers the new version.
+    /// Replaces the whole secret at `path` with `fields` if `expect` holds, and returns the new version.
     ///
-    /// Fields that are not in `fields` are gone. A deleted secret counts as absent.
+    /// Fields that are not in `fields` are removed. A deleted secret counts as absent.
     ///
     /// # Errors
     ///
-    /// `Conflict` where `expect` does not hold: nothing was written. `ReadOnly` where the capability is missing.
-    /// After any other error it is unknown whether the write happened; reading back settles it.
+    /// `Conflict` if `expect` does not hold: nothing was written. `ReadOnly` without the capability. After any other error
+    /// it is unknown whether the write happened; read the secret to find out.
     fn write<'a>(
         &'a self,
         path: &'a SecretPath,
@@ -142,78 +147,79 @@ pub trait Vault: fmt::Debug + Send + Sync {
         expect: Expect,
     ) -> BoxFuture<'a, Result<Version, VaultError>>;
 
-    /// Deletes the secret at `path`, if `expect` holds. Deleting what is not there succeeds with [`Expect::Any`].
+    /// Deletes the secret at `path` if `expect` holds. Deleting an absent secret succeeds with [`Expect::Any`].
     ///
     /// # Errors
     ///
     /// As [`Vault::write`].
     fn delete<'a>(&'a self, path: &'a SecretPath, expect: Expect) -> BoxFuture<'a, Result<(), VaultError>>;
 
-    /// Lists the secrets at and below `prefix`, or all, one page at a time; `after` is the last page's `next`.
+    /// Lists the secrets at and below `prefix`, or all, one page at a time. `after` is the `next` of the page before.
     ///
     /// # Errors
     ///
-    /// `Unsupported` (secret) where the capability is missing.
+    /// `Unsupported` (secret) without the capability.
     fn list<'a>(
         &'a self,
         prefix: Option<&'a SecretPath>,
         after: Option<&'a PageToken>,
     ) -> BoxFuture<'a, Result<Page, VaultError>>;
 
-    /// Lengthens a lease and answers what it is now.
+    /// Extends a lease, and returns it as it is then.
     ///
     /// # Errors
     ///
-    /// `Unsupported` (secret) where the store has no leases; `NotFound` (secret) where this one has ended.
+    /// `Unsupported` (secret) if the store has no leases; `NotFound` (secret) if this one has ended.
     fn renew<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Result<Lease, VaultError>> {
         let _ = lease;
         Box::pin(async { Err(no_leases()) })
     }
 
-    /// Ends a lease before its time. Ending one that has ended succeeds.
+    /// Revokes a lease. Revoking one that has ended succeeds.
     ///
     /// # Errors
     ///
-    /// `Unsupported` (secret) where the store has no leases.
+    /// `Unsupported` (secret) if the store has no leases.
     fn release<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Result<(), VaultError>> {
         let _ = lease;
         Box::pin(async { Err(no_leases()) })
     }
 
-    /// A cheap look whether the vault would answer; reads no secret, and creates nothing.
+    /// Checks cheaply whether the vault can be reached and accepts our login. Reads no secret, and creates nothing.
     ///
     /// # Errors
     ///
-    /// What a read would meet that is not about one secret, always with scope vault.
+    /// Those of a read that are not about one secret, always with scope vault.
     fn probe(&self) -> BoxFuture<'_, Result<(), VaultError>>;
 
-    /// Where `path` lies, in the words of the store's own access rules; `None`, as by default, where it has none.
-    fn place(&self, path: &SecretPath) -> Option<String> {
+    /// The resource that the store's access rules name for `path`; `None`, as by default, if it has no such rules.
+    fn resource(&self, path: &SecretPath) -> Option<String> {
         let _ = path;
         None
     }
 
-    /// Looks closer than [`Vault::probe`], for a person: may this login do what reading `needs` takes, may it do more, who
-    /// else can reach the files of the settings, what ends soon. Nothing by default.
+    /// Diagnoses the vault for an operator, more closely than [`Vault::probe`]: whether this login may do what reading
+    /// `needs` takes, whether it may do more, who else can reach the files that the settings name, what ends soon. Nothing
+    /// by default.
     ///
-    /// `elsewhere` are [places](Vault::place) of other vaults' secrets, which this one should not reach. Changes nothing, and
-    /// reads no secret: whether each is there is the caller's to look at. Ends where the vault is down too, with
-    /// what could be found; that it is down is [`Vault::probe`]'s to say. A question that the store does not answer is
-    /// a [`Finding::notice`], never taken for a good answer.
+    /// `foreign` are [resources](Vault::resource) of other vaults, which this vault should not be able to read. The call
+    /// changes nothing and reads no secret: whether each secret is there is for the caller to check. It ends if the vault
+    /// is down too, with what could be found; that the vault is down is reported by [`Vault::probe`]. A question that
+    /// the store does not answer is a warning, never a check that passed.
     ///
-    /// Each finding is added to `found` when it is made, and those that need no network come first: whoever cuts the look
-    /// off, because the store hangs, keeps what was found until then.
-    fn examine<'a>(
+    /// A diagnostic about one secret has its path as the key. Each diagnostic is added to `found` when it is made, and
+    /// those that need no network come first, so that a caller whose timeout ends keeps what was found until then.
+    fn diagnose<'a>(
         &'a self,
         needs: &'a [SecretPath],
-        elsewhere: &'a [String],
-        found: &'a mut Vec<Finding>,
+        foreign: &'a [String],
+        found: &'a mut Diagnostics,
     ) -> BoxFuture<'a, ()> {
-        let _ = (needs, elsewhere, found);
+        let _ = (needs, foreign, found);
         Box::pin(async {})
     }
 
-    /// Gives back what the vault holds (logins, leases, connections). Called once, at shutdown.
+    /// Releases what the vault holds (logins, leases, connections). Called once, at shutdown.
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(async {})
     }

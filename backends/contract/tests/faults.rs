@@ -1,4 +1,4 @@
-//! Each scripted fault has its effect, on a paused clock.
+//! Each scripted fault has the documented effect, on a paused clock.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use cofferdam_vault::testkit::{Calls, Fault, Faults, FaultyVault, MemoryVault, f
 use cofferdam_vault::{ErrorKind, Expect, Retry, Scope, Secret, Stage, Vault, VaultError};
 use tokio::time::Instant;
 
-fn subject() -> (MemoryVault, Faults, Arc<FaultyVault>) {
+fn faulty_vault() -> (MemoryVault, Faults, Arc<FaultyVault>) {
     let (memory, faults) = (MemoryVault::new("faulty"), Faults::default());
     memory.put("github/work", [("token", "one")]);
     let vault = faults.wrap(Arc::new(memory.clone()));
@@ -18,24 +18,24 @@ async fn read(vault: &FaultyVault) -> Result<Secret, VaultError> {
     vault.read(&path("github/work"), &[field("token")], Stage::Current).await
 }
 
-fn kind(answer: Result<Secret, VaultError>) -> Option<ErrorKind> {
-    answer.err().map(|error| error.kind())
+fn kind(result: Result<Secret, VaultError>) -> Option<ErrorKind> {
+    result.err().map(|error| error.kind())
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_delayed_call_answers_after_exactly_that_time() {
-    let (_, faults, vault) = subject();
+async fn a_delayed_call_returns_after_exactly_that_time() {
+    let (_, faults, vault) = faulty_vault();
     faults.set(Calls::Reads, Fault::Delay(Duration::from_secs(3)));
     let start = Instant::now();
     assert_eq!(kind(read(&vault).await), None);
     assert_eq!(start.elapsed(), Duration::from_secs(3));
     vault.probe().await.unwrap();
-    assert_eq!(start.elapsed(), Duration::from_secs(3), "a probe is no read");
+    assert_eq!(start.elapsed(), Duration::from_secs(3), "a probe is not a read");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_late_failure_never_reaches_the_vault() {
-    let (memory, faults, vault) = subject();
+    let (memory, faults, vault) = faulty_vault();
     let error = VaultError::vault(ErrorKind::Timeout, "late");
     faults.set(Calls::Reads, Fault::FailAfter(Duration::from_secs(3), error));
     let start = Instant::now();
@@ -45,7 +45,7 @@ async fn a_late_failure_never_reaches_the_vault() {
 
 #[tokio::test(start_paused = true)]
 async fn a_hung_call_waits_until_it_is_released() {
-    let (memory, faults, vault) = subject();
+    let (memory, faults, vault) = faulty_vault();
     faults.set(Calls::All, Fault::Hang);
     let hung: Vec<_> = (0..3)
         .map(|_| {
@@ -58,7 +58,7 @@ async fn a_hung_call_waits_until_it_is_released() {
     assert_eq!((faults.in_flight(), faults.max_in_flight(), memory.requests().read), (3, 4, 0));
     faults.clear();
     tokio::task::yield_now().await;
-    assert_eq!(faults.in_flight(), 3, "what hangs keeps hanging");
+    assert_eq!(faults.in_flight(), 3, "a call that hangs keeps hanging");
     faults.release();
     for call in hung {
         assert_eq!(kind(call.await.unwrap()), None);
@@ -67,8 +67,8 @@ async fn a_hung_call_waits_until_it_is_released() {
 }
 
 #[tokio::test]
-async fn every_kind_and_scope_comes_back_as_scripted() {
-    let (_, faults, vault) = subject();
+async fn every_kind_and_scope_is_returned_as_scripted() {
+    let (_, faults, vault) = faulty_vault();
     for kind in [
         ErrorKind::NotFound,
         ErrorKind::Denied,
@@ -98,8 +98,8 @@ async fn every_kind_and_scope_comes_back_as_scripted() {
 }
 
 #[tokio::test]
-async fn a_fault_covers_only_its_calls_and_the_last_one_set_wins() {
-    let (_, faults, vault) = subject();
+async fn a_fault_affects_only_its_calls_and_the_last_one_set_wins() {
+    let (_, faults, vault) = faulty_vault();
     faults.set(Calls::All, Fault::vault(ErrorKind::Unavailable));
     faults.set(Calls::Probes, Fault::vault(ErrorKind::Timeout));
     assert_eq!(vault.probe().await.unwrap_err().kind(), ErrorKind::Timeout);
@@ -114,7 +114,7 @@ async fn a_fault_covers_only_its_calls_and_the_last_one_set_wins() {
 
 #[tokio::test]
 async fn queued_faults_happen_once_each_in_order() {
-    let (_, faults, vault) = subject();
+    let (_, faults, vault) = faulty_vault();
     faults.once(Calls::Reads, Fault::vault(ErrorKind::Timeout));
     faults.once(Calls::Writes, Fault::vault(ErrorKind::Denied));
     faults.once(Calls::All, Fault::vault(ErrorKind::Unavailable));
@@ -126,9 +126,9 @@ async fn queued_faults_happen_once_each_in_order() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_is_an_error_after_the_deed() {
-    let (_, faults, vault) = subject();
-    faults.once(Calls::Writes, Fault::lost_answer());
+async fn a_lost_response_is_an_error_after_the_call_took_effect() {
+    let (_, faults, vault) = faulty_vault();
+    faults.once(Calls::Writes, Fault::lost_response());
     let error =
         vault.write(&path("github/work"), &fields([("token", "two")]), Expect::Any).await.unwrap_err();
     assert_eq!(error.scope(), Scope::Vault);
@@ -136,28 +136,28 @@ async fn a_lost_answer_is_an_error_after_the_deed() {
 }
 
 #[tokio::test]
-async fn flapping_by_calls_fails_some_and_answers_some() {
-    let (_, faults, vault) = subject();
+async fn flapping_by_calls_fails_some_and_lets_some_succeed() {
+    let (_, faults, vault) = faulty_vault();
     let error = VaultError::vault(ErrorKind::Unavailable, "flap");
-    faults.set(Calls::Reads, Fault::FlapByCalls { failing: 2, answered: 1, error });
-    let mut answered = Vec::new();
+    faults.set(Calls::Reads, Fault::FlapByCalls { failing: 2, succeeding: 1, error });
+    let mut succeeded = Vec::new();
     for _ in 0..6 {
-        answered.push(read(&vault).await.is_ok());
+        succeeded.push(read(&vault).await.is_ok());
     }
-    assert_eq!(answered, [false, false, true, false, false, true]);
+    assert_eq!(succeeded, [false, false, true, false, false, true]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn flapping_by_time_follows_the_clock() {
-    let (_, faults, vault) = subject();
+    let (_, faults, vault) = faulty_vault();
     let error = VaultError::vault(ErrorKind::Unavailable, "flap");
     faults.set(Calls::Reads, Fault::FlapByTime { period: Duration::from_secs(10), error });
-    let mut answered = Vec::new();
+    let mut succeeded = Vec::new();
     for _ in 0..6 {
-        answered.push(read(&vault).await.is_ok());
+        succeeded.push(read(&vault).await.is_ok());
         tokio::time::advance(Duration::from_secs(5)).await;
     }
-    assert_eq!(answered, [false, false, true, true, false, false]);
+    assert_eq!(succeeded, [false, false, true, true, false, false]);
 }
 
 #[tokio::test(start_paused = true)]

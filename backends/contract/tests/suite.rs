@@ -1,13 +1,16 @@
-//! The memory vault keeps the contract, bare and behind faults that do nothing; and the suite can fail.
-#![allow(clippy::unwrap_used)] // the hooks are test code too: a panic is the report
+//! The memory vault passes the suite, with and without faults that change nothing; and the suite detects each flaw.
+#![allow(clippy::unwrap_used)] // in a test a panic is the report
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use cofferdam_vault::testkit::{Calls, Dynamic, Fault, Faults, MemoryVault, Subject, exercise, field, path};
+use cofferdam_config::{Diagnostic, Diagnostics};
+use cofferdam_vault::testkit::{
+    BackendUnderTest, Calls, Dynamic, Fault, Faults, MemoryVault, exercise, field, path,
+};
 use cofferdam_vault::{
-    BoxFuture, Capabilities, ErrorKind, Expect, FieldName, Finding, Page, PageToken, Secret, SecretFields,
-    SecretPath, Stage, Vault, VaultError, VaultInfo, Version,
+    BoxFuture, Capabilities, ErrorKind, Expect, FieldName, Page, PageToken, Secret, SecretFields, SecretPath,
+    Stage, Vault, VaultError, VaultInfo, Version,
 };
 
 struct Memory {
@@ -23,7 +26,7 @@ impl Memory {
     }
 }
 
-impl Subject for Memory {
+impl BackendUnderTest for Memory {
     fn open(&self) -> Arc<dyn Vault> {
         self.faults.wrap(Arc::new(self.store.clone()))
     }
@@ -56,12 +59,12 @@ impl Subject for Memory {
 }
 
 #[tokio::test]
-async fn the_memory_vault_keeps_the_contract() {
+async fn the_memory_vault_passes() {
     exercise(async || Memory::new()).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_vault_keeps_the_contract() {
+async fn a_slow_vault_passes() {
     exercise(async || {
         let memory = Memory::new();
         memory.faults.set(Calls::Reads, Fault::Delay(Duration::from_millis(3)));
@@ -79,18 +82,18 @@ struct Broken {
 #[derive(Debug, Clone, Copy)]
 enum Flaw {
     None,
-    ReadOnlyThatSaysUnsupported,
-    WritesWithoutLooking,
-    LooksThenWrites,
+    ReadOnlyReportsUnsupported,
+    WritesWithoutChecking,
+    ChecksThenWrites,
     PrintsItsSecrets,
     TrimsValues,
-    LiesThatItIsUp,
-    TakesAnOutageForAbsence,
-    ListsAPrefixByText,
-    KeepsItsVersion,
-    ExaminesByWriting,
-    ExaminesAndTells,
-    ExaminesWithoutRemedy,
+    ProbesAlwaysSucceed,
+    ReportsAnOutageAsAbsence,
+    ListsAPrefixByString,
+    NeverChangesTheVersion,
+    DiagnosesByWriting,
+    DiagnosesWithASecret,
+    DiagnosesWithoutHelp,
 }
 
 struct Flawed {
@@ -122,20 +125,20 @@ impl Vault for Flawed {
     ) -> BoxFuture<'a, Result<Secret, VaultError>> {
         use cofferdam_vault::ExposeSecret as _;
         Box::pin(async move {
-            let mut answer = self.inner.read(path, fields, stage).await;
-            match (self.flaw, &mut answer) {
+            let mut result = self.inner.read(path, fields, stage).await;
+            match (self.flaw, &mut result) {
                 (Flaw::TrimsValues, Ok(secret)) => {
                     for value in secret.fields.values_mut() {
                         *value = value.expose_secret().trim().into();
                     }
                 }
-                (Flaw::KeepsItsVersion, Ok(secret)) => secret.version = Version::new("1"),
-                (Flaw::TakesAnOutageForAbsence, Err(_)) => {
+                (Flaw::NeverChangesTheVersion, Ok(secret)) => secret.version = Version::new("1"),
+                (Flaw::ReportsAnOutageAsAbsence, Err(_)) => {
                     return Err(VaultError::secret(ErrorKind::NotFound, "absent"));
                 }
                 _ => {}
             }
-            answer
+            result
         })
     }
 
@@ -146,20 +149,20 @@ impl Vault for Flawed {
         expect: Expect,
     ) -> BoxFuture<'a, Result<Version, VaultError>> {
         match self.flaw {
-            Flaw::ReadOnlyThatSaysUnsupported => {
+            Flaw::ReadOnlyReportsUnsupported => {
                 Box::pin(async { Err(VaultError::secret(ErrorKind::Unsupported, "no")) })
             }
-            Flaw::WritesWithoutLooking => self.inner.write(path, fields, Expect::Any),
-            Flaw::LooksThenWrites => Box::pin(async move {
+            Flaw::WritesWithoutChecking => self.inner.write(path, fields, Expect::Any),
+            Flaw::ChecksThenWrites => Box::pin(async move {
                 let names: Vec<_> = fields.keys().cloned().collect();
                 let there = self.inner.read(path, &names, Stage::Current).await;
                 let holds = match (&expect, &there) {
                     (Expect::Version(version), Ok(secret)) => secret.version == *version,
                     (Expect::Absent, Err(error)) => error.kind() == ErrorKind::NotFound,
-                    // The plain cases are none of this flaw's business.
+                    // This flaw does not affect the other cases.
                     _ => return self.inner.write(path, fields, expect).await,
                 };
-                // Others come in between.
+                // Other writers run in between.
                 tokio::task::yield_now().await;
                 let expect = if holds { Expect::Any } else { expect };
                 self.inner.write(path, fields, expect).await
@@ -179,7 +182,7 @@ impl Vault for Flawed {
     ) -> BoxFuture<'a, Result<Page, VaultError>> {
         Box::pin(async move {
             match (self.flaw, prefix) {
-                (Flaw::ListsAPrefixByText, Some(prefix)) => {
+                (Flaw::ListsAPrefixByString, Some(prefix)) => {
                     let mut page = self.store.list(None, after).await?;
                     page.paths.retain(|path| path.as_str().starts_with(prefix.as_str()));
                     Ok(page)
@@ -191,40 +194,43 @@ impl Vault for Flawed {
 
     fn probe(&self) -> BoxFuture<'_, Result<(), VaultError>> {
         match self.flaw {
-            Flaw::LiesThatItIsUp => Box::pin(async { Ok(()) }),
+            Flaw::ProbesAlwaysSucceed => Box::pin(async { Ok(()) }),
             _ => self.inner.probe(),
         }
     }
 
-    fn examine<'a>(
+    fn diagnose<'a>(
         &'a self,
         needs: &'a [SecretPath],
         _: &'a [String],
-        found: &'a mut Vec<Finding>,
+        found: &'a mut Diagnostics,
     ) -> BoxFuture<'a, ()> {
         let token: [FieldName; 1] = ["token".parse().unwrap()];
         Box::pin(async move {
             match self.flaw {
-                Flaw::ExaminesByWriting => {
+                Flaw::DiagnosesByWriting => {
                     let fields = [(token[0].clone(), "x".into())].into();
                     let _ = self.inner.write(&needs[1], &fields, Expect::Any).await;
                 }
-                Flaw::ExaminesAndTells => {
+                Flaw::DiagnosesWithASecret => {
                     let read = self.inner.read(&needs[0], &token, Stage::Current).await;
-                    found
-                        .extend(read.iter().filter_map(|secret| secret.expose(&token[0])).map(Finding::good));
+                    found.extend(
+                        read.iter()
+                            .filter_map(|secret| secret.expose(&token[0]))
+                            .map(|message| Diagnostic::info("", message)),
+                    );
                 }
-                Flaw::ExaminesWithoutRemedy => found.push(Finding::bad("something", "")),
+                Flaw::DiagnosesWithoutHelp => found.push(Diagnostic::error("", "something", "")),
                 _ => {}
             }
         })
     }
 }
 
-impl Subject for Broken {
+impl BackendUnderTest for Broken {
     fn open(&self) -> Arc<dyn Vault> {
         let inner = self.memory.open();
-        let write = !matches!(self.flaw, Flaw::ReadOnlyThatSaysUnsupported);
+        let write = !matches!(self.flaw, Flaw::ReadOnlyReportsUnsupported);
         let capabilities = Capabilities { write, cas: write, dynamic: false, ..inner.info().capabilities };
         let info = VaultInfo { capabilities, ..inner.info().clone() };
         Arc::new(Flawed { inner, store: self.memory.store.clone(), info, flaw: self.flaw })
@@ -251,18 +257,18 @@ impl Subject for Broken {
 async fn a_vault_fails_the_suite_exactly_if_it_breaks_the_contract() {
     for flaw in [
         Flaw::None,
-        Flaw::ReadOnlyThatSaysUnsupported,
-        Flaw::WritesWithoutLooking,
-        Flaw::LooksThenWrites,
+        Flaw::ReadOnlyReportsUnsupported,
+        Flaw::WritesWithoutChecking,
+        Flaw::ChecksThenWrites,
         Flaw::PrintsItsSecrets,
         Flaw::TrimsValues,
-        Flaw::LiesThatItIsUp,
-        Flaw::TakesAnOutageForAbsence,
-        Flaw::ListsAPrefixByText,
-        Flaw::KeepsItsVersion,
-        Flaw::ExaminesByWriting,
-        Flaw::ExaminesAndTells,
-        Flaw::ExaminesWithoutRemedy,
+        Flaw::ProbesAlwaysSucceed,
+        Flaw::ReportsAnOutageAsAbsence,
+        Flaw::ListsAPrefixByString,
+        Flaw::NeverChangesTheVersion,
+        Flaw::DiagnosesByWriting,
+        Flaw::DiagnosesWithASecret,
+        Flaw::DiagnosesWithoutHelp,
     ] {
         let tasks = tokio::task::LocalSet::new();
         let run = tasks.run_until(async move {

@@ -1,13 +1,14 @@
-//! The vault over environment variables and a `.env` file.
+//! The vault: environment variables and a `.env` file.
 
 use std::ffi::OsString;
 use std::fmt;
 use std::sync::Arc;
 
+use cofferdam_config::Diagnostics;
 use cofferdam_vault::{
-    BoxFuture, Capabilities, ErrorKind, Expect, ExposeSecret as _, FieldName, Finding, Kept, Page, PageToken,
-    Secret, SecretFields, SecretPath, SecretString, Stage, Threads, Vault, VaultContext, VaultError,
-    VaultInfo, Version, exposure,
+    BackendConfig, BoxFuture, Capabilities, ErrorKind, Expect, ExposeSecret as _, FieldName, Page, PageToken,
+    Protection, Secret, SecretFields, SecretPath, SecretString, Stage, Threads, Vault, VaultContext,
+    VaultError, VaultInfo, Version, file_permissions,
 };
 use zeroize::Zeroizing;
 
@@ -17,7 +18,7 @@ use crate::file::DotenvFile;
 use crate::names;
 use crate::version::Versions;
 
-/// How a variable of the process is looked up.
+/// Looks up a variable of the process.
 pub(crate) type Lookup = Arc<dyn Fn(&str) -> Option<OsString> + Send + Sync>;
 
 /// Environment variables as a vault.
@@ -30,6 +31,26 @@ pub(crate) struct EnvVault {
     versions: Versions,
 }
 
+impl BackendConfig for Config {
+    const BACKEND: &'static str = "env";
+
+    fn check(&self) -> Diagnostics {
+        self.problems()
+    }
+
+    fn collisions(&self, secrets: &[(SecretPath, Vec<FieldName>)]) -> Diagnostics {
+        self.shared_variables(secrets)
+    }
+
+    fn refuses_users(&self) -> Option<&'static str> {
+        Some("environment variables are the same for every user; a path with `{user}` needs another backend")
+    }
+
+    fn into_vault(self, context: VaultContext) -> Arc<dyn Vault> {
+        Arc::new(EnvVault::new(&self, &context, Arc::new(|name| std::env::var_os(name))))
+    }
+}
+
 impl EnvVault {
     pub(crate) fn new(config: &Config, context: &VaultContext, process: Lookup) -> Self {
         let dotenv = config.dotenv.as_ref().map(|path| Arc::new(DotenvFile::new(context.resolve(path))));
@@ -38,7 +59,7 @@ impl EnvVault {
             None => "environment variables".to_owned(),
         };
         Self {
-            info: VaultInfo { backend: "env", location, capabilities: Capabilities::default() },
+            info: VaultInfo { backend: Config::BACKEND, location, capabilities: Capabilities::default() },
             prefix: config.prefix.clone(),
             process,
             dotenv,
@@ -47,7 +68,7 @@ impl EnvVault {
         }
     }
 
-    /// What the `.env` file holds; nothing where there is none in the settings.
+    /// The variables of the `.env` file; empty if the settings name none.
     async fn file_variables(&self) -> Result<Variables, VaultError> {
         match &self.dotenv {
             Some(file) => {
@@ -58,7 +79,7 @@ impl EnvVault {
         }
     }
 
-    /// The value of a variable: the process's, else the file's, else `None`. An empty one counts as unset.
+    /// The value of a variable in the process, else in the file. An empty one counts as unset.
     fn value(&self, name: &str, file: &Variables) -> Result<Option<SecretString>, VaultError> {
         let process = match (self.process)(name).map(OsString::into_string) {
             Some(Ok(text)) => {
@@ -67,13 +88,14 @@ impl EnvVault {
             }
             Some(Err(raw)) => {
                 drop(Zeroizing::new(raw.into_encoded_bytes()));
-                let message = format!("the environment variable {name} is not UTF-8; set it to plain text");
+                let message =
+                    format!("the environment variable {name} is not UTF-8; set it to a valid string");
                 return Err(VaultError::secret(ErrorKind::Malformed, message));
             }
             None => None,
         };
-        let of_file = || file.get(name).filter(|value| !value.expose_secret().is_empty()).cloned();
-        Ok(process.or_else(of_file))
+        let in_file = || file.get(name).filter(|value| !value.expose_secret().is_empty()).cloned();
+        Ok(process.or_else(in_file))
     }
 
     fn collect(
@@ -93,37 +115,39 @@ impl EnvVault {
             }
         }
         if !missing.is_empty() {
-            return Err(self.not_set(&missing));
+            return Err(self.unset(&missing));
         }
         let values: Vec<_> =
             fields.iter().filter_map(|field| found.get(field)).map(|v| v.expose_secret()).collect();
-        let version = self.versions.of(names, &values);
+        let version = self.versions.version(names, &values);
         Ok(Secret { fields: found, version, valid_for: None, lease: None })
     }
 
-    fn not_set(&self, names: &[&str]) -> VaultError {
+    fn unset(&self, names: &[&str]) -> VaultError {
+        let exports: Vec<_> = names.iter().map(|name| format!("{name}=…")).collect();
         let file = match &self.dotenv {
-            Some(file) => format!(", or in {}", file.path().display()),
-            None => String::new(),
+            Some(file) => format!("set it in {}", file.path().display()),
+            None => "name a .env file (`dotenv`)".to_owned(),
         };
-        let (names, are, them) = match names {
-            [name] => ((*name).to_owned(), "is", "it"),
-            _ => (names.join(", "), "are", "them"),
-        };
-        let message = format!("{names} {are} unset or empty; set {them} in the server's environment{file}");
+        let message = format!(
+            "{} {} unset or empty; `export {}` and restart, or {file}",
+            names.join(", "),
+            if names.len() == 1 { "is" } else { "are" },
+            exports.join(" "),
+        );
         VaultError::secret(ErrorKind::NotFound, message)
     }
 }
 
-/// The refusal of a change to these variables.
+/// The error of a write or delete.
 fn read_only(what: &str) -> VaultError {
     let message =
-        format!("environment variables cannot be written from here; {what} where the server is started");
+        format!("environment variables are read-only; {what} in the server's environment and restart");
     VaultError::secret(ErrorKind::ReadOnly, message)
 }
 
-fn unsupported(what: &str) -> VaultError {
-    VaultError::secret(ErrorKind::Unsupported, format!("environment variables {what}"))
+fn unsupported(why: &str) -> VaultError {
+    VaultError::secret(ErrorKind::Unsupported, format!("environment variables {why}"))
 }
 
 impl Vault for EnvVault {
@@ -139,9 +163,9 @@ impl Vault for EnvVault {
     ) -> BoxFuture<'a, Result<Secret, VaultError>> {
         Box::pin(async move {
             if stage == Stage::Previous {
-                return Err(unsupported("have no earlier state"));
+                return Err(unsupported("have no previous state; read the current one"));
             }
-            // Also where the process has every variable: the vault is up or down as a whole, as the probe sees it.
+            // Also if the process has every variable: the vault is up or down as a whole, as the probe reports it.
             let file = self.file_variables().await?;
             self.collect(path, fields, &file)
         })
@@ -155,7 +179,7 @@ impl Vault for EnvVault {
     ) -> BoxFuture<'a, Result<Version, VaultError>> {
         let names = fields.keys().map(|field| names::variable(self.prefix.as_deref(), path, field));
         let names = names.collect::<Vec<_>>().join(", ");
-        // Whoever writes no field asks whether any could be written.
+        // A write without fields checks whether the vault is writable.
         let what = if names.is_empty() { "set them".to_owned() } else { format!("set {names}") };
         Box::pin(async move { Err(read_only(&what)) })
     }
@@ -169,27 +193,25 @@ impl Vault for EnvVault {
         _prefix: Option<&'a SecretPath>,
         _after: Option<&'a PageToken>,
     ) -> BoxFuture<'a, Result<Page, VaultError>> {
-        Box::pin(async {
-            Err(unsupported("cannot be listed: their names do not say which secret they belong to"))
-        })
+        Box::pin(async { Err(unsupported("cannot be listed: their names do not identify a secret")) })
     }
 
     fn probe(&self) -> BoxFuture<'_, Result<(), VaultError>> {
         Box::pin(async move { self.file_variables().await.map(drop) })
     }
 
-    /// Who else can read the `.env` file. A variable of the process is its parent's as well, which nobody can tell from here.
-    fn examine<'a>(
+    /// Checks who else can read the `.env` file. Who else has the variables of the process cannot be determined.
+    fn diagnose<'a>(
         &'a self,
         _: &'a [SecretPath],
         _: &'a [String],
-        found: &'a mut Vec<Finding>,
+        found: &'a mut Diagnostics,
     ) -> BoxFuture<'a, ()> {
         Box::pin(async move {
             let Some(file) = self.dotenv.clone() else { return };
-            let look = move || Ok(exposure(file.path(), "the .env file", Kept::Secret));
-            // A thread that cannot be had is the probe's to tell.
-            found.extend(self.threads.run(look).await.ok().flatten());
+            let check = move || Ok(file_permissions(file.path(), "the .env file", Protection::Secrecy));
+            // If no thread is free, the probe reports it.
+            found.extend(self.threads.run(check).await.ok().flatten());
         })
     }
 }

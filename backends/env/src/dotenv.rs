@@ -1,16 +1,16 @@
-//! What the text of a `.env` file means.
+//! Parses a `.env` file.
 //!
-//! Written here and not taken from a library: the well-known ones replace `$NAME` inside a value from the process's
-//! environment, so that a password with a `$` in it silently becomes another one; their errors carry the line's
-//! text, which holds the secret, and not its number; and they leave copies of every value in memory.
+//! Common libraries do not fit. They substitute `$NAME` from the environment, which silently changes a password that
+//! contains `$`. Their errors contain the text of the line, which may be a secret, and not its number. And they leave copies
+//! of every value in memory.
 //!
-//! - `NAME=value`, `export NAME=value`; spaces around the name and the value do not count
-//! - unquoted: the rest of the line, as it is; a `#` after a space begins a comment
-//! - `'single'`: as it is, over several lines where it goes on
-//! - `"double"`: the same, and `\n` `\r` `\t` `\\` `\"` `\'` `\$` are escapes
-//! - `#` comments and empty lines; a name that stands twice has its last value, as in a shell
+//! - `NAME=value`, `export NAME=value`; spaces around the name and the value are ignored
+//! - unquoted: the rest of the line, verbatim; `#` after a space starts a comment
+//! - `'single'`: verbatim, over several lines
+//! - `"double"`: the same, with the escapes `\n` `\r` `\t` `\\` `\"` `\'` `\$`
+//! - `#` comments and empty lines; the last assignment to a name wins, as in a shell
 //!
-//! Nothing is ever replaced: `$` is a dollar sign.
+//! There is no substitution: `$` is a dollar sign.
 
 use std::collections::HashMap;
 
@@ -20,17 +20,17 @@ use zeroize::Zeroizing;
 /// The variables of a file.
 pub(crate) type Variables = HashMap<String, SecretString>;
 
-/// A line that means nothing. Never holds the line's text, for that may be a secret.
+/// A line that cannot be parsed. Does not contain the line's text, which may be a secret.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct BadLine {
-    /// The line, from 1.
+pub(crate) struct InvalidLine {
+    /// The number of the line, from 1.
     pub(crate) line: usize,
-    /// What is wrong with it, and what would be right.
+    /// What is wrong with it, and what to write instead.
     pub(crate) why: &'static str,
 }
 
-/// Reads the text of a `.env` file.
-pub(crate) fn parse(text: &str) -> Result<Variables, BadLine> {
+/// Parses the text of a `.env` file.
+pub(crate) fn parse(text: &str) -> Result<Variables, InvalidLine> {
     let mut rest = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut variables = Variables::new();
     loop {
@@ -43,7 +43,7 @@ pub(crate) fn parse(text: &str) -> Result<Variables, BadLine> {
             continue;
         }
         let line = || text[..text.len() - rest.len()].matches('\n').count() + 1;
-        let assigned = assignment(rest).map_err(|why| BadLine { line: line(), why })?;
+        let assigned = assignment(rest).map_err(|why| InvalidLine { line: line(), why })?;
         variables.insert(assigned.name.to_owned(), SecretString::from(assigned.value.as_str()));
         rest = assigned.rest;
     }
@@ -65,7 +65,7 @@ fn assignment(text: &str) -> Result<Assignment<'_>, &'static str> {
     let (name, after) = text.split_at(text.find(|c| !is_name(c)).unwrap_or(text.len()));
     let value = after.trim_start_matches(blank).strip_prefix('=');
     let (false, Some(value)) = (name.is_empty(), value) else {
-        return Err("is no assignment; write NAME=value, or begin a comment with `#`");
+        return Err("is not an assignment; write NAME=value, or start a comment with `#`");
     };
     let value = value.trim_start_matches(blank);
     let (value, rest) = match value.chars().next() {
@@ -85,13 +85,13 @@ fn unquoted(text: &str) -> (Zeroizing<String>, &str) {
 }
 
 fn single_quoted(text: &str) -> Result<(Zeroizing<String>, &str), &'static str> {
-    let (value, rest) = text.split_once('\'').ok_or("begins a `'` that is never closed")?;
+    let (value, rest) = text.split_once('\'').ok_or("opens a `'` that is never closed; close it")?;
     Ok((Zeroizing::new(value.to_owned()), after_quote(rest)?))
 }
 
 fn double_quoted(text: &str) -> Result<(Zeroizing<String>, &str), &'static str> {
-    // As long as the value can get, so that growing leaves no copy behind.
-    let end = closing_quote(text).ok_or("begins a `\"` that is never closed")?;
+    // Sized for the longest possible value: a buffer that grows leaves a copy behind.
+    let end = closing_quote(text).ok_or("opens a `\"` that is never closed; close it")?;
     let mut value = Zeroizing::new(String::with_capacity(end));
     let mut chars = text[..end].chars();
     while let Some(c) = chars.next() {
@@ -113,7 +113,7 @@ fn double_quoted(text: &str) -> Result<(Zeroizing<String>, &str), &'static str> 
     Ok((value, after_quote(&text[end + 1..])?))
 }
 
-/// Where the first `"` stands that no backslash escapes.
+/// The index of the first `"` that is not escaped.
 fn closing_quote(text: &str) -> Option<usize> {
     let mut escaped = false;
     text.bytes().position(|b| {
@@ -123,11 +123,15 @@ fn closing_quote(text: &str) -> Option<usize> {
     })
 }
 
-/// What follows the line on which a quote was closed; nothing but a comment may stand behind it.
+/// The text after the line of a closing quote. Only a comment may follow the quote.
 fn after_quote(text: &str) -> Result<&str, &'static str> {
     let (line, rest) = split_line(text);
     let line = line.trim_matches([' ', '\t', '\r']);
-    if line.is_empty() || line.starts_with('#') { Ok(rest) } else { Err("has text behind its closing quote") }
+    if line.is_empty() || line.starts_with('#') {
+        Ok(rest)
+    } else {
+        Err("has text after its closing quote; remove it")
+    }
 }
 
 fn split_line(text: &str) -> (&str, &str) {
@@ -147,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_what_is_written() {
+    fn values_are_parsed_verbatim() {
         for (text, value) in [
             ("A=b", "b"),
             ("A=b\n", "b"),
@@ -180,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn values_follow_each_other() {
+    fn several_assignments_are_parsed() {
         let variables = parse("A='1\n2'\nB=\"3\n4\"\n\nC=5\nexported=6").unwrap();
         let mut names: Vec<_> = variables.keys().map(String::as_str).collect();
         names.sort_unstable();
@@ -190,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_line_is_told_by_its_number_alone() {
+    fn an_invalid_line_is_reported_by_its_number_alone() {
         for (text, line) in [
             ("canary", 1),
             ("A=1\ncanary\n", 2),
@@ -206,9 +210,9 @@ mod tests {
             ("A=\"canary\"canary", 1),
             ("ä=1", 1),
         ] {
-            let bad = parse(text).unwrap_err();
-            assert_eq!(bad.line, line, "{text:?}: {bad:?}");
-            assert!(!format!("{bad:?}").contains("canary"), "{bad:?}");
+            let invalid = parse(text).unwrap_err();
+            assert_eq!(invalid.line, line, "{text:?}: {invalid:?}");
+            assert!(!format!("{invalid:?}").contains("canary"), "{invalid:?}");
         }
     }
 }

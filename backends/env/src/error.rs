@@ -1,4 +1,4 @@
-//! What the system says of the `.env` file, turned into kinds. The one place that does so.
+//! Turns errors of the `.env` file into [`VaultError`]s. No other file does so.
 
 use std::io;
 use std::path::Path;
@@ -6,24 +6,27 @@ use std::path::Path;
 use cofferdam_vault::files::FileError;
 use cofferdam_vault::{ErrorKind, VaultError};
 
-/// What a failed read of `path` means for the vault.
+/// The error of a failed read of `path`.
 pub(crate) fn vault_error(path: &Path, error: FileError) -> VaultError {
     let path = path.display();
     let misconfigured = |why: &str| VaultError::vault(ErrorKind::Misconfigured, format!("{path} {why}"));
     match error {
-        FileError::NotRegular => misconfigured("is no regular file; put a plain text file there"),
+        FileError::NotRegular => misconfigured("is not a regular file; replace it with one"),
         FileError::TooLarge { max_bytes } => VaultError::vault(
             ErrorKind::Malformed,
-            format!("{path} has more than {max_bytes} bytes; is it a .env file?"),
+            format!("{path} is larger than {max_bytes} bytes; check that it is a .env file"),
         ),
         FileError::Io(error) => match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => misconfigured(
-                "is not there; create it, or take the key `dotenv` out of the vault for variables of the process alone",
+                "does not exist; create it, or remove the key `dotenv` to use only variables of the process",
             ),
             io::ErrorKind::PermissionDenied => {
-                misconfigured("may not be read by the user that the server runs as; change its owner or mode")
+                misconfigured("is not readable by the user that the server runs as; change its owner or mode")
             }
-            _ => VaultError::vault(ErrorKind::Unavailable, format!("reading {path} failed: {error}")),
+            _ => VaultError::vault(
+                ErrorKind::Unavailable,
+                format!("{path} cannot be read: {error}; check its file system"),
+            ),
         },
     }
 }
@@ -33,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_systems_errors_have_their_kinds() {
+    fn io_errors_map_to_kinds() {
         for (error, kind) in [
             (io::ErrorKind::NotFound, ErrorKind::Misconfigured),
             (io::ErrorKind::NotADirectory, ErrorKind::Misconfigured),

@@ -1,4 +1,4 @@
-//! The `.env` file on disk, read in bounded time and space; blocking, so only on the compartment's threads.
+//! Reads the `.env` file in bounded time and space. Blocks, so it runs on the compartment's threads.
 
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
@@ -10,10 +10,10 @@ use cofferdam_vault::{ErrorKind, VaultError};
 use crate::dotenv::{self, Variables};
 use crate::error::vault_error;
 
-/// The largest `.env` file that is read: some thousand secrets, and far from what would hurt.
+/// Maximum size of a `.env` file: room for thousands of secrets.
 const MAX_BYTES: usize = 1024 * 1024;
 
-/// A `.env` file that may come, go and change at any time.
+/// A `.env` file, which may appear, disappear and change at any time.
 #[derive(Debug)]
 pub(crate) struct DotenvFile {
     path: PathBuf,
@@ -29,29 +29,29 @@ impl DotenvFile {
         &self.path
     }
 
-    /// Reads all of the file, as it is now.
+    /// Reads the whole file.
     ///
-    /// Every read does, and keeps nothing: no change goes unseen, whatever a file system does to times and inodes.
+    /// Nothing is cached, so a read sees every change, whatever the file system reports as times and inodes.
     ///
     /// # Errors
     ///
-    /// `Misconfigured`, `Malformed` or `Unavailable`, always of the vault; with path and line, never with content.
+    /// `Misconfigured`, `Malformed` or `Unavailable`, with scope vault. The message names path and line, never content.
     pub(crate) fn load(&self) -> Result<Variables, VaultError> {
         let mut file = RegularFile::open(&self.path).map_err(|error| vault_error(&self.path, error))?;
         if self.must_warn(file.metadata()) {
-            tracing::warn!(path = %self.path.display(), "other users can read this .env file; run chmod 600 on it");
+            tracing::warn!(path = %self.path.display(), "other users can read this .env file; run `chmod 600` on it");
         }
         let content = file.read(MAX_BYTES).map_err(|error| vault_error(&self.path, error))?;
         let text = std::str::from_utf8(&content).map_err(|error| {
             let line = content[..error.valid_up_to()].iter().filter(|&&b| b == b'\n').count() + 1;
-            self.malformed(line, "is not UTF-8; save the file in that encoding")
+            self.malformed(line, "is not UTF-8; save the file as UTF-8")
         })?;
-        dotenv::parse(text).map_err(|bad| self.malformed(bad.line, bad.why))
+        dotenv::parse(text).map_err(|invalid| self.malformed(invalid.line, invalid.why))
     }
 
-    /// Whether others can read the file, and nobody has been told yet.
+    /// Whether other users can read the file, and the log does not say so yet.
     fn must_warn(&self, metadata: &Metadata) -> bool {
-        open_to_others(metadata) && !self.warned.swap(true, Ordering::Relaxed)
+        readable_by_others(metadata) && !self.warned.swap(true, Ordering::Relaxed)
     }
 
     fn malformed(&self, line: usize, why: &str) -> VaultError {
@@ -60,14 +60,14 @@ impl DotenvFile {
 }
 
 #[cfg(unix)]
-fn open_to_others(metadata: &Metadata) -> bool {
+fn readable_by_others(metadata: &Metadata) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
     metadata.permissions().mode() & 0o044 != 0
 }
 
-/// The nearest equal where files have no mode; not verified.
+/// Fallback for systems without file modes; not verified.
 #[cfg(not(unix))]
-fn open_to_others(_: &Metadata) -> bool {
+fn readable_by_others(_: &Metadata) -> bool {
     false
 }
 
@@ -75,15 +75,15 @@ fn open_to_others(_: &Metadata) -> bool {
 mod tests {
     use super::*;
 
-    fn kind(answer: Result<Variables, VaultError>) -> ErrorKind {
-        let error = answer.unwrap_err();
+    fn kind(result: Result<Variables, VaultError>) -> ErrorKind {
+        let error = result.unwrap_err();
         assert_eq!(error.scope(), cofferdam_vault::Scope::Vault, "{error:?}");
         assert!(!error.message().contains("canary"), "{error:?}");
         error.kind()
     }
 
     #[test]
-    fn what_is_no_readable_env_file_is_told_by_its_kind() {
+    fn an_unreadable_file_has_its_kind_of_error() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(".env");
         let file = DotenvFile::new(path.clone());
@@ -100,14 +100,14 @@ mod tests {
         std::fs::write(&path, vec![b'\n'; MAX_BYTES + 1]).unwrap();
         assert_eq!(kind(file.load()), ErrorKind::Malformed, "too large");
         std::fs::write(&path, vec![b'\n'; MAX_BYTES]).unwrap();
-        assert!(file.load().unwrap().is_empty(), "as large as it may be");
+        assert!(file.load().unwrap().is_empty(), "the maximum size");
         std::fs::write(&path, "A=1").unwrap();
         assert_eq!(file.load().unwrap().len(), 1);
     }
 
     #[cfg(unix)]
     #[test]
-    fn a_file_that_others_can_read_is_warned_of_once() {
+    fn a_file_that_others_can_read_is_logged_once() {
         use std::os::unix::fs::PermissionsExt as _;
         let file = tempfile::NamedTempFile::new().unwrap();
         for (mode, open) in [(0o600, false), (0o640, true), (0o604, true), (0o400, false)] {
@@ -115,7 +115,7 @@ mod tests {
             let metadata = file.as_file().metadata().unwrap();
             let dotenv = DotenvFile::new(file.path().to_owned());
             assert_eq!(dotenv.must_warn(&metadata), open, "{mode:o}");
-            assert!(!dotenv.must_warn(&metadata), "once is enough");
+            assert!(!dotenv.must_warn(&metadata), "logged once");
         }
     }
 }

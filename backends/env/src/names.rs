@@ -1,15 +1,15 @@
-//! Which variable holds which field.
+//! The mapping from fields to variables.
 
 use cofferdam_vault::{FieldName, SecretPath};
 
-/// The account that needs no name: `github/default` is `GITHUB`.
+/// The account that is left out: `github/default` is `GITHUB`.
 const DEFAULT_ACCOUNT: &str = "default";
 
-/// The variable of `field` of the secret at `path`: prefix, segments and field in upper case, joined with `_`, and `_`
-/// in place of `-` and `.`. The last segment drops out where it is `default` and not the only one.
+/// The variable of `field` of the secret at `path`: prefix, segments and field in upper case, joined with `_`. `-` and `.`
+/// become `_`. The last segment is left out if it is `default` and not the only one.
 ///
-/// The mapping loses differences (`-` and `_` become one), so two secrets can land on one name;
-/// [`collisions`](cofferdam_vault::BackendConfig::collisions) finds them before anything is read.
+/// The mapping is not injective, because `-` and `_` become the same.
+/// [`collisions`](cofferdam_vault::BackendConfig::collisions) reports secrets that share a variable before any is read.
 pub(crate) fn variable(prefix: Option<&str>, path: &SecretPath, field: &FieldName) -> String {
     let mut segments: Vec<&str> = path.segments().collect();
     if segments.len() > 1 && segments.last() == Some(&DEFAULT_ACCOUNT) {
@@ -28,17 +28,17 @@ pub(crate) fn variable(prefix: Option<&str>, path: &SecretPath, field: &FieldNam
     name
 }
 
-/// Why no variable can begin with `prefix` and `_`, where none can.
-pub(crate) fn refuse_prefix(prefix: &str) -> Option<&'static str> {
+/// Why `prefix` cannot be the prefix of a variable; `None` if it can.
+pub(crate) fn invalid_prefix(prefix: &str) -> Option<&'static str> {
     let bytes = prefix.as_bytes();
     if bytes.is_empty() {
-        Some("is empty; leave the key out for no prefix")
+        Some("is empty")
     } else if !(bytes[0].is_ascii_alphabetic() || bytes[0] == b'_') {
-        Some("must begin with a letter or `_`")
+        Some("must start with a letter or `_`")
     } else if !bytes.iter().all(|&b| b.is_ascii_alphanumeric() || b == b'_') {
-        Some("may hold only letters, digits and `_`")
+        Some("may contain only letters, digits and `_`")
     } else if prefix.ends_with('_') {
-        Some("ends with `_`, which is added anyway")
+        Some("must not end with `_`, which is added")
     } else {
         None
     }
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_field_has_its_variable() {
+    fn a_field_maps_to_a_variable() {
         for (prefix, at, name, expected) in [
             (None, "github/work", "token", "GITHUB_WORK_TOKEN"),
             (None, "github/default", "token", "GITHUB_TOKEN"),
@@ -71,12 +71,12 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_is_the_beginning_of_a_variable() {
+    fn a_prefix_starts_a_valid_variable() {
         for good in ["ACME", "acme", "A1", "_A", "A_B"] {
-            assert_eq!(refuse_prefix(good), None, "{good}");
+            assert_eq!(invalid_prefix(good), None, "{good}");
         }
         for bad in ["", "1A", "A-B", "A B", "A=", "ACME_", "É"] {
-            assert!(refuse_prefix(bad).is_some(), "{bad:?} was taken");
+            assert!(invalid_prefix(bad).is_some(), "{bad:?} was accepted");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The vault as a whole: the suite, the process's variables, a file that comes, goes and hangs.
+//! The vault as a whole: the contract suite, the process's variables, and a file that appears, disappears and hangs.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -6,14 +6,14 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cofferdam_vault::testkit::{Subject, exercise, field, path};
+use cofferdam_vault::testkit::{BackendUnderTest, exercise, field, path};
 use cofferdam_vault::{
     BackendConfig as _, BoxFuture, ErrorKind, ExposeSecret as _, Scope, SecretFields, SecretPath, Stage,
     Threads, Vault, VaultContext, VaultError,
 };
 
-use crate::Config;
 use crate::backend::{EnvVault, Lookup};
+use crate::config::Config;
 use crate::names;
 
 fn config(text: &str) -> Config {
@@ -41,12 +41,12 @@ async fn token(vault: &EnvVault, at: &str) -> Result<String, VaultError> {
 }
 
 /// A `.env` file that the suite writes.
-struct DotenvSubject {
+struct DotenvFixture {
     folder: tempfile::TempDir,
     secrets: Mutex<BTreeMap<SecretPath, SecretFields>>,
 }
 
-impl DotenvSubject {
+impl DotenvFixture {
     fn new() -> Self {
         let subject = Self { folder: tempfile::tempdir().unwrap(), secrets: Mutex::default() };
         subject.save();
@@ -68,10 +68,10 @@ impl DotenvSubject {
     }
 }
 
-/// What no variable of the machine that runs the tests begins with.
+/// A prefix that no variable of the machine has.
 const PREFIX: &str = "COFFERDAM_ENV_SUITE";
 
-impl Subject for DotenvSubject {
+impl BackendUnderTest for DotenvFixture {
     fn open(&self) -> Arc<dyn Vault> {
         config(&format!("prefix = '{PREFIX}'\ndotenv = '.env'")).into_vault(context(self.folder.path()))
     }
@@ -104,8 +104,8 @@ impl Subject for DotenvSubject {
 }
 
 #[tokio::test]
-async fn the_env_vault_keeps_the_contract() {
-    exercise(async || DotenvSubject::new()).await;
+async fn the_env_vault_fulfils_the_contract() {
+    exercise(async || DotenvFixture::new()).await;
 }
 
 #[tokio::test]
@@ -122,7 +122,7 @@ async fn a_variable_of_the_process_wins_over_the_file() {
 }
 
 #[tokio::test]
-async fn without_a_file_the_process_is_all_there_is() {
+async fn without_a_file_only_the_process_is_read() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join(".env"), "broken").unwrap();
     let vault = vault("prefix = 'ACME'", folder.path(), process(&[("ACME_A_TOKEN", "1"), ("B_TOKEN", "2")]));
@@ -133,7 +133,7 @@ async fn without_a_file_the_process_is_all_there_is() {
 
 #[tokio::test]
 async fn the_real_environment_is_read() {
-    // What cargo sets for every test.
+    // Cargo sets this variable for every test.
     let folder = tempfile::tempdir().unwrap();
     let vault = config("prefix = 'CARGO'").into_vault(context(folder.path()));
     let secret = vault.read(&path("pkg/default"), &[field("name")], Stage::Current).await.unwrap();
@@ -141,19 +141,20 @@ async fn the_real_environment_is_read() {
 }
 
 #[tokio::test]
-async fn what_is_missing_is_told_by_the_names_to_set() {
+async fn missing_variables_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let vault = vault("", folder.path(), process(&[("A_WORK_USERNAME", "canary")]));
-    let wanted = ["username", "password", "tenant"].map(field);
-    let error = vault.read(&path("a/work"), &wanted, Stage::Current).await.unwrap_err();
+    let fields = ["username", "password", "tenant"].map(field);
+    let error = vault.read(&path("a/work"), &fields, Stage::Current).await.unwrap_err();
     assert_eq!((error.kind(), error.scope()), (ErrorKind::NotFound, Scope::Secret));
-    let expected = "A_WORK_PASSWORD, A_WORK_TENANT are unset or empty; set them in the server's environment";
+    let expected = "A_WORK_PASSWORD, A_WORK_TENANT are unset or empty; `export A_WORK_PASSWORD=… A_WORK_TENANT=…` and \
+                    restart, or name a .env file (`dotenv`)";
     assert_eq!(error.message(), expected);
 }
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_variable_that_is_not_text_is_malformed_and_not_shown() {
+async fn a_variable_that_is_not_utf8_is_malformed_and_not_printed() {
     use std::os::unix::ffi::OsStringExt as _;
     let folder = tempfile::tempdir().unwrap();
     let process: Lookup = Arc::new(|_| Some(OsString::from_vec(b"canary\xff".to_vec())));
@@ -170,14 +171,13 @@ async fn a_fifo_in_place_of_the_file_never_hangs() {
     let file = folder.path().join(".env");
     mknodat(CWD, &file, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
     let vault = vault("dotenv = '.env'", folder.path(), process(&[]));
-    // Only a test that fails waits this long.
-    let patience = Duration::from_secs(20);
+    // Only a failing test waits this long.
+    let limit = Duration::from_secs(20);
     for _ in 0..3 {
-        let answer = tokio::time::timeout(patience, vault.probe()).await.expect("the probe hangs");
-        assert_eq!(answer.unwrap_err().kind(), ErrorKind::Misconfigured);
-        let answer =
-            tokio::time::timeout(patience, token(&vault, "a/default")).await.expect("the read hangs");
-        assert_eq!(answer.unwrap_err().scope(), Scope::Vault);
+        let result = tokio::time::timeout(limit, vault.probe()).await.expect("the probe hangs");
+        assert_eq!(result.unwrap_err().kind(), ErrorKind::Misconfigured);
+        let result = tokio::time::timeout(limit, token(&vault, "a/default")).await.expect("the read hangs");
+        assert_eq!(result.unwrap_err().scope(), Scope::Vault);
     }
     std::fs::remove_file(&file).unwrap();
     std::fs::write(&file, "A_TOKEN=back").unwrap();
@@ -185,7 +185,7 @@ async fn a_fifo_in_place_of_the_file_never_hangs() {
 }
 
 #[tokio::test]
-async fn a_broken_file_takes_down_the_vault_and_shows_nothing() {
+async fn an_invalid_file_takes_down_the_vault_and_is_not_printed() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join(".env");
     let vault = vault("dotenv = '.env'", folder.path(), process(&[("A_TOKEN", "canary")]));
@@ -221,14 +221,14 @@ async fn a_changed_file_is_seen_even_if_its_length_and_time_are_the_same() {
         assert_eq!(secret.expose(&field("token")), Some(value));
         let again = vault.read(&at, &names, Stage::Current).await.unwrap();
         assert_eq!(again.version, secret.version);
-        assert!(!versions.contains(&secret.version), "version {} returned", secret.version);
+        assert!(!versions.contains(&secret.version), "version {} was reused", secret.version);
         versions.push(secret.version);
     }
 }
 
 #[test]
-fn two_fields_that_land_on_one_variable_are_reported() {
-    let wanted = |list: &[(&str, &[&str])]| -> Vec<_> {
+fn fields_that_share_a_variable_are_reported() {
+    let secrets = |list: &[(&str, &[&str])]| -> Vec<_> {
         list.iter().map(|(at, names)| (path(at), names.iter().copied().map(field).collect())).collect()
     };
     let config = config("prefix = 'ACME'");
@@ -237,30 +237,30 @@ fn two_fields_that_land_on_one_variable_are_reported() {
         ("github/work", &["token"]),
         ("github/work", &["token"]),
     ];
-    assert_eq!(config.collisions(&wanted(&clean)), []);
-    let clash = [
+    assert!(config.collisions(&secrets(&clean)).is_empty());
+    let shared = [
         ("github/default", &["work_token", "token"][..]),
         ("github/work", &["token"]),
         ("a-b/work", &["Token"]),
         ("a_b/work", &["token"]),
     ];
-    let problems = config.collisions(&wanted(&clash));
+    let problems = config.collisions(&secrets(&shared));
     let messages: Vec<_> = problems.iter().map(|problem| problem.message.as_str()).collect();
     assert_eq!(
         messages,
         [
-            "`Token` of a-b/work and `token` of a_b/work all land on the variable ACME_A_B_WORK_TOKEN",
-            "`work_token` of github/default and `token` of github/work all land on the variable ACME_GITHUB_WORK_TOKEN",
+            "`Token` of a-b/work and `token` of a_b/work map to the same variable ACME_A_B_WORK_TOKEN",
+            "`work_token` of github/default and `token` of github/work map to the same variable ACME_GITHUB_WORK_TOKEN",
         ]
     );
     assert!(config.refuses_users().is_some());
 }
 
 #[test]
-fn wrong_settings_are_told_by_key() {
-    assert_eq!(config("").problems(), []);
-    assert_eq!(config("prefix = 'ACME'\ndotenv = '.env'").problems(), []);
-    let keys: Vec<_> = config("prefix = 'A-B'\ndotenv = ''").problems().into_iter().map(|p| p.key).collect();
+fn wrong_settings_are_reported_by_key() {
+    assert!(config("").check().is_empty());
+    assert!(config("prefix = 'ACME'\ndotenv = '.env'").check().is_empty());
+    let keys: Vec<_> = config("prefix = 'A-B'\ndotenv = ''").check().into_iter().map(|p| p.key).collect();
     assert_eq!(keys, ["prefix", "dotenv"]);
     assert!(toml::from_str::<Config>("file = '.env'").is_err(), "unknown keys are refused");
 }

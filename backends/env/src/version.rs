@@ -1,8 +1,8 @@
 //! Versions for a store that has none.
 //!
-//! A version must change with the value, and must not help to guess it, so it is no digest: it is a number that
-//! counts up each time a secret is seen to have changed. To see that, a digest of the values is kept in memory,
-//! under a random key that never leaves the process. A value that returns gets a new number.
+//! A version must change with the value, and must not help to guess it. So it is not a digest but a number that increases
+//! each time a read finds a changed secret. To detect a change, a digest of the values is kept in memory, under a random
+//! key that never leaves the process. A value that returns gets a new number.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
@@ -10,11 +10,11 @@ use std::sync::{Mutex, PoisonError};
 
 use cofferdam_vault::Version;
 
-/// How many secrets are remembered. Past it all are forgotten, which costs no more than a version
-/// that changes once without need: the numbers go on, so none returns.
+/// Maximum number of secrets to keep digests of. Beyond it, all digests are dropped, and each version changes once without
+/// need. Numbers still increase, so none is reused.
 const MAX_SECRETS: usize = 10_000;
 
-/// The versions of the secrets of one vault.
+/// The versions of one vault's secrets.
 #[derive(Default)]
 pub(crate) struct Versions {
     key: RandomState,
@@ -28,8 +28,8 @@ struct Seen {
 }
 
 impl Versions {
-    /// The version of the secret that the variables `names` make up, now that they have these `values`.
-    pub(crate) fn of(&self, names: Vec<String>, values: &[&str]) -> Version {
+    /// The version of the secret in the variables `names`, which have these `values`.
+    pub(crate) fn version(&self, names: Vec<String>, values: &[&str]) -> Version {
         let digest = self.key.hash_one(values);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((number, known)) = seen.secrets.get(&names)
@@ -52,25 +52,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_version_changes_with_the_values_and_never_returns() {
+    fn a_version_changes_with_the_values_and_is_never_reused() {
         let versions = Versions::default();
-        let of = |values: &[&str]| versions.of(vec!["A".to_owned(), "B".to_owned()], values);
-        let first = of(&["a", "b"]);
-        assert_eq!(of(&["a", "b"]), first);
-        let moved = of(&["ab", ""]);
-        assert_ne!(moved, first, "where one value ends counts");
-        let back = of(&["a", "b"]);
+        let version = |values: &[&str]| versions.version(vec!["A".to_owned(), "B".to_owned()], values);
+        let first = version(&["a", "b"]);
+        assert_eq!(version(&["a", "b"]), first);
+        let moved = version(&["ab", ""]);
+        assert_ne!(moved, first, "the boundary between values matters");
+        let back = version(&["a", "b"]);
         assert!(back != first && back != moved);
     }
 
     #[test]
-    fn what_is_remembered_is_bounded() {
+    fn the_number_of_digests_is_bounded() {
         let versions = Versions::default();
-        let first = versions.of(vec!["0".to_owned()], &["same"]);
+        let first = versions.version(vec!["0".to_owned()], &["same"]);
         for number in 1..=MAX_SECRETS {
-            versions.of(vec![number.to_string()], &["same"]);
+            versions.version(vec![number.to_string()], &["same"]);
         }
         assert!(versions.seen.lock().unwrap().secrets.len() <= MAX_SECRETS);
-        assert_ne!(versions.of(vec!["0".to_owned()], &["same"]), first, "forgotten, and numbered anew");
+        assert_ne!(versions.version(vec!["0".to_owned()], &["same"]), first, "dropped, and numbered again");
     }
 }

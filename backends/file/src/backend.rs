@@ -1,16 +1,18 @@
-//! The vault over a folder of files.
+//! The vault: a folder of files.
 
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use cofferdam_config::Diagnostics;
 use cofferdam_vault::{
-    BoxFuture, Capabilities, ErrorKind, Expect, ExposeSecret as _, FieldName, Finding, Page, PageToken,
-    Secret, SecretFields, SecretPath, Stage, Threads, Vault, VaultError, VaultInfo, Version,
+    BackendConfig, BoxFuture, Capabilities, ErrorKind, Expect, ExposeSecret as _, FieldName, Page, PageToken,
+    Secret, SecretFields, SecretPath, Stage, Threads, Vault, VaultContext, VaultError, VaultInfo, Version,
 };
 
-use crate::examine;
+use crate::config::Config;
+use crate::diagnose;
 use crate::folder::{Entries, Folder};
 
 /// A folder of files as a vault.
@@ -18,23 +20,35 @@ pub(crate) struct FileVault {
     info: VaultInfo,
     folder: Arc<Folder>,
     threads: Threads,
-    /// What versions are made with; never leaves the process.
+    /// The key of the hash in versions; never leaves the process.
     key: RandomState,
 }
 
+impl BackendConfig for Config {
+    const BACKEND: &'static str = "file";
+
+    fn check(&self) -> Diagnostics {
+        self.problems()
+    }
+
+    fn into_vault(self, context: VaultContext) -> Arc<dyn Vault> {
+        Arc::new(FileVault::new(context.resolve(&self.folder), context.threads))
+    }
+}
+
 impl FileVault {
-    pub(crate) fn new(path: PathBuf, threads: Threads) -> Self {
+    fn new(path: PathBuf, threads: Threads) -> Self {
         let capabilities = Capabilities { list: true, ..Capabilities::default() };
         let location = path.display().to_string();
         Self {
-            info: VaultInfo { backend: "file", location, capabilities },
+            info: VaultInfo { backend: Config::BACKEND, location, capabilities },
             folder: Arc::new(Folder::new(path)),
             threads,
             key: RandomState::new(),
         }
     }
 
-    /// Looks at the folder on a thread of the compartment's.
+    /// Runs `work` on the compartment's threads.
     async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Folder) -> Result<T, VaultError> + Send + 'static,
@@ -43,17 +57,19 @@ impl FileVault {
         self.threads.run(move || work(&folder)).await
     }
 
-    /// A version for a store that has none: it changes with each file's state, and with the values, for a file system may
-    /// count time in long steps. It is a digest under a key that only this process has, so that it helps nobody to guess.
+    /// A version for a store that has none. It changes with the state of each file, and with the values, because a file
+    /// system may have a coarse clock. It is a hash under a key that never leaves the process, so that it does not help to
+    /// guess a value.
     fn version(&self, entries: &Entries) -> Version {
-        let states: Vec<_> =
-            entries.iter().map(|(field, entry)| (field, &entry.stamp, entry.value.expose_secret())).collect();
+        let states: Vec<_> = entries
+            .iter()
+            .map(|(field, entry)| (field, &entry.fingerprint, entry.value.expose_secret()))
+            .collect();
         Version::new(format!("{:016x}", self.key.hash_one(states)))
     }
 
     fn read_only(&self) -> VaultError {
-        let message =
-            format!("{} is not written from here; change its files where they come from", self.info.location);
+        let message = format!("{} is read-only; change its files at their source", self.info.location);
         VaultError::secret(ErrorKind::ReadOnly, message)
     }
 }
@@ -71,7 +87,7 @@ impl Vault for FileVault {
     ) -> BoxFuture<'a, Result<Secret, VaultError>> {
         Box::pin(async move {
             if stage == Stage::Previous {
-                let message = "files have no earlier state";
+                let message = "files have no previous state; read the current one";
                 return Err(VaultError::secret(ErrorKind::Unsupported, message));
             }
             let (path, fields) = (path.clone(), fields.to_vec());
@@ -95,7 +111,7 @@ impl Vault for FileVault {
         Box::pin(async { Err(self.read_only()) })
     }
 
-    /// All in one page: a folder is walked as a whole, and a page that began in the middle would walk it again.
+    /// Returns one page: the whole folder is walked for each page, so more pages would repeat the work.
     fn list<'a>(
         &'a self,
         prefix: Option<&'a SecretPath>,
@@ -112,17 +128,17 @@ impl Vault for FileVault {
         Box::pin(self.run(|folder| folder.root().map(drop)))
     }
 
-    fn examine<'a>(
+    fn diagnose<'a>(
         &'a self,
-        needs: &'a [SecretPath],
+        needed: &'a [SecretPath],
         _: &'a [String],
-        found: &'a mut Vec<Finding>,
+        found: &'a mut Diagnostics,
     ) -> BoxFuture<'a, ()> {
         Box::pin(async move {
-            let needs = needs.to_vec();
-            let look = move |folder: &Folder| Ok(examine::exposed(folder, &needs));
-            // A thread that cannot be had is the probe's to tell.
-            found.extend(self.run(look).await.unwrap_or_default());
+            let needed = needed.to_vec();
+            let check = move |folder: &Folder| Ok(diagnose::permissions(folder, &needed));
+            // If no thread is free, the probe reports it.
+            found.extend(self.run(check).await.unwrap_or_default());
         })
     }
 }

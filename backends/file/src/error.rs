@@ -1,4 +1,4 @@
-//! What the system says of the folder and its files, turned into kinds. The one place that does so.
+//! Turns errors of the folder and its files into [`VaultError`]s. No other file does so.
 
 use std::io;
 use std::path::Path;
@@ -11,19 +11,19 @@ use cofferdam_vault::{ErrorKind, VaultError};
 pub(crate) enum Cause {
     /// The folder itself cannot be used.
     Folder(io::Error),
-    /// A file or folder in it cannot be reached or read.
+    /// A file or folder in it cannot be read.
     Entry(FileError),
     /// A link leads out of the folder.
     Outside,
-    /// A file is no UTF-8.
-    NotText,
-    /// It went on changing while it was read.
-    Unsteady,
-    /// There is more in it than is listed.
+    /// A file is not UTF-8.
+    NotUtf8,
+    /// It kept changing while it was read.
+    Changing,
+    /// It has more entries than this maximum.
     TooMany(usize),
 }
 
-/// What went wrong with `path`, as the contract names it.
+/// The error of `cause` at `path`.
 pub(crate) fn vault_error(path: &Path, cause: Cause) -> VaultError {
     let path = path.display();
     let vault = |kind, why: String| VaultError::vault(kind, format!("{path} {why}"));
@@ -32,65 +32,75 @@ pub(crate) fn vault_error(path: &Path, cause: Cause) -> VaultError {
         Cause::Folder(error) => match error.kind() {
             io::ErrorKind::NotFound => vault(
                 ErrorKind::Misconfigured,
-                "is not there; mount the secrets there, or correct `folder` in the profile".into(),
+                "does not exist; mount the secrets there, or correct `folder` in the profile".into(),
             ),
             io::ErrorKind::PermissionDenied => vault(
                 ErrorKind::Misconfigured,
-                "may not be entered by the user that the server runs as; change its owner or mode".into(),
+                "is not accessible to the user that the server runs as; change its owner or mode".into(),
             ),
             io::ErrorKind::NotADirectory | io::ErrorKind::InvalidFilename => {
-                vault(ErrorKind::Misconfigured, "is no folder; correct `folder` in the profile".into())
+                vault(ErrorKind::Misconfigured, "is not a folder; correct `folder` in the profile".into())
             }
-            _ if is_circle(&error) => {
-                vault(ErrorKind::Misconfigured, "is a link to itself; mount the secrets there".into())
+            _ if is_link_cycle(&error) => {
+                vault(ErrorKind::Misconfigured, "is a cyclic link; mount the secrets there".into())
             }
-            _ => vault(ErrorKind::Unavailable, format!("cannot be used: {error}; look at its file system")),
+            _ => vault(ErrorKind::Unavailable, format!("cannot be used: {error}; check its file system")),
         },
-        Cause::Entry(FileError::NotRegular) => {
-            secret(ErrorKind::Malformed, "is no regular file; put a file with the value there")
-        }
-        Cause::Entry(FileError::TooLarge { max_bytes }) => {
-            secret(ErrorKind::Malformed, &format!("is larger than {max_bytes} bytes; is it the right file?"))
-        }
+        Cause::Entry(FileError::NotRegular) => secret(
+            ErrorKind::Malformed,
+            "is not a regular file; replace it with a file that contains the value",
+        ),
+        Cause::Entry(FileError::TooLarge { max_bytes }) => secret(
+            ErrorKind::Malformed,
+            &format!("is larger than {max_bytes} bytes; check that it is the right file"),
+        ),
         Cause::Entry(FileError::Io(error)) => match error.kind() {
             io::ErrorKind::PermissionDenied => secret(
                 ErrorKind::Denied,
-                "may not be read by the user that the server runs as; change its owner or mode \
+                "is not readable by the user that the server runs as; change its owner or mode \
                  (on Kubernetes `fsGroup` or `defaultMode`)",
             ),
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidFilename => {
-                secret(ErrorKind::NotFound, "is not there; put a file with the value there")
+                secret(ErrorKind::NotFound, "does not exist; create a file with the value there")
             }
-            _ if is_circle(&error) => {
-                secret(ErrorKind::Malformed, "is a link to itself; put a file with the value there")
-            }
-            _ => vault(ErrorKind::Unavailable, format!("cannot be read: {error}; look at its file system")),
+            _ if is_link_cycle(&error) => secret(
+                ErrorKind::Malformed,
+                "is a cyclic link; replace it with a file that contains the value",
+            ),
+            _ => vault(ErrorKind::Unavailable, format!("cannot be read: {error}; check its file system")),
         },
         Cause::Outside => secret(
             ErrorKind::Malformed,
-            "leads out of the vault's folder, where nothing is read; put the file itself there",
+            "is a link out of the vault's folder, which is not followed; put the file itself there",
         ),
-        Cause::NotText => secret(ErrorKind::Malformed, "is not UTF-8; write it anew as text"),
-        Cause::Unsteady => vault(
+        Cause::NotUtf8 => secret(ErrorKind::Malformed, "is not UTF-8; write it again as UTF-8"),
+        Cause::Changing => vault(
             ErrorKind::Unavailable,
             "changes faster than it can be read; replace files by renaming, and less often".into(),
         ),
-        Cause::TooMany(most) => {
-            vault(ErrorKind::Malformed, format!("has more than {most} entries; is it a folder of secrets?"))
-        }
+        Cause::TooMany(max) => vault(
+            ErrorKind::Malformed,
+            format!("has more than {max} entries; check that it is a folder of secrets"),
+        ),
     }
 }
 
-/// Whether links lead in a circle; the standard library has no stable name for it.
+/// Whether links form a cycle. The standard library has no stable name for this error.
 #[cfg(unix)]
-fn is_circle(error: &io::Error) -> bool {
+fn is_link_cycle(error: &io::Error) -> bool {
     error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
 }
 
-/// The nearest equal elsewhere; not verified.
+/// Fallback for other systems; not verified.
 #[cfg(not(unix))]
-fn is_circle(_: &io::Error) -> bool {
+fn is_link_cycle(_: &io::Error) -> bool {
     false
+}
+
+/// Whether nothing can exist at a path: a part of it is missing, is a file, or is longer than a name can be.
+pub(crate) fn is_absent(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidFilename, NotADirectory, NotFound};
+    matches!(error.kind(), NotFound | NotADirectory | InvalidFilename)
 }
 
 #[cfg(test)]
@@ -106,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn the_folders_errors_are_the_vaults() {
+    fn errors_of_the_folder_have_scope_vault() {
         for (error, kind) in [
             (io::ErrorKind::NotFound, ErrorKind::Misconfigured),
             (io::ErrorKind::NotADirectory, ErrorKind::Misconfigured),
@@ -118,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_files_errors_are_the_secrets_but_for_those_of_its_file_system() {
+    fn errors_of_a_file_have_scope_secret_except_those_of_its_file_system() {
         let io = |kind: io::ErrorKind| Cause::Entry(FileError::Io(kind.into()));
         check(io(io::ErrorKind::NotFound), ErrorKind::NotFound, Scope::Secret);
         check(io(io::ErrorKind::NotADirectory), ErrorKind::NotFound, Scope::Secret);
@@ -131,10 +141,10 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn links_in_a_circle_are_told_from_a_broken_disk() {
-        let circle = || io::Error::from(rustix::io::Errno::LOOP);
-        check(Cause::Folder(circle()), ErrorKind::Misconfigured, Scope::Vault);
-        check(Cause::Entry(FileError::Io(circle())), ErrorKind::Malformed, Scope::Secret);
+    fn a_cycle_of_links_differs_from_a_broken_disk() {
+        let cycle = || io::Error::from(rustix::io::Errno::LOOP);
+        check(Cause::Folder(cycle()), ErrorKind::Misconfigured, Scope::Vault);
+        check(Cause::Entry(FileError::Io(cycle())), ErrorKind::Malformed, Scope::Secret);
         let broken = || io::Error::from(rustix::io::Errno::IO);
         check(Cause::Folder(broken()), ErrorKind::Unavailable, Scope::Vault);
         check(Cause::Entry(FileError::Io(broken())), ErrorKind::Unavailable, Scope::Vault);

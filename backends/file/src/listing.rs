@@ -1,4 +1,4 @@
-//! Which secrets there are.
+//! Lists secrets and their fields.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,18 +6,17 @@ use std::path::{Path, PathBuf};
 
 use cofferdam_vault::{FieldName, SecretPath, VaultError};
 
-use crate::error::{Cause, vault_error};
-use crate::folder::is_absence;
+use crate::error::{Cause, is_absent, vault_error};
 use crate::names;
 
-/// How many entries are looked at: far more than secrets that anyone mounts, and soon done.
+/// Maximum number of entries: far more than anyone mounts, and still fast.
 const MAX_ENTRIES: usize = 100_000;
 
 /// The fields of the secret at `path` below `root`.
 ///
 /// # Errors
 ///
-/// Where a folder cannot be read.
+/// If a folder cannot be read.
 pub(crate) fn fields(root: &Path, path: &SecretPath) -> Result<BTreeSet<FieldName>, VaultError> {
     let mut found = BTreeSet::new();
     for (name, entry) in entries(&root.join(names::folder(path)))? {
@@ -31,11 +30,11 @@ pub(crate) fn fields(root: &Path, path: &SecretPath) -> Result<BTreeSet<FieldNam
     Ok(found)
 }
 
-/// The paths of all secrets below `root`, itself free of links.
+/// The paths of all secrets below `root`, a path without links.
 ///
 /// # Errors
 ///
-/// Where a folder cannot be read, or holds too much.
+/// If a folder cannot be read, or contains too many entries.
 pub(crate) fn secrets(root: &Path) -> Result<BTreeSet<SecretPath>, VaultError> {
     let mut found = BTreeSet::new();
     let mut folders = vec![(root.to_owned(), None::<SecretPath>)];
@@ -53,7 +52,7 @@ pub(crate) fn secrets(root: &Path) -> Result<BTreeSet<SecretPath>, VaultError> {
                 }
                 continue;
             }
-            // What is neither a folder nor a file that opens is gone, or a link to nowhere.
+            // Skips entries that were removed, and dangling links.
             if fs::metadata(&entry).is_err() {
                 continue;
             }
@@ -67,7 +66,7 @@ pub(crate) fn secrets(root: &Path) -> Result<BTreeSet<SecretPath>, VaultError> {
     Ok(found)
 }
 
-/// The folder that `entry` of `folder` is or links to, below `root`. A link to a folder around it would never end.
+/// The folder below `root` that `entry` of `folder` is or links to. A link to a parent would recurse forever.
 fn folder_behind(entry: &Path, folder: &Path, root: &Path) -> Option<PathBuf> {
     fs::canonicalize(entry).ok().filter(|real| real.starts_with(root) && !folder.starts_with(real))
 }
@@ -76,7 +75,7 @@ fn is_folder(entry: &Path) -> bool {
     fs::metadata(entry).is_ok_and(|metadata| metadata.is_dir())
 }
 
-/// The names in `folder` that are text, with their paths; none where there is no folder.
+/// The names in `folder` that are UTF-8, with their paths. Empty if there is no folder.
 fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>, VaultError> {
     let failed = |error: std::io::Error| vault_error(folder, Cause::Entry(error.into()));
     let mut found = Vec::new();
@@ -87,7 +86,7 @@ fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>, VaultError> {
                 found.extend(entry.file_name().into_string().ok().map(|name| (name, entry.path())));
             }
         }
-        Err(error) if is_absence(&error) => {}
+        Err(error) if is_absent(&error) => {}
         Err(error) => return Err(failed(error)),
     }
     Ok(found)

@@ -1,10 +1,10 @@
-//! Which file holds which field.
+//! The mapping from fields to files.
 
 use std::path::PathBuf;
 
 use cofferdam_vault::{FieldName, SecretPath};
 
-/// What stands between the parts of a flat name. No segment of a path may hold it.
+/// The separator of a flat name. No segment of a path contains it.
 const DOT: char = '.';
 
 /// `github/work/token`: a folder for each segment, and a file for the field.
@@ -17,14 +17,14 @@ pub(crate) fn folder(path: &SecretPath) -> PathBuf {
     path.segments().collect()
 }
 
-/// `github.work.token`: one file for all; `None` where the field's own name holds a dot, so that the last dot always
-/// begins the field.
+/// `github.work.token`: a file in the folder itself. `None` if the field's name contains a dot, so that the last dot always
+/// precedes the field.
 pub(crate) fn flat(path: &SecretPath, field: &FieldName) -> Option<String> {
     let plain = !field.as_str().contains(DOT);
     plain.then(|| format!("{}{DOT}{field}", path.as_str().replace('/', ".")))
 }
 
-/// The path and field that have this flat name.
+/// The path and field of a flat name; `None` if it is not one.
 pub(crate) fn from_flat(name: &str) -> Option<(SecretPath, FieldName)> {
     let (path, field) = name.rsplit_once(DOT)?;
     Some((path.replace(DOT, "/").parse().ok()?, field.parse().ok()?))
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_field_has_its_files() {
+    fn a_field_maps_to_its_files() {
         for (at, name, expected_nested, expected_flat) in [
             ("github/work", "token", "github/work/token", Some("github.work.token")),
             ("github", "token", "github/token", Some("github.token")),
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn no_two_fields_have_one_file() {
+    fn no_two_fields_share_a_file() {
         let parts = ["a", "b", "a_b", "a-b", "b-c", "token"];
         let fields = ["a", "b", "b.a", "a.b", "a_b", "a-b", "b.token", "token"];
         let mut files = BTreeSet::new();
@@ -76,8 +76,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_flat_name_is_none() {
-        // What the kubelet keeps beside the keys, and what else lies about.
+    fn other_names_are_not_flat_names() {
+        // Entries of the kubelet next to the keys, and other files.
         for name in ["..data", "..2026_11_21", ".env", "token", "README.md", "a..b", "a.1b", "a.b/c", ""] {
             assert_eq!(from_flat(name), None, "{name}");
         }

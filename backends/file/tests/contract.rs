@@ -1,4 +1,4 @@
-//! The suite, on the folders that people have: nested, flat, and mounted by a kubelet.
+//! The contract suite on nested, flat, and kubelet-mounted folders.
 #![allow(clippy::unwrap_used)] // in a test a panic is the report
 
 mod support;
@@ -8,19 +8,19 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use cofferdam_vault::testkit::{Subject, exercise};
+use cofferdam_vault::testkit::{BackendUnderTest, exercise};
 use cofferdam_vault::{BoxFuture, ErrorKind, ExposeSecret as _, FieldName, SecretFields, SecretPath, Vault};
 use support::{Mount, open};
 use tempfile::TempDir;
 
-/// Where a field lies.
+/// The path of a field's file.
 type Layout = fn(&SecretPath, &FieldName) -> String;
 
 fn nested(path: &SecretPath, field: &FieldName) -> String {
     format!("{path}/{field}")
 }
 
-/// In one file name; but for a field with a dot in its name, which has none.
+/// A flat name, except for a field with a dot in its name, which has none.
 fn flat(path: &SecretPath, field: &FieldName) -> String {
     if field.as_str().contains('.') {
         return nested(path, field);
@@ -28,7 +28,7 @@ fn flat(path: &SecretPath, field: &FieldName) -> String {
     format!("{}.{field}", path.as_str().replace('/', "."))
 }
 
-/// A folder that the suite writes with `layout`, through a kubelet's links or directly.
+/// A folder that the suite writes in `layout`, as a kubelet does or directly.
 struct Folder {
     folder: TempDir,
     layout: Layout,
@@ -38,10 +38,10 @@ struct Folder {
 
 impl Folder {
     fn new(layout: Layout, kubelet: bool) -> Self {
-        let subject =
+        let fixture =
             Self { folder: tempfile::tempdir().unwrap(), layout, kubelet, secrets: Mutex::default() };
-        subject.save();
-        subject
+        fixture.save();
+        fixture
     }
 
     fn path(&self) -> PathBuf {
@@ -52,7 +52,7 @@ impl Folder {
         let mut files = BTreeMap::new();
         for (path, fields) in &*self.secrets.lock().unwrap() {
             for (field, value) in fields {
-                // With the line break that does not belong to the value.
+                // With the line break that is not part of the value.
                 files.insert((self.layout)(path, field), format!("{}\n", value.expose_secret()));
             }
         }
@@ -71,7 +71,7 @@ impl Folder {
     }
 }
 
-impl Subject for Folder {
+impl BackendUnderTest for Folder {
     fn open(&self) -> Arc<dyn Vault> {
         open(&self.path())
     }
@@ -100,17 +100,17 @@ impl Subject for Folder {
 }
 
 #[tokio::test]
-async fn the_file_vault_keeps_the_contract() {
+async fn the_file_vault_fulfils_the_contract() {
     exercise(async || Folder::new(nested, false)).await;
 }
 
 #[tokio::test]
-async fn a_folder_of_flat_names_keeps_the_contract() {
+async fn a_folder_of_flat_names_fulfils_the_contract() {
     exercise(async || Folder::new(flat, false)).await;
 }
 
 #[tokio::test]
-async fn a_mounted_secret_keeps_the_contract() {
+async fn a_mounted_secret_fulfils_the_contract() {
     exercise(async || Folder::new(flat, true)).await;
     exercise(async || Folder::new(nested, true)).await;
 }

@@ -1,4 +1,4 @@
-//! Folders as they are met: swapped by a kubelet while they are read, full of links, and with anything for a file.
+//! Folders in use: swapped by a kubelet while they are read, with links, and with anything in place of a file.
 #![allow(clippy::unwrap_used)] // in a test a panic is the report
 
 mod support;
@@ -25,8 +25,8 @@ fn folder() -> (TempDir, PathBuf) {
 }
 
 #[track_caller]
-fn assert_refused(answer: Result<String, VaultError>, kind: ErrorKind, scope: Scope) -> String {
-    let error = answer.unwrap_err();
+fn assert_error(result: Result<String, VaultError>, kind: ErrorKind, scope: Scope) -> String {
+    let error = result.unwrap_err();
     assert_eq!((error.kind(), error.scope()), (kind, scope), "{error}");
     assert!(!error.message().contains("canary"), "{error}");
     error.message().to_owned()
@@ -36,22 +36,22 @@ async fn listed(vault: &dyn Vault) -> Vec<String> {
     vault.list(None, None).await.unwrap().paths.iter().map(ToString::to_string).collect()
 }
 
-/// The two fields of `github/work`, of one generation.
-fn generation(prefix: &str, number: usize) -> BTreeMap<String, String> {
+/// The two fields of `github/work` in one state.
+fn state(prefix: &str, number: usize) -> BTreeMap<String, String> {
     ["username", "password"].map(|name| (format!("{prefix}{name}"), number.to_string())).into()
 }
 
 /// How often a folder changes while it is read.
 const CHANGES: usize = 300;
 
-/// Makes `CHANGES` changes and reads as often as possible meanwhile: at least once per change, because a folder that changes more
-/// often could be read forever.
+/// Makes `CHANGES` changes and reads concurrently, at least once per change: a folder that changes more often might never
+/// be read.
 fn read_while_changing(change: impl Fn(usize) + Sync, read: impl Fn() + Sync) {
     let (has_read, reads) = channel();
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            // Taken along, so that the reader hears of it when this ends.
+            // Moved in, so that the reader detects the end of this thread.
             let reads = reads;
             for number in 1..=CHANGES {
                 while reads.try_recv().is_ok() {}
@@ -74,40 +74,40 @@ fn read_while_changing(change: impl Fn(usize) + Sync, read: impl Fn() + Sync) {
     });
 }
 
-/// The values of two fields, on whatever thread.
+/// The values of two fields, on any thread.
 fn two_fields(vault: &dyn Vault, at: &str, names: [&str; 2]) -> [usize; 2] {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let secret = runtime.block_on(read(vault, at, &names)).unwrap();
     names.map(|name| secret.expose(&field(name)).unwrap().parse().unwrap())
 }
 
-/// Reads while a kubelet publishes; each read must be whole, and never older than what stood before it began.
+/// Reads while a kubelet publishes. Each read must be consistent, and not older than the state at its start.
 fn read_under_swaps(mount: &Path, vault: &dyn Vault, prefix: &str) {
     let published = AtomicUsize::new(0);
-    Mount::at(mount).publish(&generation(prefix, 0));
+    Mount::at(mount).publish(&state(prefix, 0));
     read_while_changing(
         |number| {
-            Mount::at(mount).publish(&generation(prefix, number));
+            Mount::at(mount).publish(&state(prefix, number));
             published.store(number, Ordering::SeqCst);
         },
         || {
             let floor = published.load(Ordering::SeqCst);
             let [username, password] = two_fields(vault, "github/work", ["username", "password"]);
-            assert_eq!(username, password, "two generations in one secret");
-            assert!(username >= floor, "an old generation");
+            assert_eq!(username, password, "two states in one secret");
+            assert!(username >= floor, "an old state");
         },
     );
     assert_eq!(two_fields(vault, "github/work", ["username", "password"]), [CHANGES; 2]);
 }
 
 #[test]
-fn every_field_is_of_one_generation_while_the_kubelet_swaps() {
+fn reads_are_consistent_while_the_kubelet_swaps() {
     let (_dir, folder) = folder();
     read_under_swaps(&folder, &*open(&folder), "github.work.");
 }
 
 #[test]
-fn a_volume_further_down_and_one_with_folders_are_swapped_as_well() {
+fn reads_of_a_nested_volume_and_of_one_with_folders_are_consistent() {
     let (_dir, root) = folder();
     read_under_swaps(&root.join("github/work"), &*open(&root), "");
     let (_dir, root) = folder();
@@ -115,7 +115,7 @@ fn a_volume_further_down_and_one_with_folders_are_swapped_as_well() {
 }
 
 #[test]
-fn files_that_are_renamed_into_place_are_of_one_moment_too() {
+fn reads_of_renamed_files_are_consistent() {
     let (_dir, folder) = folder();
     let vault = open(&folder);
     // `b` is replaced first, so that `a`, which is read first, is never ahead of it.
@@ -130,12 +130,12 @@ fn files_that_are_renamed_into_place_are_of_one_moment_too() {
     write_both(0);
     read_while_changing(write_both, || {
         let [a, b] = two_fields(&*vault, "pair/work", ["a", "b"]);
-        assert!(b == a || b == a + 1, "{a} and {b} never stood together");
+        assert!(b == a || b == a + 1, "{a} and {b} never existed together");
     });
 }
 
 #[tokio::test]
-async fn a_folder_behind_a_link_may_be_swapped_as_a_whole() {
+async fn a_folder_behind_a_link_may_be_swapped() {
     let dir = tempfile::tempdir().unwrap();
     put(dir.path(), "1/github.work.token", "one");
     put(dir.path(), "2/github.work.token", "two");
@@ -148,7 +148,7 @@ async fn a_folder_behind_a_link_may_be_swapped_as_a_whole() {
 }
 
 #[tokio::test]
-async fn links_are_followed_and_never_out_of_the_folder() {
+async fn links_are_followed_only_inside_the_folder() {
     let (dir, folder) = folder();
     let vault = open(&folder);
     put(dir.path(), "outside/token", "canary");
@@ -165,17 +165,17 @@ async fn links_are_followed_and_never_out_of_the_folder() {
         assert_eq!(token(&*vault, at).await.unwrap(), "inside", "{at}");
     }
     for at in ["links/out", "links/out-absolute"] {
-        let message = assert_refused(token(&*vault, at).await, ErrorKind::Malformed, Scope::Secret);
-        assert!(message.contains("leads out of the vault's folder"), "{message}");
+        let message = assert_error(token(&*vault, at).await, ErrorKind::Malformed, Scope::Secret);
+        assert!(message.contains("is a link out of the vault's folder"), "{message}");
     }
-    assert_refused(token(&*vault, "links/dangling").await, ErrorKind::NotFound, Scope::Secret);
-    assert_refused(token(&*vault, "links/circle").await, ErrorKind::Malformed, Scope::Secret);
+    assert_error(token(&*vault, "links/dangling").await, ErrorKind::NotFound, Scope::Secret);
+    assert_error(token(&*vault, "links/circle").await, ErrorKind::Malformed, Scope::Secret);
     symlink("../outside/token", folder.join("flat.out.token")).unwrap();
-    assert_refused(token(&*vault, "flat/out").await, ErrorKind::Malformed, Scope::Secret);
+    assert_error(token(&*vault, "flat/out").await, ErrorKind::Malformed, Scope::Secret);
 }
 
 #[tokio::test]
-async fn one_line_break_at_the_end_is_no_part_of_the_value() {
+async fn one_line_break_at_the_end_is_not_part_of_the_value() {
     let (_dir, folder) = folder();
     let vault = open(&folder);
     for (content, value) in [
@@ -192,11 +192,11 @@ async fn one_line_break_at_the_end_is_no_part_of_the_value() {
         assert_eq!(token(&*vault, "github/work").await.unwrap(), value, "{content:?}");
     }
     put(&folder, "github/work/token", "");
-    assert_refused(token(&*vault, "github/work").await, ErrorKind::NotFound, Scope::Secret);
+    assert_error(token(&*vault, "github/work").await, ErrorKind::NotFound, Scope::Secret);
 }
 
 #[tokio::test]
-async fn whatever_replaces_a_file_concerns_its_secret_alone_and_never_hangs() {
+async fn an_invalid_file_fails_only_its_own_secret_and_never_hangs() {
     const MIB: usize = 1024 * 1024;
     let (_dir, folder) = folder();
     let vault = open(&folder);
@@ -210,19 +210,18 @@ async fn whatever_replaces_a_file_concerns_its_secret_alone_and_never_hangs() {
     ];
     for (what, make) in malformed {
         make();
-        let message =
-            assert_refused(token(&*vault, "github/work").await, ErrorKind::Malformed, Scope::Secret);
+        let message = assert_error(token(&*vault, "github/work").await, ErrorKind::Malformed, Scope::Secret);
         assert!(message.contains("github.work.token"), "{what}: {message}");
         assert_eq!(token(&*vault, "other/work").await.unwrap(), "well", "{what}");
         vault.probe().await.unwrap();
         if file.is_dir() { fs::remove_dir(&file).unwrap() } else { fs::remove_file(&file).unwrap() }
     }
     fs::write(&file, vec![b'x'; MIB]).unwrap();
-    assert_eq!(token(&*vault, "github/work").await.unwrap().len(), MIB, "as large as it may be");
+    assert_eq!(token(&*vault, "github/work").await.unwrap().len(), MIB, "the maximum size");
 }
 
 #[tokio::test]
-async fn whatever_replaces_the_folder_concerns_the_vault() {
+async fn an_invalid_folder_fails_the_vault() {
     let (dir, folder) = folder();
     let vault = open(&folder);
     fs::remove_dir(&folder).unwrap();
@@ -234,8 +233,8 @@ async fn whatever_replaces_the_folder_concerns_the_vault() {
     ];
     for (what, make) in broken {
         make();
-        for answer in [token(&*vault, "a/b").await, vault.probe().await.map(|()| String::new())] {
-            let message = assert_refused(answer, ErrorKind::Misconfigured, Scope::Vault);
+        for result in [token(&*vault, "a/b").await, vault.probe().await.map(|()| String::new())] {
+            let message = assert_error(result, ErrorKind::Misconfigured, Scope::Vault);
             assert!(message.contains("secrets"), "{what}: {message}");
         }
         if fs::symlink_metadata(&folder).is_ok() {
@@ -247,32 +246,32 @@ async fn whatever_replaces_the_folder_concerns_the_vault() {
 }
 
 #[tokio::test]
-async fn a_field_that_lies_in_both_places_is_refused() {
+async fn a_field_with_two_files_is_refused() {
     let (_dir, folder) = folder();
     let vault = open(&folder);
     put(&folder, "github/work/token", "canary one");
     put(&folder, "github.work.token", "canary two");
-    let message = assert_refused(token(&*vault, "github/work").await, ErrorKind::Malformed, Scope::Secret);
+    let message = assert_error(token(&*vault, "github/work").await, ErrorKind::Malformed, Scope::Secret);
     assert!(message.contains("github/work/token and ") && message.contains("github.work.token"), "{message}");
     fs::remove_file(folder.join("github/work/token")).unwrap();
     assert_eq!(token(&*vault, "github/work").await.unwrap(), "canary two");
 }
 
 #[tokio::test]
-async fn what_is_missing_is_told_by_the_files_to_make() {
+async fn missing_files_are_named() {
     let (_dir, folder) = folder();
     put(&folder, "gcp/work/user", "ada");
-    let answer = read(&*open(&folder), "gcp/work", &["user", "token", "private.key"]).await;
-    let message = assert_refused(answer.map(|_| String::new()), ErrorKind::NotFound, Scope::Secret);
-    let expected = "has no gcp/work/private.key, gcp/work/token or gcp.work.token, or there is nothing in it";
+    let result = read(&*open(&folder), "gcp/work", &["user", "token", "private.key"]).await;
+    let message = assert_error(result.map(|_| String::new()), ErrorKind::NotFound, Scope::Secret);
+    let expected = "has no gcp/work/private.key, gcp/work/token or gcp.work.token, or an empty one";
     assert!(message.contains(expected), "{message}");
 }
 
 #[tokio::test]
-async fn names_that_no_file_system_takes_are_absent() {
+async fn names_that_no_file_system_accepts_are_absent() {
     let (_dir, folder) = folder();
     let long = ["s".repeat(64), "s".repeat(64), "s".repeat(64), "s".repeat(64), "s".repeat(64)].join("/");
-    assert_refused(token(&*open(&folder), &long).await, ErrorKind::NotFound, Scope::Secret);
+    assert_error(token(&*open(&folder), &long).await, ErrorKind::NotFound, Scope::Secret);
 }
 
 #[tokio::test]
@@ -290,11 +289,11 @@ async fn a_changed_file_is_seen_even_if_its_length_and_time_are_the_same() {
         versions.push(secret.version);
     }
     let other = read(&*open(&folder), "a/b", &["token"]).await.unwrap();
-    assert!(!versions.contains(&other.version), "a version tells another process nothing of the value");
+    assert!(!versions.contains(&other.version), "a version reveals nothing to another process");
 }
 
 #[tokio::test]
-async fn only_secrets_are_listed_however_links_lead() {
+async fn only_secrets_are_listed_whatever_links_exist() {
     let (dir, folder) = folder();
     let vault = open(&folder);
     put(dir.path(), "outside/token", "x");

@@ -1,4 +1,4 @@
-//! The key `auth`: how this server logs in. Secrets never stand here, only the files that hold them.
+//! The key `auth`: how this server logs in. It holds no secrets, only the files that contain them.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer};
 /// The table `auth`.
 pub struct Auth(pub(crate) AuthTable);
 
-/// How to log in. Every method's role or name is the one that the server's operator gave.
+/// How to log in. Roles and names are those that the server's operator assigned.
 // No `Debug`: a secret may have been pasted where a path belongs.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -20,28 +20,28 @@ pub(crate) struct AuthTable {
     /// `kubernetes`: `role`. `jwt`: `jwt_file`, `role`. `cert`: the client certificate, `name`. `userpass`: `username`,
     /// `password_file`.
     pub(crate) method: Method,
-    /// Where the method is mounted below `auth/`. Absent: the method's own name. Not for `token`.
+    /// The method's mount below `auth/`. Absent: the method's own name. Not for `token`.
     pub(crate) mount: Option<String>,
-    /// `token`: a file with the token. Its token is renewed, and the file read anew when it has ended; it is never
-    /// revoked, for it is not this server's own.
+    /// `token`: a file with the token. The token is renewed, and the file is read again when it expires. It is never
+    /// revoked, because it was not issued to this server.
     pub(crate) token_file: Option<PathBuf>,
-    /// `approle`: the role id.
+    /// `approle`: the role ID.
     pub(crate) role_id: Option<String>,
-    /// `approle`: a file with the secret id, read anew at each login.
+    /// `approle`: a file with the secret ID, read at each login.
     pub(crate) secret_id_file: Option<PathBuf>,
-    /// `approle`: a file with a response-wrapping token of the secret id. It is unwrapped once, and the secret id kept in
-    /// memory; another token in the file is unwrapped at the next login.
+    /// `approle`: a file with a response-wrapping token of the secret ID. It is unwrapped once, and the secret ID is kept in
+    /// memory. Another token in the file is unwrapped at the next login.
     pub(crate) secret_id_wrapped_file: Option<PathBuf>,
-    /// `kubernetes`, `jwt`: the role. For `jwt`, absent is the method's default role.
+    /// `kubernetes`, `jwt`: the role. Absent for `jwt`: the method's default role.
     pub(crate) role: Option<String>,
-    /// `jwt`, `kubernetes`: a file with the JWT, read anew at each login. For `kubernetes`, absent is the service
-    /// account's token at its usual place.
+    /// `jwt`, `kubernetes`: a file with the JWT, read at each login. Absent for `kubernetes`: the service account's token at
+    /// its standard path.
     pub(crate) jwt_file: Option<PathBuf>,
-    /// `cert`: the certificate role. Absent: the server tries all.
+    /// `cert`: the certificate role. Absent: the server tries all roles.
     pub(crate) name: Option<String>,
     /// `userpass`: the user's name.
     pub(crate) username: Option<String>,
-    /// `userpass`: a file with the password, read anew at each login.
+    /// `userpass`: a file with the password, read at each login.
     pub(crate) password_file: Option<PathBuf>,
     #[serde(default)]
     #[schemars(skip)]
@@ -63,7 +63,7 @@ pub(crate) struct AuthTable {
 pub(crate) enum Method {
     /// A token from a file.
     Token,
-    /// A role id with a secret id.
+    /// A role ID and a secret ID.
     Approle,
     /// A Kubernetes service account.
     Kubernetes,
@@ -71,12 +71,12 @@ pub(crate) enum Method {
     Jwt,
     /// The client certificate.
     Cert,
-    /// A user name with a password.
+    /// A user name and a password.
     Userpass,
 }
 
 impl Method {
-    /// The method's name in a profile, which is also where servers mount it by default.
+    /// The method's name in a profile, which is also its default mount.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Token => "token",
@@ -89,7 +89,7 @@ impl Method {
     }
 }
 
-/// Whether a key that no profile may have is there: its value, which may be a secret, is not kept.
+/// Whether a forbidden key is present. Its value may be a secret and is not kept.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Literal {
     #[default]
@@ -98,7 +98,7 @@ pub(crate) enum Literal {
 }
 
 impl<'de> Deserialize<'de> for Literal {
-    /// Takes a value of any type, so that no error of a type prints it.
+    /// Accepts a value of any type, so that no type error prints it.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(IgnoredAny).map(|_| Self::Refused)
     }
@@ -110,10 +110,10 @@ impl<'de> Deserialize<'de> for Auth {
     }
 }
 
-/// Takes a table; what else may stand there (a pasted token) is refused without being printed.
+/// Accepts a table. Refuses any other value (a pasted token) without printing it.
 struct TableOnly;
 
-const NO_TABLE: &str = "`auth` is a table, for example { method = \"token\", token_file = \"…\" }";
+const NOT_A_TABLE: &str = "`auth` must be a table, for example { method = \"token\", token_file = \"…\" }";
 
 impl<'de> Visitor<'de> for TableOnly {
     type Value = Auth;
@@ -127,19 +127,19 @@ impl<'de> Visitor<'de> for TableOnly {
     }
 
     fn visit_str<E: Error>(self, _: &str) -> Result<Auth, E> {
-        Err(E::custom(NO_TABLE))
+        Err(E::custom(NOT_A_TABLE))
     }
 
     fn visit_i64<E: Error>(self, _: i64) -> Result<Auth, E> {
-        Err(E::custom(NO_TABLE))
+        Err(E::custom(NOT_A_TABLE))
     }
 
     fn visit_f64<E: Error>(self, _: f64) -> Result<Auth, E> {
-        Err(E::custom(NO_TABLE))
+        Err(E::custom(NOT_A_TABLE))
     }
 
     fn visit_bool<E: Error>(self, _: bool) -> Result<Auth, E> {
-        Err(E::custom(NO_TABLE))
+        Err(E::custom(NOT_A_TABLE))
     }
 }
 

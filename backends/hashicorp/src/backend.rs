@@ -1,54 +1,71 @@
-//! The vault: each call is one attempt at the server, with the session of all.
+//! The vault: each call is one attempt at the server, in a session that all calls share.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use cofferdam_config::Diagnostics;
 use cofferdam_vault::{
-    BoxFuture, Capabilities, ErrorKind, Expect, FieldName, Finding, Lease, Page, PageToken, Secret,
+    BackendConfig, BoxFuture, Capabilities, ErrorKind, Expect, FieldName, Lease, Page, PageToken, Secret,
     SecretFields, SecretPath, Stage, Threads, Vault, VaultContext, VaultError, VaultInfo, Version,
 };
 use vaultrs::api::sys::requests::ReadHealthRequest;
 
+use crate::authenticator::Authenticator;
 use crate::client::{Client, Namespace};
+use crate::config::Config;
+use crate::diagnose::NamedFile;
 use crate::kv1::Kv1;
 use crate::kv2::Kv2;
-use crate::login::Door;
 use crate::mount::Mount;
-use crate::session::Sessions;
-use crate::settings::{Kv, Settings, TlsFiles};
+use crate::secret_id::SecretIdFile;
+use crate::session_manager::SessionManager;
+use crate::settings::{KvVersion, Settings, TlsFiles};
 use crate::store::Store;
-use crate::{certificates, dynamic, error, examine, lease, list, secret_id};
+use crate::{certificates, check, diagnose, dynamic, error, list, resolve};
 
 /// A vault in HashiCorp Vault or OpenBao.
 pub(crate) struct HashicorpVault {
     info: VaultInfo,
-    sessions: Arc<Sessions>,
+    sessions: Arc<SessionManager>,
     store: Store,
     paths: BTreeMap<SecretPath, String>,
-    files: Vec<examine::Named>,
-    secret_id: Option<secret_id::InFile>,
+    files: Vec<NamedFile>,
+    secret_id: Option<SecretIdFile>,
     tls: TlsFiles,
     threads: Threads,
 }
 
+impl BackendConfig for Config {
+    const BACKEND: &'static str = "hashicorp";
+
+    fn check(&self) -> Diagnostics {
+        check::check(self)
+    }
+
+    fn into_vault(self, context: VaultContext) -> Arc<dyn Vault> {
+        let settings = resolve::resolve(self, &context, &resolve::process_variable);
+        Arc::new(HashicorpVault::new(settings, &context))
+    }
+}
+
 impl HashicorpVault {
-    pub(crate) fn new(settings: Settings, context: &VaultContext) -> Self {
+    fn new(settings: Settings, context: &VaultContext) -> Self {
         let server = settings.address.as_ref().map_or("no address", |address| &address.base).to_owned();
-        let place = [Some(settings.mount.as_str()), settings.prefix.as_deref()];
-        let place = place.into_iter().flatten().collect::<Vec<_>>().join("/");
-        let files = examine::files(&settings);
-        let secret_id = secret_id::InFile::of(&settings.login);
+        let folder = [Some(settings.mount.as_str()), settings.prefix.as_deref()];
+        let folder = folder.into_iter().flatten().collect::<Vec<_>>().join("/");
+        let files = diagnose::files(&settings);
+        let secret_id = SecretIdFile::from_method(&settings.auth);
         let tls = settings.tls.clone();
         let client = Client::new(&settings, context.threads.clone());
-        let door = Door::new(settings.login, context.threads.clone(), server.clone());
-        let sessions = Arc::new(Sessions::new(client, door, server.clone()));
+        let authenticator = Authenticator::new(settings.auth, context.threads.clone(), server.clone());
+        let sessions = Arc::new(SessionManager::new(client, authenticator, server.clone()));
         let mount = Arc::new(Mount::new(Arc::clone(&sessions), settings.mount, settings.prefix, settings.kv));
-        let versioned = settings.kv == Kv::V2;
+        let versioned = settings.kv == KvVersion::V2;
         Self {
             info: VaultInfo {
-                backend: "hashicorp",
-                location: format!("{server} {place}"),
+                backend: Config::BACKEND,
+                location: format!("{server} {folder}"),
                 capabilities: Capabilities {
                     write: true,
                     list: true,
@@ -68,8 +85,8 @@ impl HashicorpVault {
         }
     }
 
-    /// `secret` with `fields` alone, or with all where none is named.
-    fn pick(
+    /// `secret` with only `fields`, or with all fields if `fields` is empty.
+    fn select(
         &self,
         path: &SecretPath,
         fields: &[FieldName],
@@ -81,7 +98,11 @@ impl HashicorpVault {
         let missing: Vec<&str> =
             fields.iter().filter(|name| !secret.fields.contains_key(name)).map(FieldName::as_str).collect();
         if !missing.is_empty() {
-            let message = format!("{path} in {} has no field {}", self.info.location, missing.join(", "));
+            let message = format!(
+                "{path} in {} has no field {}; `cofferdam secret set` writes it",
+                self.info.location,
+                missing.join(", ")
+            );
             return Err(VaultError::secret(ErrorKind::NotFound, message));
         }
         secret.fields.retain(|name, _| fields.contains(name));
@@ -96,25 +117,36 @@ impl HashicorpVault {
         stage: Stage,
     ) -> Result<Secret, VaultError> {
         if stage == Stage::Previous {
-            let message = format!("{target} makes a secret for each read, and keeps none of before");
+            let message = format!(
+                "{target} creates a secret for each read and keeps no previous state; read the current one"
+            );
             return Err(VaultError::secret(ErrorKind::NotFound, message));
         }
         let secret = dynamic::read(&self.sessions, path, target).await?;
         let lease = secret.lease.clone();
-        let picked = self.pick(path, fields, secret);
-        if let (Err(_), Some(lease)) = (&picked, lease) {
-            // The error of the read is the one that matters; the lease ends by itself where it is not ended here.
-            let _ = lease::release(&self.sessions, &lease).await;
+        let selected = self.select(path, fields, secret);
+        if let (Err(_), Some(lease)) = (&selected, lease) {
+            // The error of the read matters more. If the release fails, the lease expires by itself.
+            let _ = dynamic::release(&self.sessions, &lease).await;
         }
-        picked
+        selected
     }
 
+    /// The error of a write or delete of `path`, if it is read from another engine.
     fn read_only(&self, path: &SecretPath) -> Option<VaultError> {
         self.paths.get(path).map(|target| {
             let message =
-                format!("{path} is read from {target} and cannot be written; take it out of `paths`");
+                format!("{path} is read from {target} and cannot be written; remove it from `paths`");
             VaultError::secret(ErrorKind::ReadOnly, message)
         })
+    }
+
+    fn require_leases(&self) -> Result<(), VaultError> {
+        if self.info.capabilities.dynamic {
+            return Ok(());
+        }
+        let message = "this vault has no leases, because its settings have no `paths`";
+        Err(VaultError::secret(ErrorKind::Unsupported, message))
     }
 }
 
@@ -137,11 +169,11 @@ impl Vault for HashicorpVault {
                 (Stage::Current, store) => store.read(path).await?,
                 (Stage::Previous, Store::V2(kv)) => kv.read_previous(path).await?,
                 (Stage::Previous, Store::V1(_)) => {
-                    let message = "version 1 of the key-value engine keeps no earlier state; use version 2";
+                    let message = "version 1 of the key-value engine keeps no previous state; use version 2";
                     return Err(VaultError::secret(ErrorKind::Unsupported, message));
                 }
             };
-            self.pick(path, fields, Secret { fields: found, version, valid_for: None, lease: None })
+            self.select(path, fields, Secret { fields: found, version, valid_for: None, lease: None })
         })
     }
 
@@ -182,46 +214,47 @@ impl Vault for HashicorpVault {
 
     fn renew<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Result<Lease, VaultError>> {
         Box::pin(async move {
-            self.leases()?;
-            lease::renew(&self.sessions, lease).await
+            self.require_leases()?;
+            dynamic::renew(&self.sessions, lease).await
         })
     }
 
     fn release<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Result<(), VaultError>> {
         Box::pin(async move {
-            self.leases()?;
-            lease::release(&self.sessions, lease).await
+            self.require_leases()?;
+            dynamic::release(&self.sessions, lease).await
         })
     }
 
-    /// Asks for the server's health, and logs in where nobody is: a read would need both.
+    /// Requests the server's health, and logs in if there is no session: a read needs both.
     fn probe(&self) -> BoxFuture<'_, Result<(), VaultError>> {
         Box::pin(async move {
             let request = ReadHealthRequest::default();
-            let answer = self.sessions.client.send(&request, None, Namespace::Root).await?;
-            error::of_health(&self.sessions.location, &answer)?;
+            let response = self.sessions.client.send(&request, None, Namespace::Root).await?;
+            error::check_health(&self.sessions.location, &response)?;
             self.sessions.get().await.map(drop)
         })
     }
 
-    fn place(&self, path: &SecretPath) -> Option<String> {
-        Some(self.paths.get(path).cloned().unwrap_or_else(|| self.store.mount().place(path)))
+    fn resource(&self, path: &SecretPath) -> Option<String> {
+        Some(self.paths.get(path).cloned().unwrap_or_else(|| self.store.mount().policy_path(path)))
     }
 
-    fn examine<'a>(
+    fn diagnose<'a>(
         &'a self,
-        needs: &'a [SecretPath],
-        elsewhere: &'a [String],
-        found: &'a mut Vec<Finding>,
+        needed: &'a [SecretPath],
+        foreign: &'a [String],
+        found: &'a mut Diagnostics,
     ) -> BoxFuture<'a, ()> {
         Box::pin(async move {
-            found.extend(examine::exposed(self.files.clone(), &self.threads).await);
-            found.extend(certificates::of_files(self.tls.clone(), &self.threads).await);
+            found.extend(diagnose::permissions(self.files.clone(), &self.threads).await);
+            found.extend(certificates::in_files(self.tls.clone(), &self.threads).await);
             found.extend(certificates::of_server(&self.sessions.client).await);
-            let needs: Vec<_> = needs.iter().filter_map(|path| Some((path, self.place(path)?))).collect();
-            let elsewhere = elsewhere.iter().cloned().chain(self.store.mount().beside()).collect();
+            let needed: Vec<_> =
+                needed.iter().filter_map(|path| Some((path, self.resource(path)?))).collect();
+            let foreign = foreign.iter().cloned().chain(self.store.mount().path_outside_folder()).collect();
             let secret_id = self.secret_id.as_ref();
-            found.extend(examine::login(&self.sessions, &self.threads, secret_id, &needs, elsewhere).await);
+            found.extend(diagnose::login(&self.sessions, &self.threads, secret_id, &needed, foreign).await);
         })
     }
 
@@ -230,18 +263,8 @@ impl Vault for HashicorpVault {
     }
 }
 
-impl HashicorpVault {
-    fn leases(&self) -> Result<(), VaultError> {
-        if self.info.capabilities.dynamic {
-            return Ok(());
-        }
-        let message = "this vault has no leases: its settings have no `paths`";
-        Err(VaultError::secret(ErrorKind::Unsupported, message))
-    }
-}
-
 impl Drop for HashicorpVault {
-    /// Ends what runs in the background. What the server still holds for a vault that was not closed ends by itself.
+    /// Cancels the background tasks. What the server holds for a vault that was not closed expires by itself.
     fn drop(&mut self) {
         self.sessions.closing.cancel();
     }

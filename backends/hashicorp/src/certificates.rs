@@ -1,9 +1,10 @@
-//! When certificates end: those that the settings name, and the server's own.
+//! Diagnoses when certificates expire: those of the settings, and the server's own.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use cofferdam_vault::{Finding, Level, Threads};
+use cofferdam_config::{Diagnostic, Severity};
+use cofferdam_vault::Threads;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use x509_cert::Certificate;
@@ -11,101 +12,105 @@ use x509_cert::der::Decode as _;
 use x509_cert::time::Time;
 
 use crate::client::Client;
-use crate::examine::Span;
+use crate::expiry::TimeLeft;
 use crate::files;
 use crate::settings::TlsFiles;
 
-/// A certificate that ends within this time should be known: to renew one takes other people.
-const SOON: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+/// Below this, a certificate is worth a notice: renewing one takes other people.
+const NOTICE_BELOW: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
-/// How many of the certificates that stand together must be valid.
+/// How many certificates of a file must be valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Needed {
-    /// A certificate, and those that its authority is known by.
+    /// A certificate and its chain.
     All,
-    /// Authorities: an old one may stand beside its successor.
+    /// CA certificates: an old one may be next to its successor.
     Any,
 }
 
-/// When the certificates in the files of `tls` end. No key is looked at.
-pub(crate) async fn of_files(tls: TlsFiles, threads: &Threads) -> Vec<Finding> {
-    let look = move || {
+/// Rates the certificates in the files of `tls`. Reads no key.
+pub(crate) async fn in_files(tls: TlsFiles, threads: &Threads) -> Vec<Diagnostic> {
+    let check = move || {
         let now = now();
-        let authorities = tls.ca.as_deref().and_then(|path| authorities(path, now));
+        let ca = tls.ca.as_deref().and_then(|path| ca(path, now));
         let client = tls.certificate.as_deref().and_then(|path| client(path, now));
-        Ok(authorities.into_iter().chain(client).collect())
+        Ok(ca.into_iter().chain(client).collect())
     };
-    // A thread that cannot be had is the probe's to tell.
-    threads.run(look).await.unwrap_or_default()
+    // If no thread is free, the probe reports it.
+    threads.run(check).await.unwrap_or_default()
 }
 
-/// When the server's certificate ends. Where it has ended, there is no connection, and the probe tells why.
-pub(crate) async fn of_server(client: &Client) -> Option<Finding> {
-    let end = client.certificate().await.map(|der| end(&der))?;
-    let remedy = "renew it on the server, and let the server read it anew (SIGHUP)";
-    judge("the server's certificate", end.map(|end| vec![end]), Needed::All, remedy, now())
+/// Rates the server's certificate. If it has expired, the connection fails, and the probe reports it.
+pub(crate) async fn of_server(client: &Client) -> Option<Diagnostic> {
+    let expiry = client.certificate().await.map(|der| expiry(&der))?;
+    let help = "renew it on the server, and make the server reload it (SIGHUP)";
+    rate("the server's certificate", expiry.map(|expiry| vec![expiry]), Needed::All, help, now())
 }
 
-fn authorities(path: &Path, now: Duration) -> Option<Finding> {
-    let what = format!("the certificate authority in {}", path.display());
-    let remedy = "put its successor into that file, beside the old one";
-    judge(&what, ends(path, "file of certificate authorities")?, Needed::Any, remedy, now)
+fn ca(path: &Path, now: Duration) -> Option<Diagnostic> {
+    let what = format!("the CA certificate in {}", path.display());
+    let help = "add its successor to that file, next to the old one";
+    rate(&what, expiries(path, "CA file")?, Needed::Any, help, now)
 }
 
-fn client(path: &Path, now: Duration) -> Option<Finding> {
+fn client(path: &Path, now: Duration) -> Option<Diagnostic> {
     let what = format!("the client certificate {}", path.display());
-    let remedy = "put a new one there with its key; both are read anew at the next login";
-    judge(&what, ends(path, "client certificate")?, Needed::All, remedy, now)
+    let help = "replace it and its key; both are read again at the next login";
+    rate(&what, expiries(path, "client certificate")?, Needed::All, help, now)
 }
 
-/// The ends of all certificates in the file at `path`; inside it is `None` where one of them is none.
+/// The expiry of every certificate in the file at `path`. The inner `None` means that one of them cannot be parsed.
 ///
-/// That the file cannot be read is the probe's to tell.
-fn ends(path: &Path, what: &str) -> Option<Option<Vec<Time>>> {
+/// If the file cannot be read, the probe reports it.
+fn expiries(path: &Path, what: &str) -> Option<Option<Vec<Time>>> {
     let pem = files::read(path, what).ok()?;
-    Some(CertificateDer::pem_slice_iter(&pem).map(|der| end(&der.ok()?)).collect())
+    Some(CertificateDer::pem_slice_iter(&pem).map(|der| expiry(&der.ok()?)).collect())
 }
 
-fn end(der: &[u8]) -> Option<Time> {
+fn expiry(der: &[u8]) -> Option<Time> {
     let certificate = Certificate::from_der(der).ok()?;
     Some(certificate.tbs_certificate().validity().not_after)
 }
 
-/// What is to be said of `what`, whose certificates have these `ends`; nothing of none.
-fn judge(
+/// Rates `what`, whose certificates expire at `expiries`; `None` if there is no certificate.
+fn rate(
     what: &str,
-    ends: Option<Vec<Time>>,
+    expiries: Option<Vec<Time>>,
     needed: Needed,
-    remedy: &str,
+    help: &str,
     now: Duration,
-) -> Option<Finding> {
-    let Some(mut ends) = ends else {
-        let what = format!("{what} is written in a way that is not understood, so its end is not known");
-        return Some(Finding::notice(what, "look at it with `openssl x509 -noout -enddate`"));
+) -> Option<Diagnostic> {
+    let Some(mut expiries) = expiries else {
+        let what = format!("{what} cannot be parsed, so its expiry is unknown");
+        return Some(Diagnostic::warning("", what, "check it with `openssl x509 -noout -enddate`"));
     };
-    ends.sort_unstable_by_key(|end| end.to_unix_duration());
-    let at = |end: &Time| one(what, end, remedy, now);
-    let (first, last) = (at(ends.first()?), at(ends.last()?));
+    expiries.sort_unstable_by_key(|expiry| expiry.to_unix_duration());
+    let at = |expiry: &Time| rate_one(what, expiry, help, now);
+    let (first, last) = (at(expiries.first()?), at(expiries.last()?));
     Some(match needed {
         Needed::All => first,
-        Needed::Any if last.level == Level::Good && first.level != Level::Good => {
-            Finding::notice(format!("{}, but another one there lasts longer", first.what), remedy)
+        Needed::Any if last.severity == Severity::Info && first.severity != Severity::Info => {
+            Diagnostic::warning(
+                "",
+                format!("{}, but another one there is valid for longer", first.message),
+                help,
+            )
         }
         Needed::Any => last,
     })
 }
 
-fn one(what: &str, end: &Time, remedy: &str, now: Duration) -> Finding {
-    match end.to_unix_duration().checked_sub(now) {
-        None => Finding::bad(format!("{what} ended at {end}"), remedy),
-        Some(left) if left < SOON => {
-            Finding::notice(format!("{what} ends in {} (at {end})", Span(left)), remedy)
+fn rate_one(what: &str, expiry: &Time, help: &str, now: Duration) -> Diagnostic {
+    match expiry.to_unix_duration().checked_sub(now) {
+        None => Diagnostic::error("", format!("{what} expired at {expiry}"), help),
+        Some(left) if left < NOTICE_BELOW => {
+            Diagnostic::warning("", format!("{what} expires in {} (at {expiry})", TimeLeft(left)), help)
         }
-        Some(_) => Finding::good(format!("{what} is valid until {end}")),
+        Some(_) => Diagnostic::info("", format!("{what} is valid until {expiry}")),
     }
 }
 
-/// Since 1970, as certificates count.
+/// The time since the Unix epoch.
 fn now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
@@ -119,8 +124,8 @@ mod tests {
 
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-    /// A certificate that ends in so many days, in PEM with its key.
-    fn made(folder: &Path, days: &str) -> String {
+    /// Creates a certificate that expires in `days`, in PEM with its key.
+    fn certificate(folder: &Path, days: &str) -> String {
         let mut command = Command::new("openssl");
         command.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=cofferdam"]);
         command.args(["-days", days, "-keyout", "made", "-out", "made.pem"]).current_dir(folder);
@@ -130,34 +135,34 @@ mod tests {
     }
 
     #[test]
-    fn an_end_is_told_before_it_comes() {
+    fn an_expiry_is_reported_in_advance() {
         let folder = tempfile::tempdir().unwrap();
-        let (short, long) = (made(folder.path(), "1"), made(folder.path(), "100"));
+        let (short, long) = (certificate(folder.path(), "1"), certificate(folder.path(), "100"));
         let path = folder.path().join("file.pem");
-        let level = |text: &str, look: fn(&Path, Duration) -> Option<Finding>, later: u32| {
+        let level = |text: &str, check: fn(&Path, Duration) -> Option<Diagnostic>, later: u32| {
             fs::write(&path, text).unwrap();
-            let found = look(&path, now() + DAY * later);
-            assert!(!format!("{found:?}").contains("PRIVATE"), "a key was told");
-            found.map(|found| found.level)
+            let found = check(&path, now() + DAY * later);
+            assert!(!format!("{found:?}").contains("PRIVATE"), "a key was printed");
+            found.map(|found| found.severity)
         };
         let both = format!("{short}{long}");
-        for (text, later, of_client, of_authorities) in [
-            (&short, 0, Level::Notice, Level::Notice),
-            (&short, 2, Level::Bad, Level::Bad),
-            (&long, 0, Level::Good, Level::Good),
-            (&long, 90, Level::Notice, Level::Notice),
-            (&both, 0, Level::Notice, Level::Notice),
-            (&both, 2, Level::Bad, Level::Notice),
-            (&both, 200, Level::Bad, Level::Bad),
+        for (text, later, of_client, of_ca) in [
+            (&short, 0, Severity::Warning, Severity::Warning),
+            (&short, 2, Severity::Error, Severity::Error),
+            (&long, 0, Severity::Info, Severity::Info),
+            (&long, 90, Severity::Warning, Severity::Warning),
+            (&both, 0, Severity::Warning, Severity::Warning),
+            (&both, 2, Severity::Error, Severity::Warning),
+            (&both, 200, Severity::Error, Severity::Error),
         ] {
             assert_eq!(level(text, client, later), Some(of_client), "in {later} days");
-            assert_eq!(level(text, authorities, later), Some(of_authorities), "in {later} days");
+            assert_eq!(level(text, ca, later), Some(of_ca), "in {later} days");
         }
-        let nonsense = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-        for look in [client, authorities] {
-            assert_eq!(level(nonsense, look, 0), Some(Level::Notice));
-            // That there is none is the probe's to tell.
-            assert_eq!(level("", look, 0), None);
+        let invalid = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        for check in [client, ca] {
+            assert_eq!(level(invalid, check, 0), Some(Severity::Warning));
+            // If there is none, the probe reports it.
+            assert_eq!(level("", check, 0), None);
         }
         assert_eq!(client(&folder.path().join("absent"), now()), None);
     }

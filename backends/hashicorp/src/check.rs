@@ -1,123 +1,122 @@
-//! Everything that is wrong with the settings by themselves.
+//! Checks the settings by themselves, without a file and without the network.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use cofferdam_vault::{ConfigProblem, SecretPath};
+use cofferdam_config::{Diagnostic, Diagnostics, quote};
+use cofferdam_vault::SecretPath;
 
 use crate::address::Address;
 use crate::auth::{AuthTable, Literal, Method};
 use crate::config::Config;
 
-/// All problems of `config`, each with its key.
-pub(crate) fn problems(config: &Config) -> Vec<ConfigProblem> {
-    let mut problems = Vec::new();
-    addresses(config, &mut problems);
-    places(config, &mut problems);
-    files(config, &mut problems);
+/// Everything that is wrong with `config`.
+pub(crate) fn check(config: &Config) -> Diagnostics {
+    let mut found = Diagnostics::new();
+    addresses(config, &mut found);
+    paths(config, &mut found);
+    files(config, &mut found);
     match &config.auth {
-        Some(auth) => login(&auth.0, config, &mut problems),
-        None if config.ambient => {}
-        None => problems.push(ConfigProblem::new(
-            "auth",
-            "is missing: nothing says how to log in",
-            "set for example auth = { method = \"approle\", role_id = \"…\", secret_id_file = \"…\" }",
-        )),
-    }
-    problems
-}
-
-fn addresses(config: &Config, problems: &mut Vec<ConfigProblem>) {
-    match &config.address {
-        Some(text) => {
-            if let Err((why, remedy)) = Address::parse(text, config.insecure_http) {
-                problems.push(ConfigProblem::new("address", why, remedy));
-            }
+        Some(auth) => {
+            literals(&auth.0, &mut found);
+            method(&auth.0, config, &mut found);
         }
         None if config.ambient => {}
-        None => problems.push(ConfigProblem::new(
-            "address",
-            "is missing",
-            "write for example \"https://vault.example.internal:8200\"",
-        )),
+        None => found.error(
+            "auth",
+            "is missing: no login is configured",
+            "set for example auth = { method = \"approle\", role_id = \"…\", secret_id_file = \"…\" }",
+        ),
+    }
+    found
+}
+
+fn addresses(config: &Config, found: &mut Diagnostics) {
+    match &config.address {
+        Some(text) => drop(found.take(Address::parse("address", text, config.insecure_http))),
+        None if config.ambient => {}
+        None => {
+            found.error("address", "is missing", "write for example \"https://vault.example.internal:8200\"");
+        }
     }
     for text in &config.redirects {
-        if let Err((why, remedy)) = Address::parse(text, config.insecure_http) {
-            problems.push(ConfigProblem::new("redirects", format!("one of them {why}"), remedy));
-        }
+        found.take(Address::parse("redirects", text, config.insecure_http));
     }
 }
 
-fn places(config: &Config, problems: &mut Vec<ConfigProblem>) {
+fn paths(config: &Config, found: &mut Diagnostics) {
     for path in config.paths.keys() {
         if let Err(error) = path.parse::<SecretPath>() {
-            let remedy = "name a module and an account, for example \"db/ro\"";
-            problems.push(ConfigProblem::new("paths", error.to_string(), remedy));
+            found.error("paths", error.to_string(), "name a module and an account, for example \"db/ro\"");
         }
     }
     if !matches!(config.kv, 1 | 2) {
-        let message = format!("is {}; there are the versions 1 and 2", config.kv);
-        problems.push(ConfigProblem::new("kv", message, "write 2, or 1 for an engine without versions"));
+        found.error(
+            "kv",
+            format!("{} is not a version of the key-value engine", config.kv),
+            "write 2, or 1 for an engine without versions",
+        );
     }
-    let mut place = |key: String, text: &str| {
-        if let Some(why) = refuse_place(text) {
-            let remedy =
-                "write names with `/` between them, for example \"secret\" or \"database/creds/readonly\"";
-            problems.push(ConfigProblem::new(key, why, remedy));
+    let mut check = |key: String, path: &str| {
+        if let Some(why) = invalid_path(path) {
+            let help = "write names separated by `/`, for example \"secret\" or \"database/creds/readonly\"";
+            found.error(key, quote::predicate(path, why), help);
         }
     };
-    place("mount".to_owned(), &config.mount);
-    for (key, text) in [("prefix", &config.prefix), ("namespace", &config.namespace)] {
-        if let Some(text) = text {
+    check("mount".to_owned(), &config.mount);
+    for (key, path) in [("prefix", &config.prefix), ("namespace", &config.namespace)] {
+        if let Some(path) = path {
             // A namespace is often written with a slash at its end.
-            place(key.to_owned(), if key == "namespace" { text.trim_end_matches('/') } else { text });
+            check(key.to_owned(), if key == "namespace" { path.trim_end_matches('/') } else { path });
         }
     }
     for (path, target) in &config.paths {
-        place(format!("paths.\"{path}\""), target);
+        check(format!("paths.\"{path}\""), target);
     }
 }
 
-/// Why `text` cannot be a place in the server, where it cannot. Places go into URLs, where dots and `%` have meanings.
-fn refuse_place(text: &str) -> Option<&'static str> {
-    if text.split('/').any(str::is_empty) {
-        return Some("is empty, or has a slash at an end or two in a row");
+/// Why `path` cannot be a path in the server. Paths become part of URLs, where dots and `%` have a meaning.
+fn invalid_path(path: &str) -> Option<&'static str> {
+    if path.split('/').any(str::is_empty) {
+        return Some("is empty, starts or ends with a slash, or has two slashes in a row");
     }
-    if text.split('/').any(|segment| matches!(segment, "." | "..")) {
-        return Some("holds `.` or `..`");
+    if path.split('/').any(|segment| matches!(segment, "." | "..")) {
+        return Some("contains `.` or `..`");
     }
-    let fits = |c: char| c.is_alphanumeric() || matches!(c, '/' | '_' | '-' | '.' | '@' | ':' | '+');
-    (!text.chars().all(fits)).then_some("holds a character other than letters, digits and `/_-.@:+`")
+    let allowed = |c: char| c.is_alphanumeric() || matches!(c, '/' | '_' | '-' | '.' | '@' | ':' | '+');
+    (!path.chars().all(allowed)).then_some("contains a character other than letters, digits and `/_-.@:+`")
 }
 
-fn files(config: &Config, problems: &mut Vec<ConfigProblem>) {
+fn files(config: &Config, found: &mut Diagnostics) {
     let auth = config.auth.as_ref().map(|auth| &auth.0);
-    let of = |pick: fn(&AuthTable) -> Option<&std::path::PathBuf>| auth.and_then(pick);
+    let auth_file = |pick: fn(&AuthTable) -> Option<&PathBuf>| auth.and_then(pick);
     for (key, path) in [
         ("ca_file", config.ca_file.as_ref()),
         ("client_cert_file", config.client_cert_file.as_ref()),
         ("client_key_file", config.client_key_file.as_ref()),
-        ("auth.token_file", of(|auth| auth.token_file.as_ref())),
-        ("auth.secret_id_file", of(|auth| auth.secret_id_file.as_ref())),
-        ("auth.secret_id_wrapped_file", of(|auth| auth.secret_id_wrapped_file.as_ref())),
-        ("auth.jwt_file", of(|auth| auth.jwt_file.as_ref())),
-        ("auth.password_file", of(|auth| auth.password_file.as_ref())),
+        ("auth.token_file", auth_file(|auth| auth.token_file.as_ref())),
+        ("auth.secret_id_file", auth_file(|auth| auth.secret_id_file.as_ref())),
+        ("auth.secret_id_wrapped_file", auth_file(|auth| auth.secret_id_wrapped_file.as_ref())),
+        ("auth.jwt_file", auth_file(|auth| auth.jwt_file.as_ref())),
+        ("auth.password_file", auth_file(|auth| auth.password_file.as_ref())),
     ] {
         let Some(path) = path else { continue };
         if path.as_os_str().is_empty() {
-            problems.push(ConfigProblem::new(key, "is empty", "give the file's path"));
+            found.error(key, "the path is empty", "name a file");
         } else if looks_like_a_secret(path) {
-            let remedy =
-                "put it into a file of mode 0600 and give its path; treat this secret as known to others";
-            problems.push(ConfigProblem::new(key, "is a secret itself, not the path of a file", remedy));
+            found.error(
+                key,
+                "is a secret, not the path of a file",
+                "put it into a file of mode 0600 and name that file; treat this secret as compromised",
+            );
         }
     }
     if config.client_cert_file.is_some() != config.client_key_file.is_some() && !config.ambient {
         let key = if config.client_cert_file.is_some() { "client_key_file" } else { "client_cert_file" };
-        problems.push(ConfigProblem::new(key, "is missing", "a client certificate needs both files"));
+        found.error(key, "is missing: a client certificate requires both files", format!("set `{key}`"));
     }
 }
 
-/// A token, a JWT, a PEM block or a UUID as AppRole's secret ids are, pasted where a path belongs.
+/// Whether `path` is a token, a JWT, a PEM block, or a UUID as the secret IDs of AppRole are.
 fn looks_like_a_secret(path: &Path) -> bool {
     let text = path.to_string_lossy();
     let text = text.trim();
@@ -131,7 +130,8 @@ fn looks_like_a_secret(path: &Path) -> bool {
     uuid || token || jwt || text.starts_with("-----BEGIN") || text.contains('\n')
 }
 
-fn login(auth: &AuthTable, config: &Config, problems: &mut Vec<ConfigProblem>) {
+/// Refuses secrets in the profile.
+fn literals(auth: &AuthTable, found: &mut Diagnostics) {
     for (key, literal, file) in [
         ("auth.token", auth.token, "token_file"),
         ("auth.secret_id", auth.secret_id, "secret_id_file"),
@@ -139,17 +139,19 @@ fn login(auth: &AuthTable, config: &Config, problems: &mut Vec<ConfigProblem>) {
         ("auth.password", auth.password, "password_file"),
     ] {
         if literal == Literal::Refused {
-            problems.push(ConfigProblem::new(
+            found.error(
                 key,
-                "is a secret, which never stands in a profile",
-                format!(
-                    "put it into a file, name that in `{file}`, and treat this secret as known to others"
-                ),
-            ));
+                "a profile must not contain secrets",
+                format!("put it into a file, name that in `{file}`, and treat this secret as compromised"),
+            );
         }
     }
+}
+
+/// Checks that `auth` has the keys that its method requires, and no key of another method.
+fn method(auth: &AuthTable, config: &Config, found: &mut Diagnostics) {
     let method = auth.method;
-    let (needs, takes): (&[&str], &[&str]) = match method {
+    let (required, optional): (&[&str], &[&str]) = match method {
         Method::Token => (&["token_file"], &[]),
         Method::Approle => (&["role_id"], &["mount", "secret_id_file", "secret_id_wrapped_file"]),
         Method::Kubernetes => (&["role"], &["mount", "jwt_file"]),
@@ -157,7 +159,8 @@ fn login(auth: &AuthTable, config: &Config, problems: &mut Vec<ConfigProblem>) {
         Method::Cert => (&[], &["mount", "name"]),
         Method::Userpass => (&["username", "password_file"], &["mount"]),
     };
-    for (key, there) in [
+    let name = method.name();
+    for (key, present) in [
         ("mount", auth.mount.is_some()),
         ("token_file", auth.token_file.is_some()),
         ("role_id", auth.role_id.is_some()),
@@ -169,33 +172,39 @@ fn login(auth: &AuthTable, config: &Config, problems: &mut Vec<ConfigProblem>) {
         ("username", auth.username.is_some()),
         ("password_file", auth.password_file.is_some()),
     ] {
-        let (needed, taken) = (needs.contains(&key), needs.contains(&key) || takes.contains(&key));
-        let name = method.name();
-        if needed && !there {
-            let (message, remedy) = (format!("is missing for the method `{name}`"), format!("set `{key}`"));
-            problems.push(ConfigProblem::new(format!("auth.{key}"), message, remedy));
-        } else if there && !taken {
-            let message = format!("means nothing to the method `{name}`");
-            problems.push(ConfigProblem::new(format!("auth.{key}"), message, "remove it"));
+        if required.contains(&key) && !present {
+            let message = format!("is missing: the method `{name}` requires it");
+            found.error(format!("auth.{key}"), message, format!("set `{key}`"));
+        } else if present && !required.contains(&key) && !optional.contains(&key) {
+            let message = format!("is not a key of the method `{name}`");
+            found.error(format!("auth.{key}"), message, "remove it");
         }
     }
     if method == Method::Approle && auth.secret_id_file.is_some() == auth.secret_id_wrapped_file.is_some() {
-        problems.push(ConfigProblem::new(
+        found.error(
             "auth.secret_id_file",
-            "must be there, or `secret_id_wrapped_file`, and not both",
-            "keep exactly one of them",
-        ));
+            "exactly one of `secret_id_file` and `secret_id_wrapped_file` is required",
+            "keep or set one of them",
+        );
     }
     if method == Method::Cert && config.client_cert_file.is_none() && !config.ambient {
-        let remedy = "name the certificate that logs in, and `client_key_file`";
-        problems.push(ConfigProblem::new("client_cert_file", "is missing for the method `cert`", remedy));
+        found.error(
+            "client_cert_file",
+            "is missing: the method `cert` requires it",
+            "set `client_cert_file` and `client_key_file`",
+        );
     }
-    for (key, text) in [("auth.mount", &auth.mount), ("auth.username", &auth.username)] {
-        let Some(text) = text else { continue };
-        if let Some(why) = refuse_place(text) {
-            problems.push(ConfigProblem::new(key, why, "write the name as the server has it"));
-        } else if key == "auth.username" && text.contains('/') {
-            problems.push(ConfigProblem::new(key, "holds a slash", "write the name as the server has it"));
-        }
-    }
+    found.extend(auth.mount.as_deref().and_then(|mount| invalid_name("auth.mount", mount)));
+    found.extend(auth.username.as_deref().and_then(|username| {
+        let slash = || username.contains('/').then(|| name_error("auth.username", "contains a slash"));
+        invalid_name("auth.username", username).or_else(slash)
+    }));
+}
+
+fn invalid_name(key: &str, name: &str) -> Option<Diagnostic> {
+    invalid_path(name).map(|why| name_error(key, &quote::predicate(name, why)))
+}
+
+fn name_error(key: &str, why: &str) -> Diagnostic {
+    Diagnostic::error(key, why, "write the name as the server has it")
 }

@@ -1,17 +1,17 @@
-//! One request, one answer: `vaultrs`'s endpoints over a client of our own.
+//! Sends one request and returns one response: the endpoints of `vaultrs` over an HTTP client of this crate.
 //!
-//! `vaultrs`'s own client is not used, for it drops what this backend has to know and shows what nobody may see: it keeps
-//! no header of an answer (`Retry-After`) and no lease; it logs the server's error texts; its settings print the token,
-//! its token header is not marked as sensitive and panics on a token with a line break; redirects and the environment's
-//! proxies cannot be turned off. Its endpoints (paths, methods, bodies) are what is shared here.
+//! The client of `vaultrs` is not used, for three reasons. It drops what this backend needs: response headers
+//! (`Retry-After`) and leases. It exposes what must stay secret: it logs the server's error messages, its settings print
+//! the token, and its token header is not marked as sensitive and panics on a token with a line break. And it cannot turn
+//! off redirects and the proxies of the environment. This crate shares its endpoints: paths, methods and bodies.
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use cofferdam_vault::{ErrorKind, ExposeSecret as _, SecretString, VaultError};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use cofferdam_vault::{ErrorKind, Threads, VaultError};
+use http::{HeaderMap, HeaderValue, header};
+use reqwest::RequestBuilder;
 use reqwest::tls::TlsInfo;
-use reqwest::{RequestBuilder, Response};
 use rustify::Endpoint;
 use url::Origin;
 use vaultrs::api::sys::requests::ReadHealthRequest;
@@ -19,113 +19,97 @@ use zeroize::Zeroizing;
 
 use crate::address::Address;
 use crate::error;
-use crate::http::Http;
+use crate::http::LazyClient;
+use crate::response::Response;
 use crate::settings::Settings;
+use crate::token::TokenHeader;
 
-/// The largest answer that is read: Vault keeps no secret of more than 1 MiB, and a listing of 100,000 names is smaller.
-const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
+/// Timeout of the vault's own tasks: a login, a renewal, a read that creates a lease. They outlive the caller that
+/// started them, so no caller's timeout ends them. Longer than any attempt, so that a slow login finishes instead of
+/// being repeated.
+pub(crate) const TASK_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Stands in for the server's address where `rustify` wants one: only path and query of what it makes are used.
+/// Maximum size of a response. Vault stores no secret larger than 1 MiB, and a listing of 100,000 names is smaller.
+const MAX_RESPONSE_BYTES: usize = 16 * 1024 * 1024;
+
+/// Passed to `rustify` as the server's address. Only path and query of the URL that it builds are used.
 const PLACEHOLDER: &str = "http://vault";
 
 /// Sends requests to one server.
 pub(crate) struct Client {
     address: Result<Address, VaultError>,
     namespace: Option<String>,
-    http: Http,
+    http: LazyClient,
 }
 
-/// A token, ready to be sent. Its text is wiped when the last clone goes; `Debug` prints none of it.
-#[derive(Clone, Debug)]
-pub(crate) struct Token(HeaderValue);
-
-impl Token {
-    /// The token that `text` spells.
-    ///
-    /// # Errors
-    ///
-    /// `Malformed` where no header can hold it.
-    pub(crate) fn new(text: &SecretString) -> Result<Self, VaultError> {
-        let owner = Zeroizing::new(text.expose_secret().as_bytes().to_vec());
-        let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(owner)).map_err(|_| {
-            VaultError::vault(
-                ErrorKind::Malformed,
-                "the token holds what no HTTP header can hold; log in anew",
-            )
-        })?;
-        value.set_sensitive(true);
-        Ok(Self(value))
-    }
-}
-
-/// What the server said.
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) retry_after: Option<Duration>,
-    pub(crate) body: Zeroizing<Vec<u8>>,
-}
-
-/// Whether a request goes to the vault's namespace. `sys/health` must not.
+/// The namespace that a request is sent to. `sys/health` exists in the root namespace only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Namespace {
-    Ours,
+    /// The namespace of the settings.
+    Configured,
     Root,
 }
 
 impl Client {
-    pub(crate) fn new(settings: &Settings, threads: cofferdam_vault::Threads) -> Self {
+    pub(crate) fn new(settings: &Settings, threads: Threads) -> Self {
         let own = settings.address.as_ref().ok();
         let origins: Vec<Origin> = match settings.redirects.is_empty() {
             true => Vec::new(),
-            // A listed node may send back to the address that was asked first.
+            // A listed node may redirect back to `address`.
             false => settings.redirects.iter().chain(own).filter_map(Address::origin).collect(),
         };
-        // A redirect may lead from plain http to a server with TLS.
+        // A redirect may lead from plain HTTP to a server with TLS.
         let tls = own.into_iter().chain(&settings.redirects).any(|address| address.tls);
         Self {
             address: settings.address.clone(),
             namespace: settings.namespace.clone(),
-            http: Http::new(tls.then(|| settings.tls.clone()), origins, settings.proxies, threads),
+            http: LazyClient::new(tls.then(|| settings.tls.clone()), origins, settings.proxies, threads),
         }
     }
 
-    /// Reads certificates and keys anew for the next request.
-    pub(crate) fn reread_files(&self) {
-        self.http.forget();
+    /// Makes the next request read certificates and keys again.
+    pub(crate) fn reload_files(&self) {
+        self.http.discard();
     }
 
-    /// Sends `endpoint`, and answers whatever comes: judging the status is the caller's.
+    /// Sends `endpoint` and returns the response, whatever its status.
     ///
     /// # Errors
     ///
-    /// Where there is no answer, or one too large.
+    /// If there is no response, or one that is too large.
     pub(crate) async fn send(
         &self,
         endpoint: &impl Endpoint,
-        token: Option<&Token>,
+        token: Option<&TokenHeader>,
         namespace: Namespace,
-    ) -> Result<Answer, VaultError> {
+    ) -> Result<Response, VaultError> {
         let address = self.address.as_ref().map_err(Clone::clone)?;
         let request = self.request(address, endpoint, token, namespace).await?;
-        let answer = async {
+        let response = async {
             let response = request.send().await?;
-            let (status, retry_after) = (response.status(), retry_after(response.headers()));
-            Ok(collect(response).await?.map(|body| Answer { status, retry_after, body }))
+            let retry_after =
+                response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+            let (status, retry_after) =
+                (response.status(), retry_after.and_then(cofferdam_vault::retry_after));
+            Ok(collect(response).await?.map(|body| Response { status, retry_after, body }))
         };
-        match answer.await {
-            Ok(Some(answer)) => Ok(answer),
+        match response.await {
+            Ok(Some(response)) => Ok(response),
             Ok(None) => {
-                let message = format!("{} answers more than {MAX_ANSWER_BYTES} bytes", address.base);
+                let message = format!(
+                    "the response of {} is larger than {MAX_RESPONSE_BYTES} bytes; check `address`",
+                    address.base
+                );
                 Err(VaultError::vault(ErrorKind::Malformed, message))
             }
             Err(failure) => {
-                self.http.forget();
-                Err(error::unanswered(&address.base, &failure))
+                self.http.discard();
+                Err(error::from_transport(&address.base, &failure))
             }
         }
     }
 
-    /// The certificate that the server shows, in DER; `None` without TLS, and where there is no answer, which others tell.
+    /// The server's certificate in DER. `None` without TLS, and if the server does not respond, which the probe reports.
     pub(crate) async fn certificate(&self) -> Option<Vec<u8>> {
         let address = self.address.as_ref().ok().filter(|address| address.tls)?;
         let health = ReadHealthRequest::default();
@@ -138,15 +122,15 @@ impl Client {
         &self,
         address: &Address,
         endpoint: &impl Endpoint,
-        token: Option<&Token>,
+        token: Option<&TokenHeader>,
         namespace: Namespace,
     ) -> Result<RequestBuilder, VaultError> {
-        let request = endpoint.request(PLACEHOLDER).map_err(|_| unsendable())?;
+        let request = endpoint.request(PLACEHOLDER).map_err(|_| invalid_url())?;
         let (parts, body) = request.into_parts();
         let query = parts.uri.query().filter(|query| !query.is_empty());
         let query = query.map_or_else(String::new, |query| format!("?{query}"));
         let url = format!("{}/v1{}{query}", address.base, parts.uri.path());
-        let client = self.http.client().await?;
+        let client = self.http.get().await?;
         let request = client
             .request(parts.method, url)
             .headers(self.headers(token, namespace)?)
@@ -157,18 +141,18 @@ impl Client {
         })
     }
 
-    fn headers(&self, token: Option<&Token>, namespace: Namespace) -> Result<HeaderMap, VaultError> {
+    fn headers(&self, token: Option<&TokenHeader>, namespace: Namespace) -> Result<HeaderMap, VaultError> {
         let mut headers = HeaderMap::new();
-        // What agents and proxies of Vault ask for, so that no request forged by a browser gets through them.
+        // Agents and proxies of Vault require this header, so that a browser cannot forge requests through them.
         headers.insert("x-vault-request", HeaderValue::from_static("true"));
-        if let Some(Token(value)) = token {
+        if let Some(TokenHeader(value)) = token {
             headers.insert("x-vault-token", value.clone());
         }
-        if let (Some(name), Namespace::Ours) = (&self.namespace, namespace) {
+        if let (Some(name), Namespace::Configured) = (&self.namespace, namespace) {
             let value = HeaderValue::from_str(name).map_err(|_| {
                 VaultError::vault(
                     ErrorKind::Misconfigured,
-                    "the namespace holds what no HTTP header can hold",
+                    "the namespace contains characters that an HTTP header cannot hold; correct `namespace`",
                 )
             })?;
             headers.insert("x-vault-namespace", value);
@@ -177,31 +161,26 @@ impl Client {
     }
 }
 
-fn unsendable() -> VaultError {
+fn invalid_url() -> VaultError {
     VaultError::vault(
         ErrorKind::Misconfigured,
-        "the settings make no address; check `mount`, `prefix` and `paths`",
+        "the settings do not form a valid URL; check `mount`, `prefix` and `paths`",
     )
 }
 
-/// The whole body, or `None` where it is too large. Its parts are joined in one buffer that never grows.
-async fn collect(mut response: Response) -> reqwest::Result<Option<Zeroizing<Vec<u8>>>> {
-    let (mut parts, mut length): (Vec<Bytes>, usize) = (Vec::new(), 0);
-    while let Some(part) = response.chunk().await? {
-        length += part.len();
-        if length > MAX_ANSWER_BYTES {
+/// The whole body, or `None` if it is too large. Its chunks are joined in one buffer that never grows.
+async fn collect(mut response: reqwest::Response) -> reqwest::Result<Option<Zeroizing<Vec<u8>>>> {
+    let (mut chunks, mut length): (Vec<Bytes>, usize) = (Vec::new(), 0);
+    while let Some(chunk) = response.chunk().await? {
+        length += chunk.len();
+        if length > MAX_RESPONSE_BYTES {
             return Ok(None);
         }
-        parts.push(part);
+        chunks.push(chunk);
     }
     let mut body = Zeroizing::new(Vec::with_capacity(length));
-    for part in parts {
-        body.extend_from_slice(&part);
+    for chunk in chunks {
+        body.extend_from_slice(&chunk);
     }
     Ok(Some(body))
-}
-
-/// `Retry-After` in seconds; the form with a date is none that Vault sends.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }

@@ -1,15 +1,15 @@
-//! The endpoints that `vaultrs` does not have, or has only with secrets in a tree of plain strings.
+//! The endpoints that `vaultrs` lacks, or has only with secrets in plain strings.
 
-use cofferdam_vault::SecretFields;
+use cofferdam_vault::{ExposeSecret as _, SecretFields, SecretString};
 use rustify::Endpoint;
 use rustify::enums::{RequestMethod, RequestType, ResponseType};
 use rustify::errors::ClientError;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use crate::answer;
+use crate::fields;
 
-/// A request with a path below `/v1/` and a body that is wiped.
+/// A request with a path below `/v1/` and a body that is wiped on drop.
 pub(crate) struct Request {
     method: RequestMethod,
     path: String,
@@ -40,33 +40,33 @@ fn post(path: impl Into<String>, body: Zeroizing<Vec<u8>>) -> Request {
 }
 
 fn json(body: &impl Serialize) -> Zeroizing<Vec<u8>> {
-    // Texts and numbers: cannot fail.
+    // Strings, numbers and booleans: cannot fail.
     Zeroizing::new(serde_json::to_vec(body).unwrap_or_default())
 }
 
-/// Reads `place` from whatever engine is mounted there.
-pub(crate) fn read(place: &str) -> Request {
-    Request { method: RequestMethod::GET, path: place.to_owned(), body: None }
+/// Reads `path` from the engine that is mounted there.
+pub(crate) fn read(path: &str) -> Request {
+    Request { method: RequestMethod::GET, path: path.to_owned(), body: None }
 }
 
-/// Writes `fields` to KV v1.
-pub(crate) fn write_v1(place: &str, fields: &SecretFields) -> Request {
-    post(place, answer::object(fields))
+/// Writes `fields` to KV version 1.
+pub(crate) fn write_v1(path: &str, fields: &SecretFields) -> Request {
+    post(path, fields::encode(fields))
 }
 
-/// Writes `fields` to KV v2, if the current version is `cas` (0: none has ever been).
-pub(crate) fn write_v2(mount: &str, at: &str, fields: &SecretFields, cas: Option<u64>) -> Request {
-    let object = answer::object(fields);
+/// Writes `fields` to KV version 2, if the current version is `cas` (0: the secret never existed).
+pub(crate) fn write_v2(mount: &str, path: &str, fields: &SecretFields, cas: Option<u64>) -> Request {
+    let object = fields::encode(fields);
     let options = cas.map_or_else(String::new, |cas| format!(",\"options\":{{\"cas\":{cas}}}"));
     let mut body = Zeroizing::new(Vec::with_capacity(object.len() + options.len() + 16));
     body.extend_from_slice(b"{\"data\":");
     body.extend_from_slice(&object);
     body.extend_from_slice(options.as_bytes());
     body.push(b'}');
-    post(format!("{mount}/data/{at}"), body)
+    post(format!("{mount}/data/{path}"), body)
 }
 
-/// Lengthens a lease by its own duration.
+/// Renews a lease by its own duration.
 pub(crate) fn renew_lease(id: &str) -> Request {
     #[derive(Serialize)]
     struct Body<'a> {
@@ -75,7 +75,7 @@ pub(crate) fn renew_lease(id: &str) -> Request {
     post("sys/leases/renew", json(&Body { lease_id: id }))
 }
 
-/// Ends a lease, and answers when it has ended.
+/// Revokes a lease, and responds once it is revoked.
 pub(crate) fn revoke_lease(id: &str) -> Request {
     #[derive(Serialize)]
     struct Body<'a> {
@@ -85,21 +85,31 @@ pub(crate) fn revoke_lease(id: &str) -> Request {
     post("sys/leases/revoke", json(&Body { lease_id: id, sync: true }))
 }
 
-/// A login at `mount` that says nothing but what the connection says.
-pub(crate) fn login_without_body(mount: &str) -> Request {
-    post(format!("auth/{mount}/login"), Zeroizing::new(Vec::new()))
+/// Logs in at `path` below `auth/` with these members of a JSON object, or with an empty body if there are none.
+pub(crate) fn login(path: &str, members: &[(&str, &str)]) -> Request {
+    let body = match members {
+        [] => Zeroizing::new(Vec::new()),
+        members => fields::object(members.iter().copied()),
+    };
+    post(format!("auth/{path}"), body)
 }
 
-/// What our login may do at each of `places`.
-pub(crate) fn capabilities(places: &[&str]) -> Request {
+/// Looks up the expiry and the remaining uses of a secret ID.
+pub(crate) fn look_up_secret_id(mount: &str, role: &str, secret_id: &SecretString) -> Request {
+    let body = fields::object([("secret_id", secret_id.expose_secret())].into_iter());
+    post(format!("auth/{mount}/role/{role}/secret-id/lookup"), body)
+}
+
+/// Returns the capabilities of the login on each of `paths`.
+pub(crate) fn capabilities(paths: &[&str]) -> Request {
     #[derive(Serialize)]
     struct Body<'a> {
         paths: &'a [&'a str],
     }
-    post("sys/capabilities-self", json(&Body { paths: places }))
+    post("sys/capabilities-self", json(&Body { paths }))
 }
 
-/// What is mounted at `mount`: the question that the `vault` program asks before it reads a secret.
+/// Returns the engine mounted at `mount`. The `vault` program sends the same request before it reads a secret.
 pub(crate) fn mounted(mount: &str) -> Request {
     read(&format!("sys/internal/ui/mounts/{mount}"))
 }

@@ -1,6 +1,6 @@
-//! The HTTP client of one vault: its TLS, its redirects, and no proxy or time-out that nobody asked for.
+//! The HTTP client of one vault: its TLS settings and redirects, with no implicit proxy and no timeout.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cofferdam_vault::{ErrorKind, Threads, VaultError};
 use reqwest::redirect::{Action, Attempt, Policy};
@@ -11,43 +11,44 @@ use zeroize::Zeroizing;
 use crate::files;
 use crate::settings::TlsFiles;
 
-/// How many redirects one request follows: from a standby to the active node, and once more when that moves meanwhile.
+/// Maximum number of redirects of one request: from a standby to the active node, and one more if that node changes
+/// meanwhile.
 const MAX_REDIRECTS: usize = 2;
 
-/// Makes the client when it is first needed, and anew when its files may have changed.
-pub(crate) struct Http {
+/// A client that is built on first use, and again when its files may have changed.
+pub(crate) struct LazyClient {
     tls: Option<TlsFiles>,
     origins: Vec<Origin>,
     proxies: bool,
     threads: Threads,
-    made: Mutex<Option<Client>>,
+    client: Mutex<Option<Client>>,
 }
 
-impl Http {
-    /// A client that reads `tls` (nothing for plain `http`), follows redirects to `origins`, and uses the proxies of the
-    /// environment only where `proxies` is set.
+impl LazyClient {
+    /// A client that reads `tls` (`None` for plain HTTP) and follows redirects to `origins`. It uses the proxies of the
+    /// environment only if `proxies` is set.
     pub(crate) fn new(tls: Option<TlsFiles>, origins: Vec<Origin>, proxies: bool, threads: Threads) -> Self {
-        Self { tls, origins, proxies, threads, made: Mutex::new(None) }
+        Self { tls, origins, proxies, threads, client: Mutex::new(None) }
     }
 
     /// The client.
     ///
     /// # Errors
     ///
-    /// Where its files cannot be read or hold no certificates and keys.
-    pub(crate) async fn client(&self) -> Result<Client, VaultError> {
+    /// If its files cannot be read, or hold no certificates and keys.
+    pub(crate) async fn get(&self) -> Result<Client, VaultError> {
         if let Some(client) = &*self.lock() {
             return Ok(client.clone());
         }
         let (tls, builder) = (self.tls.clone(), self.builder());
         // Reading the system's certificates blocks too.
         let client = self.threads.run(move || build(builder, tls)).await?;
-        // Of two that were made at once, the one that is kept is the one that all later calls share.
+        // If two callers build a client concurrently, all later calls share the one that is stored.
         Ok(self.lock().get_or_insert(client).clone())
     }
 
-    /// Forgets the client, so that the next call reads the files anew: after a failed connection, and at a login.
-    pub(crate) fn forget(&self) {
+    /// Discards the client, so that the next call reads the files again: after a failed connection, and at a login.
+    pub(crate) fn discard(&self) {
         if self.tls.as_ref().is_some_and(|tls| tls.ca.is_some() || tls.certificate.is_some()) {
             *self.lock() = None;
         }
@@ -58,22 +59,23 @@ impl Http {
         let builder = Client::builder()
             .redirect(Policy::custom(move |attempt| redirect(attempt, &origins)))
             .referer(false)
-            // Keeps the server's certificate at hand, for the closer look.
+            // Keeps the server's certificate for `Client::certificate`.
             .tls_info(true)
-            // Answers hold secrets, and compressed ones say by their length how alike two are.
+            // Responses hold secrets, and the length of a compressed one reveals how similar two secrets are.
             .gzip(false);
         if self.proxies { builder } else { builder.no_proxy() }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Client>> {
-        self.made.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Option<Client>> {
+        self.client.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Follows only what keeps method and body, and only to listed addresses: the token goes along.
+/// Follows a redirect that preserves method and body and leads to a listed address, because the token is sent there.
 fn redirect(attempt: Attempt<'_>, origins: &[Origin]) -> Action {
-    let keeps = matches!(attempt.status(), StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT);
-    if keeps && attempt.previous().len() <= MAX_REDIRECTS && origins.contains(&attempt.url().origin()) {
+    let preserves =
+        matches!(attempt.status(), StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT);
+    if preserves && attempt.previous().len() <= MAX_REDIRECTS && origins.contains(&attempt.url().origin()) {
         attempt.follow()
     } else {
         attempt.stop()
@@ -82,14 +84,17 @@ fn redirect(attempt: Attempt<'_>, origins: &[Origin]) -> Action {
 
 fn build(mut builder: ClientBuilder, tls: Option<TlsFiles>) -> Result<Client, VaultError> {
     match tls {
-        // Nothing to verify, so nothing to load.
+        // There is nothing to verify, so no certificates are loaded.
         None => builder = builder.tls_certs_only([]),
         Some(tls) => {
             if let Some(path) = &tls.ca {
-                let pem = files::read(path, "file of certificate authorities")?;
+                let pem = files::read(path, "CA file")?;
                 let certificates = Certificate::from_pem_bundle(&pem).unwrap_or_default();
                 if certificates.is_empty() {
-                    return Err(misconfigured(format!("{} holds no certificate in PEM", path.display())));
+                    return Err(misconfigured(format!(
+                        "the CA file {} contains no PEM certificate; put the CA's certificate into it",
+                        path.display()
+                    )));
                 }
                 builder = builder.tls_certs_only(certificates);
             }
@@ -102,7 +107,7 @@ fn build(mut builder: ClientBuilder, tls: Option<TlsFiles>) -> Result<Client, Va
                 pem.extend_from_slice(&keys);
                 let identity = Identity::from_pem(&pem).map_err(|_| {
                     misconfigured(format!(
-                        "{} and {} are no certificate and private key in PEM",
+                        "{} and {} are not a certificate and its private key in PEM; replace them with a matching pair",
                         certificate.display(),
                         key.display()
                     ))
@@ -113,7 +118,8 @@ fn build(mut builder: ClientBuilder, tls: Option<TlsFiles>) -> Result<Client, Va
     }
     builder.build().map_err(|_| {
         misconfigured(
-            "the TLS settings fit no client: does the client key belong to its certificate?".to_owned(),
+            "the TLS settings are rejected; check that the client key belongs to the client certificate"
+                .to_owned(),
         )
     })
 }

@@ -1,4 +1,4 @@
-//! The key-value engine, version 2: every write is a new version, and a delete only marks one.
+//! Version 2 of the key-value engine: every write is a new version, and a delete only marks one as deleted.
 
 use std::sync::Arc;
 
@@ -11,37 +11,37 @@ use vaultrs::api::kv2::requests::{
     ReadSecretRequest, UndeleteSecretVersionsRequest,
 };
 
-use crate::answer::{self, Envelope};
-use crate::client::Answer;
 use crate::endpoint;
 use crate::error;
+use crate::fields;
 use crate::mount::Mount;
+use crate::response::{self, Envelope, Response};
 
-/// How many deleted versions in a row are stepped over in search of the previous state.
-const MAX_STEPS: u64 = 100;
+/// Maximum number of consecutive deleted versions to skip when looking for the previous state.
+const MAX_SKIPPED_VERSIONS: usize = 100;
 
 pub(crate) struct Kv2(pub(crate) Arc<Mount>);
 
-/// What is there.
+/// The state of a secret.
 enum State {
     Present {
         fields: SecretFields,
-        stamp: Stamp,
+        metadata: VersionMetadata,
     },
-    /// Deleted or destroyed; the number of that version.
-    Gone(u64),
-    /// Nothing was ever written, or even the trace of it was removed.
-    Never,
+    /// The version with this number is deleted or destroyed.
+    Deleted(u64),
+    /// Never written, or its metadata was deleted too.
+    Absent,
 }
 
-/// Which version. The number alone would return after the metadata was deleted and the secret made anew.
+/// The identity of a version. The number alone repeats if the metadata is deleted and the secret created again.
 #[derive(Deserialize)]
-struct Stamp {
+struct VersionMetadata {
     version: u64,
     created_time: String,
 }
 
-impl Stamp {
+impl VersionMetadata {
     fn version(&self) -> Version {
         Version::new(format!("{}@{}", self.version, self.created_time))
     }
@@ -51,32 +51,35 @@ impl Stamp {
 struct Versioned<'a> {
     #[serde(borrow, default)]
     data: Option<&'a RawValue>,
-    metadata: Stamp,
+    metadata: VersionMetadata,
 }
 
 impl Kv2 {
     /// The current state.
     pub(crate) async fn read(&self, path: &SecretPath) -> Result<(SecretFields, Version), VaultError> {
         match self.state(path, None).await? {
-            State::Present { fields, stamp } => Ok((fields, stamp.version())),
-            State::Gone(_) => Err(self.0.absent("a deleted secret", path)),
-            State::Never => Err(self.0.absent("no secret", path)),
+            State::Present { fields, metadata } => Ok((fields, metadata.version())),
+            State::Deleted(_) => Err(self.0.absent("a deleted secret", path)),
+            State::Absent => Err(self.0.absent("no secret", path)),
         }
     }
 
-    /// The last state before the current one that was not deleted. Needs no permission but that of reading.
+    /// The last state before the current one that is not deleted. Needs only the permission to read.
     pub(crate) async fn read_previous(
         &self,
         path: &SecretPath,
     ) -> Result<(SecretFields, Version), VaultError> {
-        let none = || self.0.absent("no earlier state of the secret", path);
-        let State::Present { stamp, .. } = self.state(path, None).await? else { return Err(none()) };
-        for number in (1..stamp.version).rev().take(MAX_STEPS as usize) {
+        let none = || {
+            let message = format!("the secret {path} has no earlier version that is not deleted");
+            VaultError::secret(ErrorKind::NotFound, message)
+        };
+        let State::Present { metadata, .. } = self.state(path, None).await? else { return Err(none()) };
+        for number in (1..metadata.version).rev().take(MAX_SKIPPED_VERSIONS) {
             match self.state(path, Some(number)).await? {
-                State::Present { fields, stamp } => return Ok((fields, stamp.version())),
-                State::Gone(_) => {}
-                // Older ones were pruned.
-                State::Never => break,
+                State::Present { fields, metadata } => return Ok((fields, metadata.version())),
+                State::Deleted(_) => {}
+                // Older versions were pruned.
+                State::Absent => break,
             }
         }
         Err(none())
@@ -85,45 +88,47 @@ impl Kv2 {
     async fn state(&self, path: &SecretPath, version: Option<u64>) -> Result<State, VaultError> {
         let mount = &self.0;
         let request = ReadSecretRequest { mount: mount.name.clone(), path: mount.at(Some(path)), version };
-        let place = || format!("{}/data/{}", mount.name, mount.at(Some(path)));
-        let (answer, _) = mount.sessions.send(&request, || mount.denied("read", &place())).await?;
-        match answer.status {
+        let denied = || mount.denied("read", &mount.policy_path(path));
+        let (response, _) = mount.sessions.send(&request, denied).await?;
+        match response.status {
             StatusCode::OK | StatusCode::NOT_FOUND => {}
-            // An engine that is being upgraded from version 1 says so with a 400.
-            _ => return Err(mount.malformed("cannot be read: the engine calls the request invalid", path)),
+            // An engine that is being upgraded from version 1 responds with 400.
+            _ => {
+                return Err(
+                    mount.malformed("cannot be read: the engine rejects the request as invalid", path)
+                );
+            }
         }
-        let versioned = Envelope::parse(&answer.body).and_then(|body| body.data::<Versioned<'_>>());
-        match (answer.status, versioned) {
-            (StatusCode::OK, Ok(Versioned { data: Some(data), metadata: stamp })) => {
+        let versioned = Envelope::parse(&response.body).and_then(|body| body.data::<Versioned<'_>>());
+        match (response.status, versioned) {
+            (StatusCode::OK, Ok(Versioned { data: Some(data), metadata })) => {
                 mount.confirm();
-                let fields = answer::parse(data.get().as_bytes()).and_then(|raw| answer::fields(&raw));
-                let fields = fields.map_err(|_| mount.malformed("is no object of fields", path))?;
-                Ok(State::Present { fields, stamp })
+                let fields = response::parse(data.get().as_bytes()).and_then(|raw| fields::decode(&raw));
+                let fields = fields.map_err(|_| mount.malformed("is not an object of fields", path))?;
+                Ok(State::Present { fields, metadata })
             }
-            (StatusCode::OK, Err(_)) if Envelope::parse(&answer.body).is_ok() => {
+            (StatusCode::OK, Err(_)) if Envelope::parse(&response.body).is_ok() => {
                 mount.check().await?;
-                Err(mount.malformed("is not what version 2 of the engine answers", path))
+                Err(mount.malformed("is not what version 2 of the engine returns; check `kv`", path))
             }
-            (StatusCode::OK, Err(_)) => {
-                Err(error::malformed(&mount.sessions.location, "a read with no secret"))
-            }
+            (StatusCode::OK, Err(_)) => Err(error::malformed(&mount.sessions.location, "a read")),
             (_, Ok(Versioned { metadata, .. })) => {
                 mount.confirm();
-                Ok(State::Gone(metadata.version))
+                Ok(State::Deleted(metadata.version))
             }
             (_, Err(_)) => {
-                self.believe(&answer)?;
+                self.check_is_vault(&response)?;
                 mount.check().await?;
-                Ok(State::Never)
+                Ok(State::Absent)
             }
         }
     }
 
-    /// A 404 that is not even JSON comes from something else than a Vault.
-    fn believe(&self, answer: &Answer) -> Result<(), VaultError> {
-        Envelope::parse(&answer.body)
+    /// Checks that a 404 is JSON. Otherwise it is not from Vault.
+    fn check_is_vault(&self, response: &Response) -> Result<(), VaultError> {
+        Envelope::parse(&response.body)
             .map(drop)
-            .map_err(|_| error::malformed(&self.0.sessions.location, "404 with something that is not JSON"))
+            .map_err(|_| error::malformed(&self.0.sessions.location, "a read"))
     }
 
     pub(crate) async fn write(
@@ -135,29 +140,29 @@ impl Kv2 {
         let cas = match expect {
             Expect::Any => None,
             Expect::Absent => match self.state(path, None).await? {
-                State::Present { .. } => return Err(conflict(path)),
-                State::Gone(number) => Some(number),
-                State::Never => Some(0),
+                State::Present { .. } => return Err(error::conflict(path)),
+                State::Deleted(number) => Some(number),
+                State::Absent => Some(0),
             },
-            Expect::Version(version) => Some(self.holds(path, &version).await?),
+            Expect::Version(version) => Some(self.current_number(path, &version).await?),
         };
         if let Some(version) = self.put(path, fields, cas).await? {
             return Ok(version);
         }
-        // The engine calls the request invalid: a lost race, or no request without check-and-set on this mount.
+        // The engine rejects the request: another writer won, or this mount requires check-and-set.
         let now = match self.state(path, None).await? {
-            State::Present { stamp, .. } => stamp.version,
-            State::Gone(number) => number,
-            State::Never => 0,
+            State::Present { metadata, .. } => metadata.version,
+            State::Deleted(number) => number,
+            State::Absent => 0,
         };
         match cas {
-            Some(expected) if expected != now => Err(conflict(path)),
-            Some(_) => Err(mount_refuses(&self.0, path)),
-            None => self.put(path, fields, Some(now)).await?.ok_or_else(|| mount_refuses(&self.0, path)),
+            Some(expected) if expected != now => Err(error::conflict(path)),
+            Some(_) => Err(not_written(&self.0, path)),
+            None => self.put(path, fields, Some(now)).await?.ok_or_else(|| not_written(&self.0, path)),
         }
     }
 
-    /// Writes once; `None` where the engine calls it invalid.
+    /// Writes once; `None` if the engine rejects the request as invalid.
     async fn put(
         &self,
         path: &SecretPath,
@@ -168,27 +173,27 @@ impl Kv2 {
         let at = mount.at(Some(path));
         let request = endpoint::write_v2(&mount.name, &at, fields, cas);
         let denied = || mount.denied("create` and `update", &format!("{}/data/{at}", mount.name));
-        let (answer, _) = mount.sessions.send(&request, denied).await?;
-        match answer.status {
+        let (response, _) = mount.sessions.send(&request, denied).await?;
+        match response.status {
             StatusCode::OK => {
-                let stamp: Stamp = answer::data(&answer.body)
-                    .map_err(|_| error::malformed(&mount.sessions.location, "a write with no version"))?;
+                let metadata: VersionMetadata = response::data(&response.body)
+                    .map_err(|_| error::malformed(&mount.sessions.location, "a write"))?;
                 mount.confirm();
-                Ok(Some(stamp.version()))
+                Ok(Some(metadata.version()))
             }
             StatusCode::BAD_REQUEST => Ok(None),
             _ => {
                 mount.check().await?;
-                Err(mount_refuses(mount, path))
+                Err(not_written(mount, path))
             }
         }
     }
 
-    /// The number of `version`, which is there now.
-    async fn holds(&self, path: &SecretPath, version: &Version) -> Result<u64, VaultError> {
+    /// The number of `version`, if it is the current one.
+    async fn current_number(&self, path: &SecretPath, version: &Version) -> Result<u64, VaultError> {
         match self.state(path, None).await? {
-            State::Present { stamp, .. } if stamp.version() == *version => Ok(stamp.version),
-            _ => Err(conflict(path)),
+            State::Present { metadata, .. } if metadata.version() == *version => Ok(metadata.version),
+            _ => Err(error::conflict(path)),
         }
     }
 
@@ -200,60 +205,60 @@ impl Kv2 {
                 let request =
                     DeleteLatestSecretVersionRequest { mount: mount.name.clone(), path: at.clone() };
                 let denied = || mount.denied("delete", &format!("{}/data/{at}", mount.name));
-                let (answer, _) = mount.sessions.send(&request, denied).await?;
-                if answer.status.is_success() {
+                let (response, _) = mount.sessions.send(&request, denied).await?;
+                if response.status.is_success() {
                     return Ok(());
                 }
                 mount.check().await?;
-                Err(mount_refuses(mount, path))
+                Err(not_written(mount, path))
             }
             Expect::Absent => match self.state(path, None).await? {
-                State::Present { .. } => Err(conflict(path)),
-                State::Gone(_) | State::Never => Ok(()),
+                State::Present { .. } => Err(error::conflict(path)),
+                State::Deleted(_) | State::Absent => Ok(()),
             },
             Expect::Version(version) => {
-                let number = self.holds(path, &version).await?;
+                let number = self.current_number(path, &version).await?;
                 self.delete_number(path, number).await
             }
         }
     }
 
-    /// Deletes exactly version `number`. The engine has no check-and-set for that: a write that came between the look and
-    /// the delete stays, for it is another number, and then the delete is taken back.
+    /// Deletes exactly version `number`. The engine has no check-and-set for deletes. A write between the check and the
+    /// delete is preserved, because it has another number; the delete is then undone.
     async fn delete_number(&self, path: &SecretPath, number: u64) -> Result<(), VaultError> {
         let mount = &self.0;
         let (name, at, versions) = (mount.name.clone(), mount.at(Some(path)), vec![number]);
         let delete =
             DeleteSecretVersionsRequest { mount: name.clone(), path: at.clone(), versions: versions.clone() };
         let denied = || mount.denied("update", &format!("{name}/delete/{at}"));
-        let (answer, _) = mount.sessions.send(&delete, denied).await?;
-        if !answer.status.is_success() {
-            return Err(mount_refuses(mount, path));
+        let (response, _) = mount.sessions.send(&delete, denied).await?;
+        if !response.status.is_success() {
+            return Err(not_written(mount, path));
         }
         match self.state(path, None).await? {
-            State::Gone(gone) if gone == number => Ok(()),
-            State::Never => Ok(()),
-            State::Gone(_) | State::Present { .. } => {
+            State::Deleted(deleted) if deleted == number => Ok(()),
+            State::Absent => Ok(()),
+            State::Deleted(_) | State::Present { .. } => {
                 let undelete =
                     UndeleteSecretVersionsRequest { mount: name.clone(), path: at.clone(), versions };
                 let denied = || mount.denied("update", &format!("{name}/undelete/{at}"));
                 mount.sessions.send(&undelete, denied).await?;
-                Err(conflict(path))
+                Err(error::conflict(path))
             }
         }
     }
 
-    /// Whether the secret at `path` has a current version: listings name deleted ones too.
+    /// Whether the secret at `path` has a current version. Listings include deleted secrets too.
     pub(crate) async fn exists(&self, path: &SecretPath) -> Result<bool, VaultError> {
         #[derive(Deserialize)]
         struct Metadata {
             #[serde(default)]
             current_version: u64,
             #[serde(default)]
-            versions: std::collections::BTreeMap<u64, Trace>,
+            versions: std::collections::BTreeMap<u64, VersionState>,
         }
         #[derive(Deserialize)]
-        struct Trace {
+        struct VersionState {
             deletion_time: String,
             destroyed: bool,
         }
@@ -261,24 +266,18 @@ impl Kv2 {
         let at = mount.at(Some(path));
         let request = ReadSecretMetadataRequest { mount: mount.name.clone(), path: at.clone() };
         let denied = || mount.denied("read", &format!("{}/metadata/{at}", mount.name));
-        let (answer, _) = mount.sessions.send(&request, denied).await?;
-        if answer.status == StatusCode::NOT_FOUND {
-            self.believe(&answer)?;
+        let (response, _) = mount.sessions.send(&request, denied).await?;
+        if response.status == StatusCode::NOT_FOUND {
+            self.check_is_vault(&response)?;
             return Ok(false);
         }
-        let metadata: Metadata = answer::data(&answer.body)
-            .map_err(|_| error::malformed(&mount.sessions.location, "metadata with something else"))?;
+        let metadata: Metadata = response::data(&response.body)
+            .map_err(|_| error::malformed(&mount.sessions.location, "a read of metadata"))?;
         let current = metadata.versions.get(&metadata.current_version);
-        Ok(current.is_some_and(|trace| trace.deletion_time.is_empty() && !trace.destroyed))
+        Ok(current.is_some_and(|version| version.deletion_time.is_empty() && !version.destroyed))
     }
 }
 
-/// What was expected is not there.
-pub(crate) fn conflict(path: &SecretPath) -> VaultError {
-    let message = format!("{path} was changed by somebody else; read it anew and try again");
-    VaultError::secret(ErrorKind::Conflict, message)
-}
-
-fn mount_refuses(mount: &Mount, path: &SecretPath) -> VaultError {
-    mount.malformed("was not written: the engine calls the request invalid", path)
+fn not_written(mount: &Mount, path: &SecretPath) -> VaultError {
+    mount.malformed("was not written: the engine rejects the request as invalid", path)
 }

@@ -1,7 +1,7 @@
-//! Listing, page by page: the server lists one folder at a time, and all of it.
+//! Listing in pages: the server lists one folder at a time, and all of it.
 //!
-//! A page begins behind the last path of the one before it, so nothing is kept between pages. That needs an order: paths
-//! go by their segments, one by one, so that a secret comes before what lies below it.
+//! A page starts after the last path of the page before it, so no state is kept between pages. That needs a total order:
+//! paths are compared segment by segment, so that a secret comes before everything below it.
 
 use std::cmp::Ordering;
 
@@ -12,25 +12,25 @@ use serde::Deserialize;
 use vaultrs::api::kv1::requests::ListSecretRequest;
 use vaultrs::api::kv2::requests::ListSecretsRequest;
 
-use crate::answer::{self, Envelope};
 use crate::error;
 use crate::mount::Mount;
+use crate::response::{self, Envelope};
 use crate::store::Store;
 
-/// How many secrets a page looks at; on version 2 each costs a request, for a listing names deleted ones too.
+/// Maximum number of secrets in a page. On version 2 each costs a request, because a listing includes deleted ones.
 const PAGE_PATHS: usize = 100;
 
-/// How many of those requests run at a time.
-const LOOKS_AT_ONCE: usize = 8;
+/// How many of those requests run concurrently.
+const CONCURRENT_CHECKS: usize = 8;
 
-/// What is left to visit, in order from the end.
+/// What is left to visit, in reverse order.
 enum Visit {
     Secret(SecretPath),
-    /// Everything below that path, or everything.
+    /// Everything below this path, or everything in the vault.
     Folder(Option<SecretPath>),
 }
 
-/// The page behind `after` of what lies at and below `prefix`.
+/// The page after `after` of the secrets at and below `prefix`.
 pub(crate) async fn page(
     store: &Store,
     prefix: Option<&SecretPath>,
@@ -38,8 +38,8 @@ pub(crate) async fn page(
 ) -> Result<Page, VaultError> {
     let after: Option<SecretPath> = after.and_then(|token| token.0.parse().ok());
     let mut left = vec![Visit::Folder(prefix.cloned())];
-    // The folder's own listing does not say whether there is a secret of its name.
-    left.extend(prefix.filter(|prefix| is_behind(prefix, after.as_ref())).cloned().map(Visit::Secret));
+    // The folder's own listing does not include a secret of the same name.
+    left.extend(prefix.filter(|prefix| is_after(prefix, after.as_ref())).cloned().map(Visit::Secret));
     let mut found: Vec<SecretPath> = Vec::new();
     let mut next = None;
     while let Some(visit) = left.pop() {
@@ -52,7 +52,7 @@ pub(crate) async fn page(
             Visit::Folder(folder) => {
                 let inside = children(store.mount(), folder.as_ref()).await?;
                 left.extend(inside.into_iter().rev().filter(|visit| match visit {
-                    Visit::Secret(path) => is_behind(path, after.as_ref()),
+                    Visit::Secret(path) => is_after(path, after.as_ref()),
                     Visit::Folder(folder) => may_hold_later(folder.as_ref(), after.as_ref()),
                 }));
             }
@@ -61,52 +61,52 @@ pub(crate) async fn page(
     Ok(Page { paths: existing(store, prefix, found).await?, next })
 }
 
-/// Those of `found` that exist. Folders' listings are believed on version 1, but for `prefix` itself.
+/// Those of `found` that exist. On version 1 listings are accurate, except for `prefix` itself.
 async fn existing(
     store: &Store,
     prefix: Option<&SecretPath>,
     found: Vec<SecretPath>,
 ) -> Result<Vec<SecretPath>, VaultError> {
-    let looks = found.into_iter().map(|path| async move {
-        let there = match store {
+    let checks = found.into_iter().map(|path| async move {
+        let exists = match store {
             Store::V2(kv) => kv.exists(&path).await?,
             Store::V1(kv) if prefix == Some(&path) => kv.exists(&path).await?,
             Store::V1(_) => true,
         };
-        Ok(there.then_some(path))
+        Ok(exists.then_some(path))
     });
     let paths: Vec<Option<SecretPath>> =
-        futures_util::stream::iter(looks).buffered(LOOKS_AT_ONCE).try_collect().await?;
+        futures_util::stream::iter(checks).buffered(CONCURRENT_CHECKS).try_collect().await?;
     Ok(paths.into_iter().flatten().collect())
 }
 
-/// What lies directly in `folder`, in order. Names that no path can have are not ours.
+/// The children of `folder`, in order. Skips names that are not valid in a path.
 async fn children(mount: &Mount, folder: Option<&SecretPath>) -> Result<Vec<Visit>, VaultError> {
     #[derive(Deserialize)]
     struct Keys {
         keys: Vec<String>,
     }
     let at = mount.at(folder);
-    let answer = match mount.is_v2() {
+    let response = match mount.is_v2() {
         true => {
-            let place = format!("{}/metadata/{at}", mount.name);
+            let listed = format!("{}/metadata/{at}", mount.name);
             let request = ListSecretsRequest { mount: mount.name.clone(), path: at };
-            mount.sessions.send(&request, || mount.denied("list", &place)).await?.0
+            mount.sessions.send(&request, || mount.denied("list", &listed)).await?.0
         }
         false => {
-            let place = format!("{}/{at}", mount.name);
+            let listed = format!("{}/{at}", mount.name);
             let request = ListSecretRequest { mount: mount.name.clone(), path: at };
-            mount.sessions.send(&request, || mount.denied("list", &place)).await?.0
+            mount.sessions.send(&request, || mount.denied("list", &listed)).await?.0
         }
     };
-    let garbage = |_| error::malformed(&mount.sessions.location, "a listing with something else");
-    if answer.status == StatusCode::NOT_FOUND {
-        Envelope::parse(&answer.body).map_err(garbage)?;
+    let malformed = |_| error::malformed(&mount.sessions.location, "a listing");
+    if response.status == StatusCode::NOT_FOUND {
+        Envelope::parse(&response.body).map_err(malformed)?;
         mount.check().await?;
         return Ok(Vec::new());
     }
-    let Keys { mut keys } = answer::data(&answer.body).map_err(garbage)?;
-    // A secret before the folder of its name, as their paths go.
+    let Keys { mut keys } = response::data(&response.body).map_err(malformed)?;
+    // A secret comes before the folder of the same name, as in the order of paths.
     keys.sort_unstable_by(|a, b| (a.trim_end_matches('/'), a.len()).cmp(&(b.trim_end_matches('/'), b.len())));
     let below = |name: &str| match folder {
         Some(folder) => format!("{folder}/{name}").parse().ok(),
@@ -119,14 +119,14 @@ async fn children(mount: &Mount, folder: Option<&SecretPath>) -> Result<Vec<Visi
     Ok(keys.into_iter().filter_map(visit).collect())
 }
 
-fn is_behind(path: &SecretPath, after: Option<&SecretPath>) -> bool {
+fn is_after(path: &SecretPath, after: Option<&SecretPath>) -> bool {
     after.is_none_or(|after| path.segments().cmp(after.segments()) == Ordering::Greater)
 }
 
-/// Whether anything in `folder` can be behind `after`: it is behind it itself, or `after` lies in it or is its name.
+/// Whether `folder` may contain paths after `after`: the folder comes after it, or is it, or contains it.
 fn may_hold_later(folder: Option<&SecretPath>, after: Option<&SecretPath>) -> bool {
     match (folder, after) {
-        (Some(folder), Some(after)) => after.starts_with(folder) || is_behind(folder, Some(after)),
+        (Some(folder), Some(after)) => after.starts_with(folder) || is_after(folder, Some(after)),
         _ => true,
     }
 }

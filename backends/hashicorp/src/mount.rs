@@ -1,7 +1,7 @@
-//! Where in the server the secrets lie, and whether the engine there is the one that the settings say.
+//! The key-value engine's mount: where secrets are stored, and whether the engine there is the configured one.
 //!
-//! A wrong mount or engine version answers 404 to every read, as an absent secret does. So the first 404 is not
-//! believed before the server has said what is mounted there.
+//! With a wrong mount or engine version every read returns 404, as an absent secret does. So the first 404 counts only
+//! after the server has confirmed which engine is mounted.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,59 +10,64 @@ use cofferdam_vault::{ErrorKind, SecretPath, VaultError};
 use http::StatusCode;
 use serde::Deserialize;
 
-use crate::answer;
 use crate::endpoint;
-use crate::session::Sessions;
-use crate::settings::Kv;
+use crate::response;
+use crate::session_manager::SessionManager;
+use crate::settings::KvVersion;
 
-/// The key-value engine with the folder in it.
+/// The mount, and the folder in it.
 pub(crate) struct Mount {
-    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) sessions: Arc<SessionManager>,
     pub(crate) name: String,
     prefix: Option<String>,
-    kv: Kv,
-    /// Whether the engine was seen to be there, in that version.
-    seen: AtomicBool,
+    kv: KvVersion,
+    /// Whether the server has confirmed the engine and its version.
+    confirmed: AtomicBool,
 }
 
 impl Mount {
-    pub(crate) fn new(sessions: Arc<Sessions>, name: String, prefix: Option<String>, kv: Kv) -> Self {
-        Self { sessions, name, prefix, kv, seen: AtomicBool::new(false) }
+    pub(crate) fn new(
+        sessions: Arc<SessionManager>,
+        name: String,
+        prefix: Option<String>,
+        kv: KvVersion,
+    ) -> Self {
+        Self { sessions, name, prefix, kv, confirmed: AtomicBool::new(false) }
     }
 
     /// Whether the engine keeps versions.
     pub(crate) fn is_v2(&self) -> bool {
-        self.kv == Kv::V2
+        self.kv == KvVersion::V2
     }
 
-    /// Where `path`, or everything, lies below the mount.
+    /// The path below the mount of the secret `path`, or of the whole folder.
     pub(crate) fn at(&self, path: Option<&SecretPath>) -> String {
         let parts = [self.prefix.as_deref(), path.map(SecretPath::as_str)];
         parts.into_iter().flatten().collect::<Vec<_>>().join("/")
     }
 
-    /// Where `path` lies, as policies name it.
-    pub(crate) fn place(&self, path: &SecretPath) -> String {
+    /// The path of the secret `path` in the terms of policies.
+    pub(crate) fn policy_path(&self, path: &SecretPath) -> String {
         let data = if self.is_v2() { "data/" } else { "" };
         format!("{}/{data}{}", self.name, self.at(Some(path)))
     }
 
-    /// A place in this mount that is not in our folder; `None` where the whole mount is ours.
-    pub(crate) fn beside(&self) -> Option<String> {
+    /// A path in this mount and outside the folder; `None` if the vault uses the whole mount.
+    pub(crate) fn path_outside_folder(&self) -> Option<String> {
         let data = if self.is_v2() { "data/" } else { "" };
         self.prefix.as_ref().map(|_| format!("{}/{data}cofferdam-doctor-elsewhere/none", self.name))
     }
 
-    /// Remembers that the engine answered as it should.
+    /// Records that the engine responded as the configured one does.
     pub(crate) fn confirm(&self) {
-        self.seen.store(true, Ordering::Relaxed);
+        self.confirmed.store(true, Ordering::Relaxed);
     }
 
-    /// Whether a 404 may be believed.
+    /// Checks the engine, so that a 404 means an absent secret.
     ///
     /// # Errors
     ///
-    /// `Misconfigured` where there is no such engine; what else keeps the server from saying so.
+    /// `Misconfigured` if there is no such engine, and the errors of the request.
     pub(crate) async fn check(&self) -> Result<(), VaultError> {
         #[derive(Deserialize)]
         struct Mounted {
@@ -76,52 +81,62 @@ impl Mount {
             #[serde(default)]
             version: Option<String>,
         }
-        if self.seen.load(Ordering::Relaxed) {
+        if self.confirmed.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let misconfigured = |why: String| {
-            let message = format!("{} has {why} at `{}`", self.sessions.location, self.name);
-            VaultError::vault(ErrorKind::Misconfigured, message)
+        let misconfigured = |message: String| {
+            let (name, location) = (&self.name, &self.sessions.location);
+            VaultError::vault(ErrorKind::Misconfigured, format!("`{name}` at {location} {message}"))
         };
-        // The server says 403 for a mount that is not there; the read before was not refused, so it is not our policy.
-        let missing = || misconfigured("no engine; correct `mount`, or enable one".to_owned());
-        let (answer, _) = self.sessions.send(&endpoint::mounted(&self.name), missing).await?;
-        if answer.status != StatusCode::OK {
-            // Something between us and the server does not know the question: believe the 404.
+        // The server returns 403 for a missing mount. The read before was not denied, so the policy is not the cause.
+        let missing = || {
+            misconfigured("is not mounted; correct `mount`, or enable a key-value engine there".to_owned())
+        };
+        let (response, _) = self.sessions.send(&endpoint::mounted(&self.name), missing).await?;
+        if response.status != StatusCode::OK {
+            // A proxy in between does not know the endpoint: accept the 404.
             return Ok(());
         }
-        let Ok(mounted) = answer::data::<Mounted>(&answer.body) else { return Ok(()) };
+        let Ok(mounted) = response::data::<Mounted>(&response.body) else { return Ok(()) };
         if !matches!(mounted.engine.as_str(), "kv" | "generic") {
-            return Err(misconfigured(format!("the engine `{}` and no key-value engine", mounted.engine)));
+            let engine = mounted.engine;
+            return Err(misconfigured(format!("has type `{engine}`, not key-value; correct `mount`")));
         }
         let version = mounted.options.and_then(|options| options.version);
-        let kv = if version.as_deref() == Some("2") { Kv::V2 } else { Kv::V1 };
+        let kv = if version.as_deref() == Some("2") { KvVersion::V2 } else { KvVersion::V1 };
         if kv != self.kv {
-            let number = if kv == Kv::V2 { 2 } else { 1 };
+            let number = if kv == KvVersion::V2 { 2 } else { 1 };
             return Err(misconfigured(format!(
-                "a key-value engine of version {number}; set `kv = {number}`"
+                "is a key-value engine of version {number}; set `kv = {number}`"
             )));
         }
         self.confirm();
         Ok(())
     }
 
-    /// What a refused request means: `capability` on `place` is missing.
-    pub(crate) fn denied(&self, capability: &str, place: &str) -> VaultError {
+    /// The error of a denied request: the policy lacks `capability` on `path`.
+    pub(crate) fn denied(&self, capability: &str, path: &str) -> VaultError {
         VaultError::secret(
             ErrorKind::Denied,
-            format!("our policy at {} does not allow `{capability}` on {place}", self.sessions.location),
+            format!(
+                "the policy at {} does not allow `{capability}` on {path}; add it to the role's policy",
+                self.sessions.location
+            ),
         )
     }
 
-    /// There is no such secret.
+    /// The error of an absent secret.
     pub(crate) fn absent(&self, what: &str, path: &SecretPath) -> VaultError {
-        let message =
-            format!("{} has {what} at {}/{}", self.sessions.location, self.name, self.at(Some(path)));
+        let message = format!(
+            "{} has {what} at {}/{}; `cofferdam secret set` writes it",
+            self.sessions.location,
+            self.name,
+            self.at(Some(path))
+        );
         VaultError::secret(ErrorKind::NotFound, message)
     }
 
-    /// A secret that is no object of fields, or a request that the engine calls invalid.
+    /// The error of a secret that is not an object of fields, or of a request that the engine rejects as invalid.
     pub(crate) fn malformed(&self, why: &str, path: &SecretPath) -> VaultError {
         let message = format!("{}/{} {why}", self.name, self.at(Some(path)));
         VaultError::secret(ErrorKind::Malformed, message)

@@ -1,119 +1,118 @@
-//! How long the secret id is good that an AppRole logs in with: the login of today may be its last one.
+//! Diagnoses the secret ID of an AppRole: when it expires, and how many logins it has left.
 //!
-//! Vault tells it whoever holds the secret id, where a policy allows the question.
+//! Vault reports that to whoever holds the secret ID, if a policy allows the lookup.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use cofferdam_vault::{ErrorKind, ExposeSecret as _, Finding, Threads, VaultError};
+use cofferdam_config::Diagnostic;
+use cofferdam_vault::{ErrorKind, Threads, VaultError};
 use serde::Deserialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use vaultrs::api::auth::approle::requests::ReadSecretIDRequest;
-use zeroize::Zeroize as _;
 
-use crate::answer;
-use crate::examine::{Span, by_time_left};
-use crate::files::{self, Text};
-use crate::session::Sessions;
-use crate::settings::{Login, SecretId};
+use crate::endpoint;
+use crate::expiry::{self, TimeLeft};
+use crate::files::{self, Format};
+use crate::response;
+use crate::session_manager::SessionManager;
+use crate::settings::{AuthMethod, Credentials, SecretIdSource};
 
-/// A secret id in a file. A wrapped one is in no file, and looking would use it up.
+/// A secret ID in a file. A wrapped one is not diagnosed, because unwrapping would use it up.
 #[derive(Debug, Clone)]
-pub(crate) struct InFile {
+pub(crate) struct SecretIdFile {
     mount: String,
     path: PathBuf,
 }
 
-impl InFile {
-    /// The one that `login` is made with.
-    pub(crate) fn of(login: &Login) -> Option<Self> {
-        match login {
-            Login::AppRole { mount, secret_id: SecretId::File(path), .. } => {
-                Some(Self { mount: mount.clone(), path: path.clone() })
-            }
+impl SecretIdFile {
+    /// The secret ID file of `method`, if it has one.
+    pub(crate) fn from_method(method: &AuthMethod) -> Option<Self> {
+        match method {
+            AuthMethod::Login {
+                mount,
+                credentials: Credentials::AppRole { secret_id: SecretIdSource::File(path), .. },
+            } => Some(Self { mount: mount.clone(), path: path.clone() }),
             _ => None,
         }
     }
 
-    /// What the server says of it, as one of `role`; nothing where that is the probe's to tell.
+    /// Rates the secret ID of `role`. Returns nothing if the server does not respond, which the probe reports.
     pub(crate) async fn findings(
         &self,
         role: &str,
-        sessions: &Arc<Sessions>,
+        sessions: &Arc<SessionManager>,
         threads: &Threads,
-    ) -> Vec<Finding> {
+    ) -> Vec<Diagnostic> {
         let path = self.path.clone();
-        let Ok(secret_id) = threads.run(move || files::secret(&path, "secret id file", Text::Word)).await
-        else {
-            return Vec::new();
-        };
-        let mut question = ReadSecretIDRequest {
-            mount: self.mount.clone(),
-            role_name: role.to_owned(),
-            secret_id: secret_id.expose_secret().to_owned(),
-        };
+        let read = move || files::read_secret(&path, "secret ID file", Format::Word);
+        let Ok(secret_id) = threads.run(read).await else { return Vec::new() };
+        let request = endpoint::look_up_secret_id(&self.mount, role, &secret_id);
         let denied = || VaultError::secret(ErrorKind::Denied, "");
-        let answer = sessions.send(&question, denied).await;
-        question.secret_id.zeroize();
-        match answer {
-            Ok((answer, _)) => {
-                let good_for: Option<GoodFor> = answer::data(&answer.body).ok();
-                good_for
-                    .map(|good_for| good_for.findings(&self.renewal(role), SystemTime::now()))
+        match sessions.send(&request, denied).await {
+            Ok((response, _)) => {
+                let lookup: Option<Lookup> = response::data(&response.body).ok();
+                lookup
+                    .map(|lookup| lookup.findings(&self.how_to_replace(role), SystemTime::now()))
                     .unwrap_or_default()
             }
-            Err(error) if error.kind() == ErrorKind::Denied => vec![Finding::notice(
-                "our login may not ask when its secret id ends",
+            Err(error) if error.kind() == ErrorKind::Denied => vec![Diagnostic::warning(
+                "",
+                "the login may not look up its secret ID, so the expiry is unknown",
                 format!("grant it `update` on auth/{}/role/{role}/secret-id/lookup", self.mount),
             )],
             Err(_) => Vec::new(),
         }
     }
 
-    fn renewal(&self, role: &str) -> String {
+    fn how_to_replace(&self, role: &str) -> String {
         format!(
-            "put a new one (`vault write -f auth/{}/role/{role}/secret-id`) into {}; it is read anew at each login",
+            "write a new one (`vault write -f auth/{}/role/{role}/secret-id`) into {}, which is read at each login",
             self.mount,
             self.path.display()
         )
     }
 }
 
-/// What `auth/approle/role/ROLE/secret-id/lookup` says.
+/// The `data` of `auth/approle/role/ROLE/secret-id/lookup`.
 #[derive(Debug, Deserialize)]
-struct GoodFor {
-    /// In seconds, from when it was made; 0 where it never ends.
+struct Lookup {
+    /// In seconds, from its creation; 0 if it never expires.
     secret_id_ttl: u64,
-    /// How many more logins; 0 where they are not counted.
+    /// Number of logins left; 0 if it is not limited.
     secret_id_num_uses: u64,
     expiration_time: String,
 }
 
-impl GoodFor {
-    fn findings(&self, renewal: &str, now: SystemTime) -> Vec<Finding> {
+impl Lookup {
+    fn findings(&self, how_to_replace: &str, now: SystemTime) -> Vec<Diagnostic> {
         let mut found = Vec::new();
         if self.secret_id_num_uses > 0 {
-            found.push(Finding::bad(
+            found.push(Diagnostic::error(
+                "",
                 format!(
-                    "the secret id is good for {} more logins, and each start takes one",
+                    "the secret ID is valid for {} more logins, and each start uses one",
                     self.secret_id_num_uses
                 ),
-                "give its role secret_id_num_uses = 0, and make a new secret id",
+                "set secret_id_num_uses = 0 on its role, and create a new secret ID",
             ));
         }
         if self.secret_id_ttl == 0 {
-            found.push(Finding::good("the secret id is good until it is replaced"));
+            found.push(Diagnostic::info("", "the secret ID never expires"));
             return found;
         }
         found.push(match OffsetDateTime::parse(&self.expiration_time, &Rfc3339) {
             Ok(end) => {
-                // One that has ended logs nobody in, and is not looked up.
+                // An expired one fails the login, so it is not looked up.
                 let left = SystemTime::from(end).duration_since(now).unwrap_or(Duration::ZERO);
-                by_time_left(left, format!("the secret id ends in {}", Span(left)), renewal)
+                expiry::rate(left, format!("the secret ID expires in {}", TimeLeft(left)), how_to_replace)
             }
-            Err(_) => Finding::notice("the secret id ends, at a time that is not understood", renewal),
+            Err(_) => Diagnostic::warning(
+                "",
+                "the secret ID expires at a time that cannot be parsed",
+                how_to_replace,
+            ),
         });
         found
     }
@@ -123,23 +122,23 @@ impl GoodFor {
 mod tests {
     use std::time::UNIX_EPOCH;
 
-    use cofferdam_vault::Level;
+    use cofferdam_config::Severity;
 
     use super::*;
 
     #[test]
-    fn a_secret_id_is_judged_by_its_end_and_its_uses() {
+    fn a_secret_id_is_rated_by_its_expiry_and_its_uses() {
         let now = UNIX_EPOCH + Duration::from_secs(1_800_000_000); // 2027-01-15T08:00:00Z
         let worst = |ttl, uses, end: &str| {
-            let good_for =
-                GoodFor { secret_id_ttl: ttl, secret_id_num_uses: uses, expiration_time: end.to_owned() };
-            good_for.findings("renew it", now).iter().map(|found| found.level).max()
+            let lookup =
+                Lookup { secret_id_ttl: ttl, secret_id_num_uses: uses, expiration_time: end.to_owned() };
+            lookup.findings("renew it", now).iter().map(|found| found.severity).max()
         };
-        assert_eq!(worst(0, 0, "0001-01-01T00:00:00Z"), Some(Level::Good));
-        assert_eq!(worst(0, 3, "0001-01-01T00:00:00Z"), Some(Level::Bad));
-        assert_eq!(worst(60, 0, "2027-01-15T09:00:00.123456789Z"), Some(Level::Bad));
-        assert_eq!(worst(60, 0, "2027-01-18T08:00:00+02:00"), Some(Level::Notice));
-        assert_eq!(worst(60, 0, "2027-02-15T08:00:00Z"), Some(Level::Good));
-        assert_eq!(worst(60, 0, "tomorrow"), Some(Level::Notice));
+        assert_eq!(worst(0, 0, "0001-01-01T00:00:00Z"), Some(Severity::Info));
+        assert_eq!(worst(0, 3, "0001-01-01T00:00:00Z"), Some(Severity::Error));
+        assert_eq!(worst(60, 0, "2027-01-15T09:00:00.123456789Z"), Some(Severity::Error));
+        assert_eq!(worst(60, 0, "2027-01-18T08:00:00+02:00"), Some(Severity::Warning));
+        assert_eq!(worst(60, 0, "2027-02-15T08:00:00Z"), Some(Severity::Info));
+        assert_eq!(worst(60, 0, "tomorrow"), Some(Severity::Warning));
     }
 }

@@ -1,4 +1,4 @@
-//! The key-value engine, whichever version it has.
+//! The key-value engine, in either version.
 
 use cofferdam_vault::{Expect, SecretFields, SecretPath, VaultError, Version};
 
@@ -6,7 +6,7 @@ use crate::kv1::Kv1;
 use crate::kv2::Kv2;
 use crate::mount::Mount;
 
-/// Where the secrets are kept.
+/// The engine that stores the secrets.
 pub(crate) enum Store {
     V1(Kv1),
     V2(Kv2),

@@ -1,6 +1,6 @@
-//! Versions for stores that have none.
+//! Versions for engines that have none.
 //!
-//! A version must change with the content, mean the same to every handle, and not help to guess the content. So it is a
+//! A version must change with the content, be the same for every handle, and not help to guess the content. So it is a
 //! hash of the content under a random key that never leaves the process.
 
 use std::hash::{BuildHasher as _, RandomState};
@@ -10,8 +10,8 @@ use cofferdam_vault::{ExposeSecret as _, SecretFields, SecretPath, Version};
 
 static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
-/// The version of the secret at `path` that has these `fields`.
-pub(crate) fn of(path: &SecretPath, fields: &SecretFields) -> Version {
+/// The version of the secret at `path` with these `fields`.
+pub(crate) fn from_content(path: &SecretPath, fields: &SecretFields) -> Version {
     let content: Vec<_> = fields.iter().map(|(name, value)| (name, value.expose_secret())).collect();
     Version::new(format!("{:016x}", KEY.hash_one((path, content))))
 }
@@ -22,8 +22,9 @@ mod tests {
     use cofferdam_vault::testkit::{fields, path};
 
     #[test]
-    fn a_version_is_that_of_the_content_at_its_place() {
-        let at = |place, content: &[(&str, &str)]| of(&path(place), &fields(content.iter().copied()));
+    fn a_version_depends_on_path_and_content() {
+        let at =
+            |place, content: &[(&str, &str)]| from_content(&path(place), &fields(content.iter().copied()));
         let first = at("a/b", &[("x", "1"), ("y", "2")]);
         assert_eq!(at("a/b", &[("y", "2"), ("x", "1")]), first);
         for (place, other) in [

@@ -1,21 +1,22 @@
-//! The keys of a profile's table: what is refused, under which key, and that nothing secret is printed.
+//! The keys of a profile's table: invalid ones are refused by key, and no secret is printed.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // in a test a panic is the report
 
-use cofferdam_vault::{BackendConfig as _, ConfigProblem};
+use cofferdam_config::Diagnostics;
+use cofferdam_vault::BackendConfig as _;
 use cofferdam_vault_hashicorp::Config;
 
 const ADDRESS: &str = "address = 'https://vault.example'\n";
 const AUTH: &str = "auth = { method = 'token', token_file = 't' }\n";
 
-fn problems(text: &str) -> Vec<ConfigProblem> {
+fn problems(text: &str) -> Diagnostics {
     match toml::from_str::<Config>(text) {
-        Ok(config) => config.problems(),
+        Ok(config) => config.check(),
         Err(error) => panic!("{text}: {}", error.message()),
     }
 }
 
 #[test]
-fn what_each_method_needs_is_enough() {
+fn the_required_keys_of_each_method_are_enough() {
     for auth in [
         "method = 'token', token_file = 't'",
         "method = 'approle', role_id = 'r', secret_id_file = 's'",
@@ -26,14 +27,14 @@ fn what_each_method_needs_is_enough() {
         "method = 'jwt', jwt_file = 'j', role = 'r'",
         "method = 'userpass', username = 'ada@example', password_file = 'p'",
     ] {
-        assert_eq!(problems(&format!("{ADDRESS}auth = {{ {auth} }}")), [], "{auth}");
+        assert_eq!(problems(&format!("{ADDRESS}auth = {{ {auth} }}")), Diagnostics::new(), "{auth}");
     }
     let cert = "client_cert_file = 'c'\nclient_key_file = 'k'\nauth = { method = 'cert', name = 'n' }";
-    assert_eq!(problems(&format!("{ADDRESS}{cert}")), []);
-    assert_eq!(problems("ambient = true"), []);
+    assert_eq!(problems(&format!("{ADDRESS}{cert}")), Diagnostics::new());
+    assert_eq!(problems("ambient = true"), Diagnostics::new());
     let all = "mount = 'team/kv'\nprefix = 'a/b'\nkv = 1\nnamespace = 'x/y/'\nca_file = 'ca'\n\
                redirects = ['https://b.example']\npaths = { 'db/ro' = 'database/creds/readonly' }";
-    assert_eq!(problems(&format!("{ADDRESS}{AUTH}{all}")), []);
+    assert_eq!(problems(&format!("{ADDRESS}{AUTH}{all}")), Diagnostics::new());
 }
 
 #[test]

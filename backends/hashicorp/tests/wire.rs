@@ -258,7 +258,7 @@ async fn a_lease_that_no_caller_waited_for_is_revoked_and_no_other() {
 /// Opens a vault with the settings `text`; relative paths are in `folder`.
 fn open(folder: &Path, text: &str) -> Arc<dyn Vault> {
     let config: Config = toml::from_str(text).unwrap();
-    assert_eq!(config.problems(), [], "{text}");
+    assert!(config.check().is_empty(), "{}", config.check());
     config.into_vault(VaultContext {
         name: "test".to_owned(),
         base_dir: folder.to_owned(),

@@ -1,302 +1,252 @@
-//! One vault with the walls around it.
+//! The compartment: one vault, with everything that keeps its failures from affecting others.
 //!
-//! A compartment keeps a failing vault from taking anything else along: no caller waits longer than it wanted to,
-//! no failing vault is hit harder than a healthy one, and nothing in here (clients, permits, tasks, threads, cache)
-//! is shared with another vault.
+//! No caller waits longer than its deadline, a failing vault gets no more requests than a healthy one, and no two
+//! compartments share a client, permit, task, thread or cache.
 //!
-//! # The order of the walls
+//! # The order of the layers
 //!
-//! From outside in, and this is the one place where the order is written; [`Compartment::resolve`],
-//! [`Compartment::read`] and [`Compartment::ask`] are its code:
+//! From outside in. [`Compartment::resolve`] is the code of the outer layers, and `call` and `attempt` of
+//! [`VaultClient`] are the code of the inner ones.
 //!
 //! ```text
-//! caller's deadline → cache → fill: fill deadline → retry → breaker → limit → attempt timeout → vault
-//! deadline.rs         cache.rs fill.rs              retry.rs breaker.rs limit.rs attempt.rs
+//! caller's deadline → cache → single-flight load → read deadline → retry → breaker → limit → attempt timeout → vault
+//! ├─────────────── Compartment ───────────────┤   ├────────────────────── VaultClient ──────────────────────┤
 //! ```
 //!
-//! Why this order and no other:
+//! Why this order:
 //!
-//! - **Deadline outside the fill.** A caller gives up for itself alone. Inside the fill, the first caller's
-//!   deadline would end the read for the thousand who wait with it.
-//! - **Cache outside everything that can wait.** A hit costs no permit, and an open breaker takes no cached secret away.
-//! - **Fill around retry.** One deadline bounds all attempts, pauses and our own queue together. The fill sets it
-//!   and hands it inwards instead of cutting from outside: so each wall can say *whose* time ran out.
-//! - **Retry outside the breaker.** Every attempt asks the breaker and counts by itself. The other way round, three
-//!   failed attempts count as one, and a breaker that opened meanwhile does not stop the second.
-//! - **Breaker outside the limit, and asked again inside it.** An open breaker must answer without queueing. A queue
-//!   that formed before it opened must not run into the vault one permit at a time.
-//! - **Limit outside the attempt's clock.** With the clock started first, our own queue would look like a slow vault,
-//!   and load alone would open the breaker.
-//! - **Retry outside the limit.** With the permit held while a retry sleeps, a few failing reads block the healthy ones.
+//! - **The caller's deadline is outside the load.** A caller stops waiting for itself only.
+//!   *Wrong:* with the deadline inside, the first caller's deadline would end the read for the thousand that joined it.
+//! - **The cache is outside everything that can wait.** A hit needs no permit and works while the circuit is open.
+//!   *Wrong:* with the breaker outside, an outage would take cached secrets away.
+//! - **The read deadline is outside retry.** One deadline bounds all attempts, pauses and queueing together. It is passed
+//!   inwards and not enforced from outside, so that each layer reports *whose* time ran out.
+//! - **Retry is outside the breaker.** Each attempt asks the breaker and counts by itself.
+//!   *Wrong:* with the breaker outside, three failed attempts would count as one, and the second attempt would run although
+//!   the circuit opened after the first.
+//! - **The breaker is outside the limit, and asked again inside it.** An open circuit must fail calls without queueing.
+//!   *Wrong:* asked only once, a queue that formed before the circuit opened would reach the vault permit by permit.
+//! - **Retry is outside the limit.** *Wrong:* with the permit held during a pause, a few failing reads would block the
+//!   healthy ones.
+//! - **The limit is outside the attempt timeout.** *Wrong:* with the clock started first, our own queue would look like a
+//!   slow vault, and load alone would open the circuit.
 //!
-//! # What a state means
+//! # States
 //!
-//! A state says what the breaker says. Single failures below its threshold leave a compartment `ready`: they are
-//! retried, and their callers are told. With the breaker open it is `degraded` while the cache has something that may
-//! still be served, else `down`. See [`state`].
+//! A compartment is `ready` unless the circuit is open. Single failures below the threshold are retried and reported to
+//! their callers, and do not change the state. With the circuit open, the compartment is `degraded` while the cache has
+//! something to serve, and otherwise `down`. See [`state`].
 //!
-//! # Who owns what
+//! # Tasks
 //!
-//! Fills, re-reads after a rejection, the recovery and the keeper of leases are tasks of the compartment, not of a caller:
-//! a caller that goes away takes nobody with it. All of them end by themselves within a fill's deadline, or when the
-//! compartment closes. A lease belongs to whoever holds its credential, and is released when nobody does: see [`lease`].
+//! Loads, refetches, the recovery and the lease renewer are tasks of the compartment and not of a caller, so a caller that
+//! goes away affects no other. Each ends within the read deadline, or when the compartment closes. A lease belongs to
+//! the users of its credential and is released after the last one: see [`lease`].
 
-mod attempt;
-mod breaker;
 mod cache;
-mod deadline;
-mod fill;
-mod keeper;
+mod client;
 mod lease;
-mod limit;
-mod pending;
-mod probe;
-mod reject;
-mod retry;
-mod slot;
+mod load;
+mod policy;
 mod state;
-#[cfg(test)]
-mod testing;
+mod state_log;
+mod tasks;
 #[cfg(test)]
 mod tests;
-mod walls;
-mod wanted;
-mod warm;
+mod timing;
+mod wait_queue;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cofferdam_vault::{ErrorKind, ReadRequest, Secret, Stage, Vault, VaultError};
-use tokio::time::{Instant, timeout, timeout_at};
-use tokio_util::sync::{CancellationToken, DropGuard};
-use tokio_util::task::TaskTracker;
+use cofferdam_vault::{Stage, Vault, VaultError};
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::DropGuard;
 
-use self::attempt::Attempt;
-use self::breaker::{Breaker, Standing};
 use self::cache::Cache;
-use self::deadline::WaitingRoom;
-use self::fill::Fills;
-pub(crate) use self::lease::Hold as LeaseHold;
-use self::lease::Leases;
-use self::limit::Limit;
-use self::probe::Probes;
-use self::reject::Rejections;
-use self::retry::{Failure, Jitter, Retry};
+pub(super) use self::cache::CacheKey;
+use self::client::{Health, VaultClient};
+use self::lease::LeaseRenewer;
+use self::load::{Loader, Refetcher, prefetch};
+pub use self::policy::{BreakerPolicy, CompartmentPolicy};
 pub use self::state::CompartmentState;
 pub(super) use self::state::Status;
-pub use self::walls::{BreakerSettings, Walls};
-use self::wanted::Confirmed;
-pub(super) use self::wanted::Wanted;
+use self::state_log::StateLog;
+use self::tasks::Tasks;
+use self::timing::{Jitter, saturating_add};
+use self::wait_queue::WaitQueue;
+use super::credential::Credential;
 
-use super::Credential;
-
-/// One vault with the walls around it.
+/// One vault with its cache, its client and its tasks.
 pub(super) struct Compartment {
     name: String,
-    vault: Arc<dyn Vault>,
-    walls: Walls,
-    room: WaitingRoom,
-    cache: Cache,
-    fills: Fills,
-    retry: Retry,
-    breaker: Breaker,
-    limit: Limit,
-    attempt: Attempt,
-    probes: Probes,
-    rejections: Rejections,
-    leases: Arc<Leases>,
-    /// Every task of this compartment.
-    tasks: TaskTracker,
-    /// Ends the recovery and the keeping of leases, and keeps new fills from starting.
-    closing: CancellationToken,
-    _closed_when_dropped: DropGuard,
+    policy: CompartmentPolicy,
+    queue: WaitQueue,
+    cache: Arc<Cache>,
+    loader: Arc<Loader>,
+    refetcher: Refetcher,
+    renewer: Arc<LeaseRenewer>,
+    client: Arc<VaultClient>,
+    tasks: Tasks,
+    _close_on_drop: DropGuard,
 }
 
 impl Compartment {
-    /// Puts `vault` behind `walls`. Touches nothing.
-    pub(super) fn new(name: String, walls: Walls, vault: Arc<dyn Vault>) -> Arc<Self> {
-        Self::with_jitter(name, walls, vault, fastrand::f64)
+    /// Puts `vault` into a compartment. Sends no request.
+    pub(super) fn new(name: String, policy: CompartmentPolicy, vault: Arc<dyn Vault>) -> Self {
+        Self::with_jitter(name, policy, vault, fastrand::f64)
     }
 
-    fn with_jitter(name: String, walls: Walls, vault: Arc<dyn Vault>, jitter: Jitter) -> Arc<Self> {
-        let closing = CancellationToken::new();
-        Arc::new(Self {
-            name,
-            room: WaitingRoom::new(walls.max_waiting),
-            cache: Cache::new(&walls),
-            fills: Fills::default(),
-            retry: Retry::new(walls.retries, jitter),
-            breaker: Breaker::new(&walls),
-            limit: Limit::new(walls.max_in_flight),
-            attempt: Attempt::new(walls.attempt_timeout.min(walls.deadline)),
-            probes: Probes::new(walls.attempt_timeout, walls.probe_interval, jitter),
-            rejections: Rejections::new(&walls),
-            leases: Arc::new(Leases::new(&walls, jitter)),
-            tasks: TaskTracker::new(),
-            _closed_when_dropped: closing.clone().drop_guard(),
-            closing,
-            vault,
-            walls,
-        })
+    fn with_jitter(name: String, policy: CompartmentPolicy, vault: Arc<dyn Vault>, jitter: Jitter) -> Self {
+        let tasks = Tasks::default();
+        let cache = Arc::new(Cache::new(&policy));
+        let log = StateLog::new(name.clone(), Arc::clone(&cache), policy.probe_interval);
+        let client = VaultClient::new(vault, &policy, jitter, Box::new(log), tasks.clone());
+        let renewer = LeaseRenewer::new(&policy, jitter, Arc::clone(&client), tasks.clone());
+        let loader = Loader::new(
+            &policy,
+            Arc::clone(&client),
+            Arc::clone(&cache),
+            Arc::clone(&renewer),
+            tasks.clone(),
+        );
+        let has_previous = client.info().capabilities.previous;
+        let refetcher = Refetcher::new(&policy, Arc::clone(&loader), has_previous, tasks.clone());
+        let queue = WaitQueue::new(policy.max_waiting);
+        let _close_on_drop = tasks.close_on_drop();
+        Self { name, policy, queue, cache, loader, refetcher, renewer, client, tasks, _close_on_drop }
     }
 
-    /// The outer walls: the caller's deadline, the cache, the fill.
+    /// Returns the credential for `key`: from the cache, else from the vault, within `deadline`.
     ///
-    /// With the vault at fault, or too slow for this caller, a cached secret that may still be served is the answer; and it is
-    /// so at once where the last attempt found the vault at fault, while a fill looks whether it still is. Callers who
-    /// waited it out would be answered all in one moment, at the cost of everybody else's.
+    /// Falls back to a stale credential if the vault fails or is too slow for this caller. The fallback is immediate if the
+    /// vault is suspect; the load that was started finds out whether it still is. Releasing all waiters at once, at the end
+    /// of the attempt, would stall other modules.
     pub(super) async fn resolve(
-        self: &Arc<Self>,
-        wanted: &Arc<Wanted>,
+        &self,
+        key: &Arc<CacheKey>,
         deadline: Instant,
     ) -> Result<Arc<Credential>, VaultError> {
         let now = Instant::now();
-        if let Some(answer) = self.cache.fresh(wanted, now) {
-            if answer.as_ref().is_ok_and(|found| self.cache.ageing(found, now)) {
-                self.renew(wanted);
+        if let Some(result) = self.cache.fresh(key, now) {
+            if result.as_ref().is_ok_and(|cached| self.cache.refresh_due(cached, now)) {
+                self.refresh_ahead(key);
             }
-            return answer.map(|confirmed| confirmed.credential);
+            return result.map(|cached| cached.credential);
         }
-        if self.breaker.standing() == Standing::Shut
-            && let Some(stale) = self.stale(wanted)
+        if self.client.health() == Health::Open
+            && let Some(stale) = self.stale(key)
         {
             return Ok(stale);
         }
-        let answer = tokio::select! {
-            // The fill first: it is what finds out whether the vault is back.
+        let result = tokio::select! {
+            // The load is polled first: it has to start, because it detects that the vault is back.
             biased;
-            answer = self.filled(wanted, deadline) => answer,
-            stale = self.spared(wanted) => return Ok(stale),
+            result = self.load(key, deadline) => result,
+            stale = self.stale_if_unhealthy(key) => return Ok(stale),
         };
-        match answer {
-            Err(error) if error.allows_stale() => self.stale(wanted).ok_or(error),
-            answer => answer,
+        match result {
+            Err(error) if error.allows_stale() => self.stale(key).ok_or(error),
+            result => result,
         }
     }
 
-    /// Has `wanted` read anew, for those who come later. Where that fails they find out themselves.
-    fn renew(self: &Arc<Self>, wanted: &Arc<Wanted>) {
-        if self.breaker.standing() != Standing::Shut {
-            let _ = self.refill(wanted);
+    /// Waits for the single-flight load of `key` until `deadline`.
+    async fn load(&self, key: &Arc<CacheKey>, deadline: Instant) -> Result<Arc<Credential>, VaultError> {
+        let _permit = self.queue.acquire()?;
+        let result = self.loader.load(key)?.wait_until(deadline).await?;
+        result.map(|cached| cached.credential)
+    }
+
+    /// Starts a load of a cached key for later callers, unless the circuit is open.
+    fn refresh_ahead(&self, key: &Arc<CacheKey>) {
+        if self.client.health() != Health::Open {
+            // An error means that the queue is full. The entry then expires, and its next caller loads it.
+            let _ = self.loader.refresh(key);
         }
     }
 
-    /// The cached secret, as soon as the vault is in doubt; without one, nothing ever.
-    async fn spared(&self, wanted: &Wanted) -> Arc<Credential> {
-        self.breaker.doubted().await;
-        match self.stale(wanted) {
+    /// Resolves to the stale credential once the vault is not healthy. Pending forever if nothing is cached.
+    async fn stale_if_unhealthy(&self, key: &CacheKey) -> Arc<Credential> {
+        self.client.unhealthy().await;
+        match self.stale(key) {
             Some(stale) => stale,
             None => std::future::pending().await,
         }
     }
 
-    fn stale(&self, wanted: &Wanted) -> Option<Arc<Credential>> {
-        let stale = self.cache.stale(wanted, Instant::now())?;
-        tracing::debug!(vault = %self.name, path = %wanted.path, "served from the cache: the vault cannot answer");
+    fn stale(&self, key: &CacheKey) -> Option<Arc<Credential>> {
+        let stale = self.cache.stale(key, Instant::now())?;
+        tracing::debug!(vault = %self.name, path = %key.path, "serving a stale secret, because the vault cannot answer");
         Some(stale)
     }
 
-    async fn filled(
-        self: &Arc<Self>,
-        wanted: &Arc<Wanted>,
-        deadline: Instant,
-    ) -> Result<Arc<Credential>, VaultError> {
-        let _seat = self.room.enter()?;
-        let answer = deadline::wait(self.fill(wanted)?, deadline).await?;
-        answer.map(|confirmed| confirmed.credential)
-    }
-
-    /// The inner walls: fill deadline, retry, and around each attempt the breaker and the limit.
-    async fn read(self: &Arc<Self>, wanted: &Arc<Wanted>, stage: Stage) -> Result<Confirmed, VaultError> {
-        let deadline = later(Instant::now(), self.walls.deadline);
-        let leases = self.vault.creates_lease(&wanted.path);
-        self.retry
-            .run(deadline, leases, || async move {
-                let read = async { self.vault.read(&wanted.path, &wanted.fields, stage).await };
-                let secret = self.ask(read, deadline).await?;
-                self.confirmed(wanted, secret, stage).map_err(Failure::Vault)
-            })
-            .await
-    }
-
-    /// As [`Compartment::read`], of the current state of many in one request; answers in the order of `wanted`.
-    async fn read_many(self: &Arc<Self>, wanted: &[Arc<Wanted>]) -> Vec<fill::Answer> {
-        let deadline = later(Instant::now(), self.walls.deadline);
-        let request = |one: &Arc<Wanted>| ReadRequest { path: one.path.clone(), fields: one.fields.to_vec() };
-        let requests: Vec<_> = wanted.iter().map(request).collect();
-        let read = async || {
-            let answers = self.vault.read_many(&requests).await;
-            // Where none was answered the vault has failed, and not the secrets.
-            match answers.first() {
-                Some(Err(error))
-                    if answers.iter().all(|one| one.as_ref().is_err_and(VaultError::allows_stale)) =>
-                {
-                    Err(error.clone())
-                }
-                _ => Ok(answers),
-            }
-        };
-        match self.retry.run(deadline, false, || self.ask(read(), deadline)).await {
-            Ok(answers) => answers
-                .into_iter()
-                .zip(wanted)
-                .map(|(answer, wanted)| {
-                    answer.and_then(|secret| self.confirmed(wanted, secret, Stage::Current))
-                })
-                .collect(),
-            Err(error) => vec![Err(error); wanted.len()],
-        }
-    }
-
-    /// The innermost walls: one request to the vault behind the breaker and the limit.
-    async fn ask<T>(
-        self: &Arc<Self>,
-        request: impl Future<Output = Result<T, VaultError>>,
-        deadline: Instant,
-    ) -> Result<T, Failure> {
-        // The breaker is asked before queueing, while queueing, and once more with the permit in hand.
-        let permit = self.limit.enter(deadline, self.breaker.opened()).await?;
-        let pass = self.breaker.admit()?;
-        let answer = self.attempt.run(request, &self.vault.info().location, permit, deadline).await?;
-        if self.breaker.record(pass, answer.as_ref().err()) {
-            self.given_up();
-        }
-        answer.map_err(Failure::Vault)
-    }
-
-    /// The vault's answer of just now, whose lease is taken charge of first: where the answer is of no use, it is released.
+    /// Returns what to try after the service rejected `rejected`, or `None` if there is nothing else to try.
     ///
     /// # Errors
     ///
-    /// `Malformed` where a field is missing that was asked for: it would send a credential with a hole in it.
-    fn confirmed(
-        self: &Arc<Self>,
-        wanted: &Arc<Wanted>,
-        secret: Secret,
-        stage: Stage,
-    ) -> Result<Confirmed, VaultError> {
-        let hold = self.take_lease(wanted, &secret);
-        match wanted.fields.iter().find(|field| !secret.fields.contains_key(field)) {
-            None => Ok(Confirmed::new(wanted, secret, stage, hold)),
-            Some(field) => Err(VaultError::secret(
-                ErrorKind::Malformed,
-                format!(
-                    "the vault answered {} without its field `{field}`; write the secret anew",
-                    wanted.path
-                ),
-            )),
+    /// Why the secret cannot be used any more: it is gone, denied or malformed. A vault that cannot answer is not an error
+    /// but `None`.
+    pub(super) async fn after_rejection(
+        &self,
+        key: &Arc<CacheKey>,
+        rejected: &Credential,
+        deadline: Instant,
+    ) -> Result<Option<Arc<Credential>>, VaultError> {
+        // The current state was rejected before the previous one was tried.
+        if rejected.stage == Stage::Previous {
+            return Ok(None);
+        }
+        if let Some(newer) = self.cached_instead_of(key, rejected) {
+            return Ok(Some(newer));
+        }
+        match self.refetch(key, rejected, deadline).await {
+            Ok(None) => Ok(self.cached_instead_of(key, rejected)),
+            Err(error) if error.allows_stale() => {
+                tracing::debug!(vault = %self.name, path = %key.path, reason = %error, "no refetch after a rejection");
+                Ok(None)
+            }
+            result => result,
         }
     }
 
-    /// How this compartment is.
-    pub(super) fn status(&self) -> Status {
-        Status::of(self.breaker.snapshot(), self.cache.servable_until(), Instant::now())
+    /// Waits for the refetch of a rejected credential until `deadline`.
+    async fn refetch(
+        &self,
+        key: &Arc<CacheKey>,
+        rejected: &Credential,
+        deadline: Instant,
+    ) -> Result<Option<Arc<Credential>>, VaultError> {
+        let _permit = self.queue.acquire()?;
+        let result = self.refetcher.refetch(key, rejected).wait_until(deadline).await?;
+        result.map(|found| found.map(|cached| cached.credential))
     }
 
-    /// The vault itself, for commands that want the store's own answer.
+    /// The cached credential if it has another version than `rejected`.
+    fn cached_instead_of(&self, key: &CacheKey, rejected: &Credential) -> Option<Arc<Credential>> {
+        let cached = self.cache.fresh(key, Instant::now())?.ok()?.credential;
+        (cached.version() != rejected.version()).then_some(cached)
+    }
+
+    /// Probes the vault for the first time. See [`VaultClient::start`].
+    pub(super) async fn start(&self) {
+        self.client.start().await;
+    }
+
+    /// Loads `keys` into the cache. See [`prefetch`].
+    pub(super) async fn prefetch(&self, keys: &[Arc<CacheKey>]) -> Vec<Option<Result<(), VaultError>>> {
+        prefetch(&self.loader, &self.client, &self.policy, keys).await
+    }
+
+    /// The state of this compartment.
+    pub(super) fn status(&self) -> Status {
+        Status::new(self.client.circuit(), self.cache.servable_until(), Instant::now())
+    }
+
+    /// The vault without the layers, for commands that need the store's own response.
     pub(super) fn vault(&self) -> &Arc<dyn Vault> {
-        &self.vault
+        self.client.vault()
     }
 
     /// The vault's name in the profile.
@@ -304,22 +254,24 @@ impl Compartment {
         &self.name
     }
 
-    /// How long a caller does well to wait before it asks again, while the vault is given up.
+    /// The time between two probes while the circuit is open.
     pub(super) fn probe_interval(&self) -> Duration {
-        self.walls.probe_interval
+        self.policy.probe_interval
     }
 
-    /// Ends the recovery, lets running fills finish for half of the deadline, releases the leases for half of the rest, and
-    /// closes the vault.
-    pub(super) async fn close(self: &Arc<Self>) {
-        let end = later(Instant::now(), self.walls.deadline);
-        self.closing.cancel();
+    /// Closes the compartment within the read deadline: ends the recovery, lets loads finish for half of the time, releases
+    /// the leases for half of the rest, and closes the vault.
+    pub(super) async fn close(&self) {
+        let deadline = saturating_add(Instant::now(), self.policy.deadline);
         self.tasks.close();
-        if timeout(self.walls.deadline / 2, self.tasks.wait()).await.is_err() {
-            tracing::warn!(vault = %self.name, "closing with reads still running");
+        if timeout(self.policy.deadline / 2, self.tasks.ended()).await.is_err() {
+            tracing::warn!(vault = %self.name, "closing while reads are still running");
         }
-        self.release_leases(self.walls.deadline / 4).await;
-        if timeout_at(end, attempt::guarded(async { self.vault.close().await })).await.is_err() {
+        let count = self.renewer.release_all(self.policy.deadline / 4).await;
+        if count > 0 {
+            tracing::warn!(vault = %self.name, count, "leases were not released; they expire by themselves");
+        }
+        if !self.client.close(deadline).await {
             tracing::warn!(vault = %self.name, "the vault did not close in time");
         }
     }
@@ -329,18 +281,7 @@ impl fmt::Debug for Compartment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Compartment")
             .field("name", &self.name)
-            .field("vault", &self.vault)
+            .field("vault", self.vault())
             .finish_non_exhaustive()
     }
-}
-
-/// `at` and `span` later; a span too long for the clock ends in thirty years.
-fn later(at: Instant, span: Duration) -> Instant {
-    const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
-    at.checked_add(span).unwrap_or_else(|| at + FAR)
-}
-
-/// What a wall of ours says where it lets nothing through: the vault was not asked.
-fn refusal(message: impl Into<String>) -> VaultError {
-    VaultError::vault(ErrorKind::Unavailable, message)
 }

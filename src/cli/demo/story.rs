@@ -8,11 +8,11 @@ use serde::Serialize;
 use super::agent::{Agent, Seen};
 use super::service::{ECHO, Service, Tokens};
 use super::world::World;
-use crate::access::Caller;
+use crate::caller::Caller;
 use crate::cli::compose::{Composed, Person};
 use crate::cli::exit::Failure;
 use crate::cli::serve::running::{Exposure, Running};
-use crate::profile::Layers;
+use crate::profile::Overrides;
 
 /// How long the mended vault may take to come back: it is looked at four times a second.
 const RECOVERY: Duration = Duration::from_secs(10);
@@ -70,7 +70,7 @@ pub(super) async fn tell() -> Result<Vec<Step>, Failure> {
     let service = Service::start(tokens.clone()).await.map_err(|error| world_failure(&error))?;
     let world = World::make(service.address, &tokens).map_err(|error| world_failure(&error))?;
     let profile = world.profile().display().to_string();
-    let composed = Composed::with_layers(&profile, &Layers::default(), Person::Nobody)?;
+    let composed = Composed::with_layers(&profile, &Overrides::default(), Person::Nobody)?;
     write_notes(&composed, &tokens).await?;
     let running = Running::start(&composed, Exposure::LoopbackOnly).await?;
     running.look_at_vaults().await;

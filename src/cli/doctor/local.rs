@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use cofferdam_vault::{Finding, Kept, Level, exposure};
+use cofferdam_config::{Diagnostic, Severity};
+use cofferdam_vault::{Protection, file_permissions};
 use tokio::net::TcpListener;
 
 use super::super::compose::Composed;
@@ -15,25 +16,29 @@ use crate::profile::ServerSettings;
 /// The profile's own problems, and who else can change it or the manifests.
 pub(super) fn profile(composed: &Composed, report: &mut Report) {
     for warning in &composed.warnings {
-        report.add("profile", Finding::notice(warning.to_string(), warning.remedy.clone()));
+        report.add("profile", Diagnostic::warning("", warning.to_string(), warning.remedy.clone()));
     }
     for broken in composed.calls.registry().broken() {
         let what = format!("manifest refused: {broken}");
-        report.add("profile", Finding::bad(what, "mend it; `cofferdam profile check` looks at all of them"));
+        report.add(
+            "profile",
+            Diagnostic::error("", what, "mend it; `cofferdam profile check` looks at all of them"),
+        );
     }
     let file = composed.profile_file.as_deref();
     report.add(
         "profile",
-        file.and_then(|path| exposure(path, "the profile", Kept::Intact))
-            .unwrap_or_else(|| Finding::good("it is the copy inside the binary")),
+        file.and_then(|path| file_permissions(path, "the profile", Protection::Integrity))
+            .unwrap_or_else(|| Diagnostic::info("", "it is the copy inside the binary")),
     );
     let Some(folder) = &composed.server.modules_dir else { return };
     // Who writes a manifest decides where a credential is sent.
     let manifests = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let manifests = manifests.filter(|path| path.extension().is_some_and(|end| end == "toml"));
-    let found = |path: &Path, what| exposure(path, what, Kept::Intact);
-    let open =
-        manifests.filter_map(|path| found(&path, "the manifest")).filter(|found| found.level != Level::Good);
+    let found = |path: &Path, what| file_permissions(path, what, Protection::Integrity);
+    let open = manifests
+        .filter_map(|path| found(&path, "the manifest"))
+        .filter(|found| found.severity != Severity::Info);
     let all = found(folder, "modules_dir").into_iter().chain(open);
     all.for_each(|finding| report.add("profile", finding));
 }
@@ -45,7 +50,7 @@ pub(super) async fn ports(server: &ServerSettings, report: &mut Report) {
         if check_bind(address, false).is_err() {
             report.add(
                 format!("port {}", address.port()),
-                Finding::notice(
+                Diagnostic::warning("", 
                     format!("{key} {address} can be reached from other machines, and callers are not authenticated"),
                     "listen on loopback, or make sure that something in front lets only the right ones through",
                 ),
@@ -54,23 +59,25 @@ pub(super) async fn ports(server: &ServerSettings, report: &mut Report) {
     }
 }
 
-async fn port(key: &str, address: SocketAddr) -> Finding {
+async fn port(key: &str, address: SocketAddr) -> Diagnostic {
     if address.port() == 0 {
-        return Finding::good(format!("{key} {address} takes any free port"));
+        return Diagnostic::info("", format!("{key} {address} takes any free port"));
     }
     let taken = match TcpListener::bind(address).await {
-        Ok(_) => return Finding::good(format!("{key} {address} is free")),
+        Ok(_) => return Diagnostic::info("", format!("{key} {address} is free")),
         Err(error) => error,
     };
     if taken.kind() != std::io::ErrorKind::AddrInUse {
-        return Finding::bad(
+        return Diagnostic::error(
+            "",
             format!("{key} {address} cannot be listened on: {taken}"),
             "choose another address",
         );
     }
     match ask(callable(address)).await {
-        Answer::Ours => Finding::good(format!("a Cofferdam answers at {key} {address}")),
-        Answer::Other(why) | Answer::None(why) => Finding::bad(
+        Answer::Ours => Diagnostic::info("", format!("a Cofferdam answers at {key} {address}")),
+        Answer::Other(why) | Answer::None(why) => Diagnostic::error(
+            "",
             format!("another program has {key} {address} ({why})"),
             "end it, or choose another port in the profile",
         ),

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
-use cofferdam_vault::{Finding, Level};
+use cofferdam_config::{Diagnostic, Severity};
 use serde::Serialize;
 use serde_json::json;
 
@@ -29,11 +29,20 @@ struct Told {
     remedy: String,
 }
 
+/// The severity as the JSON output names it.
+fn level(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Info => "good",
+        Severity::Warning => "notice",
+        Severity::Error => "bad",
+    }
+}
+
 impl Report {
     /// Adds `finding`, which is about `subject`.
-    pub(super) fn add(&mut self, subject: impl Into<String>, finding: Finding) {
-        let Finding { level, what, remedy, .. } = finding;
-        self.0.push(Told { level: level.as_str(), subject: subject.into(), what, remedy });
+    pub(super) fn add(&mut self, subject: impl Into<String>, finding: Diagnostic) {
+        let Diagnostic { severity, message: what, help: remedy, .. } = finding;
+        self.0.push(Told { level: level(severity), subject: subject.into(), what, remedy });
     }
 
     /// Adds what another look found.
@@ -41,13 +50,14 @@ impl Report {
         self.0.extend(other.0);
     }
 
-    fn count(&self, level: Level) -> usize {
-        self.0.iter().filter(|told| told.level == level.as_str()).count()
+    fn count(&self, severity: Severity) -> usize {
+        self.0.iter().filter(|told| told.level == level(severity)).count()
     }
 
     /// Prints everything; bad where anything is.
     pub(super) fn print(&self, profile: &str, output: Output) -> Exit {
-        let [good, notice, bad] = [Level::Good, Level::Notice, Level::Bad].map(|level| self.count(level));
+        let [good, notice, bad] =
+            [Severity::Info, Severity::Warning, Severity::Error].map(|severity| self.count(severity));
         if output.is_json() {
             output.document(&json!({
                 "profile": profile, "good": good, "notice": notice, "bad": bad, "findings": self.0,

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cofferdam_vault::{ErrorKind, FieldName, Finding, Scope, Secret, SecretPath, Stage, Vault, VaultError};
+use cofferdam_config::{Diagnostic, Diagnostics};
+use cofferdam_vault::{ErrorKind, FieldName, Scope, Secret, SecretPath, Stage, Vault, VaultError};
 use futures_util::StreamExt as _;
 use indicatif::ProgressBar;
 use tokio::time::timeout;
@@ -73,7 +74,7 @@ impl Subject {
             modules.push(status.entry.name.clone());
             // One whose manifest was refused is told with the profile.
             let Some(module) = status.module else { continue };
-            if status.entry.path.contains("{user}") {
+            if status.entry.path.is_per_user() {
                 per_user.push(module.name.clone());
                 continue;
             }
@@ -89,7 +90,7 @@ impl Subject {
     }
 
     fn places(&self) -> Vec<String> {
-        self.accounts.iter().filter_map(|account| self.vault.place(&account.path)).collect()
+        self.accounts.iter().filter_map(|account| self.vault.resource(&account.path)).collect()
     }
 
     /// How many steps of progress a look takes.
@@ -111,18 +112,18 @@ impl Subject {
         report.add(
             &subject,
             match probed {
-                Ok(()) => Finding::good(format!("in reach, and it knows us ({location})")),
-                Err(error) => Finding::bad(error.message(), remedy(error.kind())),
+                Ok(()) => Diagnostic::info("", format!("in reach, and it knows us ({location})")),
+                Err(error) => Diagnostic::error("", error.message(), remedy(error.kind())),
             },
         );
         let needs: Vec<SecretPath> = self.accounts.iter().map(|account| account.path.clone()).collect();
-        let mut found = Vec::new();
-        let ended = timeout(patience, self.vault.examine(&needs, &self.elsewhere, &mut found)).await;
+        let mut found = Diagnostics::new();
+        let ended = timeout(patience, self.vault.diagnose(&needs, &self.elsewhere, &mut found)).await;
         bar.inc(1);
         if ended.is_err() {
             // What was found until then, the files before all, stays.
             let what = format!("a closer look did not end within {patience:?}");
-            found.push(Finding::notice(what, "mend what is bad, and look again"));
+            found.push(Diagnostic::warning("", what, "mend what is bad, and look again"));
         }
         found.into_iter().for_each(|finding| report.add(&subject, finding));
         if self.modules.len() > 1 {
@@ -130,11 +131,11 @@ impl Subject {
                 "modules {} share it: they fail together, and one login opens all",
                 self.modules.join(", ")
             );
-            report.add(&subject, Finding::notice(what, "give each module a vault of its own"));
+            report.add(&subject, Diagnostic::warning("", what, "give each module a vault of its own"));
         }
         for module in &self.per_user {
             let what = format!("every user brings a credential for {module}: none was looked at");
-            report.add(&subject, Finding::notice(what, "`cofferdam secret get` looks at one"));
+            report.add(&subject, Diagnostic::warning("", what, "`cofferdam secret get` looks at one"));
         }
         if up {
             let reads = self.accounts.iter().map(|account| async move {
@@ -148,18 +149,21 @@ impl Subject {
             }
         } else if !self.accounts.is_empty() {
             let what = format!("its accounts ({}) were not looked at, since it is down", self.accounts.len());
-            report.add(&subject, Finding::notice(what, "mend the vault, and look again"));
+            report.add(&subject, Diagnostic::warning("", what, "mend the vault, and look again"));
         }
         report
     }
 
-    async fn account(&self, account: &Account, patience: Duration) -> Vec<Finding> {
+    async fn account(&self, account: &Account, patience: Duration) -> Vec<Diagnostic> {
         let read = self.vault.read(&account.path, &account.fields, Stage::Current);
         let secret = match timeout(patience, read).await {
             Ok(Ok(secret)) => secret,
-            Ok(Err(error)) => return vec![Finding::bad(error.message(), self.mend(account, &error))],
+            Ok(Err(error)) => {
+                return vec![Diagnostic::error("", error.message(), self.mend(account, &error))];
+            }
             Err(_) => {
-                return vec![Finding::bad(
+                return vec![Diagnostic::error(
+                    "",
                     format!("no answer within {patience:?}"),
                     remedy(ErrorKind::Timeout),
                 )];
@@ -173,7 +177,10 @@ impl Subject {
         found.extend(end(&secret));
         if found.is_empty() {
             let made = if secret.lease.is_some() { ", made anew for each read" } else { "" };
-            found.push(Finding::good(format!("present and well-formed ({}{made})", names(&account.fields))));
+            found.push(Diagnostic::info(
+                "",
+                format!("present and well-formed ({}{made})", names(&account.fields)),
+            ));
         }
         found
     }
@@ -195,12 +202,16 @@ fn names(fields: &[FieldName]) -> String {
 }
 
 /// When the store itself ends the secret. A lease is short by nature, and renewed while it is used.
-fn end(secret: &Secret) -> Option<Finding> {
+fn end(secret: &Secret) -> Option<Diagnostic> {
     let left = secret.valid_for.filter(|left| *left < LATER && secret.lease.is_none())?;
     let minutes = left.as_secs() / 60;
     let what = format!("ends in {} h {} min", minutes / 60, minutes % 60);
     let remedy = "put a new one there";
-    Some(if left < SOON { Finding::bad(what, remedy) } else { Finding::notice(what, remedy) })
+    Some(if left < SOON {
+        Diagnostic::error("", what, remedy)
+    } else {
+        Diagnostic::warning("", what, remedy)
+    })
 }
 
 /// What to do about an error whose message does not say it whole.

@@ -132,7 +132,7 @@ mod tests {
             tracing::warn!(target: "hyper::proto", "a warning");
             tracing::trace!(target: "cofferdam::broker", "a detail");
         });
-        let text = log.text();
+        let text = log.contents();
         let never = ["an argument", "a header", "a client's text", "a credential's answer"];
         assert!(!never.iter().any(|never| text.contains(never)), "{text}");
         for said in ["a warning", "a failure", "a detail"] {

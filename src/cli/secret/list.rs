@@ -8,7 +8,7 @@ use super::super::exit::{Exit, Failure};
 use super::super::output::{Output, bad, fair, good, keep_words};
 use super::super::profile::print_remarks;
 use super::target::Place;
-use crate::access::Caller;
+use crate::caller::Caller;
 
 const EXAMPLES: &str = "\
 Examples:

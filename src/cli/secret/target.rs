@@ -8,7 +8,7 @@ use cofferdam_vault::{ErrorKind, Expect, FieldName, Scope, Secret, SecretPath, S
 
 use super::super::compose::Composed;
 use super::super::exit::Failure;
-use crate::access::Caller;
+use crate::caller::Caller;
 use crate::names::listed;
 use crate::registry::Module;
 
@@ -76,9 +76,13 @@ impl Place {
         let broker = composed.calls.broker();
         let target = Target { module: module.name.clone(), account: account.into() };
         match (broker.store(&Caller::local(), &module.name, account), broker.module_vault(&module.name)) {
-            (Some((vault, path)), Some(status)) => {
-                Ok(Self { target, vault_name: status.name, vault, path, needs: module.credential.fields() })
-            }
+            (Some((vault, path)), Some(status)) => Ok(Self {
+                target,
+                vault_name: status.name,
+                vault,
+                path,
+                needs: module.service.credential.fields(),
+            }),
             _ => {
                 let known = module.accounts.iter().map(|a| a.name.as_str());
                 Err(Failure::usage(

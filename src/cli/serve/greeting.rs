@@ -12,10 +12,10 @@ use super::super::compose::Composed;
 use super::super::output::{Output, fair, good, keep_words};
 use super::super::roster::ModuleStatus;
 use super::running::Running;
-use crate::access::Caller;
 use crate::broker::{BrokerError, VaultStatus};
+use crate::caller::Caller;
 
-/// How the accounts were found at start, by module and account: see [`Broker::warm_up`](crate::broker::Broker::warm_up).
+/// How the accounts were found at start, by module and account: see [`Broker::prefetch`](crate::broker::Broker::prefetch).
 pub(super) type Found = HashMap<(String, String), Result<(), BrokerError>>;
 
 /// How the server is, just started.

@@ -15,7 +15,7 @@ use super::exit::{Exit, Failure};
 use super::logs::LogFormat;
 use super::output::Output;
 use crate::os::EndSignals;
-use crate::profile::Override;
+use crate::profile::FlagOverride;
 use greeting::Greeting;
 use running::{Exposure, Running};
 
@@ -57,9 +57,9 @@ fn socket_address(text: &str) -> Result<SocketAddr, String> {
 }
 
 impl ServeArgs {
-    fn overrides(&self) -> Vec<Override> {
+    fn overrides(&self) -> Vec<FlagOverride> {
         let flag = |flag, key, address: Option<SocketAddr>| {
-            address.map(|address| Override { flag, key, value: address.to_string() })
+            address.map(|address| FlagOverride { flag, key, value: address.to_string() })
         };
         let listen = flag("--listen", "server.listen", self.listen);
         let admin = flag("--admin-listen", "server.admin_listen", self.admin_listen);
@@ -89,7 +89,7 @@ pub(crate) async fn run(common: &Common, args: ServeArgs, output: &Output) -> Re
     Greeting::print_address(&running, *output);
     let greet = async {
         running.look_at_vaults().await;
-        let found = composed.calls.broker().warm_up().await;
+        let found = composed.calls.broker().prefetch().await;
         Greeting::of(&composed, Some(&running), &found).print(*output);
         std::future::pending::<()>().await;
     };

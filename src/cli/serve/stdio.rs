@@ -6,7 +6,7 @@ use super::super::compose::Composed;
 use super::super::exit::Failure;
 use super::super::output::Output;
 use super::greeting::Greeting;
-use crate::access::Caller;
+use crate::caller::Caller;
 use crate::mcp::{Handler, serve_stdio};
 
 /// Serves until the host closes its end, or `shutdown` is cancelled.
@@ -26,7 +26,7 @@ pub(super) async fn serve(
         Handler::for_caller(composed.calls.clone(), composed.server.call_timeout, stop, Caller::local());
     let greet = async {
         composed.calls.broker().start().await;
-        let found = composed.calls.broker().warm_up().await;
+        let found = composed.calls.broker().prefetch().await;
         let greeting = Greeting::of(composed, None, &found).text(output);
         // Hosts show standard error to their person. One that never reads it must not hold us up; without a thread to spare
         // it stays unsaid.

@@ -1,22 +1,22 @@
-//! From a template and arguments to a request, still without its credential.
+//! A template and arguments become a request, still without its credential.
 
 use bytes::Bytes;
+use cofferdam_config::size;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method};
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::CallFailure;
-use super::address::{check_base_url, same_origin};
+use super::destination::{check_host, same_origin};
 use super::encode::push_pair;
 use super::headers;
 use super::request::{BodyFormat, RequestTemplate};
 use super::settings::{Arrays, HttpSettings};
-use super::template::{Node, Nulls, invalid, scalar_text};
-use super::units::show_size;
+use super::template::{Node, Nulls, Part, invalid, scalar_text};
+use crate::connectors::failure::CallFailure;
 
 /// A request without its credential.
-pub(super) struct Built {
+pub(super) struct PreparedRequest {
     pub(super) method: Method,
     pub(super) url: Url,
     pub(super) headers: HeaderMap,
@@ -28,21 +28,21 @@ impl RequestTemplate {
     ///
     /// # Errors
     ///
-    /// [`CallFailure::InvalidArguments`] for an argument that cannot be put where it belongs,
-    /// [`CallFailure::Unreachable`] for a base address that cannot be called.
+    /// [`CallFailure::InvalidArguments`] if an argument cannot be put where the template has it,
+    /// [`CallFailure::Unreachable`] if `base` may not be called.
     pub(super) fn build(
         &self,
         base: &Url,
         settings: &HttpSettings,
         arguments: &Map<String, Value>,
-    ) -> Result<Built, CallFailure> {
+    ) -> Result<PreparedRequest, CallFailure> {
         let url = self.url(base, settings.arrays, arguments)?;
         let mut headers = settings.headers.clone();
         for (name, node) in &self.headers {
-            let Some(value) = node.fill(arguments, Nulls::LeftOut)? else { continue };
+            let Some(value) = node.render(arguments, Nulls::Omit)? else { continue };
             let value = scalar_text(&value).and_then(|text| headers::value(&text)).ok_or_else(|| {
                 let argument = first_argument(node).unwrap_or(name.as_str());
-                invalid(argument, "cannot stand in a header: it must be one line of visible ASCII")
+                invalid(argument, "must be one line of visible ASCII, because it is sent in a header")
             })?;
             headers.insert(name.clone(), value);
         }
@@ -54,13 +54,16 @@ impl RequestTemplate {
             };
             headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
         }
-        Ok(Built { method: self.method.clone(), url, headers, body })
+        Ok(PreparedRequest { method: self.method.clone(), url, headers, body })
     }
 
     fn url(&self, base: &Url, arrays: Arrays, arguments: &Map<String, Value>) -> Result<Url, CallFailure> {
-        check_base_url(base)
-            .map_err(|why| CallFailure::unreachable(format!("the service's address {why}")))?;
-        let mut path = format!("{}{}", base.path().trim_end_matches('/'), self.path.fill(arguments)?);
+        check_host(base).map_err(|why| {
+            CallFailure::unreachable(format!(
+                "the service is not called: its `base_url` {why}; tell the user to correct it"
+            ))
+        })?;
+        let mut path = format!("{}{}", base.path().trim_end_matches('/'), self.path.render(arguments)?);
         if path.is_empty() {
             path.push('/');
         }
@@ -72,12 +75,13 @@ impl RequestTemplate {
         let mut url = base.clone();
         url.set_path(&path);
         url.set_query(query.as_deref());
-        // Every part was checked on its own; this is the check of the whole, against what `url` made of it.
+        // Each part was checked on its own. This checks the whole, as the `url` crate normalised it.
         if same_origin(&url, base) && url.path() == path && url.query() == query.as_deref() {
             Ok(url)
         } else {
             Err(CallFailure::InvalidArguments {
-                message: "the arguments would lead out of the tool's path".into(),
+                message: "the arguments would change where the request goes; send plain names and values"
+                    .into(),
             })
         }
     }
@@ -90,7 +94,7 @@ impl RequestTemplate {
         let Some(node) = &self.body else { return Ok(None) };
         let bytes = match self.body_format {
             BodyFormat::Json => {
-                let value = match (node.fill(arguments, Nulls::Kept)?, node) {
+                let value = match (node.render(arguments, Nulls::Send)?, node) {
                     (Some(value), _) => value,
                     (None, Node::Argument(_)) => return Ok(None),
                     (None, _) => Value::Object(Map::new()),
@@ -105,8 +109,8 @@ impl RequestTemplate {
         } else {
             Err(CallFailure::InvalidArguments {
                 message: format!(
-                    "the arguments make a request above the limit of {}; send less",
-                    show_size(limit)
+                    "the arguments make a request larger than {}; send less",
+                    size::format(limit)
                 ),
             })
         }
@@ -123,14 +127,16 @@ fn form(node: &Node, arrays: Arrays, arguments: &Map<String, Value>) -> Result<S
         }
         _ => {
             let argument = first_argument(node).unwrap_or("body");
-            match node.fill(arguments, Nulls::LeftOut)? {
+            match node.render(arguments, Nulls::Omit)? {
                 None => {}
                 Some(Value::Object(entries)) => {
                     for (name, value) in entries {
                         push_value(&mut out, &name, &value, arrays, argument)?;
                     }
                 }
-                Some(_) => return Err(invalid(argument, "must be an object")),
+                Some(_) => {
+                    return Err(invalid(argument, "must be an object, because it is the body of a form"));
+                }
             }
         }
     }
@@ -144,13 +150,13 @@ fn push_values(
     arrays: Arrays,
     arguments: &Map<String, Value>,
 ) -> Result<(), CallFailure> {
-    match node.fill(arguments, Nulls::LeftOut)? {
+    match node.render(arguments, Nulls::Omit)? {
         Some(value) => push_value(out, name, &value, arrays, first_argument(node).unwrap_or(name)),
         None => Ok(()),
     }
 }
 
-/// Puts `name=value` behind `out`: a list as often as it has elements, or with commas; `null` not at all.
+/// Appends `name=value` to `out`. A list is repeated or joined by commas, and `null` is omitted.
 fn push_value(
     out: &mut String,
     name: &str,
@@ -158,7 +164,7 @@ fn push_value(
     arrays: Arrays,
     argument: &str,
 ) -> Result<(), CallFailure> {
-    let nested = || invalid(argument, "is nested, which a query or a form cannot carry");
+    let nested = || invalid(argument, "must not be nested, because a query or a form cannot carry that");
     let items = match value {
         Value::Null => return Ok(()),
         Value::Array(items) => items,
@@ -172,7 +178,10 @@ fn push_value(
     match arrays {
         Arrays::Repeat => texts.iter().for_each(|text| push_pair(out, name, text)),
         Arrays::Comma if texts.iter().any(|text| text.contains(',')) => {
-            return Err(invalid(argument, "has an element with a comma, which would become two"));
+            return Err(invalid(
+                argument,
+                "must not contain an element with a comma, because commas separate the elements",
+            ));
         }
         Arrays::Comma if texts.is_empty() => {}
         Arrays::Comma => push_pair(out, name, &texts.join(",")),
@@ -180,12 +189,12 @@ fn push_value(
     Ok(())
 }
 
-/// The argument to name when a value is wrong.
+/// The argument that a message about `node` names.
 fn first_argument(node: &Node) -> Option<&str> {
     match node {
         Node::Constant(_) => None,
         Node::Argument(name) | Node::Base64(name) => Some(name),
-        Node::Text(parts) => parts.iter().find_map(super::template::Part::argument),
+        Node::Text(parts) => parts.iter().find_map(Part::argument),
         Node::Object(entries) => entries.iter().find_map(|(_, node)| first_argument(node)),
         Node::Array(nodes) => nodes.iter().find_map(first_argument),
     }

@@ -1,5 +1,7 @@
 //! The HTTP clients, and one exchange with a service: the request, its redirects, its answer.
 
+use std::error::Error;
+use std::io;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -8,28 +10,30 @@ use http::{HeaderMap, Method, StatusCode};
 use reqwest::{Client, Response, redirect};
 use url::Url;
 
-use super::address::{GuardedResolver, same_origin};
-use super::build::Built;
-use super::credential::Filled;
-use super::failure::{CallFailure, Outcome};
-use crate::registry::Effects;
+use super::auth::AppliedAuth;
+use super::build::PreparedRequest;
+use super::destination::same_origin;
+use super::resolver::{ForbiddenAddress, GuardedResolver};
+use crate::connectors::effects::Effects;
+use crate::connectors::failure::CallFailure;
+use crate::connectors::outcome::Outcome;
 
 /// A service that takes longer to accept a connection will not answer in time either.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Shorter than services keep idle connections, so that few requests meet one that is just being closed.
+/// Shorter than services keep idle connections, so that few requests use one that is being closed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How many idle connections to one service are kept.
 const IDLE_PER_HOST: usize = 32;
-/// How often an idle or waiting HTTP/2 connection is asked whether it still lives: all calls to a service share one.
+/// How often an HTTP/2 connection is pinged: all calls to a service share one.
 const ALIVE_INTERVAL: Duration = Duration::from_secs(15);
-/// As many steps as a service needs to find its own resource.
+/// Enough for a service to lead to its own resource.
 const MAX_REDIRECTS: usize = 5;
 
-/// The pooled clients, made when they are first needed. Plain `http` has its own: it must work on a machine that has
-/// no certificates at all.
+/// The pooled clients, built on first use. Plain `http` has its own client, because it must work on a machine without
+/// CA certificates.
 ///
-/// All modules share them. A pool keeps connections by origin and bounds only the idle ones, so no module waits for
-/// another's connections; a client for each of a thousand modules would hold the certificate store a thousand times.
+/// All modules share them. A pool keeps connections by origin and limits only the idle ones, so no module waits for
+/// another's connections. One client per module would hold the certificate store once per module.
 pub(super) struct Clients {
     resolver: fn() -> GuardedResolver,
     tls: OnceLock<Client>,
@@ -45,8 +49,8 @@ impl Clients {
     ///
     /// # Errors
     ///
-    /// [`CallFailure::Unreachable`] where the machine has no certificates to trust; the next call looks again.
-    fn client(&self, scheme: &str) -> Result<&Client, CallFailure> {
+    /// If the machine has no CA certificates. The next call tries again.
+    fn client(&self, scheme: &str) -> Result<&Client, reqwest::Error> {
         let plain = scheme == "http";
         let cell = if plain { &self.plain } else { &self.tls };
         if let Some(client) = cell.get() {
@@ -64,13 +68,8 @@ impl Clients {
             .pool_max_idle_per_host(IDLE_PER_HOST)
             .http2_keep_alive_interval(ALIVE_INTERVAL)
             .http2_keep_alive_while_idle(true);
-        let built = if plain { builder.http1_only().tls_certs_only([]) } else { builder }.build();
-        match built {
-            Ok(client) => Ok(cell.get_or_init(|| client)),
-            Err(_) => Err(CallFailure::unreachable(
-                "this machine has no certificates to trust; install its package of CA certificates".into(),
-            )),
-        }
+        let client = if plain { builder.http1_only().tls_certs_only([]) } else { builder }.build()?;
+        Ok(cell.get_or_init(|| client))
     }
 }
 
@@ -81,63 +80,73 @@ pub(super) struct Exchange<'a> {
     pub(super) title: &'a str,
     pub(super) effects: Effects,
     pub(super) insecure_http: bool,
-    pub(super) credential: &'a Filled,
+    pub(super) auth: &'a AppliedAuth,
 }
 
 impl Exchange<'_> {
-    /// Sends the request, follows what redirects may be followed, and answers with the response and the address that
-    /// gave it, which holds no credential.
+    /// Sends the request and follows the redirects that may be followed. Returns the response and the URL that
+    /// answered, which holds no credential.
     ///
     /// # Errors
     ///
-    /// Where the service cannot be reached, or sends the request elsewhere.
-    pub(super) async fn send(&self, built: &Built) -> Result<(Response, Url), CallFailure> {
-        let mut url = built.url.clone();
+    /// If the service cannot be reached, or redirects where the request may not go.
+    pub(super) async fn send(&self, request: &PreparedRequest) -> Result<(Response, Url), CallFailure> {
+        let mut url = request.url.clone();
         for _ in 0..=MAX_REDIRECTS {
-            let response = self.once(built, &url).await?;
-            let Some(target) = self.target(&response, &url, &built.method)? else {
+            let response = self.send_to(&url, request).await?;
+            let Some(target) = self.redirect(&response, &url, &request.method)? else {
                 return Ok((response, url));
             };
             url = target;
         }
-        Err(self.stopped(StatusCode::FOUND, &format!("more than {MAX_REDIRECTS} times onwards")))
+        Err(self.not_followed(StatusCode::FOUND, &format!("more than {MAX_REDIRECTS} times")))
     }
 
-    async fn once(&self, built: &Built, url: &Url) -> Result<Response, CallFailure> {
-        let client = self.clients.client(url.scheme())?;
+    async fn send_to(&self, url: &Url, request: &PreparedRequest) -> Result<Response, CallFailure> {
+        let client = self.clients.client(url.scheme()).map_err(|_| {
+            CallFailure::unreachable(format!(
+                "{} cannot be reached: this server has no CA certificates; tell the user to install them",
+                self.title
+            ))
+        })?;
         let mut url = url.clone();
-        let mut headers = built.headers.clone();
-        self.credential.put(&mut url, &mut headers, self.insecure_http)?;
-        let mut request = client.request(built.method.clone(), url).headers(headers);
-        if let Some(body) = &built.body {
-            request = request.body(body.clone());
+        let mut headers = request.headers.clone();
+        self.auth.apply(&mut url, &mut headers, self.insecure_http).map_err(|_| {
+            CallFailure::unreachable(format!(
+                "{} is not called: plain `http` would expose the credential; tell the user to use `https`, or to set \
+                 `insecure_http = true` for this module",
+                self.title
+            ))
+        })?;
+        let mut outgoing = client.request(request.method.clone(), url).headers(headers);
+        if let Some(body) = &request.body {
+            outgoing = outgoing.body(body.clone());
         }
-        request.send().await.map_err(|error| CallFailure::broken(self.title, &error, self.effects))
+        outgoing.send().await.map_err(|error| transport_failure(self.title, &error, self.effects))
     }
 
-    /// Where a redirect leads; `None` where the response is none.
-    fn target(&self, response: &Response, url: &Url, method: &Method) -> Result<Option<Url>, CallFailure> {
+    /// The URL that a redirect leads to. Returns `None` if the response is not a redirect.
+    fn redirect(&self, response: &Response, url: &Url, method: &Method) -> Result<Option<Url>, CallFailure> {
         let status = response.status();
         if !matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
             return Ok(None);
         }
         let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
         let Some(mut target) = location.and_then(|location| url.join(location).ok()) else {
-            return Err(self.stopped(status, "onwards without saying where"));
+            return Err(self.not_followed(status, "without a target"));
         };
-        let followed = matches!(*method, Method::GET | Method::HEAD) && same_origin(url, &target);
-        target.set_fragment(None);
-        if followed && target.username().is_empty() && target.password().is_none() {
-            return Ok(Some(target));
+        if !matches!(*method, Method::GET | Method::HEAD) {
+            return Err(self.not_followed(status, "although it is not a read"));
         }
-        target.set_query(None);
-        // Neither fails for an address with a host, and one without has neither.
-        let _ = target.set_username("").and_then(|()| target.set_password(None));
-        Err(self.stopped(status, &format!("on to {target}")))
+        if !same_origin(url, &target) || !target.username().is_empty() || target.password().is_some() {
+            return Err(self.not_followed(status, "to another host"));
+        }
+        target.set_fragment(None);
+        Ok(Some(target))
     }
 
-    fn stopped(&self, status: StatusCode, whither: &str) -> CallFailure {
-        // 307 and 308 ask for the same request again, so it was not carried out.
+    fn not_followed(&self, status: StatusCode, how: &str) -> CallFailure {
+        // 307 and 308 ask for the same request again, so this one was not carried out.
         let outcome = if matches!(status.as_u16(), 307 | 308) {
             Outcome::Rejected
         } else {
@@ -146,12 +155,49 @@ impl Exchange<'_> {
         CallFailure::Upstream {
             status: status.as_u16(),
             message: format!(
-                "{} answered {} and sent the request {whither}; only reads are followed, and only on the same host",
+                "{} answered {} and redirected the request {how}; only reads follow redirects, and only on the same \
+                 host; tell the user to check the module's `base_url`",
                 self.title,
                 status.as_u16()
             ),
             outcome,
         }
+    }
+}
+
+/// The failure of a request that was not sent completely, or whose answer did not arrive completely.
+///
+/// Names the deepest cause if it comes from the system or the HTTP transport. Other causes may name a host, and go to
+/// the log.
+pub(super) fn transport_failure(title: &str, error: &reqwest::Error, effects: Effects) -> CallFailure {
+    let mut cause: &(dyn Error + 'static) = error;
+    while let Some(deeper) = cause.source() {
+        if let Some(forbidden) = deeper.downcast_ref::<ForbiddenAddress>() {
+            tracing::warn!(service = title, error = %forbidden, "not called");
+            return CallFailure::unreachable(format!(
+                "{title} cannot be reached: its address is forbidden (loopback, link-local or metadata); tell the \
+                 user to check the module's `base_url`"
+            ));
+        }
+        cause = deeper;
+    }
+    let why = match cause.downcast_ref::<io::Error>().map(io::Error::kind) {
+        Some(io::ErrorKind::ConnectionRefused) => "it refused the connection".into(),
+        Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => "it closed the connection".into(),
+        Some(io::ErrorKind::TimedOut) => "it did not accept the connection in time".into(),
+        Some(io::ErrorKind::InvalidData) if error.is_connect() => {
+            tracing::warn!(service = title, error = %cause, "TLS handshake failed");
+            "the TLS handshake failed".into()
+        }
+        // reqwest's own message would name the whole URL.
+        _ if cause.is::<reqwest::Error>() => "the connection failed".into(),
+        _ => cause.to_string(),
+    };
+    if error.is_connect() {
+        CallFailure::unreachable(format!("{title} cannot be reached: {why}; try again later"))
+    } else {
+        let outcome = Outcome::after_sending(effects);
+        CallFailure::Unreachable { message: format!("the connection to {title} failed: {why}"), outcome }
     }
 }
 

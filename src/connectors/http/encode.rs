@@ -1,16 +1,16 @@
-//! Percent-encoding: everything but letters, digits and `-._~`.
+//! Percent-encoding of everything but letters, digits and `-._~`.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// What RFC 3986 calls unreserved stays; all else is encoded, so that no text ends its place.
+/// Everything but the unreserved characters of RFC 3986, so that a value cannot end its component.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Puts `text` behind `out`, encoded.
+/// Appends `text` to `out`, encoded.
 pub(super) fn push_encoded(out: &mut String, text: &str) {
     out.extend(utf8_percent_encode(text, RESERVED));
 }
 
-/// Puts `name=value` behind `out`, encoded, with an `&` before it where it is not the first.
+/// Appends `name=value` to `out`, encoded, after an `&` unless `out` is empty.
 pub(super) fn push_pair(out: &mut String, name: &str, value: &str) {
     if !out.is_empty() {
         out.push('&');

@@ -4,7 +4,7 @@ use http::{HeaderName, HeaderValue};
 
 use crate::broker::CredentialSpec;
 
-/// Headers that only the connector and the transport set: where the request goes, how it is framed, who asks.
+/// Headers that only the connector and the transport set: they define the target, the framing and the client.
 const RESERVED: [&str; 13] = [
     "accept-encoding",
     "authorization",
@@ -21,7 +21,7 @@ const RESERVED: [&str; 13] = [
     "via",
 ];
 
-/// Headers that a credential may not fill: they say where the request goes and how it is framed.
+/// Headers that cannot carry a credential: they define the target and the framing.
 const NO_CREDENTIAL: [&str; 9] = [
     "accept-encoding",
     "connection",
@@ -34,45 +34,45 @@ const NO_CREDENTIAL: [&str; 9] = [
     "upgrade",
 ];
 
-/// The header that a manifest may set under this name.
+/// Parses the name of a header that a manifest sets.
 ///
 /// # Errors
 ///
-/// Why it may not.
-pub(super) fn settable(name: &str, credential: &CredentialSpec) -> Result<HeaderName, String> {
+/// Why a manifest may not set it, as a sentence without its subject.
+pub(super) fn for_manifest(name: &str, credential: &CredentialSpec) -> Result<HeaderName, String> {
     let header = parse(name)?;
     if RESERVED.contains(&header.as_str()) || header.as_str().starts_with("proxy-") {
-        return Err(format!("`{name}` is set by the connector alone"));
+        return Err("is set by the connector".into());
     }
     if let CredentialSpec::Header { headers } = credential
         && headers.keys().any(|own| own.eq_ignore_ascii_case(name))
     {
-        return Err(format!("`{name}` carries the credential"));
+        return Err("carries the credential".into());
     }
     Ok(header)
 }
 
-/// The header that a credential may fill under this name.
+/// Parses the name of a header that carries a credential.
 ///
 /// # Errors
 ///
-/// Why it may not.
-pub(super) fn fillable(name: &str) -> Result<HeaderName, String> {
+/// Why it cannot, as a sentence without its subject.
+pub(super) fn for_credential(name: &str) -> Result<HeaderName, String> {
     let header = parse(name)?;
     if NO_CREDENTIAL.contains(&header.as_str()) || header.as_str().starts_with("proxy-") {
-        return Err(format!("`{name}` cannot carry a credential"));
+        return Err("cannot carry a credential".into());
     }
     Ok(header)
 }
 
-/// A value that a header can carry: visible ASCII and spaces, with no space at either end.
+/// The header value of `text`. Returns `None` unless it is visible ASCII and spaces, without a space at either end.
 pub(super) fn value(text: &str) -> Option<HeaderValue> {
     let fits = text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) && text.trim() == text;
     HeaderValue::from_str(text).ok().filter(|_| fits)
 }
 
 fn parse(name: &str) -> Result<HeaderName, String> {
-    HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("`{name}` is no header's name"))
+    HeaderName::from_bytes(name.as_bytes()).map_err(|_| "is not a valid header name".into())
 }
 
 #[cfg(test)]
@@ -84,13 +84,13 @@ mod tests {
     }
 
     #[test]
-    fn no_manifest_sets_the_place_the_framing_or_the_credential() {
+    fn a_manifest_sets_no_target_framing_or_credential() {
         for name in
             ["Host", "authorization", "COOKIE", "Content-Length", "transfer-encoding", "Proxy-Anything"]
         {
-            assert!(settable(name, &bearer()).is_err(), "{name}");
+            assert!(for_manifest(name, &bearer()).is_err(), "{name}");
         }
-        assert!(settable("X-Request-Id", &bearer()).is_ok());
+        assert!(for_manifest("X-Request-Id", &bearer()).is_ok());
     }
 
     #[test]
@@ -99,21 +99,21 @@ mod tests {
             serde_json::json!({ "kind": "header", "headers": { "X-Api-Key": "{token}" } }),
         )
         .unwrap();
-        assert!(settable("x-api-key", &spec).is_err());
-        assert!(settable("x-api-version", &spec).is_ok());
+        assert!(for_manifest("x-api-key", &spec).is_err());
+        assert!(for_manifest("x-api-version", &spec).is_ok());
     }
 
     #[test]
-    fn a_credential_may_fill_cookie_and_not_host() {
-        assert!(fillable("cookie").is_ok());
-        assert!(fillable("private-token").is_ok());
+    fn a_credential_may_be_in_cookie_but_not_in_host() {
+        assert!(for_credential("cookie").is_ok());
+        assert!(for_credential("private-token").is_ok());
         for name in ["host", "content-length", "proxy-authorization", "bad name"] {
-            assert!(fillable(name).is_err(), "{name}");
+            assert!(for_credential(name).is_err(), "{name}");
         }
     }
 
     #[test]
-    fn a_value_breaks_no_line() {
+    fn a_value_contains_no_line_break() {
         assert!(value("abc def").is_some());
         for bad in ["a\r\nb", "a\nb", "a\0b", "a\tb", "\u{e9}", " a", "a "] {
             assert!(value(bad).is_none(), "{bad:?}");

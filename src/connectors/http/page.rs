@@ -1,24 +1,24 @@
-//! How a service offers a next page, and which arguments fetch it.
+//! How a service announces a next page, and which arguments fetch it.
 
+use cofferdam_config::Diagnostics;
 use jmespath::Expression;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::address::same_origin;
-use super::finding::Finding;
-use super::settings::expression;
+use super::destination::same_origin;
+use super::expression::compile;
 use super::template::Node;
 
-/// How a service offers a next page, as it is written: `page = { style = "link-header" }`.
+/// How a service announces a next page, as written in a manifest: `page = { style = "link-header" }`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(tag = "style", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum PageTable {
-    /// A `Link` header with `rel="next"`; its query's parameters become the arguments that they came from.
+    /// A `Link` header with `rel="next"`. Its query parameters become the arguments that they came from.
     LinkHeader {},
-    /// The answer holds a cursor.
+    /// The answer contains a cursor.
     Cursor {
-        /// A JMESPath into the answer that yields the next cursor; null, false or empty at the end.
+        /// A JMESPath into the answer that yields the next cursor: null, false or empty at the end.
         next: String,
         /// The argument that takes the cursor.
         argument: String,
@@ -27,27 +27,27 @@ pub enum PageTable {
     Offset {
         /// A JMESPath into the answer that yields the list of items.
         items: String,
-        /// The argument that says how many items to pass over.
+        /// The argument for the number of items to skip.
         offset: String,
-        /// The argument that says how many items a page holds.
+        /// The argument for the number of items per page.
         limit: String,
-        /// How many items a page holds where the caller does not say.
+        /// The number of items per page if the call has no such argument.
         default_limit: u64,
     },
     /// The caller counts pages, from one.
     Page {
         /// A JMESPath into the answer that yields the list of items.
         items: String,
-        /// The argument that says which page.
+        /// The argument for the number of the page.
         page: String,
-        /// The argument that says how many items a page holds.
+        /// The argument for the number of items per page.
         per_page: String,
-        /// How many items a page holds where the caller does not say.
+        /// The number of items per page if the call has no such argument.
         default_per_page: u64,
     },
 }
 
-/// How a service offers a next page, checked.
+/// How a service announces a next page, checked.
 #[derive(Debug)]
 pub(super) enum PageStyle {
     LinkHeader,
@@ -55,7 +55,7 @@ pub(super) enum PageStyle {
         next: Expression<'static>,
         argument: String,
     },
-    /// `step` is what the counter counts: items or pages.
+    /// `step` says whether `counter` counts items or pages.
     Counted {
         items: Expression<'static>,
         counter: String,
@@ -75,35 +75,35 @@ pub(super) enum Step {
 }
 
 impl PageStyle {
-    /// Compiles the expressions; `None` where one is wrong.
-    pub(super) fn from_table(table: PageTable, findings: &mut Vec<Finding>) -> Option<Self> {
-        let counted = |items: String, counter, size, default_size, step, findings: &mut Vec<Finding>| {
+    /// Compiles the expressions. Returns `None` if one is invalid; that is reported to `diagnostics`.
+    pub(super) fn from_table(table: PageTable, diagnostics: &mut Diagnostics) -> Option<Self> {
+        let counted = |items: String, counter, size, default_size, step, diagnostics: &mut Diagnostics| {
             if default_size == 0 {
                 let key = if step == Step::Items { "page.default_limit" } else { "page.default_per_page" };
-                findings.push(Finding::new(key, "is zero", "say how many items a page holds by default"));
+                diagnostics.error(key, "must not be zero", "write the number of items per page");
             }
-            let items = expression("page.items", &items, findings)?;
+            let items = compile("page.items", &items, diagnostics)?;
             Some(Self::Counted { items, counter, size, default_size, step })
         };
         match table {
             PageTable::LinkHeader {} => Some(Self::LinkHeader),
             PageTable::Cursor { next, argument } => {
-                Some(Self::Cursor { next: expression("page.next", &next, findings)?, argument })
+                Some(Self::Cursor { next: compile("page.next", &next, diagnostics)?, argument })
             }
             PageTable::Offset { items, offset, limit, default_limit } => {
-                counted(items, offset, limit, default_limit, Step::Items, findings)
+                counted(items, offset, limit, default_limit, Step::Items, diagnostics)
             }
             PageTable::Page { items, page, per_page, default_per_page } => {
-                counted(items, page, per_page, default_per_page, Step::Pages, findings)
+                counted(items, page, per_page, default_per_page, Step::Pages, diagnostics)
             }
         }
     }
 }
 
-/// What a page is told by: the answer, and the call that it answers.
+/// One page: the answer, and the call that it answers.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Page<'a> {
-    /// The address that answered.
+    /// The URL that answered.
     pub(super) url: &'a Url,
     /// The `Link` headers, scrubbed, with commas between them.
     pub(super) links: &'a str,
@@ -113,13 +113,13 @@ pub(super) struct Page<'a> {
     pub(super) arguments: &'a Map<String, Value>,
     /// The tool's input schema.
     pub(super) schema: &'a Map<String, Value>,
-    /// The names on the wire of the query's values.
+    /// The query parameters of the request, by name.
     pub(super) query: &'a [(String, Node)],
 }
 
 impl PageStyle {
-    /// The arguments that fetch the page behind `page`: those of the call, with what changes. `None` where there is
-    /// no further page, or where no declared argument reaches it.
+    /// The arguments that fetch the page after `page`: those of the call, with the changed ones replaced. Returns `None` if
+    /// there is no further page, or if no declared argument fetches it.
     pub(super) fn next(&self, page: &Page<'_>) -> Option<Map<String, Value>> {
         let changes = match self {
             Self::LinkHeader => page.linked()?,
@@ -165,7 +165,7 @@ impl<'a> Page<'a> {
         })
     }
 
-    /// The query's parameters of the `next` link that are arguments. A link to another origin is none.
+    /// The arguments in the query of the `next` link. `None` if the link leads to another origin.
     fn linked(&self) -> Option<Vec<(&'a str, Value)>> {
         let target = self.url.join(links(self.links).find(|(_, rel)| rel == "next")?.0).ok()?;
         if !same_origin(self.url, &target) {
@@ -174,14 +174,14 @@ impl<'a> Page<'a> {
         let changes = self.query.iter().filter_map(|(wire, node)| {
             let Node::Argument(name) = node else { return None };
             let mut values = target.query_pairs().filter(|(key, _)| key == wire.as_str());
-            // A list comes back as it was sent, and no page is told by a list.
+            // A list comes back as it was sent. No service counts pages with one.
             let (Some((_, text)), None) = (values.next(), values.next()) else { return None };
             Some((name.as_str(), self.typed(name, &text)?))
         });
         Some(changes.collect())
     }
 
-    /// A text as the type that the argument has in the schema; `None` where it has another.
+    /// `text` as a value of the type that the schema declares for the argument. `None` if it is not of that type.
     fn typed(&self, argument: &str, text: &str) -> Option<Value> {
         let types = self.declares(argument)?.get("type");
         let is = |name: &str| match types {
@@ -203,10 +203,10 @@ impl<'a> Page<'a> {
 fn links(header: &str) -> impl Iterator<Item = (&str, String)> {
     let mut rest = header;
     std::iter::from_fn(move || {
-        let (_, behind) = rest.split_once('<')?;
-        let (target, behind) = behind.split_once('>')?;
-        let parameters = behind.split_once('<').map_or(behind, |(parameters, _)| parameters);
-        rest = behind.get(parameters.len()..).unwrap_or_default();
+        let (_, after) = rest.split_once('<')?;
+        let (target, after) = after.split_once('>')?;
+        let parameters = after.split_once('<').map_or(after, |(parameters, _)| parameters);
+        rest = after.get(parameters.len()..).unwrap_or_default();
         let rel = parameters.split([';', ',']).find_map(|parameter| {
             let (name, value) = parameter.split_once('=')?;
             name.trim()
@@ -236,7 +236,8 @@ mod tests {
             "cursor": { "type": "string" }, "labels": { "type": "array" },
         }});
         let style =
-            PageStyle::from_table(serde_json::from_value(case.style).unwrap(), &mut Vec::new()).unwrap();
+            PageStyle::from_table(serde_json::from_value(case.style).unwrap(), &mut Diagnostics::new())
+                .unwrap();
         let query = [("page", "page"), ("per_page", "limit"), ("state", "state"), ("label", "labels")]
             .map(|(wire, name)| (wire.to_owned(), Node::Argument(name.to_owned())));
         let page = Page {
@@ -266,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_elsewhere_or_nowhere_new_is_no_next_page() {
+    fn a_link_to_another_origin_or_to_the_same_page_is_ignored() {
         assert_eq!(linked(r#"<https://evil.example/v1/items?page=2>; rel="next""#, json!({})), None);
         assert_eq!(linked(r#"<http://api.example.com/v1/items?page=2>; rel="next""#, json!({})), None);
         assert_eq!(linked(r#"<https://api.example.com/?page=2>; rel="last""#, json!({})), None);
@@ -297,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn counters_go_on_while_pages_are_full() {
+    fn counters_advance_while_pages_are_full() {
         let offset = json!({ "style": "offset", "items": "items", "offset": "page", "limit": "limit", "default_limit": 2 });
         let pages = json!({ "style": "page", "items": "@", "page": "page", "per_page": "limit", "default_per_page": 2 });
         let case = |style: &Value, body, arguments| Case { style: style.clone(), links: "", body, arguments };

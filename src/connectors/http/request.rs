@@ -1,22 +1,22 @@
-//! A tool's `request`: as it is written, and checked against the arguments that the tool declares.
+//! A tool's `request`: as written in a manifest, and checked against the arguments that the tool declares.
 
 use std::collections::BTreeMap;
 
+use cofferdam_config::{Diagnostics, quote};
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, Method};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::check::{Checker, Place};
-use super::finding::Finding;
+use super::arguments::{Checker, DeclaredArgument, Position};
 use super::headers;
 use super::path::PathTemplate;
 use super::template::Node;
 use crate::broker::CredentialSpec;
 
-/// A tool's `request`, as it is written.
+/// A tool's `request`, as written in a manifest.
 ///
-/// `query` and `body` take a list, a table, or a list with tables in it:
+/// `query` and `body` are a list, a table, or a list that contains tables:
 ///
 /// ```toml
 /// query = ["state", "labels"]                                  # arguments under their own names
@@ -25,30 +25,30 @@ use crate::broker::CredentialSpec;
 /// body = "{payload}"                                           # one argument is the whole body
 /// ```
 ///
-/// A text that is one placeholder takes the argument with its JSON type, and `"{text|base64}"` takes a text in Base64; a
-/// placeholder inside a longer text (`"repo:{repo} {terms}"`) takes it as text, and its argument must be required. A brace that stands for itself is
-/// doubled. An absent argument is left out, and so is a table or list that held nothing but absent arguments.
-/// `null` is sent in a JSON body, and left out elsewhere.
+/// A string that is one placeholder becomes the argument with its JSON type, and `"{text|base64}"` a string in Base64. A
+/// placeholder inside a longer string (`"repo:{repo} {terms}"`) becomes a string, and its argument must be required. A
+/// literal brace is doubled. An absent argument is omitted, and so is a table or list of absent arguments only. `null` is
+/// sent in a JSON body, and omitted elsewhere.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RequestTable {
     /// `GET`, `HEAD`, `POST`, `PUT`, `PATCH` or `DELETE`.
     pub method: String,
-    /// Where below the base address: `/repos/{owner}/{repo}/contents/{path*}`. `{path*}` may hold slashes.
+    /// The path below the base URL: `/repos/{owner}/{repo}/contents/{path*}`. `{path*}` may contain slashes.
     pub path: String,
-    /// The query's parameters. None where absent.
+    /// The query parameters. None if absent.
     pub query: Option<Value>,
-    /// Headers of this tool, over those of the module: a constant or a text with placeholders. None where absent.
+    /// Headers of this tool, which override those of the module: constants or strings with placeholders. None if absent.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
-    /// The body. None where absent.
+    /// The body. None if absent.
     pub body: Option<Value>,
-    /// How the body is written. `"json"` where absent.
+    /// The format of the body. `"json"` if absent.
     #[serde(default)]
     pub body_format: BodyFormat,
 }
 
-/// How a body is written.
+/// The format of a body.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BodyFormat {
@@ -59,21 +59,12 @@ pub enum BodyFormat {
     Form,
 }
 
-/// An argument that a tool declares in its input schema.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DeclaredArgument<'a> {
-    /// Its name.
-    pub name: &'a str,
-    /// Whether a call must carry it.
-    pub required: bool,
-}
-
 /// A tool's `request`, checked against the arguments it declares.
 #[derive(Debug)]
 pub struct RequestTemplate {
     pub(super) method: Method,
     pub(super) path: PathTemplate,
-    /// Wire name and value.
+    /// Name and value, as sent.
     pub(super) query: Vec<(String, Node)>,
     pub(super) headers: Vec<(HeaderName, Node)>,
     pub(super) body: Option<Node>,
@@ -85,13 +76,13 @@ impl RequestTemplate {
     ///
     /// # Errors
     ///
-    /// Everything that is wrong with it at once; keys are those inside the `request` table. An argument that is
-    /// declared and not used is reported at the empty key.
+    /// Everything that is wrong with it. Keys are relative to the `request` table. An argument that is declared and not
+    /// used is reported at the empty key.
     pub fn from_table(
         table: RequestTable,
         declared: &[DeclaredArgument<'_>],
         credential: &CredentialSpec,
-    ) -> Result<Self, Vec<Finding>> {
+    ) -> Result<Self, Diagnostics> {
         let mut checker = Checker::new(declared);
         let method = method(&table.method, &mut checker);
         let path = PathTemplate::parse(&table.path, &mut checker);
@@ -102,17 +93,17 @@ impl RequestTemplate {
         let headers = headers(&table.headers, credential, &mut checker);
         let body = table.body.as_ref().map(|value| body(value, table.body_format, &mut checker));
         if body.is_some() && matches!(method, Method::GET | Method::HEAD) {
-            checker.finding(
+            checker.error(
                 "body",
-                format!("is given for the method {method}, which has none"),
+                format!("is not allowed with the method {method}"),
                 "move it to `query`, or use another method",
             );
         }
-        let findings = checker.finish();
-        if findings.is_empty() {
+        let diagnostics = checker.finish();
+        if diagnostics.is_empty() {
             Ok(Self { method, path, query, headers, body, body_format: table.body_format })
         } else {
-            Err(findings)
+            Err(diagnostics)
         }
     }
 }
@@ -126,9 +117,9 @@ fn method(text: &str, checker: &mut Checker<'_>) -> Method {
         "PATCH" => Method::PATCH,
         "DELETE" => Method::DELETE,
         _ => {
-            checker.finding(
+            checker.error(
                 "method",
-                format!("`{text}` is none of the methods"),
+                format!("unknown method {}", quote::string(text)),
                 "write GET, HEAD, POST, PUT, PATCH or DELETE",
             );
             Method::GET
@@ -136,7 +127,7 @@ fn method(text: &str, checker: &mut Checker<'_>) -> Method {
     }
 }
 
-/// The names on the wire with their values, from a list, a table, or a list with tables in it.
+/// The names and values of a list, a table, or a list that contains tables.
 fn pairs(value: &Value, key: &str, checker: &mut Checker<'_>) -> Vec<(String, Node)> {
     let mut pairs: Vec<(String, Node)> = Vec::new();
     let items = match value {
@@ -146,7 +137,7 @@ fn pairs(value: &Value, key: &str, checker: &mut Checker<'_>) -> Vec<(String, No
     for item in items {
         match item {
             Value::String(name) if value.is_array() && !name.is_empty() && !name.contains(['{', '}']) => {
-                checker.uses(key, name, Place::Whole);
+                checker.uses(key, name, Position::Whole);
                 pairs.push((name.clone(), Node::Argument(name.clone())));
             }
             Value::Object(table) => {
@@ -155,16 +146,16 @@ fn pairs(value: &Value, key: &str, checker: &mut Checker<'_>) -> Vec<(String, No
                     pairs.push((name.clone(), node));
                 }
             }
-            _ => checker.finding(
+            _ => checker.error(
                 key,
-                "is neither a list of arguments nor a table",
+                "must be a list of arguments or a table",
                 format!("write `{key} = [\"argument\", {{ name = \"{{argument}}\" }}]`"),
             ),
         }
     }
     for (i, (name, _)) in pairs.iter().enumerate() {
         if pairs.iter().take(i).any(|(earlier, _)| earlier == name) {
-            checker.finding(format!("{key}.{name}"), "stands there twice", "give each name once");
+            checker.error(format!("{key}.{name}"), "is defined twice", "define each name once");
         }
     }
     pairs
@@ -175,12 +166,12 @@ fn check_query(name: &str, node: &Node, credential: &CredentialSpec, checker: &m
     if let CredentialSpec::Query { params } = credential
         && params.keys().any(|own| own.eq_ignore_ascii_case(name))
     {
-        checker.finding(&key, "carries the credential", "leave it to `[credential]`");
+        checker.error(&key, "carries the credential", "leave it to `[credential]`");
     }
     check_flat(&key, node, checker);
 }
 
-/// A query and a form hold texts, numbers, booleans and lists of them.
+/// A query and a form contain strings, numbers, booleans and lists of them.
 fn check_flat(key: &str, node: &Node, checker: &mut Checker<'_>) {
     let flat = match node {
         Node::Constant(Value::Array(items)) => items.iter().all(|item| !item.is_array() && !item.is_object()),
@@ -190,11 +181,7 @@ fn check_flat(key: &str, node: &Node, checker: &mut Checker<'_>) {
         Node::Object(_) => false,
     };
     if !flat {
-        checker.finding(
-            key,
-            "is nested, which a query or a form cannot carry",
-            "write each value under a name of its own",
-        );
+        checker.error(key, "is nested, which a query or a form cannot carry", "give each value its own name");
     }
 }
 
@@ -210,18 +197,14 @@ fn headers(
         if let Node::Constant(Value::String(constant)) = &node
             && headers::value(constant).is_none()
         {
-            checker.finding(&key, "holds a character that a header cannot carry", "use visible ASCII");
+            checker.error(&key, "contains a character that a header cannot carry", "use visible ASCII");
         }
-        match headers::settable(name, credential) {
+        match headers::for_manifest(name, credential) {
             Ok(header) if header == CONTENT_TYPE && !matches!(node, Node::Constant(_)) => {
-                checker.finding(
-                    &key,
-                    "is set by an argument",
-                    "let `body_format` say how the body is written",
-                );
+                checker.error(&key, "is set by an argument", "set `body_format` instead");
             }
             Ok(header) => headers.push((header, node)),
-            Err(why) => checker.finding(&key, why, "leave it out"),
+            Err(why) => checker.error(&key, why, "remove it"),
         }
     }
     headers
@@ -231,7 +214,11 @@ fn body(value: &Value, format: BodyFormat, checker: &mut Checker<'_>) -> Node {
     if let Value::String(_) = value {
         let node = Node::parse(value, "body", checker);
         if !matches!(node, Node::Argument(_)) {
-            checker.finding("body", "is a text", "write `body = \"{argument}\"`, a list or a table");
+            checker.error(
+                "body",
+                "must not be a constant string",
+                "write `body = \"{argument}\"`, a list or a table",
+            );
         }
         return node;
     }

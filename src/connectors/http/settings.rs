@@ -1,8 +1,10 @@
-//! The `[http]` table of a manifest: as it is written, and checked.
+//! The `[http]` table of a manifest: as written, and checked.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use cofferdam_config::base_url::BaseUrlRules;
+use cofferdam_config::{Diagnostic, Diagnostics, duration, quote, size};
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderName};
 use jmespath::Expression;
@@ -10,34 +12,34 @@ use serde::Deserialize;
 use tokio::sync::Semaphore;
 use url::Url;
 
-use super::address::check_base_url;
-use super::finding::Finding;
+use super::destination::check_host;
+use super::expression::compile;
 use super::headers;
 use super::page::{PageStyle, PageTable};
-use super::units::{parse_duration, parse_size};
+use super::retry_after::RateLimit;
 use crate::broker::CredentialSpec;
 
-/// The `[http]` table of a manifest, as it is written.
+/// The `[http]` table of a manifest, as written.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HttpTable {
-    /// Where the service is, with the part of the path that all its tools share: `https://api.github.com`. Where absent,
-    /// the profile must say so for the module or for each of its accounts.
+    /// The base URL of the service, with the part of the path that all its tools share: `https://api.github.com`. If
+    /// absent, the profile must set it for the module or for each of its accounts.
     pub base_url: Option<String>,
-    /// Headers that every request carries. None where absent.
+    /// Headers of every request. None if absent.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
-    /// How the service offers a next page. Where absent, none is offered to the model.
+    /// How the service announces a next page. If absent, the model is offered none.
     pub page: Option<PageTable>,
-    /// How the service words its errors.
+    /// Where the service puts its error messages.
     #[serde(default)]
     pub errors: ErrorsTable,
-    /// In which headers the service says how often it may be called.
+    /// In which headers the service announces its rate limit.
     #[serde(default)]
     pub rate_limit: RateLimitTable,
-    /// The statuses that mean: this credential is not taken. `[401]` where absent; an empty list means that none does.
+    /// The statuses with which the service rejects a credential. `[401]` if absent; an empty list means none.
     pub rejected_status: Option<Vec<u16>>,
-    /// How a list is written in a query or a form. `"repeat"` where absent.
+    /// How a list is written in a query or a form. `"repeat"` if absent.
     #[serde(default)]
     pub arrays: Arrays,
     /// The bounds of one call.
@@ -45,23 +47,23 @@ pub struct HttpTable {
     pub limits: LimitsTable,
 }
 
-/// How a service words its errors.
+/// Where a service puts its error messages.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ErrorsTable {
-    /// A JMESPath into an error's JSON body that yields its message. Where absent, a short body is the message.
+    /// A JMESPath into an error's JSON body that yields its message. If absent, the body is the message.
     pub message: Option<String>,
 }
 
-/// The headers in which a service says how often it may be called.
+/// The headers in which a service announces its rate limit.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RateLimitTable {
-    /// Seconds or a date after which to come back. `retry-after` where absent.
+    /// Seconds or a date after which calls are accepted again. `retry-after` if absent.
     pub retry_after: Option<String>,
-    /// How many calls are left; with zero, a 403 counts as a rate limit. Not looked at where absent.
+    /// How many calls are left. With zero, a 403 counts as a rate limit. Ignored if absent.
     pub remaining: Option<String>,
-    /// When there will be calls again, in seconds since 1970. Not looked at where absent.
+    /// When calls are accepted again, in seconds since 1970. Ignored if absent.
     pub reset: Option<String>,
 }
 
@@ -72,22 +74,22 @@ pub enum Arrays {
     /// `label=a&label=b`.
     #[default]
     Repeat,
-    /// `label=a,b`; an element that holds a comma is refused.
+    /// `label=a,b`. An element that contains a comma is refused.
     Comma,
 }
 
-/// The bounds of one call. Sizes are text with a unit (`"4MiB"`, `"512KiB"`), durations too (`"30s"`).
+/// The bounds of one call. Sizes are strings with a unit (`"4MiB"`, `"512KiB"`), and so are durations (`"30s"`).
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LimitsTable {
-    /// How large an answer may be, unpacked. `"4MiB"` where absent; zero is refused.
+    /// The largest answer, decompressed. `"4MiB"` if absent; zero is refused.
     pub answer: Option<String>,
-    /// How large a request's body may be. `"4MiB"` where absent; zero is refused.
+    /// The largest request body. `"4MiB"` if absent; zero is refused.
     pub request: Option<String>,
-    /// How many calls to the service may run at once; further ones wait, within their deadline. 256 where absent; zero
-    /// is refused.
+    /// How many calls to the service may run at once. Further ones wait within their deadline. 256 if absent; zero is
+    /// refused.
     pub in_flight: Option<u32>,
-    /// How long the whole answer may take, below the caller's own deadline. `"30s"` where absent; zero is refused.
+    /// How long a call may take, if the caller's own deadline is not earlier. `"30s"` if absent; zero is refused.
     pub timeout: Option<String>,
 }
 
@@ -102,16 +104,8 @@ pub struct HttpSettings {
     pub(super) rejected_status: Vec<u16>,
     pub(super) arrays: Arrays,
     pub(super) limits: Limits,
-    /// One for each call that may run: a service that hangs holds these, and not the whole process.
+    /// One for each call that may run. A service that hangs uses these up, and nothing that other services need.
     pub(super) permits: Semaphore,
-}
-
-/// The headers in which a service says how often it may be called.
-#[derive(Debug)]
-pub(super) struct RateLimit {
-    pub(super) retry_after: HeaderName,
-    pub(super) remaining: Option<HeaderName>,
-    pub(super) reset: Option<HeaderName>,
 }
 
 /// The bounds of one call.
@@ -123,39 +117,39 @@ pub(super) struct Limits {
     in_flight: u32,
 }
 
-/// What fits into a model's context many times over, and still into memory when every call asks for it.
+/// Much more than fits a model's context, and little enough for every call in flight to need it.
 const DEFAULT_BYTES: u64 = 4 * 1024 * 1024;
-/// More than services take from one client, and few enough that many services can hang at once.
+/// More than services accept from one client, and few enough for many services to hang at once.
 const DEFAULT_IN_FLIGHT: u32 = 256;
-/// Longer than services take that answer at all.
+/// Longer than a service takes that answers at all.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl HttpSettings {
-    /// Checks a manifest's `[http]` table, and that `credential` can go onto its requests.
+    /// Checks a manifest's `[http]` table, and that its requests can carry `credential`.
     ///
     /// # Errors
     ///
-    /// Everything that is wrong at once; keys are those inside the `[http]` table, or start with `credential.`.
-    pub fn from_table(table: HttpTable, credential: &CredentialSpec) -> Result<Self, Vec<Finding>> {
-        let mut findings = check_credential(credential);
-        let base_url = table.base_url.as_deref().and_then(|text| base_url(text, &mut findings));
-        let headers = headers(&table.headers, credential, &mut findings);
-        let page = table.page.and_then(|page| PageStyle::from_table(page, &mut findings));
+    /// Everything that is wrong. Keys are relative to the `[http]` table, or start with `credential.`.
+    pub fn from_table(table: HttpTable, credential: &CredentialSpec) -> Result<Self, Diagnostics> {
+        let mut diagnostics = check_credential(credential);
+        let base_url = table.base_url.as_deref().and_then(|text| diagnostics.take(base_url(text)));
+        let headers = headers(&table.headers, credential, &mut diagnostics);
+        let page = table.page.and_then(|page| PageStyle::from_table(page, &mut diagnostics));
         let error_message =
-            table.errors.message.and_then(|text| expression("errors.message", &text, &mut findings));
-        let rate_limit = rate_limit(table.rate_limit, &mut findings);
+            table.errors.message.and_then(|text| compile("errors.message", &text, &mut diagnostics));
+        let rate_limit = rate_limit(table.rate_limit, &mut diagnostics);
         let rejected_status = table.rejected_status.unwrap_or_else(|| vec![401]);
         for status in rejected_status.iter().filter(|status| !(400..500).contains(*status)) {
-            findings.push(Finding::new(
+            diagnostics.error(
                 "rejected_status",
-                format!("{status} is no status by which a service refuses"),
+                format!("{status} is not a status of a rejected request"),
                 "name statuses from 400 to 499",
-            ));
+            );
         }
-        let limits = limits(&table.limits, &mut findings);
+        let limits = limits(&table.limits, &mut diagnostics);
         let arrays = table.arrays;
-        if !findings.is_empty() {
-            return Err(findings);
+        if !diagnostics.is_empty() {
+            return Err(diagnostics);
         }
         Ok(Self {
             base_url,
@@ -170,88 +164,77 @@ impl HttpSettings {
         })
     }
 
-    /// Where the service is, for accounts that say nothing else; `None` where each account must.
+    /// The base URL for accounts without one of their own. `None` if each account must have one.
     pub fn base_url(&self) -> Option<&Url> {
         self.base_url.as_ref()
     }
 }
 
-fn base_url(text: &str, findings: &mut Vec<Finding>) -> Option<Url> {
-    let checked = Url::parse(text)
-        .map_err(|e| format!("is no address: {e}"))
-        .and_then(|url| check_base_url(&url).map(|()| url));
-    checked
-        .map_err(|why| {
-            findings.push(Finding::new("base_url", why, "write it like `https://api.example.com/v1`"))
-        })
-        .ok()
+/// Parses the base URL. Whether plain `http` is allowed is decided by the profile, when a request is sent.
+fn base_url(text: &str) -> Result<Url, Diagnostic> {
+    const KEY: &str = "base_url";
+    let url = BaseUrlRules { insecure_http: true, user_name: false }.parse(KEY, text)?;
+    match check_host(&url) {
+        Ok(()) => Ok(url),
+        Err(why) => Err(Diagnostic::error(KEY, why, "use the address of the service's API")),
+    }
 }
 
-/// Headers and parameters that a credential may not fill.
-fn check_credential(credential: &CredentialSpec) -> Vec<Finding> {
-    let mut findings = Vec::new();
+/// Checks that requests can carry the credential.
+fn check_credential(credential: &CredentialSpec) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
     match credential {
         CredentialSpec::Header { headers } => {
             for name in headers.keys() {
-                if let Err(why) = headers::fillable(name) {
+                if let Err(why) = headers::for_credential(name) {
                     let key = format!("credential.headers.{name}");
-                    findings.push(Finding::new(
-                        key,
-                        why,
-                        "name the header that the service's documents name",
-                    ));
+                    diagnostics.error(key, why, "use the header that the service's documentation names");
                 }
             }
             if headers.is_empty() {
-                findings.push(Finding::new(
-                    "credential.headers",
-                    "is empty",
-                    "name the header that carries it",
-                ));
+                diagnostics.error("credential.headers", "is empty", "name the header that carries it");
             }
         }
         CredentialSpec::Query { params } if params.is_empty() => {
-            findings.push(Finding::new(
-                "credential.params",
-                "is empty",
-                "name the parameter that carries it",
-            ));
+            diagnostics.error("credential.params", "is empty", "name the parameter that carries it");
         }
         CredentialSpec::Query { .. } | CredentialSpec::Bearer { .. } | CredentialSpec::Basic { .. } => {}
     }
-    findings
+    diagnostics
 }
 
 fn headers(
     table: &BTreeMap<String, String>,
     credential: &CredentialSpec,
-    findings: &mut Vec<Finding>,
+    diagnostics: &mut Diagnostics,
 ) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, text) in table {
         let key = format!("headers.{name}");
-        match (headers::settable(name, credential), headers::value(text)) {
+        match (headers::for_manifest(name, credential), headers::value(text)) {
             (Ok(header), Some(value)) => {
                 headers.insert(header, value);
             }
-            (Err(why), _) => findings.push(Finding::new(key, why, "leave it out")),
-            (_, None) => findings.push(Finding::new(
-                key,
-                "holds a character that a header cannot carry",
-                "use visible ASCII",
-            )),
+            (Err(why), _) => diagnostics.error(key, why, "remove it"),
+            (_, None) => {
+                diagnostics.error(key, "contains a character that a header cannot carry", "use visible ASCII")
+            }
         }
     }
     headers
 }
 
-fn rate_limit(table: RateLimitTable, findings: &mut Vec<Finding>) -> RateLimit {
+fn rate_limit(table: RateLimitTable, diagnostics: &mut Diagnostics) -> RateLimit {
     let mut header = |key: &str, name: Option<String>| {
         let name = name?;
         HeaderName::from_bytes(name.as_bytes())
             .map_err(|_| {
                 let key = format!("rate_limit.{key}");
-                findings.push(Finding::new(key, format!("`{name}` is no header's name"), "name a header"));
+                diagnostics.error(
+                    key,
+                    format!("{} is not a valid header name", quote::string(&name)),
+                    "write a header name",
+                );
             })
             .ok()
     };
@@ -262,52 +245,33 @@ fn rate_limit(table: RateLimitTable, findings: &mut Vec<Finding>) -> RateLimit {
     }
 }
 
-fn limits(table: &LimitsTable, findings: &mut Vec<Finding>) -> Limits {
-    let mut size = |key: &str, text: &Option<String>| match text.as_deref().map(parse_size) {
-        None => DEFAULT_BYTES,
-        Some(Some(bytes)) => bytes,
-        Some(None) => {
-            findings.push(Finding::new(
-                format!("limits.{key}"),
-                "is no size above zero",
-                "write a number and a unit: `\"4MiB\"`, `\"512KiB\"`",
-            ));
-            DEFAULT_BYTES
-        }
+fn limits(table: &LimitsTable, diagnostics: &mut Diagnostics) -> Limits {
+    let mut parsed = |key: &str, text: &Option<String>| {
+        let result = size::parse(text.as_deref()?).map_err(|diagnostic| diagnostic.below(key));
+        diagnostics.take(result)
     };
-    let answer_bytes = size("answer", &table.answer);
-    let request_bytes = size("request", &table.request);
-    let timeout = match table.timeout.as_deref().map(parse_duration) {
-        None => DEFAULT_TIMEOUT,
-        Some(Some(timeout)) => timeout,
-        Some(None) => {
-            findings.push(Finding::new(
-                "limits.timeout",
-                "is no duration above zero",
-                "write a number and a unit: `\"30s\"`",
-            ));
-            DEFAULT_TIMEOUT
-        }
-    };
+    let answer_bytes = parsed("limits.answer", &table.answer).unwrap_or(DEFAULT_BYTES);
+    let request_bytes = parsed("limits.request", &table.request).unwrap_or(DEFAULT_BYTES);
+    let timeout = table.timeout.as_deref().and_then(|text| {
+        let result = timeout(text).map_err(|diagnostic| diagnostic.below("limits.timeout"));
+        diagnostics.take(result)
+    });
     let in_flight = table.in_flight.unwrap_or(DEFAULT_IN_FLIGHT);
     if in_flight == 0 {
-        findings.push(Finding::new(
-            "limits.in_flight",
-            "is zero, so that no call could run",
-            "write at least 1",
-        ));
+        diagnostics.error("limits.in_flight", "is 0, so that no call could run", "write at least 1");
     }
-    Limits { answer_bytes, request_bytes, timeout, in_flight }
+    Limits { answer_bytes, request_bytes, timeout: timeout.unwrap_or(DEFAULT_TIMEOUT), in_flight }
 }
 
-/// A JMESPath, compiled.
-pub(super) fn expression(key: &str, text: &str, findings: &mut Vec<Finding>) -> Option<Expression<'static>> {
-    jmespath::compile(text)
-        .map_err(|e| {
-            let why = format!("`{text}` is no JMESPath: {}", e.reason);
-            findings.push(Finding::new(key, why, "see https://jmespath.org for how one is written"));
-        })
-        .ok()
+fn timeout(text: &str) -> Result<Duration, Diagnostic> {
+    match duration::parse(text)? {
+        Duration::ZERO => Err(Diagnostic::error(
+            "",
+            "is 0, so that no call could succeed",
+            format!("write {} above 0", duration::EXPECTED),
+        )),
+        timeout => Ok(timeout),
+    }
 }
 
 #[cfg(test)]
@@ -319,7 +283,7 @@ mod tests {
     fn settings(table: Value, credential: Value) -> Result<HttpSettings, Vec<String>> {
         let credential = serde_json::from_value(credential).unwrap();
         HttpSettings::from_table(serde_json::from_value(table).unwrap(), &credential)
-            .map_err(|findings| findings.into_iter().map(|finding| finding.key).collect())
+            .map_err(|found| found.into_iter().map(|diagnostic| diagnostic.key).collect())
     }
 
     #[test]
@@ -363,6 +327,23 @@ mod tests {
                 "limits.in_flight",
             ]
         );
+    }
+
+    #[test]
+    fn a_base_url_has_no_password_query_or_other_scheme() {
+        for bad in [
+            "ftp://a.example",
+            "https://u@a.example",
+            "https://u:hunter22@a.example",
+            "https://a.example?k=v",
+            "https://a.example#x",
+            "http://169.254.169.254",
+        ] {
+            let table = serde_json::from_value(json!({ "base_url": bad })).unwrap();
+            let credential = serde_json::from_value(json!({ "kind": "bearer" })).unwrap();
+            let found = HttpSettings::from_table(table, &credential).unwrap_err();
+            assert_eq!((found.len(), found.to_string().contains("hunter22")), (1, false), "{bad}: {found}");
+        }
     }
 
     #[test]

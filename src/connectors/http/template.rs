@@ -1,53 +1,54 @@
-//! Values with arguments in them: what stands in a `query`, a `body` or a header.
+//! Values with placeholders for arguments, as a `query`, a `body` and headers have them.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use cofferdam_config::quote;
 use serde_json::{Map, Value};
 
-use super::CallFailure;
-use super::check::{Checker, Place};
+use super::arguments::{Checker, Position};
 use crate::braces::{Piece, pieces};
+use crate::connectors::failure::CallFailure;
 
 /// A JSON value with placeholders.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Node {
-    /// As it is written.
+    /// A value without placeholders.
     Constant(Value),
-    /// An argument with its JSON type.
+    /// An argument, with its JSON type.
     Argument(String),
-    /// `{argument|base64}`: an argument's text, encoded.
+    /// `{argument|base64}`: a string argument, encoded.
     Base64(String),
-    /// A text with arguments in it.
+    /// A string with placeholders.
     Text(Vec<Part>),
-    /// A table that holds at least one argument.
+    /// A table with at least one placeholder.
     Object(Vec<(String, Node)>),
-    /// A list that holds at least one argument.
+    /// A list with at least one placeholder.
     Array(Vec<Node>),
 }
 
-/// A piece of a text.
+/// A piece of a string with placeholders.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Part {
-    /// As it is written.
+    /// Literal text.
     Literal(String),
-    /// An argument as text.
+    /// A placeholder.
     Argument(String),
 }
 
 /// The one encoding that a placeholder may ask for.
 const BASE64: &str = "base64";
 
-/// What becomes of an argument that is `null`.
+/// What happens to an argument that is `null`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Nulls {
     /// It is sent.
-    Kept,
-    /// It is left out, as if it were absent.
-    LeftOut,
+    Send,
+    /// It is omitted, as if it were absent.
+    Omit,
 }
 
 impl Node {
-    /// Reads a value at `key`; what is wrong goes to `checker`, and a wrong text becomes `null`.
+    /// Parses the value at `key`. Problems are reported to `checker`, and an invalid string becomes `null`.
     pub(super) fn parse(value: &Value, key: &str, checker: &mut Checker<'_>) -> Self {
         match value {
             Value::String(text) => Self::parse_text(text, key, checker),
@@ -84,7 +85,7 @@ impl Node {
         let parts = match parse_parts(text) {
             Ok(parts) => parts,
             Err(why) => {
-                checker.finding(key, why, "write `{argument}`, and double a brace that stands for itself");
+                checker.error(key, why, "write `{argument}`, and double a literal brace");
                 return Self::Constant(Value::Null);
             }
         };
@@ -94,21 +95,21 @@ impl Node {
             [Part::Argument(name)] => Self::parse_argument(name, key, checker),
             _ => {
                 for name in parts.iter().filter_map(Part::argument) {
-                    checker.uses(key, name, Place::Inside);
+                    checker.uses(key, name, Position::Embedded);
                 }
                 Self::Text(parts)
             }
         }
     }
 
-    /// A placeholder that stands alone: `{name}` or `{name|base64}`.
+    /// A placeholder that is the whole string: `{name}` or `{name|base64}`.
     fn parse_argument(text: &str, key: &str, checker: &mut Checker<'_>) -> Self {
         let (name, encoding) = text.split_once('|').map_or((text, None), |(name, how)| (name, Some(how)));
         if let Some(unknown) = encoding.filter(|how| *how != BASE64) {
-            let why = format!("encodes `{name}` as `{unknown}`, which is not known");
-            checker.finding(key, why, format!("write `{{{name}}}` or `{{{name}|{BASE64}}}`"));
+            let why = format!("uses the unknown encoding {}", quote::string(unknown));
+            checker.error(key, why, format!("write `{{argument}}` or `{{argument|{BASE64}}}`"));
         }
-        checker.uses(key, name, Place::Whole);
+        checker.uses(key, name, Position::Whole);
         if encoding.is_some() { Self::Base64(name.to_owned()) } else { Self::Argument(name.to_owned()) }
     }
 
@@ -123,12 +124,12 @@ impl Node {
         }
     }
 
-    /// The value with the arguments in it; `None` where there is nothing to send.
+    /// The value with the arguments in it. Returns `None` if there is nothing to send.
     ///
     /// # Errors
     ///
-    /// An argument inside a text that is no text, number or boolean, or one to encode that is no text.
-    pub(super) fn fill(
+    /// If an argument inside a string is not a string, number or boolean, or an argument to encode is not a string.
+    pub(super) fn render(
         &self,
         arguments: &Map<String, Value>,
         nulls: Nulls,
@@ -136,19 +137,19 @@ impl Node {
         Ok(match self {
             Self::Constant(value) => Some(value.clone()),
             Self::Argument(name) => {
-                arguments.get(name).filter(|value| nulls == Nulls::Kept || !value.is_null()).cloned()
+                arguments.get(name).filter(|value| nulls == Nulls::Send || !value.is_null()).cloned()
             }
             Self::Base64(name) => match arguments.get(name) {
                 Some(Value::String(text)) => Some(Value::String(STANDARD.encode(text))),
-                Some(Value::Null) if nulls == Nulls::Kept => Some(Value::Null),
+                Some(Value::Null) if nulls == Nulls::Send => Some(Value::Null),
                 None | Some(Value::Null) => None,
-                Some(_) => return Err(invalid(name, "must be a text")),
+                Some(_) => return Err(invalid(name, "must be a string")),
             },
-            Self::Text(parts) => Some(Value::String(fill_parts(parts, arguments)?)),
+            Self::Text(parts) => Some(Value::String(render_parts(parts, arguments)?)),
             Self::Object(entries) => {
                 let mut object = Map::new();
                 for (name, node) in entries {
-                    if let Some(value) = node.fill(arguments, nulls)? {
+                    if let Some(value) = node.render(arguments, nulls)? {
                         object.insert(name.clone(), value);
                     }
                 }
@@ -157,7 +158,7 @@ impl Node {
             Self::Array(nodes) => {
                 let mut items = Vec::new();
                 for node in nodes {
-                    items.extend(node.fill(arguments, nulls)?);
+                    items.extend(node.render(arguments, nulls)?);
                 }
                 Some(items).filter(|items| !items.is_empty()).map(Value::Array)
             }
@@ -174,7 +175,7 @@ impl Part {
     }
 }
 
-/// A text's pieces.
+/// Splits a string into literal text and placeholders.
 ///
 /// # Errors
 ///
@@ -187,12 +188,12 @@ pub(super) fn parse_parts(text: &str) -> Result<Vec<Part>, String> {
     Ok(pieces(text)?.into_iter().map(part).collect())
 }
 
-/// A text with its arguments in it.
+/// The string with the arguments in it.
 ///
 /// # Errors
 ///
-/// An argument that is absent, or is no text, number or boolean.
-pub(super) fn fill_parts(parts: &[Part], arguments: &Map<String, Value>) -> Result<String, CallFailure> {
+/// If an argument is absent, or is not a string, number or boolean.
+pub(super) fn render_parts(parts: &[Part], arguments: &Map<String, Value>) -> Result<String, CallFailure> {
     let mut text = String::new();
     for part in parts {
         match part {
@@ -203,19 +204,19 @@ pub(super) fn fill_parts(parts: &[Part], arguments: &Map<String, Value>) -> Resu
     Ok(text)
 }
 
-/// An argument as text.
+/// The argument `name` as a string.
 ///
 /// # Errors
 ///
-/// Where it is absent, or is no text, number or boolean.
+/// If it is absent, or is not a string, number or boolean.
 pub(super) fn argument_text(name: &str, arguments: &Map<String, Value>) -> Result<String, CallFailure> {
     arguments
         .get(name)
         .and_then(scalar_text)
-        .ok_or_else(|| invalid(name, "must be a text, a number or a boolean"))
+        .ok_or_else(|| invalid(name, "must be a string, a number or a boolean"))
 }
 
-/// A text, number or boolean as text.
+/// A string, number or boolean as a string.
 pub(super) fn scalar_text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
@@ -225,7 +226,7 @@ pub(super) fn scalar_text(value: &Value) -> Option<String> {
     }
 }
 
-/// The failure of an argument; never shows its value.
+/// The failure of an invalid argument. Never shows its value.
 pub(super) fn invalid(name: &str, why: &str) -> CallFailure {
     CallFailure::InvalidArguments { message: format!("argument `{name}` {why}") }
 }
@@ -234,43 +235,44 @@ pub(super) fn invalid(name: &str, why: &str) -> CallFailure {
 mod tests {
     use serde_json::json;
 
-    use super::super::request::DeclaredArgument;
+    use super::super::arguments::DeclaredArgument;
     use super::*;
 
     fn parse(value: Value) -> (Node, Vec<String>) {
         let declared = ["a", "b"].map(|name| DeclaredArgument { name, required: name == "a" });
         let mut checker = Checker::new(&declared);
         let node = Node::parse(&value, "body", &mut checker);
-        (node, checker.finish().into_iter().map(|finding| finding.message).collect())
+        (node, checker.finish().into_iter().map(|diagnostic| diagnostic.message).collect())
     }
 
-    fn fill(template: Value, arguments: Value, nulls: Nulls) -> Option<Value> {
-        parse(template).0.fill(arguments.as_object().unwrap(), nulls).unwrap()
-    }
-
-    #[test]
-    fn a_placeholder_that_stands_alone_keeps_its_type() {
-        let filled = fill(json!({ "x": "{a}", "y": "n={b}" }), json!({ "a": [1, {}], "b": 2 }), Nulls::Kept);
-        assert_eq!(filled, Some(json!({ "x": [1, {}], "y": "n=2" })));
+    fn render(template: Value, arguments: Value, nulls: Nulls) -> Option<Value> {
+        parse(template).0.render(arguments.as_object().unwrap(), nulls).unwrap()
     }
 
     #[test]
-    fn what_held_only_absent_arguments_is_left_out() {
+    fn a_placeholder_that_is_the_whole_string_keeps_its_type() {
+        let rendered =
+            render(json!({ "x": "{a}", "y": "n={b}" }), json!({ "a": [1, {}], "b": 2 }), Nulls::Send);
+        assert_eq!(rendered, Some(json!({ "x": [1, {}], "y": "n=2" })));
+    }
+
+    #[test]
+    fn a_container_of_absent_arguments_only_is_omitted() {
         let template = json!({ "deep": { "list": ["{a}"] }, "kept": { "k": 1, "b": "{b}" } });
-        assert_eq!(fill(template, json!({}), Nulls::Kept), Some(json!({ "kept": { "k": 1 } })));
-        assert_eq!(fill(json!({ "x": "{a}" }), json!({}), Nulls::Kept), None);
+        assert_eq!(render(template, json!({}), Nulls::Send), Some(json!({ "kept": { "k": 1 } })));
+        assert_eq!(render(json!({ "x": "{a}" }), json!({}), Nulls::Send), None);
     }
 
     #[test]
-    fn null_is_sent_only_where_it_is_kept() {
-        assert_eq!(fill(json!("{a}"), json!({ "a": null }), Nulls::Kept), Some(Value::Null));
-        assert_eq!(fill(json!("{a}"), json!({ "a": null }), Nulls::LeftOut), None);
+    fn null_is_sent_only_if_asked_for() {
+        assert_eq!(render(json!("{a}"), json!({ "a": null }), Nulls::Send), Some(Value::Null));
+        assert_eq!(render(json!("{a}"), json!({ "a": null }), Nulls::Omit), None);
     }
 
     #[test]
     fn doubled_braces_are_themselves() {
         let (node, _) = parse(json!("{{a}} is {a}"));
-        let text = node.fill(json!({ "a": "x" }).as_object().unwrap(), Nulls::Kept).unwrap();
+        let text = node.render(json!({ "a": "x" }).as_object().unwrap(), Nulls::Send).unwrap();
         assert_eq!(text, Some(json!("{a} is x")));
     }
 
@@ -278,31 +280,31 @@ mod tests {
     fn an_argument_is_used_exactly_once() {
         assert_eq!(parse(json!(["{a}", "{b}"])).1, Vec::<String>::new());
         assert!(parse(json!(["{a}", "{b}", "{a}"])).1[0].contains("uses already"));
-        assert!(parse(json!("{a}")).1[0].contains("`b` is declared and not used"));
+        assert!(parse(json!("{a}")).1[0].contains("\"b\" is declared and not used"));
         assert!(parse(json!(["{a}", "{b}", "{c}"])).1[0].contains("does not declare"));
     }
 
     #[test]
-    fn an_optional_argument_does_not_stand_inside_a_text() {
-        assert!(parse(json!(["{a}", "n={b}"])).1[0].contains("may leave out"));
+    fn an_optional_argument_is_not_embedded_in_a_string() {
+        assert!(parse(json!(["{a}", "n={b}"])).1[0].contains("may omit"));
         assert_eq!(parse(json!(["n={a}", "{b}"])).1, Vec::<String>::new());
     }
 
     #[test]
-    fn a_text_is_encoded_where_the_service_wants_it_so() {
-        let filled = fill(json!(["{a|base64}", "{b|base64}"]), json!({ "a": "Größe\n" }), Nulls::Kept);
-        assert_eq!(filled, Some(json!(["R3LDtsOfZQo="])));
-        assert_eq!(fill(json!("{a|base64}"), json!({ "a": null }), Nulls::Kept), Some(Value::Null));
-        assert_eq!(fill(json!("{a|base64}"), json!({ "a": null }), Nulls::LeftOut), None);
+    fn a_string_is_encoded_if_the_template_says_so() {
+        let rendered = render(json!(["{a|base64}", "{b|base64}"]), json!({ "a": "Größe\n" }), Nulls::Send);
+        assert_eq!(rendered, Some(json!(["R3LDtsOfZQo="])));
+        assert_eq!(render(json!("{a|base64}"), json!({ "a": null }), Nulls::Send), Some(Value::Null));
+        assert_eq!(render(json!("{a|base64}"), json!({ "a": null }), Nulls::Omit), None);
         let (node, _) = parse(json!("{a|base64}"));
-        assert!(node.fill(json!({ "a": 7 }).as_object().unwrap(), Nulls::Kept).is_err());
-        let findings = parse(json!(["{a|rot13}", "{b}"])).1;
-        assert_eq!(findings, ["encodes `a` as `rot13`, which is not known"]);
+        assert!(node.render(json!({ "a": 7 }).as_object().unwrap(), Nulls::Send).is_err());
+        let messages = parse(json!(["{a|rot13}", "{b}"])).1;
+        assert_eq!(messages, ["uses the unknown encoding \"rot13\""]);
         assert!(parse(json!(["{b}", "a {a|base64}"])).1[0].contains("does not declare"));
     }
 
     #[test]
-    fn a_lonely_brace_is_a_finding() {
+    fn an_unpaired_brace_is_reported() {
         for bad in ["{", "}", "{}", "{a", "a}", "{a{b}"] {
             assert!(parse_parts(bad).is_err(), "{bad}");
         }

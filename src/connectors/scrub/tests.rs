@@ -26,7 +26,7 @@ fn what_only_begins_like_a_credential_stays() {
 }
 
 #[test]
-fn every_encoded_form_is_removed() {
+fn every_encoding_is_removed() {
     let form: String = url::form_urlencoded::byte_serialize(SECRET.as_bytes()).collect();
     let full: String = SECRET.bytes().map(|byte| format!("%{byte:02X}")).collect();
     let strict =
@@ -41,7 +41,7 @@ fn every_encoded_form_is_removed() {
     let html = SECRET.replace('&', "&amp;").replace('"', "&quot;").replace('\'', "&#39;");
     let twice = json!(json).to_string();
     let mixed = SECRET.replace('s', "%73").replace('/', "%2f");
-    let forms = [
+    let encoded = [
         mixed,
         percent_encoding::utf8_percent_encode(&strict, percent_encoding::NON_ALPHANUMERIC).to_string(),
         form.clone(),
@@ -57,7 +57,7 @@ fn every_encoded_form_is_removed() {
         hex,
         html,
     ];
-    for text in forms {
+    for text in encoded {
         let clean = clean(SECRET, &format!("<{text}>"));
         assert_eq!(clean, format!("<{REMOVED}>"), "from {text}");
     }
@@ -90,7 +90,7 @@ fn base64_is_removed_at_every_offset_in_every_alphabet() {
 }
 
 #[test]
-fn what_overlaps_goes_as_one_piece() {
+fn overlapping_credentials_are_removed_together() {
     let scrubber = Scrubber::new(["abcdefgh", "efghijkl"]);
     assert_eq!(scrubber.text("..abcdefghijkl.."), format!("..{REMOVED}.."));
 }
@@ -104,7 +104,7 @@ fn keys_strings_and_numbers_of_json_are_clean() {
 }
 
 #[test]
-fn a_short_secret_is_removed_only_where_it_is_all_there_is() {
+fn a_short_secret_is_removed_only_if_it_is_the_whole_text() {
     let scrubber = Scrubber::new(["bob"]);
     let mut value = json!(["bob", "bobsled", { "by": "bob" }]);
     scrubber.value(&mut value);
@@ -118,24 +118,25 @@ fn an_empty_secret_removes_nothing() {
 }
 
 #[test]
-fn no_place_at_which_a_form_begins_is_passed_over() {
+fn no_position_at_which_an_encoding_begins_is_skipped() {
     let scrubber = Scrubber::new([SECRET, "hunter-22", "aaaaaaaa", "\u{ff}\u{fe}~~~???>>>"]);
     let mut random = fastrand::Rng::with_seed(7);
     for _ in 0..2000 {
         let mut text = Vec::new();
         for _ in 0..random.usize(1..6) {
-            match random.choice(&scrubber.forms) {
-                Some(form) if random.bool() => {
-                    let cut = random.usize(..=form.bytes().len());
-                    let part = if random.bool() { form.bytes() } else { &form.bytes()[..cut] };
+            match random.choice(&scrubber.encodings) {
+                Some(encoding) if random.bool() => {
+                    let cut = random.usize(..=encoding.bytes().len());
+                    let part = if random.bool() { encoding.bytes() } else { &encoding.bytes()[..cut] };
                     let flip = random.bool();
                     text.extend(part.iter().map(|b| if flip { b.to_ascii_uppercase() } else { *b }));
                 }
                 _ => text.extend((0..random.usize(..9)).map(|_| random.u8(..))),
             }
         }
-        let everywhere = (0..text.len())
-            .flat_map(|at| scrubber.forms.iter().filter_map(|form| form.at(at, &text)).collect::<Vec<_>>());
+        let everywhere = (0..text.len()).flat_map(|at| {
+            scrubber.encodings.iter().filter_map(|encoding| encoding.match_at(at, &text)).collect::<Vec<_>>()
+        });
         assert_eq!(scrubber.find_plain(&text), everywhere.collect::<Vec<_>>(), "{}", text.escape_ascii());
     }
 }

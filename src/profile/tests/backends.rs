@@ -4,7 +4,7 @@ use super::*;
 
 #[allow(dead_code)] // each feature has its own tests
 fn report(text: &str) -> String {
-    load(&source(text), &Layers::default(), &manifests)
+    load_with(&source(text), &Overrides::default(), ALL)
         .map(|_| ())
         .expect_err("this profile is wrong")
         .report()
@@ -63,7 +63,7 @@ fn every_login_of_a_hashicorp_vault_is_taken_and_a_misspelt_one_is_told_all_of_t
         "\"cert\"",
         "\"userpass\", username = \"u\", password_file = \"f\"",
     ] {
-        let taken = load(&source(&vault(auth)), &Layers::default(), &manifests);
+        let taken = load_with(&source(&vault(auth)), &Overrides::default(), ALL);
         assert!(taken.is_ok(), "{auth}: {taken:?}");
     }
     let found = report(&vault("\"aprole\", role_id = \"r\""));

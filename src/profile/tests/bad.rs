@@ -199,12 +199,12 @@ fn a_module_names_a_vault_a_manifest_and_each_account_once() {
     assert_eq!(
         with("[modules.github]", "[modules.gitub]"),
         ["p.toml:6:10  modules.gitub: there is no manifest of this module's name; did you mean `github`? \
-          Name one with `manifest`; there are: `github`, `notion`, `broken`"]
+          Name one with `manifest`; there are: `broken`, `github`, `notion`, `supabase`, `supabase_data`"]
     );
     assert_eq!(
         in_module("manifest = \"noton\""),
         ["p.toml:8:12  modules.github.manifest: there is no such manifest; did you mean `notion`? \
-          There are: `github`, `notion`, `broken`"]
+          There are: `broken`, `github`, `notion`, `supabase`, `supabase_data`"]
     );
     assert_eq!(
         in_module("accounts = [\"a\", { name = \"a\" }]"),

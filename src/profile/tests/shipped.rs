@@ -15,7 +15,7 @@ pub(super) const SHIPPED: [(&str, &str); 6] = [
 #[test]
 fn dev_reads_the_environment() {
     let here = tempfile::tempdir().unwrap();
-    let profile = load(&Source::find("dev", here.path()).unwrap(), &Layers::default(), &manifests).unwrap();
+    let profile = load_with(&Source::find("dev", here.path()).unwrap(), &Overrides::default(), ALL).unwrap();
     assert_eq!(profile.vaults[0].backend, "env");
     assert_eq!(profile.modules[0].name, "github");
     assert!(profile.warnings.is_empty(), "{:?}", profile.warnings);
@@ -26,7 +26,7 @@ fn dev_reads_the_environment() {
 fn airgap_reads_one_file_and_calls_inside_the_site() {
     let here = tempfile::tempdir().unwrap();
     let profile =
-        load(&Source::find("airgap", here.path()).unwrap(), &Layers::default(), &manifests).unwrap();
+        load_with(&Source::find("airgap", here.path()).unwrap(), &Overrides::default(), ALL).unwrap();
     assert_eq!(profile.vaults[0].backend, "age");
     assert_eq!(profile.modules[0].accounts[0].name, "work");
     assert_eq!(profile.modules[0].base_url.as_ref().unwrap().host_str(), Some("github.example.internal"));
@@ -39,7 +39,7 @@ fn airgap_reads_one_file_and_calls_inside_the_site() {
 fn mounted_reads_where_docker_and_kubernetes_put_secrets() {
     let here = tempfile::tempdir().unwrap();
     let profile =
-        load(&Source::find("mounted", here.path()).unwrap(), &Layers::default(), &manifests).unwrap();
+        load_with(&Source::find("mounted", here.path()).unwrap(), &Overrides::default(), ALL).unwrap();
     assert_eq!(profile.vaults[0].backend, "file");
     assert_eq!(profile.modules[0].accounts[0].name, "work");
     assert!(profile.warnings.is_empty(), "{:?}", profile.warnings);
@@ -51,7 +51,7 @@ fn staging_and_onprem_read_a_hashicorp_vault() {
     let here = tempfile::tempdir().unwrap();
     for name in ["staging", "onprem"] {
         let profile =
-            load(&Source::find(name, here.path()).unwrap(), &Layers::default(), &manifests).unwrap();
+            load_with(&Source::find(name, here.path()).unwrap(), &Overrides::default(), ALL).unwrap();
         assert_eq!(profile.vaults[0].backend, "hashicorp", "{name}");
         assert_eq!(profile.modules[0].vault, profile.vaults[0].name, "{name}");
         assert!(profile.warnings.is_empty(), "{:?}", profile.warnings);
@@ -63,7 +63,7 @@ fn staging_and_onprem_read_a_hashicorp_vault() {
 fn production_reads_secrets_manager() {
     let here = tempfile::tempdir().unwrap();
     let profile =
-        load(&Source::find("production", here.path()).unwrap(), &Layers::default(), &manifests).unwrap();
+        load_with(&Source::find("production", here.path()).unwrap(), &Overrides::default(), ALL).unwrap();
     assert_eq!(profile.vaults[0].backend, "aws");
     assert_eq!(profile.modules[0].accounts[0].name, "work");
     assert!(profile.warnings.is_empty(), "{:?}", profile.warnings);
@@ -93,7 +93,7 @@ fn a_commented_key_shows_its_default() {
             ];
             let module = ["path", "insecure_http", "manifest"];
             key.is_some_and(|key| {
-                Walls::KEYS.contains(&key) || server.contains(&key) || module.contains(&key)
+                CompartmentPolicy::KEYS.contains(&key) || server.contains(&key) || module.contains(&key)
             })
         };
         let mut shown = std::collections::BTreeSet::new();
@@ -107,9 +107,9 @@ fn a_commented_key_shows_its_default() {
         });
         let full = lines.collect::<Vec<_>>().join("\n");
         assert_eq!(shown.len(), 12 + 6 + 3, "{name} shows every key");
-        let load = |text: &str| load(&source(text), &Layers::default(), &manifests).unwrap();
+        let load = |text: &str| load_with(&source(text), &Overrides::default(), ALL).unwrap();
         let (bare, full) = (load(text), load(&full));
-        assert_eq!(bare.vaults[0].walls, full.vaults[0].walls, "{name}");
+        assert_eq!(bare.vaults[0].policy, full.vaults[0].policy, "{name}");
         assert_eq!(format!("{:?}", bare.server), format!("{:?}", full.server), "{name}");
         assert_eq!(format!("{:?}", bare.modules), format!("{:?}", full.modules), "{name}");
     }

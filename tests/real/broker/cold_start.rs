@@ -1,6 +1,6 @@
 //! A cold start with AWS Secrets Manager.
 
-use cofferdam::broker::Walls;
+use cofferdam::broker::CompartmentPolicy;
 use serde_json::json;
 
 use crate::fixture::{Fixture, text};
@@ -15,15 +15,15 @@ async fn two_hundred_secrets_take_ten_calls_and_a_hundred_thousand_reads_none() 
     }
     let modules: Vec<&str> = names.iter().map(String::as_str).collect();
     // Ten batches may take this long with a slow moto.
-    let walls = Walls {
+    let policy = CompartmentPolicy {
         deadline: std::time::Duration::from_secs(60),
         attempt_timeout: std::time::Duration::from_secs(20),
-        ..Walls::default()
+        ..CompartmentPolicy::default()
     };
-    let fixture = Fixture::new(moto.open_with(&moto.settings()), walls, &modules, "bearer");
+    let fixture = Fixture::new(moto.open_with(&moto.settings()), policy, &modules, "bearer");
     fixture.broker.start().await;
     let probes = moto.proxy.count("*");
-    let found = fixture.broker.warm_up().await;
+    let found = fixture.broker.prefetch().await;
     assert_eq!(found.values().filter(|found| found.is_ok()).count(), 201, "and the one of `notes`");
     let batches = moto.proxy.count("BatchGetSecretValue");
     let all = moto.proxy.count("*");

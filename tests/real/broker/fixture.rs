@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cofferdam::access::Caller;
 use cofferdam::broker::{
-    Broker, BrokerError, CompartmentState, Credential, CredentialSpec, CredentialTemplate, ModuleBinding,
-    VaultParts, Walls,
+    Broker, BrokerError, CompartmentPolicy, CompartmentState, Credential, CredentialSpec, CredentialTemplate,
+    ModuleBinding, PathTemplate, VaultParts,
 };
+use cofferdam::caller::Caller;
 use cofferdam_vault::testkit::MemoryVault;
 use cofferdam_vault::{ExposeSecret as _, Vault};
 use tokio::time::{Instant, sleep};
@@ -19,13 +19,13 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(10);
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// A policy without a cache: each call reads from the vault.
-pub(crate) fn cache_off() -> Walls {
-    Walls {
+pub(crate) fn cache_off() -> CompartmentPolicy {
+    CompartmentPolicy {
         cache_ttl: Duration::ZERO,
         stale_for: Duration::ZERO,
         missing_ttl: Duration::ZERO,
         deadline: DEADLINE,
-        ..Walls::default()
+        ..CompartmentPolicy::default()
     }
 }
 
@@ -35,18 +35,18 @@ pub(crate) struct Fixture {
 }
 
 impl Fixture {
-    pub(crate) fn new(real: Arc<dyn Vault>, walls: Walls, modules: &[&str], kind: &str) -> Self {
+    pub(crate) fn new(real: Arc<dyn Vault>, policy: CompartmentPolicy, modules: &[&str], kind: &str) -> Self {
         let memory = MemoryVault::new("healthy");
         memory.put("notes/work", [("token", "healthy")]);
         let vaults = vec![
-            VaultParts { name: "real".into(), walls, vault: real },
-            VaultParts { name: "healthy".into(), walls: cache_off(), vault: Arc::new(memory) },
+            VaultParts { name: "real".into(), policy, vault: real },
+            VaultParts { name: "healthy".into(), policy: cache_off(), vault: Arc::new(memory) },
         ];
         let of = |module: &str, vault: &str, kind: &str| ModuleBinding {
             module: module.into(),
             vault: vault.into(),
             accounts: vec!["work".into()],
-            path: "{module}/{account}".into(),
+            path: PathTemplate::default(),
             credential: spec(kind),
         };
         let mut bindings: Vec<_> = modules.iter().map(|module| of(module, "real", kind)).collect();

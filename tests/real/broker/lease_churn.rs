@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use cofferdam::access::Caller;
-use cofferdam::broker::{CompartmentState, Walls};
+use cofferdam::broker::{CompartmentPolicy, CompartmentState};
+use cofferdam::caller::Caller;
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -20,8 +20,8 @@ const CYCLES: usize = 50;
 async fn a_thousand_logins_leave_none_behind() {
     let database = DatabaseLogins::new(LONG, LONG).await;
     // Nothing is cached: each call creates a login and revokes it at its end.
-    let walls = Walls { cache_entries: 0, ..cache_off() };
-    let fixture = Fixture::new(database.vault(), walls, &["db"], "basic");
+    let policy = CompartmentPolicy { cache_entries: 0, ..cache_off() };
+    let fixture = Fixture::new(database.vault(), policy, &["db"], "basic");
     fixture.broker.start().await;
     let mut made = 0;
     for _ in 0..ROUNDS {

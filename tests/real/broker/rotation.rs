@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cofferdam::access::Caller;
-use cofferdam::broker::{BrokerError, Credential, Walls};
+use cofferdam::broker::{BrokerError, CompartmentPolicy, Credential};
+use cofferdam::caller::Caller;
 use cofferdam_vault::ErrorKind;
 use serde_json::json;
 use tokio::time::Instant;
@@ -22,13 +22,13 @@ async fn a_rejected_credential_is_replaced_at_once_and_a_deleted_one_comes_back(
     let put = async |value: &str| moto.put("github/work", &json!({ "token": value }).to_string()).await;
     put("one").await;
     // The cache alone would serve the old secret for minutes.
-    let walls = Walls {
+    let policy = CompartmentPolicy {
         deadline: DEADLINE,
         reject_interval: Duration::from_millis(100),
         missing_ttl: Duration::from_millis(100),
-        ..Walls::default()
+        ..CompartmentPolicy::default()
     };
-    let fixture = Fixture::new(moto.open_with(&moto.settings()), walls, &["github"], "bearer");
+    let fixture = Fixture::new(moto.open_with(&moto.settings()), policy, &["github"], "bearer");
     fixture.broker.start().await;
     let rejected = async |old: &Arc<Credential>| {
         fixture.broker.after_rejection(&Caller::local(), old, Instant::now() + DEADLINE).await

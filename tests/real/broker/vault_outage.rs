@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cofferdam::broker::{BrokerError, CompartmentState, Walls};
+use cofferdam::broker::{BrokerError, CompartmentPolicy, CompartmentState};
 use cofferdam_vault::ErrorKind;
 use serde_json::{Value, json};
 
@@ -50,8 +50,8 @@ async fn the_broker_serves_again_by_itself_whatever_was_done_to_the_vault() {
          auth = {{ method = 'approle', mount = '{auth}', role_id = '{role}', secret_id_file = 'secret-id' }}",
         server.address
     );
-    let walls = Walls { probe_interval: PROBE_INTERVAL, ..cache_off() };
-    let fixture = Fixture::new(open(folder.path(), &settings), walls, &["github"], "bearer");
+    let policy = CompartmentPolicy { probe_interval: PROBE_INTERVAL, ..cache_off() };
+    let fixture = Fixture::new(open(folder.path(), &settings), policy, &["github"], "bearer");
     fixture.broker.start().await;
     assert_eq!(fixture.token("github").await.unwrap(), "one");
     assert_eq!(logins(&server, &auth).await, 1);

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cofferdam::access::Caller;
-use cofferdam::broker::{Broker, ModuleBinding, VaultParts, Walls};
+use cofferdam::broker::{Broker, CompartmentPolicy, ModuleBinding, PathTemplate, VaultParts};
+use cofferdam::caller::Caller;
 use cofferdam::calls::{CallRequest, Calls};
 use cofferdam::connectors::http::HttpConnector;
+use cofferdam::manifest::ManifestLibrary;
 use cofferdam::profile::{AccountEntry, ModuleEntry};
-use cofferdam::registry::{Manifests, Module, Registry};
+use cofferdam::registry::{Module, Registry};
 use cofferdam_servers::{Prism, api_descriptions};
 use cofferdam_testing::fixture;
 use cofferdam_vault::testkit::MemoryVault;
@@ -48,20 +49,21 @@ impl ModuleUnderTest {
             manifest: module.to_owned(),
             accounts: vec![AccountEntry { name: "default".into(), base_url: None }],
             base_url: Some(recorder.url().parse().unwrap()),
-            path: "{module}/{account}".into(),
+            path: PathTemplate::default(),
             insecure_http: false,
         };
-        let registry = Arc::new(Registry::load(std::slice::from_ref(&entry), &Manifests::load(None)));
+        let registry = Arc::new(Registry::load(std::slice::from_ref(&entry), &ManifestLibrary::load(None)));
         let found = Arc::clone(registry.module(&Caller::local(), module).unwrap());
         let vault = MemoryVault::new("vault");
         vault.put(&format!("{module}/default"), [("token", TOKEN)]);
-        let parts = VaultParts { name: "vault".into(), walls: Walls::default(), vault: Arc::new(vault) };
+        let parts =
+            VaultParts { name: "vault".into(), policy: CompartmentPolicy::default(), vault: Arc::new(vault) };
         let binding = ModuleBinding {
             module: entry.name.clone(),
             vault: entry.vault.clone(),
             accounts: vec!["default".into()],
             path: entry.path.clone(),
-            credential: found.credential.clone(),
+            credential: found.service.credential.clone(),
         };
         let broker = Arc::new(Broker::new(vec![parts], vec![binding]));
         broker.start().await;
@@ -93,7 +95,7 @@ impl ModuleUnderTest {
         assert_eq!(known, samples.keys().map(String::as_str).collect(), "tools and calls.toml differ");
         for tool in &self.module.tools {
             let samples = &samples[&tool.name];
-            let declared = tool.input_schema["properties"].as_object().unwrap();
+            let declared = tool.operation.input_schema["properties"].as_object().unwrap();
             let used: BTreeSet<&String> = samples.iter().flat_map(Map::keys).collect();
             assert_eq!(used, declared.keys().collect(), "{}: arguments that no call uses", tool.name);
             for arguments in samples {

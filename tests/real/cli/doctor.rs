@@ -18,13 +18,13 @@ const WRONG: [(&str, &str); 11] = [
     ("root", "root token"),
     ("root", "no module needs"),
     ("little", "do not allow `read` on secret/data/little/little/default"),
-    ("wide", "reaches what is not this vault's"),
-    ("wide", "the secret id file"),
-    ("wide", "the secret id ends in 59m"),
+    ("wide", "can access secrets of other vaults"),
+    ("wide", "the secret ID file"),
+    ("wide", "the secret ID expires in 59m"),
     ("expiring", "cannot be renewed"),
     ("sealed", "sealed"),
-    ("gone", "no answer from"),
-    ("cloud", "may read what is not this vault's"),
+    ("gone", "cannot be reached"),
+    ("cloud", "can access secrets of other vaults"),
     ("files", "the identity file"),
 ];
 

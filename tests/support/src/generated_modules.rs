@@ -4,8 +4,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use cofferdam::broker::PathTemplate;
+use cofferdam::manifest::ManifestLibrary;
 use cofferdam::profile::{AccountEntry, ModuleEntry};
-use cofferdam::registry::{Manifests, Registry};
+use cofferdam::registry::Registry;
 
 /// The number of modules that the program is built for.
 pub const MODULES: usize = 1000;
@@ -79,12 +81,12 @@ pub fn generate(at: usize) -> (String, String) {
 pub fn registry() -> Registry {
     let dir = tempfile::tempdir().unwrap();
     let mut entries: Vec<ModuleEntry> =
-        Manifests::load(None).names().iter().map(|name| entry(name)).collect();
+        ManifestLibrary::load(None).names().iter().map(|name| entry(name)).collect();
     for (name, text) in (0..MODULES).map(generate) {
         std::fs::write(dir.path().join(format!("{name}.toml")), text).unwrap();
         entries.push(entry(&name));
     }
-    Registry::load(&entries, &Manifests::load(Some(dir.path())))
+    Registry::load(&entries, &ManifestLibrary::load(Some(dir.path())))
 }
 
 fn entry(name: &str) -> ModuleEntry {
@@ -95,7 +97,7 @@ fn entry(name: &str) -> ModuleEntry {
         accounts: vec![AccountEntry { name: "default".into(), base_url: None }],
         // `supabase_data` leaves its base URL to the profile.
         base_url: Some("https://service.test".parse().unwrap()),
-        path: "{module}/{account}".into(),
+        path: PathTemplate::default(),
         insecure_http: false,
     }
 }

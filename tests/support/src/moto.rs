@@ -10,7 +10,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, Response, StatusCode, Uri};
 use cofferdam_servers::Moto;
-use cofferdam_vault::testkit::{Subject, field, path};
+use cofferdam_vault::testkit::{BackendUnderTest, field, path};
 use cofferdam_vault::{
     BackendConfig as _, BoxFuture, ErrorKind, ExposeSecret as _, Secret, SecretFields, SecretPath, Stage,
     Threads, Vault, VaultContext, VaultError,
@@ -339,7 +339,7 @@ impl MotoEnv {
 /// Opens a vault with these settings; relative paths are in `dir`.
 pub fn open(dir: &Path, settings: &str) -> Arc<dyn Vault> {
     let config: Config = toml::from_str(settings).unwrap();
-    assert_eq!(config.problems(), []);
+    assert!(config.check().is_empty(), "{}", config.check());
     config.into_vault(VaultContext {
         name: "cloud".to_owned(),
         base_dir: dir.to_owned(),
@@ -370,7 +370,7 @@ fn as_json(fields: &SecretFields) -> String {
     serde_json::to_string(&members).unwrap()
 }
 
-impl Subject for MotoEnv {
+impl BackendUnderTest for MotoEnv {
     fn open(&self) -> Arc<dyn Vault> {
         self.open_with(&self.settings())
     }

@@ -175,7 +175,7 @@ pub fn text(value: &Value, pointer: &str) -> String {
 /// Opens a vault with the settings `text`; relative paths are in `folder`.
 pub fn open(folder: &Path, text: &str) -> Arc<dyn Vault> {
     let config: Config = toml::from_str(text).unwrap();
-    assert_eq!(config.problems(), [], "{text}");
+    assert!(config.check().is_empty(), "{}", config.check());
     let threads = Threads::new("hashicorp-test", 2);
     config.into_vault(VaultContext {
         name: "test".to_owned(),

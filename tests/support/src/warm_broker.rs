@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cofferdam::access::Caller;
-use cofferdam::broker::{Broker, Credential, ModuleBinding, VaultParts, Walls};
+use cofferdam::broker::{Broker, CompartmentPolicy, Credential, ModuleBinding, PathTemplate, VaultParts};
+use cofferdam::caller::Caller;
 use cofferdam_vault::testkit::{MemoryVault, path};
 use futures_util::FutureExt as _;
 use tokio::time::Instant;
@@ -20,7 +20,8 @@ pub async fn broker() -> Broker {
     let memory = MemoryVault::new("bench");
     memory.put("github/work", [("token", "t0ken")]);
     memory.serve_dynamic(&path("db/work"), Duration::from_secs(3600));
-    let parts = VaultParts { name: "bench".into(), walls: Walls::default(), vault: Arc::new(memory) };
+    let parts =
+        VaultParts { name: "bench".into(), policy: CompartmentPolicy::default(), vault: Arc::new(memory) };
     let broker = Broker::new(vec![parts], vec![binding(PLAIN), binding(LEASED)]);
     for module in [PLAIN, LEASED] {
         broker.credential(&Caller::local(), module, "work", soon()).await.unwrap();
@@ -33,7 +34,7 @@ fn binding(module: &str) -> ModuleBinding {
         module: module.into(),
         vault: "bench".into(),
         accounts: vec!["work".into()],
-        path: "{module}/{account}".into(),
+        path: PathTemplate::default(),
         credential: serde_json::from_str(r#"{ "kind": "bearer" }"#).unwrap(),
     }
 }

@@ -107,7 +107,7 @@ pub(crate) fn config(settings: &str) -> Config {
 
 pub(crate) fn open(folder: &Path, settings: &str, prompt: Option<Arc<dyn Prompt>>) -> Arc<dyn Vault> {
     let config = config(settings);
-    assert_eq!(config.problems(), []);
+    assert!(config.check().is_empty(), "{}", config.check());
     config.into_vault(VaultContext {
         name: "notes".to_owned(),
         base_dir: folder.to_owned(),

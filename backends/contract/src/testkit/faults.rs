@@ -4,18 +4,19 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use cofferdam_config::Diagnostics;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::{
-    BoxFuture, ErrorKind, Expect, FieldName, Finding, Lease, Page, PageToken, ReadRequest, Secret,
-    SecretFields, SecretPath, Stage, Vault, VaultError, VaultInfo, Version,
+    BoxFuture, ErrorKind, Expect, FieldName, Lease, Page, PageToken, ReadRequest, Secret, SecretFields,
+    SecretPath, Stage, Vault, VaultError, VaultInfo, Version,
 };
 
-/// Which calls a fault is for.
+/// Which calls a fault affects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Calls {
-    /// Every call below, and those that renew and release leases.
+    /// Every call below, `renew` and `release`.
     All,
     /// `read`, `read_many` and `list`.
     Reads,
@@ -26,7 +27,7 @@ pub enum Calls {
 }
 
 impl Calls {
-    fn cover(self, call: Call) -> bool {
+    fn include(self, call: Call) -> bool {
         match self {
             Self::All => true,
             Self::Reads => call == Call::Read,
@@ -36,7 +37,7 @@ impl Calls {
     }
 }
 
-/// What a call is, as faults see it.
+/// The kind of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Call {
     Read,
@@ -48,32 +49,32 @@ enum Call {
 /// What happens to a call.
 #[derive(Debug, Clone)]
 pub enum Fault {
-    /// The vault answers, but only after this time on tokio's clock.
+    /// The vault responds after this time on tokio's clock.
     Delay(Duration),
-    /// The vault never answers, until [`Faults::release`]; then the call goes on to it.
+    /// The call waits for [`Faults::release`], and then reaches the vault.
     Hang,
-    /// The vault is not asked; this is the answer.
+    /// The call fails with this error and does not reach the vault.
     Fail(VaultError),
-    /// The vault is not asked; this is the answer after this time on tokio's clock.
+    /// The call fails with this error after this time on tokio's clock, and does not reach the vault.
     FailAfter(Duration, VaultError),
-    /// The vault does what it is asked to, and then this is the answer. A success that nobody heard of.
-    LostAnswer(VaultError),
-    /// By count: of the calls that it covers, `failing` get the error, then `answered` reach the vault, and so on.
-    /// With both zero, every call reaches the vault.
+    /// The call reaches the vault, and then fails with this error: its response is lost.
+    LostResponse(VaultError),
+    /// By count: of the affected calls, `failing` fail, then `succeeding` reach the vault, and so on. With both zero, every
+    /// call reaches the vault.
     FlapByCalls {
-        /// How many calls in a row fail; the first ones do.
+        /// How many calls in a row fail, beginning with the first.
         failing: u64,
         /// How many calls in a row reach the vault after them.
-        answered: u64,
-        /// What the failing ones get.
+        succeeding: u64,
+        /// The error of the calls that fail.
         error: VaultError,
     },
-    /// By tokio's clock: for `period` since the fault was set every call gets the error, for the next one none, and so on.
-    /// A `period` of zero fails every call.
+    /// By tokio's clock: since the fault was set, every call fails for one `period`, none for the next, and so on. A
+    /// `period` of zero fails every call.
     FlapByTime {
         /// How long each state lasts.
         period: Duration,
-        /// What the failing calls get.
+        /// The error of the calls that fail.
         error: VaultError,
     },
 }
@@ -84,41 +85,41 @@ impl Fault {
         Self::Fail(VaultError::vault(kind, format!("scripted: the vault is {kind}")))
     }
 
-    /// This secret fails with `kind`; the vault is well.
+    /// This secret fails with `kind`; the vault is healthy.
     pub fn secret(kind: ErrorKind) -> Self {
         Self::Fail(VaultError::secret(kind, format!("scripted: the secret is {kind}")))
     }
 
-    /// The vault asks to come back after `pause`, or names no time.
+    /// The vault throttles the call, and asks for `pause` if it is set.
     pub fn throttled(pause: Option<Duration>) -> Self {
         let error = VaultError::vault(ErrorKind::Throttled, "scripted: too many requests");
         Self::Fail(error.with_retry_after(pause))
     }
 
-    /// The vault answers what cannot be understood.
+    /// The vault returns what cannot be parsed.
     pub fn garbage() -> Self {
         Self::vault(ErrorKind::Malformed)
     }
 
-    /// The vault does what it is asked to, and the answer is lost on the way.
-    pub fn lost_answer() -> Self {
-        Self::LostAnswer(VaultError::vault(ErrorKind::Unavailable, "scripted: the answer was lost"))
+    /// The call reaches the vault, and its response is lost.
+    pub fn lost_response() -> Self {
+        Self::LostResponse(VaultError::vault(ErrorKind::Unavailable, "scripted: the response was lost"))
     }
 }
 
-/// The script of the faults of one or more wrapped vaults; clones share it.
+/// The scripted faults of one or more wrapped vaults. Clones share the script.
 ///
-/// Of the faults that cover a call, the first queued one ([`Faults::once`]) wins, else the one that was set last.
+/// If several faults affect a call, the first queued one ([`Faults::once`]) wins, otherwise the one that was set last.
 #[derive(Debug, Clone)]
 pub struct Faults {
     script: Arc<Mutex<Script>>,
-    /// Counts the releases; a hung call waits for the next one.
+    /// Counts the releases; a call that hangs waits for the next one.
     releases: watch::Sender<u64>,
 }
 
 #[derive(Debug, Default)]
 struct Script {
-    standing: Vec<Standing>,
+    active: Vec<ActiveFault>,
     once: VecDeque<(Calls, Fault)>,
     /// One entry for each call so far.
     attempts: Vec<Call>,
@@ -126,13 +127,13 @@ struct Script {
     max_in_flight: usize,
 }
 
-/// A fault that lasts, with what flapping needs to remember.
+/// A fault that lasts until it is cleared, with the state of flapping.
 #[derive(Debug)]
-struct Standing {
+struct ActiveFault {
     calls: Calls,
     fault: Fault,
     since: Instant,
-    covered: u64,
+    affected: u64,
 }
 
 impl Default for Faults {
@@ -142,46 +143,46 @@ impl Default for Faults {
 }
 
 impl Faults {
-    /// `vault` with these faults in front of it. Without a fault, every call passes unchanged.
+    /// Wraps `vault` in these faults. Without a fault, every call passes unchanged.
     pub fn wrap(&self, vault: Arc<dyn Vault>) -> Arc<FaultyVault> {
         Arc::new(FaultyVault { inner: vault, faults: self.clone() })
     }
 
-    /// From now on, `fault` happens to `calls`, in place of what was set for the same `calls` before.
+    /// From now on, `fault` affects `calls`. Replaces the fault that was set for the same `calls` before.
     pub fn set(&self, calls: Calls, fault: Fault) {
         let mut script = self.lock();
-        script.standing.retain(|standing| standing.calls != calls);
-        script.standing.push(Standing { calls, fault, since: Instant::now(), covered: 0 });
+        script.active.retain(|active| active.calls != calls);
+        script.active.push(ActiveFault { calls, fault, since: Instant::now(), affected: 0 });
     }
 
-    /// `fault` happens to the next one of `calls`; several queue up.
+    /// `fault` affects the next one of `calls`. Several such faults queue up.
     pub fn once(&self, calls: Calls, fault: Fault) {
         self.lock().once.push_back((calls, fault));
     }
 
-    /// Forgets every fault. A call that hangs already keeps hanging until [`Faults::release`].
+    /// Removes every fault. A call that already hangs keeps hanging until [`Faults::release`].
     pub fn clear(&self) {
         let mut script = self.lock();
-        script.standing.clear();
+        script.active.clear();
         script.once.clear();
     }
 
-    /// Lets the calls that hang now go on to the vault. Later ones hang again while [`Fault::Hang`] is set.
+    /// Lets the calls that hang now reach the vault. Later ones hang again while [`Fault::Hang`] is set.
     pub fn release(&self) {
         self.releases.send_modify(|releases| *releases += 1);
     }
 
-    /// How many of `calls` have arrived, whatever became of them; a read of many is one.
+    /// How many of `calls` were made, whatever their result. A `read_many` is one call.
     pub fn attempts(&self, calls: Calls) -> usize {
-        self.lock().attempts.iter().filter(|&&call| calls.cover(call)).count()
+        self.lock().attempts.iter().filter(|&&call| calls.include(call)).count()
     }
 
-    /// How many calls are being answered now, hung ones included.
+    /// How many calls are in flight now, those that hang included.
     pub fn in_flight(&self) -> usize {
         self.lock().in_flight
     }
 
-    /// The most calls that were being answered at one time.
+    /// The greatest number of calls that were in flight at one time.
     pub fn max_in_flight(&self) -> usize {
         self.lock().max_in_flight
     }
@@ -190,29 +191,29 @@ impl Faults {
         self.script.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts a call, does what the script says, and asks the vault unless the script says not to.
-    async fn run<T>(&self, call: Call, ask: impl Future<Output = T>) -> Result<T, VaultError> {
-        // Subscribed before the script is read, so that a release in between is seen.
+    /// Counts a call, applies the fault that affects it, and awaits `inner` unless the fault prevents it.
+    async fn run<T>(&self, call: Call, inner: impl Future<Output = T>) -> Result<T, VaultError> {
+        // Subscribed before the script is read, so that a release in between is not missed.
         let mut releases = self.releases.subscribe();
         let (fault, _in_flight) = self.arrive(call);
         match fault {
             None => {}
             Some(Fault::Delay(pause)) => tokio::time::sleep(pause).await,
-            // An error would mean that the sender, which `self` holds, is gone.
+            // Cannot fail: `self` holds the sender.
             Some(Fault::Hang) => drop(releases.changed().await),
             Some(Fault::FailAfter(pause, error)) => {
                 tokio::time::sleep(pause).await;
                 return Err(error);
             }
-            Some(Fault::LostAnswer(error)) => {
-                ask.await;
+            Some(Fault::LostResponse(error)) => {
+                inner.await;
                 return Err(error);
             }
             Some(Fault::Fail(error) | Fault::FlapByCalls { error, .. } | Fault::FlapByTime { error, .. }) => {
                 return Err(error);
             }
         }
-        Ok(ask.await)
+        Ok(inner.await)
     }
 
     fn arrive(&self, call: Call) -> (Option<Fault>, InFlight<'_>) {
@@ -226,25 +227,25 @@ impl Faults {
 
 impl Script {
     fn next(&mut self, call: Call) -> Option<Fault> {
-        if let Some(at) = self.once.iter().position(|(calls, _)| calls.cover(call)) {
+        if let Some(at) = self.once.iter().position(|(calls, _)| calls.include(call)) {
             return self.once.remove(at).map(|(_, fault)| fault);
         }
-        self.standing.iter_mut().rev().find(|standing| standing.calls.cover(call))?.next()
+        self.active.iter_mut().rev().find(|active| active.calls.include(call))?.next()
     }
 }
 
-impl Standing {
-    /// The fault, unless it flaps and this call is one of the good ones.
+impl ActiveFault {
+    /// The fault, unless it flaps and this call succeeds.
     fn next(&mut self) -> Option<Fault> {
-        let call = self.covered;
-        self.covered += 1;
+        let call = self.affected;
+        self.affected += 1;
         let fails = match self.fault {
-            Fault::FlapByCalls { failing, answered, .. } => {
-                call.checked_rem(failing + answered).is_some_and(|turn| turn < failing)
+            Fault::FlapByCalls { failing, succeeding, .. } => {
+                call.checked_rem(failing + succeeding).is_some_and(|position| position < failing)
             }
             Fault::FlapByTime { period, .. } => {
-                let turn = self.since.elapsed().as_nanos().checked_div(period.as_nanos());
-                turn.is_none_or(|turn| turn % 2 == 0)
+                let periods = self.since.elapsed().as_nanos().checked_div(period.as_nanos());
+                periods.is_none_or(|periods| periods % 2 == 0)
             }
             _ => true,
         };
@@ -252,7 +253,7 @@ impl Standing {
     }
 }
 
-/// Counts a call as being answered, until it has its answer or nobody waits for it any more.
+/// Counts a call as in flight until it ends or its future is dropped.
 struct InFlight<'a>(&'a Faults);
 
 impl Drop for InFlight<'_> {
@@ -261,7 +262,7 @@ impl Drop for InFlight<'_> {
     }
 }
 
-/// A vault with scripted faults in front of it; [`Faults::wrap`] makes one.
+/// A vault with scripted faults, made by [`Faults::wrap`].
 #[derive(Debug)]
 pub struct FaultyVault {
     inner: Arc<dyn Vault>,
@@ -286,23 +287,26 @@ impl Vault for FaultyVault {
         self.inner.creates_lease(path)
     }
 
-    fn place(&self, path: &SecretPath) -> Option<String> {
-        self.inner.place(path)
+    fn resource(&self, path: &SecretPath) -> Option<String> {
+        self.inner.resource(path)
     }
 
-    fn examine<'a>(
+    fn diagnose<'a>(
         &'a self,
         needs: &'a [SecretPath],
-        elsewhere: &'a [String],
-        found: &'a mut Vec<Finding>,
+        foreign: &'a [String],
+        found: &'a mut Diagnostics,
     ) -> BoxFuture<'a, ()> {
-        self.inner.examine(needs, elsewhere, found)
+        self.inner.diagnose(needs, foreign, found)
     }
 
-    fn read_many<'a>(&'a self, wanted: &'a [ReadRequest]) -> BoxFuture<'a, Vec<Result<Secret, VaultError>>> {
+    fn read_many<'a>(
+        &'a self,
+        requests: &'a [ReadRequest],
+    ) -> BoxFuture<'a, Vec<Result<Secret, VaultError>>> {
         Box::pin(async move {
-            let answers = self.faults.run(Call::Read, self.inner.read_many(wanted)).await;
-            answers.unwrap_or_else(|error| wanted.iter().map(|_| Err(error.clone())).collect())
+            let results = self.faults.run(Call::Read, self.inner.read_many(requests)).await;
+            results.unwrap_or_else(|error| requests.iter().map(|_| Err(error.clone())).collect())
         })
     }
 

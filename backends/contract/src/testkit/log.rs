@@ -1,4 +1,4 @@
-//! What was logged, kept for a look for secret text in it.
+//! A log in memory, which tests search for secrets.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,18 +6,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// A log in memory; clones write to the same one.
+/// A log in memory. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    /// All that this process logs from now on, at its most talkative. For a test binary with one test: the log belongs
-    /// to the whole process.
+    /// Installs a log that records everything that this process logs from now on, at the level `TRACE`. For a test binary
+    /// with one test, because the log belongs to the whole process.
     ///
     /// # Panics
     ///
-    /// Where the process logs elsewhere already.
-    pub fn of_this_process() -> Self {
+    /// If another subscriber is already installed.
+    pub fn install() -> Self {
         let log = Self::default();
         tracing_subscriber::fmt()
             .with_max_level(LevelFilter::TRACE)
@@ -28,11 +28,11 @@ impl Log {
     }
 
     /// What was logged so far.
-    pub fn text(&self) -> String {
+    pub fn contents(&self) -> String {
         String::from_utf8_lossy(&self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
     }
 
-    /// Forgets what was logged so far.
+    /// Discards what was logged so far.
     pub fn clear(&self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }

@@ -1,4 +1,4 @@
-//! `MemoryVault::new("notes")` is a vault with every capability, in this process's memory.
+//! `MemoryVault::new("notes")` is a vault with every capability, in memory.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -14,10 +14,10 @@ use crate::{
     SecretFields, SecretPath, Stage, Vault, VaultError, VaultInfo, Version,
 };
 
-/// How many paths a page of a listing holds: few, so that every test of a listing turns pages.
+/// How many paths a page of a listing holds. Few, so that every test of a listing has several pages.
 const PAGE_PATHS: usize = 3;
 
-/// How many requests of each kind a [`MemoryVault`] has answered; a read of many is one request.
+/// How many requests of each kind a [`MemoryVault`] has received. A `read_many` is one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[allow(missing_docs)] // each is the count of the call of that name
 pub struct Requests {
@@ -34,7 +34,7 @@ pub struct Requests {
 
 /// A vault with every capability. A clone is another handle to the same store.
 ///
-/// It answers at once, without a task switch; [`Faults`](super::Faults) around it take time.
+/// It responds at once, without yielding to the runtime. Wrap it in [`Faults`](super::Faults) for delays.
 #[derive(Clone)]
 pub struct MemoryVault {
     info: VaultInfo,
@@ -46,9 +46,9 @@ struct Store {
     secrets: BTreeMap<SecretPath, Entry>,
     dynamic: HashMap<SecretPath, Duration>,
     leases: HashMap<String, Grant>,
-    longest: Option<Duration>,
+    max_lease: Option<Duration>,
     valid_for: Option<Duration>,
-    /// Counts up over all paths, so that no version and no lease ever returns.
+    /// Counts up over all paths, so that no version and no lease is used twice.
     last_number: u64,
     requests: Requests,
 }
@@ -67,12 +67,12 @@ struct State {
 struct Grant {
     duration: Duration,
     ends: Instant,
-    /// No renewal goes past it.
-    last: Option<Instant>,
+    /// No renewal extends the lease beyond this.
+    limit: Option<Instant>,
 }
 
 impl MemoryVault {
-    /// An empty vault; `name` stands in its location.
+    /// An empty vault with `name` in its location.
     pub fn new(name: &str) -> Self {
         Self {
             info: VaultInfo {
@@ -91,57 +91,57 @@ impl MemoryVault {
         }
     }
 
-    /// Writes a secret as someone else would, past the counters, and answers its version.
+    /// Writes a secret without counting a request, and returns its version.
     ///
     /// # Panics
     ///
-    /// Where `at` is no path, or a name no field name.
+    /// If `at` is not a path, or a name is not a field name.
     pub fn put<'a>(&self, at: &str, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Version {
         self.lock().replace(&super::path(at), &fields(pairs))
     }
 
-    /// Deletes a secret as someone else would, past the counters.
+    /// Deletes a secret without counting a request.
     ///
     /// # Panics
     ///
-    /// Where `at` is no path.
+    /// If `at` is not a path.
     pub fn remove(&self, at: &str) {
         self.lock().secrets.remove(&super::path(at));
     }
 
-    /// From now on, reads answer secrets that are valid for `life`; `None`, as at first, sets no end.
-    pub fn set_valid_for(&self, life: Option<Duration>) {
-        self.lock().valid_for = life;
+    /// From now on, reads return secrets that are valid for `ttl`; `None`, the default, sets no end.
+    pub fn set_valid_for(&self, ttl: Option<Duration>) {
+        self.lock().valid_for = ttl;
     }
 
-    /// From now on, each read of `path` creates a login of its own, with a lease of `duration` and every field asked for.
+    /// From now on, each read of `path` creates a credential of its own, with a lease of `duration` and all requested fields.
     pub fn serve_dynamic(&self, path: &SecretPath, duration: Duration) {
         self.lock().dynamic.insert(path.clone(), duration);
     }
 
-    /// From now on, no lease lasts longer than `longest`, whatever renews it. One that lasts that long already is not
-    /// renewable.
-    pub fn limit_leases(&self, longest: Duration) {
-        self.lock().longest = Some(longest);
+    /// From now on, no lease lasts longer than `max`, however often it is renewed. A lease that lasts that long from the
+    /// start is not renewable.
+    pub fn limit_leases(&self, max: Duration) {
+        self.lock().max_lease = Some(max);
     }
 
-    /// Ends every lease behind the back of who holds it.
+    /// Ends every lease without notice to its holder.
     pub fn revoke_leases(&self) {
         self.lock().leases.clear();
     }
 
-    /// Whether `lease` is running now.
+    /// Whether `lease` has not ended.
     pub fn is_running(&self, lease: &Lease) -> bool {
         self.lock().leases.get(&lease.id).is_some_and(|grant| grant.ends > Instant::now())
     }
 
-    /// How many leases are running now.
+    /// How many leases have not ended.
     pub fn leases(&self) -> usize {
         let now = Instant::now();
         self.lock().leases.values().filter(|grant| grant.ends > now).count()
     }
 
-    /// What was asked of this store so far, through all its handles.
+    /// The requests to this store so far, through all its handles.
     pub fn requests(&self) -> Requests {
         self.lock().requests
     }
@@ -167,9 +167,9 @@ impl Store {
             (Some(entry), Stage::Current) => &entry.current,
             (Some(Entry { previous: Some(previous), .. }), Stage::Previous) => previous,
             (Some(_), Stage::Previous) => {
-                return Err(not_found(format!("{path} has no state before this one")));
+                return Err(not_found(format!("{path} has no previous state")));
             }
-            (None, _) => return Err(not_found(format!("there is no secret {path}; write one"))),
+            (None, _) => return Err(not_found(format!("the secret {path} does not exist; write it"))),
         };
         let mut found = if names.is_empty() { state.fields.clone() } else { SecretFields::new() };
         for name in names {
@@ -186,9 +186,9 @@ impl Store {
         let number = self.number();
         let id = format!("lease-{number}");
         let now = Instant::now();
-        let last = self.longest.map(|longest| now + longest);
-        let renewable = self.longest.is_none_or(|longest| longest > duration);
-        self.leases.insert(id.clone(), Grant { duration, ends: now + duration, last });
+        let limit = self.max_lease.map(|max| now + max);
+        let renewable = self.max_lease.is_none_or(|max| max > duration);
+        self.leases.insert(id.clone(), Grant { duration, ends: now + duration, limit });
         Secret {
             fields: names.iter().map(|n| (n.clone(), SecretString::from(format!("{n}-{number}")))).collect(),
             version: Version::new(number.to_string()),
@@ -237,7 +237,7 @@ impl Store {
         let grant =
             grant.ok_or_else(|| not_found("the lease has ended; read the secret again".to_owned()))?;
         let ends = now + grant.duration;
-        grant.ends = grant.last.map_or(ends, |last| last.min(ends));
+        grant.ends = grant.limit.map_or(ends, |limit| limit.min(ends));
         Ok(Lease { id: lease.id.clone(), duration: grant.ends - now, renewable: true })
     }
 }
@@ -268,11 +268,17 @@ impl Vault for MemoryVault {
         self.lock().dynamic.contains_key(path)
     }
 
-    fn read_many<'a>(&'a self, wanted: &'a [ReadRequest]) -> BoxFuture<'a, Vec<Result<Secret, VaultError>>> {
+    fn read_many<'a>(
+        &'a self,
+        requests: &'a [ReadRequest],
+    ) -> BoxFuture<'a, Vec<Result<Secret, VaultError>>> {
         Box::pin(async move {
             let mut store = self.lock();
             store.requests.read_many += 1;
-            wanted.iter().map(|request| store.read(&request.path, &request.fields, Stage::Current)).collect()
+            requests
+                .iter()
+                .map(|request| store.read(&request.path, &request.fields, Stage::Current))
+                .collect()
         })
     }
 

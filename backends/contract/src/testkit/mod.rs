@@ -1,12 +1,12 @@
-//! `testkit::exercise(|| async { MySubject::new() }).await` holds a backend to the contract.
+//! `testkit::exercise(|| async { MyBackend::new() }).await` tests a backend against the contract.
 //!
-//! - [`exercise`] is the suite that every backend's tests call with a [`Subject`]: the same calls, the same outcomes,
-//!   gated only by the capabilities that the vault declares.
-//! - [`MemoryVault`] has every capability, and counts what is asked of it.
-//! - [`Faults`] wraps any vault, and makes it slow, silent, wrong or down when a test says so, on tokio's clock.
-//! - [`Log`] keeps what was logged, for a look for secret text in it.
+//! - [`exercise`] is the suite that the tests of every backend run with a [`BackendUnderTest`]: the same calls and the same
+//!   results, gated only by the capabilities that the vault declares.
+//! - [`MemoryVault`] has every capability, and counts its requests.
+//! - [`Faults`] wraps any vault, and makes it slow, silent, wrong or unavailable on request, on tokio's clock.
+//! - [`Log`] records what was logged, so that a test can search it for secrets.
 //!
-//! Nothing here is for production: a secret in [`MemoryVault`] lives as long as the process.
+//! Nothing here is for production: a secret in [`MemoryVault`] stays in memory as long as the process runs.
 
 mod faults;
 mod log;
@@ -16,33 +16,33 @@ mod suite;
 pub use faults::{Calls, Fault, Faults, FaultyVault};
 pub use log::Log;
 pub use memory::{MemoryVault, Requests};
-pub use suite::{Dynamic, Subject, exercise};
+pub use suite::{BackendUnderTest, Dynamic, exercise};
 
 use secrecy::SecretString;
 
 use crate::{FieldName, SecretFields, SecretPath};
 
-/// The path that `text` spells.
+/// Parses a path.
 ///
 /// # Panics
 ///
-/// Where it spells none: in a test that is the report.
-#[allow(clippy::panic)] // documented: the text is the test's own
+/// If `text` is not a path: in a test the panic is the report.
+#[allow(clippy::panic)] // documented: the string is the test's own
 pub fn path(text: &str) -> SecretPath {
     text.parse().unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// The field name that `text` spells.
+/// Parses a field name.
 ///
 /// # Panics
 ///
 /// As [`path()`].
-#[allow(clippy::panic)] // documented: the text is the test's own
+#[allow(clippy::panic)] // documented: the string is the test's own
 pub fn field(text: &str) -> FieldName {
     text.parse().unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// The fields of a secret from (name, value).
+/// The fields of a secret, from pairs of name and value.
 ///
 /// # Panics
 ///

@@ -1,4 +1,4 @@
-//! What the tests share: a vault over a folder, and a kubelet's way of filling one.
+//! Shared fixtures: a vault on a folder, and a folder that is written as a kubelet does.
 
 #![allow(dead_code, reason = "each test binary uses its part of it")]
 
@@ -13,7 +13,7 @@ use cofferdam_vault::testkit::{field, path};
 use cofferdam_vault::{BackendConfig as _, Secret, Stage, Threads, Vault, VaultContext, VaultError};
 use cofferdam_vault_file::Config;
 
-/// A vault over `folder`.
+/// A vault on `folder`.
 pub(crate) fn open(folder: &Path) -> Arc<dyn Vault> {
     Config { folder: folder.to_owned() }.into_vault(VaultContext {
         name: "files".to_owned(),
@@ -34,16 +34,16 @@ pub(crate) async fn token(vault: &dyn Vault, at: &str) -> Result<String, VaultEr
     Ok(read(vault, at, &["token"]).await?.expose(&field("token")).unwrap().to_owned())
 }
 
-/// Writes a file below `folder`, and the folders on the way to it.
+/// Writes a file below `folder`, with its parent folders.
 pub(crate) fn put(folder: &Path, name: &str, content: impl AsRef<[u8]>) {
     let file = folder.join(name);
     fs::create_dir_all(file.parent().unwrap()).unwrap();
     fs::write(file, content).unwrap();
 }
 
-static GENERATIONS: AtomicUsize = AtomicUsize::new(0);
+static PUBLISHED: AtomicUsize = AtomicUsize::new(0);
 
-/// A folder that is written as the kubelet writes Secret and projected volumes (its `AtomicWriter`).
+/// A folder that is written as the kubelet writes volumes of Secrets and projected volumes (its `AtomicWriter`).
 pub(crate) struct Mount<'a>(&'a Path);
 
 impl<'a> Mount<'a> {
@@ -52,21 +52,21 @@ impl<'a> Mount<'a> {
         Self(folder)
     }
 
-    /// Writes all keys again: into a new folder, which replaces the target of the link `..data`; then the visible names, each a
-    /// link through `..data`; then it removes names that no longer exist.
+    /// Writes all keys into a new folder and swaps the link `..data` to it. Then creates the visible names, each a link
+    /// through `..data`, and removes the old ones.
     pub(crate) fn publish(&self, files: &BTreeMap<String, String>) {
-        let number = GENERATIONS.fetch_add(1, Ordering::Relaxed);
-        let generation = format!("..2026_11_21_13_57_26.{number}");
+        let number = PUBLISHED.fetch_add(1, Ordering::Relaxed);
+        let target = format!("..2026_11_21_13_57_26.{number}");
         let old = fs::read_link(self.0.join("..data"));
-        fs::create_dir(self.0.join(&generation)).unwrap();
+        fs::create_dir(self.0.join(&target)).unwrap();
         for (name, text) in files {
-            put(&self.0.join(&generation), name, text);
+            put(&self.0.join(&target), name, text);
         }
-        symlink(&generation, self.0.join("..data_tmp")).unwrap();
+        symlink(&target, self.0.join("..data_tmp")).unwrap();
         fs::rename(self.0.join("..data_tmp"), self.0.join("..data")).unwrap();
         let tops: BTreeSet<&str> = files.keys().filter_map(|name| name.split('/').next()).collect();
         for top in &tops {
-            // There already, where it was a key before.
+            // Exists already if it was a key before.
             let _ = symlink(Path::new("..data").join(top), self.0.join(top));
         }
         for entry in fs::read_dir(self.0).unwrap() {

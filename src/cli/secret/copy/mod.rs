@@ -17,7 +17,7 @@ use super::super::compose::{Composed, Person};
 use super::super::exit::{Exit, Failure};
 use super::super::output::Output;
 use super::super::progress::bar;
-use crate::profile::Layers;
+use crate::profile::Overrides;
 use item::Route;
 use report::Report;
 
@@ -79,7 +79,7 @@ pub(super) async fn run(
     output: Output,
 ) -> Result<Exit, Failure> {
     let other = match &args.to_profile {
-        Some(name) => Some(Composed::with_layers(name, &Layers::default(), Person::AtTheTerminal)?),
+        Some(name) => Some(Composed::with_layers(name, &Overrides::default(), Person::AtTheTerminal)?),
         None => None,
     };
     let exit = copy(common, composed, other.as_ref(), &args, output).await;

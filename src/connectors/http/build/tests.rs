@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use super::super::request::DeclaredArgument;
+use super::super::arguments::DeclaredArgument;
 use super::*;
 
 fn settings(extra: Value) -> HttpSettings {
@@ -17,7 +17,12 @@ fn template(request: Value, arguments: &[&str]) -> RequestTemplate {
     RequestTemplate::from_table(serde_json::from_value(request).unwrap(), &declared, &credential).unwrap()
 }
 
-fn build(request: Value, declared: &[&str], extra: Value, arguments: Value) -> Result<Built, CallFailure> {
+fn build(
+    request: Value,
+    declared: &[&str],
+    extra: Value,
+    arguments: Value,
+) -> Result<PreparedRequest, CallFailure> {
     let settings = settings(extra);
     template(request, declared).build(settings.base_url().unwrap(), &settings, arguments.as_object().unwrap())
 }
@@ -94,7 +99,7 @@ fn an_argument_breaks_no_header() {
     let request = json!({ "method": "GET", "path": "/", "headers": { "x-note": "{note}" } });
     for bad in ["a\r\nhost: evil", "a\nb", "\u{e9}", "a\0"] {
         let refused = build(request.clone(), &["note"], json!({}), json!({ "note": bad }));
-        let Err(CallFailure::InvalidArguments { message }) = refused else { panic!("{bad:?} was taken") };
+        let Err(CallFailure::InvalidArguments { message }) = refused else { panic!("{bad:?} was accepted") };
         assert!(message.contains("`note`") && !message.contains("evil"), "{message}");
     }
     assert!(build(request, &["note"], json!({}), json!({})).unwrap().headers.is_empty());
@@ -131,7 +136,7 @@ fn a_refused_base_address_is_not_called() {
     assert!(matches!(refused, Err(CallFailure::Unreachable { .. })));
 }
 
-/// Texts made of what is dangerous in a URL, and of anything else.
+/// Strings of what is dangerous in a URL, and of anything else.
 fn odd_text(random: &mut fastrand::Rng) -> String {
     const DANGEROUS: [&str; 24] = [
         "/",
@@ -176,7 +181,7 @@ fn no_argument_leaves_its_place() {
     let request = json!({ "method": "GET", "path": "/r/{one}/c/{many*}", "query": ["q", { "fixed": "1" }] });
     let template = template(request, &["one", "many", "q"]);
     let mut random = fastrand::Rng::with_seed(7);
-    let mut taken = 0;
+    let mut accepted = 0;
     for _ in 0..20_000 {
         let (one, many, q) = (odd_text(&mut random), odd_text(&mut random), odd_text(&mut random));
         let arguments = json!({ "one": one, "many": many, "q": q });
@@ -186,7 +191,7 @@ fn no_argument_leaves_its_place() {
                 Err(CallFailure::InvalidArguments { .. }) => continue,
                 Err(other) => panic!("{other} for {arguments}"),
             };
-        taken += 1;
+        accepted += 1;
         // Read back as a server reads it.
         let url = Url::parse(built.url.as_str()).unwrap();
         assert_eq!(url.origin(), settings.base_url().unwrap().origin(), "{arguments}");
@@ -203,5 +208,5 @@ fn no_argument_leaves_its_place() {
         assert_eq!(pairs, [("q".to_owned(), q), ("fixed".to_owned(), "1".to_owned())], "{arguments}");
         assert_eq!(url.fragment(), None);
     }
-    assert!(taken > 2_000, "only {taken} were taken: the test proves little");
+    assert!(accepted > 2_000, "only {accepted} were accepted: the test proves little");
 }

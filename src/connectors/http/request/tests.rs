@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::*;
 
-fn findings(table: Value, declared: &[(&str, bool)], credential: Value) -> Vec<(String, String)> {
+fn problems(table: Value, declared: &[(&str, bool)], credential: Value) -> Vec<(String, String)> {
     let declared: Vec<DeclaredArgument<'_>> =
         declared.iter().map(|&(name, required)| DeclaredArgument { name, required }).collect();
     let credential = serde_json::from_value(credential).unwrap();
@@ -10,16 +10,16 @@ fn findings(table: Value, declared: &[(&str, bool)], credential: Value) -> Vec<(
         .err()
         .unwrap_or_default()
         .into_iter()
-        .map(|finding| (finding.key, finding.message))
+        .map(|diagnostic| (diagnostic.key, diagnostic.message))
         .collect()
 }
 
 fn keys(table: Value, declared: &[(&str, bool)]) -> Vec<String> {
-    findings(table, declared, json!({ "kind": "bearer" })).into_iter().map(|(key, _)| key).collect()
+    problems(table, declared, json!({ "kind": "bearer" })).into_iter().map(|(key, _)| key).collect()
 }
 
 #[test]
-fn a_good_request_has_no_findings() {
+fn a_good_request_has_no_problems() {
     let table = json!({
         "method": "POST",
         "path": "/repos/{owner}/contents/{path*}",
@@ -40,7 +40,7 @@ fn a_good_request_has_no_findings() {
 }
 
 #[test]
-fn all_findings_come_at_once_with_their_keys() {
+fn all_problems_are_reported_with_their_keys() {
     let table = json!({
         "method": "FETCH",
         "path": "/{a}/../{gone}",
@@ -68,20 +68,20 @@ fn all_findings_come_at_once_with_their_keys() {
 }
 
 #[test]
-fn the_credentials_own_places_are_taken() {
+fn the_credentials_own_names_are_refused() {
     let table = json!({ "method": "GET", "path": "/", "query": { "API_KEY": "{q}" } });
     let found =
-        findings(table, &[("q", false)], json!({ "kind": "query", "params": { "api_key": "{token}" } }));
+        problems(table, &[("q", false)], json!({ "kind": "query", "params": { "api_key": "{token}" } }));
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].0, "query.API_KEY");
     let table = json!({ "method": "GET", "path": "/", "headers": { "X-Key": "{q}" } });
     let found =
-        findings(table, &[("q", false)], json!({ "kind": "header", "headers": { "x-key": "{token}" } }));
+        problems(table, &[("q", false)], json!({ "kind": "header", "headers": { "x-key": "{token}" } }));
     assert_eq!(found[0].0, "headers.X-Key");
 }
 
 #[test]
-fn a_read_has_no_body_and_a_name_stands_once() {
+fn a_read_has_no_body_and_a_name_is_defined_once() {
     assert_eq!(keys(json!({ "method": "GET", "path": "/", "body": ["a"] }), &[("a", false)]), ["body"]);
     assert_eq!(
         keys(json!({ "method": "GET", "path": "/", "query": ["a", { "a": 1 }] }), &[("a", false)]),

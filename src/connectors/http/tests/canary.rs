@@ -1,4 +1,4 @@
-//! A canary in the vault comes back from a service in every form, and is found in nothing that leaves the connector.
+//! A service reflects a canary from the vault in every encoding, and nothing that leaves the connector contains it.
 
 use axum::Router;
 use axum::routing::any;
@@ -7,11 +7,11 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use cofferdam_vault::testkit::Log;
 use http::{HeaderMap, Method, StatusCode, Uri};
 
-use super::service::Service;
+use super::service::TestService;
 use super::*;
 use crate::connectors::scrub::REMOVED;
 
-/// Odd enough to look different in each form.
+/// Has characters that each encoding changes.
 const CANARY: &str = "canary/7f3a+Zq9'X=d&2!k";
 const ENCODINGS: [&str; 9] =
     ["raw", "base64", "url64", "json", "unicode", "percent", "html", "hex", "double"];
@@ -35,7 +35,7 @@ fn encode(text: &str, encoding: &str) -> String {
     }
 }
 
-/// Answers with its own request, in the status, type and encoding that the path names.
+/// Reflects the request, in the status, type and encoding that its path names.
 async fn reflect(method: Method, uri: Uri, headers: HeaderMap) -> (StatusCode, HeaderMap, Vec<u8>) {
     let parts: Vec<&str> = uri.path().split('/').collect();
     let [_, status, kind, encoding] = parts[..] else { panic!("{uri}") };
@@ -43,7 +43,7 @@ async fn reflect(method: Method, uri: Uri, headers: HeaderMap) -> (StatusCode, H
     let request = format!("{method} {uri} {}", seen.join(" "));
     let encoded = encode(&request, encoding);
     let (kind, body) = match kind {
-        // The service writes the escapes itself: what arrives is one string of JSON.
+        // The escapes are those of JSON: the body is one JSON string.
         "json" if encoding == "unicode" => ("application/json", format!("{{\"message\":\"{encoded}\"}}")),
         "json" => ("application/json", json!({ "message": encoded, &encoded: [&encoded] }).to_string()),
         "text" => ("text/plain", encoded),
@@ -57,17 +57,17 @@ async fn reflect(method: Method, uri: Uri, headers: HeaderMap) -> (StatusCode, H
     (status.parse().unwrap(), answer, body.into_bytes())
 }
 
-/// Whether `text` holds the canary, or a piece of it, in any form that the service used.
-fn holds_canary(text: &str) -> bool {
+/// Whether `text` contains the canary, or a part of it, in any encoding that the service used.
+fn contains_canary(text: &str) -> bool {
     let lower = text.to_lowercase();
     let whole = ENCODINGS.iter().any(|encoding| lower.contains(&encode(CANARY, encoding).to_lowercase()));
-    // The middle survives every escape but those of each character.
+    // Only an encoding that escapes every character changes the middle.
     whole || lower.contains("7f3a") || lower.contains(&encode("7f3a", "hex").to_lowercase())
 }
 
 #[tokio::test]
 async fn a_reflected_canary_is_found_nowhere() {
-    let service = Service::start(Router::new().fallback(any(reflect)));
+    let service = TestService::start(Router::new().fallback(any(reflect)));
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
@@ -95,33 +95,33 @@ async fn a_reflected_canary_is_found_nowhere() {
                             "properties": { "page": { "type": "string" } },
                         }),
                     );
-                    let told = match fixture.call().await {
+                    let shown = match fixture.call().await {
                         Ok(answer) => format!("{} {answer:?}", answer.body),
                         Err(failure) => format!("{failure} {failure:?}"),
                     };
-                    assert!(!holds_canary(&told), "{credential} {status} {kind} {encoding}: {told}");
-                    reflected += usize::from(told.contains(REMOVED));
+                    assert!(!contains_canary(&shown), "{credential} {status} {kind} {encoding}: {shown}");
+                    reflected += usize::from(shown.contains(REMOVED));
                 }
             }
         }
     }
-    // The basic credential's base64 hides inside further encodings, but elsewhere each reflection shows its mark.
-    assert!(reflected > 500, "only {reflected} answers held a credential: the test proves little");
-    let log = log.text();
+    // Base64 of the basic credential may be encoded again. Every other reflection shows the replacement.
+    assert!(reflected > 500, "only {reflected} answers contained a credential: the test proves little");
+    let log = log.contents();
     assert!(
         log.contains("hyper") && log.contains("called"),
         "the log captured too little: {} bytes",
         log.len()
     );
-    assert!(!holds_canary(&log), "the log holds the canary");
+    assert!(!contains_canary(&log), "the log contains the canary");
 }
 
 #[test]
-fn the_search_finds_a_canary_where_there_is_one() {
+fn the_search_finds_a_canary() {
     for encoding in ENCODINGS {
         let text = format!("before {} behind", encode(&format!("Bearer {CANARY}"), encoding));
-        let found = holds_canary(&text);
-        // Base64 at another offset has other characters: there the marks of the other test are the proof.
+        let found = contains_canary(&text);
+        // Base64 at another offset has other characters. The other test counts the replacements for that case.
         assert!(found || encoding.ends_with("64"), "{encoding}");
     }
 }

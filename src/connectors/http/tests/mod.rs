@@ -4,25 +4,30 @@ mod canary;
 mod exchange;
 mod service;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use cofferdam_vault::{Secret, SecretString, Stage, Version};
-use serde_json::json;
+use serde_json::{Value, json};
+use tokio::time::Instant;
 
+use super::resolver::GuardedResolver;
 use super::*;
-use crate::registry::{Effects, SideEffect};
+use crate::broker::Credential;
+use crate::connectors::{Answer, CallFailure, Connector, Effects, Outcome, SideEffect, WorkerPool};
 
-/// A module with one tool, and what a call of it needs.
+/// A service with one operation, and what a call of it needs.
 struct Fixture {
-    module: Module,
+    service: Service,
+    operation: Arc<Operation>,
+    endpoint: Endpoint,
     credential: Credential,
     connector: HttpConnector,
     arguments: Value,
     timeout: Duration,
 }
 
-/// What a fixture is made of; every key but `request` may be left out.
+/// Makes a fixture of `parts`; every key but `request` may be absent.
 fn fixture(base_url: &str, parts: Value) -> Fixture {
     let part = |key: &str, absent: Value| parts.get(key).cloned().unwrap_or(absent);
     let mut http = json!({ "base_url": base_url });
@@ -42,25 +47,16 @@ fn fixture(base_url: &str, parts: Value) -> Fixture {
         &spec,
     )
     .unwrap();
-    let tool = Tool {
-        name: "tool".into(),
-        description: "A tool.".into(),
+    let operation = Operation {
+        request,
         effects: Effects {
             side_effect: serde_json::from_value::<SideEffect>(part("side_effect", json!("none"))).unwrap(),
             idempotent: false,
             concurrency_safe: true,
         },
         input_schema: Arc::new(json!({ "properties": properties }).as_object().unwrap().clone()),
-        request,
-        select: None,
-        full: true,
-        validator: OnceLock::new(),
     };
-    let account = Account {
-        name: "default".into(),
-        base_url: settings.base_url().unwrap().clone(),
-        insecure_http: false,
-    };
+    let endpoint = Endpoint { base_url: settings.base_url().unwrap().clone(), insecure_http: false };
     let fields = part("secret", json!({ "token": "hunter22hunter22" }));
     let fields = fields
         .as_object()
@@ -69,25 +65,20 @@ fn fixture(base_url: &str, parts: Value) -> Fixture {
         .map(|(name, text)| (name.parse().unwrap(), SecretString::from(text.as_str().unwrap())))
         .collect();
     Fixture {
-        module: Module {
-            name: "svc".into(),
-            version: "1.0.0".into(),
+        service: Service {
             title: "Svc".into(),
-            description: "A service.".into(),
-            source: None,
-            accounts: vec![account],
+            settings: Arc::new(settings),
             credential: spec,
-            http: Arc::new(settings),
-            apart: Apart::new("svc"),
-            tools: vec![Arc::new(tool)],
-            tool_index: Arc::default(),
+            workers: WorkerPool::new("svc"),
         },
+        operation: Arc::new(operation),
+        endpoint,
         credential: Credential {
             module: "svc".into(),
             account: "default".into(),
             stage: Stage::Current,
             secret: Secret { fields, version: Version::new("1"), valid_for: None, lease: None },
-            hold: None,
+            lease: None,
         },
         connector: HttpConnector::new(),
         arguments: part("arguments", json!({})),
@@ -101,14 +92,10 @@ impl Fixture {
     }
 
     async fn timeout_of(&self, timeout: Duration) -> Result<Answer, CallFailure> {
-        let call = ToolCall {
-            module: &self.module,
-            tool: &self.module.tools[0],
-            account: &self.module.accounts[0],
-            arguments: self.arguments.as_object().unwrap(),
-            deadline: Instant::now() + timeout,
-        };
-        self.connector.call(&call, &self.credential).await
+        let arguments = self.arguments.as_object().unwrap();
+        let deadline = Instant::now() + timeout;
+        let Self { service, operation, endpoint, credential, .. } = self;
+        self.connector.call(service, operation, endpoint, arguments, credential, deadline).await
     }
 }
 

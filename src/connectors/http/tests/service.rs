@@ -1,4 +1,4 @@
-//! Services on loopback, each on a thread and a runtime of its own, so that nothing they log is taken for ours.
+//! Services on loopback, each on its own thread and runtime, so that the test does not capture what they log.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -6,13 +6,13 @@ use std::net::{SocketAddr, TcpListener};
 use axum::Router;
 use tokio::sync::oneshot;
 
-/// A service; it ends when this is dropped.
-pub(super) struct Service {
+/// A service that ends when this is dropped.
+pub(super) struct TestService {
     pub(super) address: SocketAddr,
     _end: oneshot::Sender<()>,
 }
 
-impl Service {
+impl TestService {
     pub(super) fn start(router: Router) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
@@ -36,7 +36,7 @@ impl Service {
     }
 }
 
-/// A service that reads a request's head, answers its one connection with `bytes`, and closes it.
+/// A service that accepts one connection, reads a request's head, sends `bytes` and closes the connection.
 pub(super) fn answer_once(bytes: &'static [u8]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();

@@ -67,7 +67,7 @@ impl AgeFolder {
 /// Opens a vault with these settings; relative paths are in `folder`.
 pub(crate) fn open(folder: &Path, settings: &str, prompt: Option<Arc<dyn Prompt>>) -> Arc<dyn Vault> {
     let config: Config = toml::from_str(settings).unwrap();
-    assert_eq!(config.problems(), []);
+    assert!(config.check().is_empty(), "{}", config.check());
     config.into_vault(VaultContext {
         name: "notes".to_owned(),
         base_dir: folder.to_owned(),

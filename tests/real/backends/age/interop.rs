@@ -132,7 +132,7 @@ async fn a_locked_ssh_key_is_asked_for_once_and_without_a_terminal_says_so() {
 
     let wrong = open(folder.folder(), settings, Some(Answers::new("canary wrong")));
     let error = token(&*wrong, "github/work").await.unwrap_err();
-    expect_misconfigured(&error, "passphrase does not open");
+    expect_misconfigured(&error, "passphrase does not decrypt");
     assert!(!format!("{error:?}").contains("canary"));
 }
 

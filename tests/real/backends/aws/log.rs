@@ -10,7 +10,7 @@ async fn no_secret_is_ever_logged() {
     if runs_alone("aws::log::no_secret_is_ever_logged") {
         return;
     }
-    let log = Log::of_this_process();
+    let log = Log::install();
     let env = MotoEnv::new().await;
     let settings = format!(
         "{}assume_role = 'arn:aws:iam::123456789012:role/cofferdam'\nsts_endpoint = '{}'\n",
@@ -42,7 +42,7 @@ async fn no_secret_is_ever_logged() {
     env.proxy.clear();
     vault.delete(&at, Expect::Any).await.unwrap();
 
-    let logged = log.text();
+    let logged = log.contents();
     assert!(
         logged.contains("TRACE") && logged.contains("aws_smithy_runtime"),
         "it contains the logs of the clients"

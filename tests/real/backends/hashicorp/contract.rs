@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use cofferdam_servers::Toxiproxy;
 use cofferdam_testing::vault_server::{VaultServer, open, unique};
-use cofferdam_vault::testkit::{Subject, exercise};
+use cofferdam_vault::testkit::{BackendUnderTest, exercise};
 use cofferdam_vault::{BoxFuture, ErrorKind, ExposeSecret as _, SecretFields, SecretPath, Vault};
 use serde_json::{Map, Value, json};
 
@@ -52,7 +52,7 @@ impl Folder {
     }
 }
 
-impl Subject for Folder {
+impl BackendUnderTest for Folder {
     fn open(&self) -> Arc<dyn Vault> {
         let Fixture { server, proxy, mount, version, folder, auth } = &*self.fixture;
         let address = proxy.as_ref().map_or(&server.address, |proxy| &proxy.address);

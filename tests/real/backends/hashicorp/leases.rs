@@ -6,7 +6,7 @@ use std::time::Duration;
 use cofferdam_servers::Postgres;
 use cofferdam_testing::vault_server::{VaultServer, expect_error, full_policy, open, unique};
 use cofferdam_vault::ErrorKind::{Denied, NotFound, ReadOnly};
-use cofferdam_vault::testkit::{Dynamic, Subject, exercise, field, fields, path};
+use cofferdam_vault::testkit::{BackendUnderTest, Dynamic, exercise, field, fields, path};
 use cofferdam_vault::{
     BoxFuture, ErrorKind, Expect, ExposeSecret as _, Scope, Secret, SecretFields, SecretPath, Stage, Vault,
 };
@@ -89,7 +89,7 @@ struct Folder {
     prefix: String,
 }
 
-impl Subject for Folder {
+impl BackendUnderTest for Folder {
     fn open(&self) -> Arc<dyn Vault> {
         self.fixture.open(&self.prefix)
     }

@@ -12,7 +12,7 @@ async fn neither_log_nor_debug_holds_a_token_or_a_secret() {
     if runs_alone("hashicorp::log::neither_log_nor_debug_holds_a_token_or_a_secret") {
         return;
     }
-    let log = Log::of_this_process();
+    let log = Log::install();
     let server = VaultServer::shared();
     let mount = server.mount_kv(2).await;
     let policy = server.policy(&mount, 2).await;
@@ -53,7 +53,7 @@ async fn neither_log_nor_debug_holds_a_token_or_a_secret() {
         shown += &format!("{vault:#?} {written:?} {refused:?} {listed:?} {absent:?} {all:?}");
         vault.close().await;
     }
-    let logged = log.text();
+    let logged = log.contents();
     assert!(logged.contains("TRACE") && logged.contains("hyper"), "it contains the logs of the clients");
     let tokens = logged.match_indices("hvs.").count() + shown.match_indices("hvs.").count();
     assert_eq!(tokens, 0, "a token is in a log or in Debug");

@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::process::Command;
 
+use cofferdam_config::{Diagnostics, Severity};
 use cofferdam_servers::{Running, free, vault_binary};
 use cofferdam_testing::vault_server::{self, ask, expect_error, open, token_of};
 use cofferdam_vault::ErrorKind::{Misconfigured, Unauthenticated};
-use cofferdam_vault::{Level, Scope};
+use cofferdam_vault::Scope;
 use serde_json::{Value, json};
 
 /// A server in development mode, with certificates that it created in `folder`.
@@ -140,20 +141,21 @@ async fn certificates_are_reported_before_they_expire() {
     let dev = DevServer::start().await;
     dev.client("client");
     for (address, ca, server) in
-        [(&dev.address, "vault-ca.pem", Level::Good), (&dev.short, "server.pem", Level::Notice)]
+        [(&dev.address, "vault-ca.pem", Severity::Info), (&dev.short, "server.pem", Severity::Warning)]
     {
         let text = format!(
             "address = '{address}'\nca_file = '{ca}'\nclient_cert_file = 'client.pem'\n\
              client_key_file = 'client.key'\nauth = {{ method = 'cert' }}"
         );
-        let mut found = Vec::new();
-        open(dev.folder.path(), &text).examine(&[], &[], &mut found).await;
+        let mut found = Diagnostics::new();
+        open(dev.folder.path(), &text).diagnose(&[], &[], &mut found).await;
         for (what, level) in [
             ("the server's certificate", server),
-            ("the certificate authority in", server),
-            ("the client certificate", Level::Notice),
+            ("the CA certificate in", server),
+            ("the client certificate", Severity::Warning),
         ] {
-            let levels = found.iter().filter(|found| found.what.starts_with(what)).map(|found| found.level);
+            let levels =
+                found.iter().filter(|found| found.message.starts_with(what)).map(|found| found.severity);
             assert_eq!(levels.collect::<Vec<_>>(), [level], "{what}: {found:#?}");
         }
     }

@@ -16,9 +16,10 @@ use cofferdam::broker::Broker;
 use cofferdam::calls::Calls;
 use cofferdam::connectors::http::HttpConnector;
 use cofferdam::http::Server;
+use cofferdam::manifest::ManifestLibrary;
 use cofferdam::mcp::REVISIONS;
 use cofferdam::profile::ServerSettings;
-use cofferdam::registry::{Manifests, Registry};
+use cofferdam::registry::Registry;
 
 /// What the fixtures cannot pass, and why.
 const BASELINE: &str = include_str!("../baselines/fixtures.toml");
@@ -39,7 +40,7 @@ fn settings() -> ServerSettings {
 
 /// A server without modules, whose responses come from the fixtures.
 async fn server(stop: CancellationToken) -> Server {
-    let registry = Arc::new(Registry::load(&[], &Manifests::load(None)));
+    let registry = Arc::new(Registry::load(&[], &ManifestLibrary::load(None)));
     let broker = Arc::new(Broker::new(Vec::new(), Vec::new()));
     let calls = Arc::new(Calls::new(registry, broker, HttpConnector::new(), 1));
     Server::bind_with(Fixture::default(), &settings(), calls, stop).await.unwrap()

@@ -74,14 +74,13 @@ impl Server {
             let Ok(event) = serde_json::from_str::<Value>(line) else { continue };
             let at = event["timestamp"].as_str().and_then(|text| humantime::parse_rfc3339_weak(text).ok());
             let Some(at) = at.filter(|_| event["vault"] == vault) else { continue };
-            match event["message"].as_str() {
-                Some("the vault was given up") => periods.push(OpenPeriod { from: at, to: None }),
-                Some("the vault is back") => {
-                    if let Some(last) = periods.last_mut() {
-                        last.to = Some(at);
-                    }
-                }
-                _ => {}
+            let message = event["message"].as_str().unwrap_or_default();
+            if message.starts_with(&format!("vault {vault} is down: ")) {
+                periods.push(OpenPeriod { from: at, to: None });
+            } else if message == format!("vault {vault} is reachable again")
+                && let Some(last) = periods.last_mut()
+            {
+                last.to = Some(at);
             }
         }
         periods

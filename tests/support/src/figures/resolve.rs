@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use cofferdam::access::Caller;
+use cofferdam::caller::Caller;
 
 use super::Failed;
 use super::figure::Figure;

@@ -1,14 +1,14 @@
-//! What a listing holds, page by page.
+//! What a listing returns, page by page.
 
 use std::collections::BTreeSet;
 
-use super::{Subject, assert_refused, token};
+use super::{BackendUnderTest, assert_refused, token};
 use crate::testkit::path;
 use crate::{ErrorKind, Scope, SecretPath, Vault};
 
-pub(super) async fn cases<S: Subject>(fresh: &impl AsyncFn() -> S) {
+pub(super) async fn cases<S: BackendUnderTest>(fresh: &impl AsyncFn() -> S) {
     if !fresh().await.open().info().capabilities.list {
-        a_vault_that_cannot_list_says_so(&fresh().await).await;
+        a_vault_that_cannot_list_reports_it(&fresh().await).await;
         return;
     }
     an_empty_vault_lists_nothing(&fresh().await).await;
@@ -17,52 +17,52 @@ pub(super) async fn cases<S: Subject>(fresh: &impl AsyncFn() -> S) {
     a_deleted_secret_is_not_listed(&fresh().await).await;
 }
 
-async fn a_vault_that_cannot_list_says_so(subject: &impl Subject) {
-    let vault = subject.open();
-    subject.seed(&path("github/work"), &token("one")).await;
+async fn a_vault_that_cannot_list_reports_it(backend: &impl BackendUnderTest) {
+    let vault = backend.open();
+    backend.seed(&path("github/work"), &token("one")).await;
     for prefix in [None, Some(&path("github"))] {
-        let answer = vault.list(prefix, None).await;
-        assert_refused(answer, ErrorKind::Unsupported, Scope::Secret, "listing");
+        let result = vault.list(prefix, None).await;
+        assert_refused(result, ErrorKind::Unsupported, Scope::Secret, "listing");
     }
 }
 
-async fn an_empty_vault_lists_nothing(subject: &impl Subject) {
-    let vault = subject.open();
+async fn an_empty_vault_lists_nothing(backend: &impl BackendUnderTest) {
+    let vault = backend.open();
     assert_eq!(listed(&*vault, None).await, BTreeSet::new());
     assert_eq!(listed(&*vault, Some("github")).await, BTreeSet::new());
 }
 
-async fn each_path_is_listed_once(subject: &impl Subject) {
+async fn each_path_is_listed_once(backend: &impl BackendUnderTest) {
     let all: BTreeSet<SecretPath> = (0..25)
         .map(|n| path(&format!("module-{}/account_{n}", n % 4)))
         .chain([path("single"), path("a/b/c/d")])
         .collect();
     for at in &all {
-        subject.seed(at, &token("one")).await;
+        backend.seed(at, &token("one")).await;
     }
-    assert_eq!(listed(&*subject.open(), None).await, all);
+    assert_eq!(listed(&*backend.open(), None).await, all);
 }
 
-async fn a_prefix_ends_at_a_segment(subject: &impl Subject) {
+async fn a_prefix_ends_at_a_segment(backend: &impl BackendUnderTest) {
     for at in ["git", "git/work", "git/eu/work", "git-hub/work", "github/work", "gi/t"] {
-        subject.seed(&path(at), &token("one")).await;
+        backend.seed(&path(at), &token("one")).await;
     }
-    let vault = subject.open();
+    let vault = backend.open();
     assert_eq!(listed(&*vault, Some("git")).await, ["git", "git/work", "git/eu/work"].map(path).into());
     assert_eq!(listed(&*vault, Some("git/work")).await, [path("git/work")].into());
     assert_eq!(listed(&*vault, Some("git/w")).await, BTreeSet::new());
 }
 
-async fn a_deleted_secret_is_not_listed(subject: &impl Subject) {
-    let vault = subject.open();
+async fn a_deleted_secret_is_not_listed(backend: &impl BackendUnderTest) {
+    let vault = backend.open();
     for at in ["github/personal", "github/work"] {
-        subject.seed(&path(at), &token("one")).await;
+        backend.seed(&path(at), &token("one")).await;
     }
-    subject.remove(&path("github/work")).await;
+    backend.remove(&path("github/work")).await;
     assert_eq!(listed(&*vault, None).await, [path("github/personal")].into());
 }
 
-/// All pages together; fails where a path comes twice or the pages never end.
+/// All pages together. Fails if a path is listed twice or the pages never end.
 async fn listed(vault: &dyn Vault, prefix: Option<&str>) -> BTreeSet<SecretPath> {
     let prefix = prefix.map(path);
     let (mut all, mut after) = (BTreeSet::new(), None);

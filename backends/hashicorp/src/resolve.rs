@@ -1,0 +1,151 @@
+//! Resolves the keys of a profile: relative paths, and with `ambient` the variables of the environment.
+
+use std::path::PathBuf;
+
+use cofferdam_vault::{ErrorKind, VaultContext, VaultError};
+
+use crate::address::Address;
+use crate::auth::{Auth, AuthTable, Method};
+use crate::config::Config;
+use crate::settings::{AuthMethod, Credentials, KvVersion, SecretIdSource, Settings, TlsFiles, TokenSource};
+
+/// The token of a pod's service account in Kubernetes.
+const SERVICE_ACCOUNT_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+
+/// Looks up an environment variable.
+pub(crate) type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// Looks up a variable of this process. An empty one counts as unset.
+pub(crate) fn process_variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// The settings of `config`, which has no problems.
+pub(crate) fn resolve(config: Config, context: &VaultContext, variable: Lookup<'_>) -> Settings {
+    let ambient = config.ambient;
+    let variable = |name: &str| if ambient { variable(name) } else { None };
+    let file = |path: Option<PathBuf>, name: &str| {
+        path.map(|path| context.resolve(&path)).or_else(|| variable(name).map(PathBuf::from))
+    };
+    // `check` has accepted an address of the profile, so only one of the environment can be invalid.
+    let address = match config.address.or_else(|| variable("VAULT_ADDR")) {
+        Some(text) => Address::parse("VAULT_ADDR", &text, config.insecure_http)
+            .map_err(|invalid| VaultError::vault(ErrorKind::Misconfigured, invalid.to_string())),
+        None => Err(VaultError::vault(
+            ErrorKind::Misconfigured,
+            "no address is configured: VAULT_ADDR is unset or empty; set it, or set `address` in the profile",
+        )),
+    };
+    let auth = match config.auth {
+        Some(Auth(table)) => auth_method(table, context),
+        None => match variable("VAULT_TOKEN") {
+            Some(token) => AuthMethod::Token(TokenSource::Variable(token.into())),
+            None => AuthMethod::None,
+        },
+    };
+    Settings {
+        address,
+        redirects: config
+            .redirects
+            .iter()
+            .filter_map(|text| Address::parse("redirects", text, config.insecure_http).ok())
+            .collect(),
+        tls: TlsFiles {
+            ca: file(config.ca_file, "VAULT_CACERT"),
+            certificate: file(config.client_cert_file, "VAULT_CLIENT_CERT"),
+            key: file(config.client_key_file, "VAULT_CLIENT_KEY"),
+        },
+        proxies: ambient,
+        namespace: config.namespace.or_else(|| variable("VAULT_NAMESPACE")),
+        mount: config.mount,
+        prefix: config.prefix,
+        kv: if config.kv == 1 { KvVersion::V1 } else { KvVersion::V2 },
+        paths: config
+            .paths
+            .into_iter()
+            .filter_map(|(path, target)| path.parse().ok().map(|path| (path, target)))
+            .collect(),
+        auth,
+    }
+}
+
+/// The method of `auth`, which has every key that the method requires.
+fn auth_method(auth: AuthTable, context: &VaultContext) -> AuthMethod {
+    let mount = auth.mount.unwrap_or_else(|| auth.method.name().to_owned());
+    let file = |path: Option<PathBuf>| context.resolve(&path.unwrap_or_default());
+    let credentials = match auth.method {
+        Method::Token => return AuthMethod::Token(TokenSource::File(file(auth.token_file))),
+        Method::Approle => Credentials::AppRole {
+            role_id: auth.role_id.unwrap_or_default(),
+            secret_id: match (auth.secret_id_file, auth.secret_id_wrapped_file) {
+                (None, Some(wrapped)) => SecretIdSource::Wrapped(context.resolve(&wrapped)),
+                (plain, _) => SecretIdSource::File(file(plain)),
+            },
+        },
+        Method::Kubernetes => Credentials::Kubernetes {
+            role: auth.role.unwrap_or_default(),
+            jwt: file(Some(auth.jwt_file.unwrap_or_else(|| SERVICE_ACCOUNT_TOKEN.into()))),
+        },
+        Method::Jwt => Credentials::Jwt { role: auth.role, jwt: file(auth.jwt_file) },
+        Method::Cert => Credentials::Cert { name: auth.name },
+        Method::Userpass => Credentials::Userpass {
+            username: auth.username.unwrap_or_default(),
+            password: file(auth.password_file),
+        },
+    };
+    AuthMethod::Login { mount, credentials }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cofferdam_vault::{ExposeSecret as _, Threads};
+
+    fn settings(text: &str, variable: Lookup<'_>) -> Settings {
+        let config: Config = toml::from_str(text).map_err(|error| error.message().to_owned()).unwrap();
+        let (name, base_dir) = ("test".to_owned(), PathBuf::from("/profile"));
+        let context = VaultContext { name, base_dir, threads: Threads::new("test", 1), prompt: None };
+        resolve(config, &context, variable)
+    }
+
+    fn environment(name: &str) -> Option<String> {
+        let value = match name {
+            "VAULT_ADDR" => "https://ambient.example",
+            "VAULT_TOKEN" => "hvs.ambient",
+            "VAULT_NAMESPACE" => "ambient",
+            "VAULT_CACERT" => "/ambient/ca",
+            _ => return None,
+        };
+        Some(value.to_owned())
+    }
+
+    #[test]
+    fn no_variable_is_read_unless_the_profile_says_so() {
+        let text = "address = 'https://a.example'\nauth = { method = 'token', token_file = 't' }";
+        let settings = settings(text, &|name| panic!("{name} was read"));
+        assert_eq!(settings.address.unwrap().base, "https://a.example");
+        assert!(settings.namespace.is_none() && settings.tls.ca.is_none() && !settings.proxies);
+    }
+
+    #[test]
+    fn the_environment_sets_what_the_profile_leaves_out() {
+        let settings = settings("ambient = true\nnamespace = 'mine'", &environment);
+        assert_eq!(settings.address.unwrap().base, "https://ambient.example");
+        assert_eq!(settings.namespace.as_deref(), Some("mine"), "the profile wins");
+        assert_eq!(settings.tls.ca, Some(PathBuf::from("/ambient/ca")));
+        let AuthMethod::Token(TokenSource::Variable(token)) = settings.auth else { panic!("no token") };
+        assert_eq!(token.expose_secret(), "hvs.ambient");
+    }
+
+    #[test]
+    fn a_missing_or_invalid_variable_is_misconfigured() {
+        for address in [None, Some("http://plain.example"), Some("https://a:canary@b.example")] {
+            let lookup = |name: &str| address.filter(|_| name == "VAULT_ADDR").map(str::to_owned);
+            let settings = settings("ambient = true", &lookup);
+            let error = settings.address.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Misconfigured);
+            assert!(!error.message().contains("canary"));
+            assert!(matches!(settings.auth, AuthMethod::None));
+        }
+    }
+}

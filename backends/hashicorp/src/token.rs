@@ -1,0 +1,64 @@
+//! Tokens: the header that sends one, and how long one is valid.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use cofferdam_vault::{ErrorKind, ExposeSecret as _, SecretString, VaultError};
+use http::HeaderValue;
+use tokio::time::Instant;
+use zeroize::Zeroizing;
+
+/// A token as the value of a header. Its text is wiped when the last clone is dropped, and `Debug` does not print it.
+#[derive(Clone, Debug)]
+pub(crate) struct TokenHeader(pub(crate) HeaderValue);
+
+impl TokenHeader {
+    /// Builds the header of the token `text`.
+    ///
+    /// # Errors
+    ///
+    /// `Malformed` if an HTTP header cannot hold it.
+    pub(crate) fn new(text: &SecretString) -> Result<Self, VaultError> {
+        let owner = Zeroizing::new(text.expose_secret().as_bytes().to_vec());
+        let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(owner)).map_err(|_| {
+            VaultError::vault(
+                ErrorKind::Malformed,
+                "the token contains characters that an HTTP header cannot hold; log in again",
+            )
+        })?;
+        value.set_sensitive(true);
+        Ok(Self(value))
+    }
+}
+
+/// The result of a login.
+pub(crate) struct Token {
+    pub(crate) header: TokenHeader,
+    /// Counted from before the login request was sent; `None` if the token never expires.
+    pub(crate) ttl: Option<Ttl>,
+    pub(crate) renewable: bool,
+    /// Whether the token was issued to this server, so that it is revoked at shutdown.
+    pub(crate) owned: bool,
+    /// Whether the token may look itself up, which distinguishes a denied secret from an expired login.
+    pub(crate) can_look_up_itself: bool,
+}
+
+/// The validity of a token or a lease.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ttl {
+    pub(crate) start: Instant,
+    pub(crate) duration: Duration,
+}
+
+impl Ttl {
+    /// A validity of `seconds` from `start` on; `None` for 0, which Vault reports for what never expires.
+    pub(crate) fn new(start: Instant, seconds: u64) -> Option<Self> {
+        (seconds > 0).then(|| Self { start, duration: Duration::from_secs(seconds) })
+    }
+
+    pub(crate) fn end(&self) -> Instant {
+        self.start
+            .checked_add(self.duration)
+            .unwrap_or_else(|| self.start + Duration::from_secs(u32::MAX.into()))
+    }
+}

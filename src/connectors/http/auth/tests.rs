@@ -1,0 +1,89 @@
+use cofferdam_vault::{Secret, Stage, Version};
+use serde_json::{Value, json};
+
+use super::*;
+
+fn credential(fields: &[(&str, &str)]) -> Credential {
+    let fields =
+        fields.iter().map(|(name, text)| (name.parse().unwrap(), SecretString::from(*text))).collect();
+    Credential {
+        module: "svc".into(),
+        account: "default".into(),
+        stage: Stage::Current,
+        secret: Secret { fields, version: Version::new("1"), valid_for: None, lease: None },
+        lease: None,
+    }
+}
+
+fn render(spec: Value, fields: &[(&str, &str)]) -> Result<AppliedAuth, CallFailure> {
+    AppliedAuth::new(&serde_json::from_value(spec).unwrap(), &credential(fields))
+}
+
+fn put(spec: Value, fields: &[(&str, &str)], url: &str) -> (Url, HeaderMap) {
+    let (mut url, mut headers) = (Url::parse(url).unwrap(), HeaderMap::new());
+    render(spec, fields).unwrap().apply(&mut url, &mut headers, false).unwrap();
+    (url, headers)
+}
+
+#[test]
+fn each_kind_goes_where_it_belongs() {
+    let (_, headers) = put(json!({ "kind": "bearer" }), &[("token", "t0ken")], "https://a.example/");
+    assert_eq!(headers[AUTHORIZATION], "Bearer t0ken");
+    let (_, headers) =
+        put(json!({ "kind": "basic" }), &[("username", "me"), ("password", "pw")], "https://a.example/");
+    assert_eq!(headers[AUTHORIZATION], "Basic bWU6cHc=");
+    let spec = json!({ "kind": "header", "headers": { "x-app": "{app}", "x-key": "v1 {key}" } });
+    let (_, headers) = put(spec, &[("app", "a1"), ("key", "k1")], "https://a.example/");
+    assert_eq!((&headers["x-app"], &headers["x-key"]), (&"a1".parse().unwrap(), &"v1 k1".parse().unwrap()));
+    let spec = json!({ "kind": "query", "params": { "key": "{token}" } });
+    let (url, _) = put(spec, &[("token", "a&b=c d")], "https://a.example/x?y=1&key=reflected");
+    assert_eq!(url.as_str(), "https://a.example/x?y=1&key=a%26b%3Dc%20d");
+}
+
+#[test]
+fn its_headers_are_marked_sensitive() {
+    let (_, headers) = put(json!({ "kind": "bearer" }), &[("token", "t0ken")], "https://a.example/");
+    assert!(headers[AUTHORIZATION].is_sensitive());
+    assert!(!format!("{headers:?}").contains("t0ken"));
+}
+
+#[test]
+fn what_a_header_cannot_carry_is_reported_without_its_value() {
+    for bad in ["hunter22\n", "hunter\r\nx: y", " hunter22", "hunter\u{e9}22", "hunter\0"] {
+        let Err(failure) = render(json!({ "kind": "bearer" }), &[("token", bad)]) else {
+            panic!("{bad:?} was accepted")
+        };
+        assert!(matches!(failure, CallFailure::CredentialUnusable { .. }));
+        assert!(!format!("{failure:?}").contains("hunter"), "{failure:?}");
+        let message = failure.to_string();
+        assert!(message.contains("`token`") && message.contains("store it again without"), "{message}");
+    }
+}
+
+#[test]
+fn a_missing_or_empty_field_never_becomes_an_empty_credential() {
+    for fields in [&[][..], &[("token", "")]] {
+        let failure = render(json!({ "kind": "bearer" }), fields).err();
+        assert!(matches!(failure, Some(CallFailure::CredentialUnusable { .. })));
+    }
+    assert!(render(json!({ "kind": "basic" }), &[("username", ""), ("password", "")]).is_err());
+    assert!(render(json!({ "kind": "basic" }), &[("username", "a:b"), ("password", "x")]).is_err());
+    assert!(render(json!({ "kind": "basic" }), &[("username", "key"), ("password", "")]).is_ok());
+}
+
+#[test]
+fn no_credential_travels_over_plain_http_beyond_loopback() {
+    let auth = render(json!({ "kind": "bearer" }), &[("token", "t0ken")]).unwrap();
+    let put = |url: &str, insecure| {
+        let mut headers = HeaderMap::new();
+        let result = auth.apply(&mut Url::parse(url).unwrap(), &mut headers, insecure);
+        assert_eq!(result.is_ok(), headers.contains_key(AUTHORIZATION));
+        result.is_ok()
+    };
+    assert!(!put("http://a.example/", false));
+    assert!(!put("http://10.0.0.1/", false));
+    assert!(put("http://a.example/", true));
+    assert!(put("http://127.0.0.1:1/", false));
+    assert!(put("http://localhost/", false));
+    assert!(put("https://a.example/", false));
+}

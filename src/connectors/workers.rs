@@ -1,0 +1,87 @@
+//! A module's worker threads, which process its large answers.
+//!
+//! Scrubbing and parsing a few MiB can take many times as long as a whole call of another module
+//! (`cargo bench --bench scrub`). On a thread of the runtime, every call that is due on that thread would wait. Two
+//! such answers would stall a machine with two cores. A module's large answers therefore wait for each other only.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use cofferdam_vault::Threads;
+
+/// Answers up to this size are processed inline, in at most 5 ms.
+const INLINE_BYTES: usize = 16 * 1024;
+
+/// How many large answers of one module are processed at the same time.
+const WORKERS: usize = 2;
+
+/// The worker threads of one module.
+#[derive(Debug, Clone)]
+pub struct WorkerPool {
+    threads: Threads,
+}
+
+impl WorkerPool {
+    /// The pool of `module`. Threads start with the first large answer and end some time after the last.
+    pub fn new(module: &str) -> Self {
+        Self { threads: Threads::new(format!("answers of {module}"), WORKERS) }
+    }
+
+    /// Runs `work` on an answer of this many bytes. Returns `None` if it panics or if no thread can be started.
+    ///
+    /// If the future is dropped, work that has not started never does, and other work runs to its end.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        bytes: usize,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        let work = || catch_unwind(AssertUnwindSafe(work)).ok();
+        if bytes <= INLINE_BYTES {
+            return work();
+        }
+        let done = self.threads.run(|| Ok(work())).await;
+        done.inspect_err(|error| tracing::error!(%error, "an answer could not be processed")).ok().flatten()
+    }
+
+    /// How many threads are running.
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        self.threads.count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn large_answers_leave_the_runtime_free_and_small_ones_stay() {
+        let pool = WorkerPool::new("m");
+        let here = thread::current().id();
+        assert_eq!(pool.run(INLINE_BYTES, || thread::current().id()).await, Some(here));
+        assert_eq!(pool.count(), 0);
+        // More tasks than threads, and each finishes only while the runtime makes progress.
+        let mut tasks = tokio::task::JoinSet::new();
+        for _ in 0..=WORKERS {
+            let (go, wait) = channel();
+            let pool = pool.clone();
+            tasks.spawn(async move {
+                pool.run(INLINE_BYTES + 1, move || wait.recv_timeout(Duration::from_secs(20)).is_ok()).await
+            });
+            tasks.spawn(async move { go.send(()).ok().map(|()| true) });
+        }
+        assert!(tasks.join_all().await.into_iter().all(|done| done == Some(true)));
+        assert!((1..=WORKERS).contains(&pool.count()));
+    }
+
+    #[tokio::test]
+    async fn work_that_panics_answers_nothing() {
+        let pool = WorkerPool::new("m");
+        for bytes in [INLINE_BYTES, INLINE_BYTES + 1] {
+            assert_eq!(pool.run(bytes, || -> u8 { panic!("a fault") }).await, None, "{bytes}");
+        }
+    }
+}

@@ -1,0 +1,341 @@
+use super::*;
+use crate::connectors::SideEffect;
+
+const HEAD: &str = r#"format = 1
+name = "acme"
+version = "1.0.0"
+title = "Acme"
+description = "Anvils and rockets"
+
+[http]
+base_url = "https://api.acme.test"
+
+[credential]
+kind = "bearer"
+"#;
+
+const TOOL: &str = r#"
+[[tools]]
+name = "get_anvil"
+description = "One anvil"
+side_effect = "none"
+request = { method = "GET", path = "/anvils/{anvil}", query = ["unit"] }
+select = "{weight: weight}"
+input.required = ["anvil"]
+input.properties.anvil = { type = "string", description = "Its number" }
+input.properties.unit = { enum = ["kg", "lb"] }
+"#;
+
+fn good() -> String {
+    format!("{HEAD}{TOOL}")
+}
+
+/// The problems as `line key: message; remedy`.
+fn problems(text: &str) -> Vec<String> {
+    match Manifest::parse(text) {
+        Ok(_) => Vec::new(),
+        Err(refused) => {
+            let told = |p: ManifestProblem| {
+                format!("{} {}: {}; {}", p.line.unwrap_or_default(), p.key, p.message, p.remedy)
+            };
+            refused.problems.into_iter().map(told).collect()
+        }
+    }
+}
+
+#[test]
+fn a_good_manifest_becomes_a_module_with_its_defaults() {
+    let manifest = Manifest::parse(&good()).map_err(|refused| refused.problems).unwrap();
+    assert_eq!((manifest.name.as_str(), manifest.version.as_str()), ("acme", "1.0.0"));
+    assert_eq!(manifest.http.base_url().unwrap().as_str(), "https://api.acme.test/");
+    let tool = &manifest.tools[manifest.tool_index["get_anvil"]];
+    assert_eq!(tool.operation.effects.side_effect, SideEffect::None);
+    assert!(tool.operation.effects.idempotent && tool.operation.effects.concurrency_safe);
+    assert_eq!(tool.operation.input_schema["type"], "object");
+    assert_eq!(tool.operation.input_schema["additionalProperties"], false);
+}
+
+#[test]
+fn a_tool_that_writes_is_not_idempotent_unless_it_says_so() {
+    for (extra, idempotent) in [("", false), ("idempotent = true\n", true)] {
+        let text = good().replace("side_effect = \"none\"\n", &format!("side_effect = \"write\"\n{extra}"));
+        let manifest = Manifest::parse(&text).map_err(|refused| refused.problems).unwrap();
+        assert_eq!(manifest.tools[0].operation.effects.idempotent, idempotent, "{extra:?}");
+    }
+}
+
+#[test]
+fn a_tool_without_input_takes_no_arguments() {
+    let at = good().find("select").unwrap();
+    let text = good()[..at].replace("/{anvil}\", query = [\"unit\"]", "\"");
+    let manifest = Manifest::parse(&text).map_err(|refused| refused.problems).unwrap();
+    let schema = serde_json::json!({"type": "object", "additionalProperties": false, "properties": {}});
+    assert_eq!(*manifest.tools[0].operation.input_schema, *schema.as_object().unwrap());
+}
+
+/// What is replaced in a good manifest, by what, and how the one problem begins.
+const ONE_MISTAKE: &[(&str, &str, &str)] = &[
+    ("format = 1", "format = 2", "1 format: is not a format that this version reads; write `format = 1`"),
+    ("format = 1\n", "", "1 format: is missing; add `format = 1`"),
+    ("name = \"acme\"", "name = \"Acme\"", "2 name: is no name for a module"),
+    ("name = \"acme\"", "name = \"\"", "2 name: is no name for a module"),
+    ("name = \"acme\"", "name = 7", "2 name: is a number, and must be a text"),
+    ("version = \"1.0.0\"\n", "", "1 version: is missing"),
+    ("version = \"1.0.0\"", "version = \"one two\"", "3 version: is no version"),
+    ("title = \"Acme\"", "title = \" \"", "4 title: is empty"),
+    ("title = \"Acme\"", "titel = \"Acme\"\ntitle = \"Acme\"", "4 titel: unknown key; did you mean `title`?"),
+    (
+        "description = \"Anvils and rockets\"",
+        "description = \"Anvils\\nrockets\"",
+        "5 description: has more than one line",
+    ),
+    ("title = \"Acme\"", "title = \"Acme\"\nsource = \"a friend\"", "5 source: is no address"),
+    ("[credential]\nkind = \"bearer\"\n", "", "1 credential: is missing"),
+    (
+        "kind = \"bearer\"",
+        "kind = \"berer\"",
+        "11 credential.kind: is none of the values that there are; did you mean `bearer`?",
+    ),
+    (
+        "kind = \"bearer\"",
+        "kind = \"bearer\"\ntokn = \"{token}\"",
+        "10 credential: has an unknown key `tokn`; did you mean `token`?",
+    ),
+    (
+        "kind = \"bearer\"",
+        "kind = \"bearer\"\ntoken = \"hunter2\"",
+        "10 credential: names no field of the secret",
+    ),
+    ("https://api.acme.test", "ftp://api.acme.test", "8 http.base_url: "),
+    ("name = \"get_anvil\"", "name = \"get-anvil\"", "14 tools.get-anvil.name: is no name for a tool"),
+    ("description = \"One anvil\"\n", "", "13 tools.get_anvil.description: is missing"),
+    ("side_effect = \"none\"\n", "", "13 tools.get_anvil.side_effect: is missing"),
+    ("side_effect = \"none\"", "side_effect = \"some\"", "16 tools.get_anvil.side_effect: is not known"),
+    (
+        "side_effect = \"none\"",
+        "side_effect = \"none\"\nidempotent = false",
+        "17 tools.get_anvil.idempotent: is `false` for a tool that only reads",
+    ),
+    (
+        "side_effect = \"none\"",
+        "side_effect = \"none\"\nidempotent = \"yes\"",
+        "17 tools.get_anvil.idempotent: is a text, and must be `true` or `false`",
+    ),
+    ("side_effect = \"none\"", "side_effect = \"none\"\nsafe = true", "17 tools.get_anvil.safe: unknown key"),
+    (
+        "select = \"{weight: weight}\"",
+        "full = false",
+        "18 tools.get_anvil.full: is `false` for a tool that gives its whole answer; say what is kept",
+    ),
+    ("\"{weight: weight}\"", "\"{weight: \"", "18 tools.get_anvil.select: is no JMESPath"),
+    (
+        "\"{weight: weight}\"",
+        "\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\"",
+        "18 tools.get_anvil.select: is too long",
+    ),
+    (
+        "input.required = [\"anvil\"]",
+        "input.required = [\"anvil\", \"unti\"]",
+        "19 tools.get_anvil.input.required: names `unti`, which is not declared; did you mean `unit`?",
+    ),
+    (
+        "input.required = [\"anvil\"]",
+        "input.required = \"anvil\"",
+        "19 tools.get_anvil.input.required: is no JSON Schema",
+    ),
+    (
+        "input.required = [\"anvil\"]",
+        "input.requird = []\ninput.required = [\"anvil\"]",
+        "19 tools.get_anvil.input.requird: unknown key; did you mean `required`?",
+    ),
+    (
+        "input.required = [\"anvil\"]",
+        "input.required = [\"anvil\"]\ninput.type = \"array\"",
+        "20 tools.get_anvil.input.type: is not `object`",
+    ),
+    (
+        "input.required = [\"anvil\"]",
+        "input.required = [\"anvil\"]\ninput.additionalProperties = true",
+        "20 tools.get_anvil.input.additionalProperties: is not `false`",
+    ),
+    (
+        "{ enum = [\"kg\", \"lb\"] }",
+        "{ type = \"txt\" }",
+        "21 tools.get_anvil.input.properties.unit.type: is no JSON Schema",
+    ),
+    (
+        "{ enum = [\"kg\", \"lb\"] }",
+        "{ enum = [1979-05-27] }",
+        "21 tools.get_anvil.input.properties.unit.enum.0: is a date",
+    ),
+    (
+        "{ enum = [\"kg\", \"lb\"] }",
+        "{ const = nan }",
+        "21 tools.get_anvil.input.properties.unit.const: is not a finite number",
+    ),
+    (
+        "{ enum = [\"kg\", \"lb\"] }",
+        "{ \"$ref\" = \"https://acme.test/unit\" }",
+        "21 tools.get_anvil.input.properties.unit.$ref: points out of this schema",
+    ),
+    (
+        "{ enum = [\"kg\", \"lb\"] }",
+        "{ \"$ref\" = \"#/$defs/unit\" }",
+        "19 tools.get_anvil.input: cannot be compiled",
+    ),
+    ("{ enum = [\"kg\", \"lb\"] }", "{ pattern = \"(\" }", "19 tools.get_anvil.input: cannot be compiled"),
+    (
+        "{ enum = [\"kg\", \"lb\"] }",
+        "{ \"$id\" = \"https://acme.test/\" }",
+        "21 tools.get_anvil.input.properties.unit.$id: has no place",
+    ),
+    (
+        "{ enum = [\"kg\", \"lb\"] }",
+        "{ description = \"\" }",
+        "21 tools.get_anvil.input.properties.unit: has a description of 0 characters",
+    ),
+    (
+        "method = \"GET\"",
+        "method = \"GET\", pth = \"/\"",
+        "17 tools.get_anvil.request.pth: unknown key; did you mean `path`?",
+    ),
+    ("method = \"GET\"", "method = 7", "17 tools.get_anvil.request.method: is a number; write a string"),
+    // The rules of the connector, by line: every argument exactly once, and path arguments required.
+    (", query = [\"unit\"]", "", "17 tools.get_anvil.request"),
+    ("[\"unit\"]", "[\"unit\"], headers = { x-unit = \"{unit}\" }", "17 tools.get_anvil.request"),
+    ("[\"unit\"]", "[\"unit\", \"anvil\"]", "17 tools.get_anvil.request"),
+    ("[\"unit\"]", "[\"unit\", \"wieght\"]", "17 tools.get_anvil.request"),
+    ("input.required = [\"anvil\"]\n", "", "17 tools.get_anvil.request"),
+];
+
+#[test]
+fn each_mistake_is_told_with_its_line() {
+    assert_eq!(problems(&good()), [""; 0]);
+    let mut wrong_answers = Vec::new();
+    for (right, wrong, expected) in ONE_MISTAKE {
+        assert!(good().contains(right), "{right:?} is not in the good manifest");
+        let found = problems(&good().replacen(right, wrong, 1));
+        if found.len() != 1 || !found[0].starts_with(expected) {
+            wrong_answers.push(format!("{wrong:?}: {found:#?}, wanted {expected:?}"));
+        }
+    }
+    assert!(wrong_answers.is_empty(), "{}", wrong_answers.join("\n"));
+}
+
+#[test]
+fn every_mistake_is_told_at_once_in_the_order_of_lines() {
+    let text = good()
+        .replace("title = \"Acme\"", "titel = \"Acme\"")
+        .replace("kind = \"bearer\"", "kind = \"berer\"")
+        .replace("side_effect = \"none\"", "side_effect = \"some\"")
+        .replace("{weight: weight}", "{weight")
+        .replace("method = \"GET\"", "method = 7");
+    let places: Vec<String> =
+        problems(&text).iter().filter_map(|told| Some(told.split_once(": ")?.0.to_owned())).collect();
+    assert_eq!(
+        places,
+        [
+            "1 title",
+            "4 titel",
+            "11 credential.kind",
+            "16 tools.get_anvil.side_effect",
+            "17 tools.get_anvil.request.method",
+            "18 tools.get_anvil.select",
+        ]
+    );
+}
+
+#[test]
+fn tools_of_one_name_are_refused_and_so_is_a_module_without_tools() {
+    let twice = format!("{}{TOOL}", good());
+    assert_eq!(
+        problems(&twice),
+        ["24 tools.get_anvil.name: is the name of an earlier tool too; give each tool a name of its own"]
+    );
+    assert_eq!(problems(HEAD), ["1 tools: is missing; add a `[[tools]]` table"]);
+}
+
+#[test]
+fn broken_toml_is_told_and_nothing_else() {
+    let found = problems(&good().replace("title = \"Acme\"", "title = \"Acme"));
+    assert!(found.len() == 1 && found[0].starts_with("4 : is no valid TOML"), "{found:#?}");
+}
+
+#[test]
+fn no_problem_repeats_a_value() {
+    let canary = "canary-7f3a";
+    for (right, wrong) in [
+        ("kind = \"bearer\"", "kind = \"bearer\"\ntoken = \"CANARY\""),
+        ("kind = \"bearer\"", "kind = \"bearer\"\ntoken = [\"CANARY\"]"),
+        ("kind = \"bearer\"", "kind = \"CANARY\""),
+        ("kind = \"bearer\"", "kind = [\"CANARY\"]"),
+        (
+            "base_url = \"https://api.acme.test\"",
+            "base_url = \"https://api.acme.test\"\nheaders = \"CANARY\"",
+        ),
+        (
+            "base_url = \"https://api.acme.test\"",
+            "base_url = \"https://api.acme.test\"\npage = { style = \"CANARY\" }",
+        ),
+        ("title = \"Acme\"", "title = [\"CANARY\"]"),
+        ("side_effect = \"none\"", "side_effect = \"CANARY\""),
+    ] {
+        let found = problems(&good().replacen(right, &wrong.replace("CANARY", canary), 1));
+        assert!(!found.is_empty(), "{wrong:?} was taken");
+        assert!(!found.join("\n").contains(canary), "{found:#?}");
+    }
+}
+
+#[test]
+fn a_reference_within_the_schema_and_an_argument_named_like_a_keyword_are_taken() {
+    let text = good()
+        .replace("{ enum = [\"kg\", \"lb\"] }", "{ \"$ref\" = \"#/$defs/unit\" }")
+        .replace("input.required", "input.\"$defs\".unit = { pattern = \"^[a-z]+$\" }\ninput.required");
+    assert_eq!(problems(&text), [""; 0]);
+}
+
+#[test]
+fn nothing_is_nested_so_deep_that_a_small_stack_ends() {
+    let small = || std::thread::Builder::new().stack_size(1024 * 1024);
+    for select in [
+        format!("a{}", "[*]".repeat(100)),
+        format!("{}a", "!".repeat(200)),
+        format!("{}a{}", "(".repeat(200), ")".repeat(200)),
+        format!("{}a{}", "[".repeat(200), "]".repeat(200)),
+        format!("{}a{}", "{a:".repeat(200), "}".repeat(200)),
+        format!("a{}", "|a".repeat(200)),
+        format!("a{}", ".a".repeat(1000)),
+    ] {
+        let text = good().replace("{weight: weight}", &select);
+        let found = small().spawn(move || problems(&text)).unwrap().join().unwrap();
+        assert_eq!(found, [""; 0], "{select}");
+    }
+    for deep in [
+        format!("x = {}", "[".repeat(100_000)),
+        format!("x = {}", "{x=".repeat(100_000)),
+        format!("input.properties{} = 1", ".a".repeat(100_000)),
+        format!("[input{}]", ".not".repeat(100_000)),
+    ] {
+        let found = small().spawn(move || problems(&format!("{}\n{deep}", good()))).unwrap().join().unwrap();
+        assert!(!found.is_empty());
+    }
+}
+
+#[test]
+fn no_damage_to_a_manifest_is_a_panic() {
+    let whole = include_str!("../../catalogue/github.toml");
+    // The head and the first tools hold every construct; the rest would only take time.
+    let text = &whole[..whole.find("name = \"get_repository\"").unwrap()];
+    for end in (0..text.len()).filter(|end| text.is_char_boundary(*end)).step_by(3) {
+        let _ = Manifest::parse(&text[..end]);
+    }
+    let mut random = fastrand::Rng::with_seed(0x5eed);
+    for _ in 0..1500 {
+        let mut bytes = good().into_bytes();
+        for _ in 0..random.usize(1..4) {
+            let at = random.usize(..bytes.len());
+            bytes[at] ^= 1 << random.u8(..7);
+        }
+        let _ = Manifest::parse(&String::from_utf8_lossy(&bytes));
+    }
+}

@@ -1,0 +1,30 @@
+//! Names of vaults and modules that are too similar.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use super::report::Report;
+use crate::names::folded;
+use crate::profile::document::Part;
+use crate::profile::key::{KeyPath, is_name};
+
+/// Names that differ only by `-` and `_` are one name to an environment variable, and nearly one to a reader.
+pub(in crate::profile) fn check(report: &mut Report) {
+    for table in ["vaults", "modules"] {
+        let names = report.names(table);
+        let mut firsts: HashMap<String, &str> = HashMap::with_capacity(names.len());
+        for name in names.iter().filter(|name| is_name(name)) {
+            match firsts.entry(folded(name)) {
+                Entry::Vacant(free) => {
+                    free.insert(name);
+                }
+                Entry::Occupied(first) => {
+                    let message =
+                        format!("differs from `{}` only by `-` and `_`", first.get().escape_debug());
+                    let path = KeyPath::of([table, name]);
+                    report.problem(&path, Part::Key, message, "give it another name");
+                }
+            }
+        }
+    }
+}
