@@ -1,22 +1,23 @@
-//! Cofferdam: an MCP server whose credentials stay in one vault per module, walled off from the model, from the
-//! MCP host and from each other.
+//! Cofferdam: an MCP server that calls services for a language model without revealing their credentials.
 //!
-//! The modules in reading order, from the vault outwards:
+//! Each module (a service such as GitHub) has its credentials in a vault of its own. A vault that fails disables its modules only.
 //!
-//! - [`profile`]: a TOML file in, a checked [`profile::Profile`] or every problem at once out
-//! - [`caller`]: who makes a call
-//! - [`broker`]: the Token Broker: (user, module, account) in, a credential out, through the module's compartment
-//! - [`manifest`]: the files that describe modules; a text in, a checked [`manifest::Manifest`] out
-//! - [`registry`]: which modules and tools there are, and what a caller may see of them
-//! - [`connectors`]: how a tool reaches its service
-//! - [`catalogue`]: the modules that ship with the binary
-//! - [`calls`]: one call, from the model's arguments to the answer it gets
+//! The modules of this crate, from the vaults to the command line:
+//!
+//! - [`profile`]: parses a TOML file into a checked [`profile::Profile`], or reports all of its problems
+//! - [`broker`]: the Token Broker, which returns the credential for a user, module and account from the module's compartment
+//! - [`manifest`]: parses the file that describes a module into a checked [`manifest::Manifest`]
+//! - [`registry`]: the modules and tools, and which of them a caller can see
+//! - [`connectors`]: calls the services
+//! - [`catalogue`]: the modules that are included in the binary
+//! - [`caller`]: the identity of a caller
+//! - [`calls`]: one tool call, from its arguments to its result
 //! - [`mcp`]: the meta-tools over rmcp
-//! - [`http`]: routes, middleware, health
-//! - [`cli`]: one file per command; composes all of the above
-//! - `braces`: texts with names in braces
-//! - `names`: what to say of a name that nobody knows
-//! - [`os`]: what is particular to an operating system
+//! - [`http`]: routes, middleware, health and metrics
+//! - [`cli`]: the commands, which build the application from the parts above
+//! - `braces`: strings with placeholders
+//! - `names`: suggestions for unknown names
+//! - [`os`]: OS-specific code, with fallbacks for other platforms
 
 mod braces;
 pub mod broker;

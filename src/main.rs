@@ -1,4 +1,4 @@
-//! The binary `cofferdam`: arguments to command, errors to exit codes; nothing else.
+//! The binary `cofferdam`.
 
 use std::process::ExitCode;
 

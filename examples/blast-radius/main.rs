@@ -23,7 +23,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use cofferdam::os::EndSignals;
+use cofferdam::os::ShutdownSignals;
 use cofferdam_testing::blast_radius::many::{self, Many};
 use cofferdam_testing::blast_radius::{Fixture, Outcome, Plan, Scenario, scenario};
 use cofferdam_testing::{Failed, Program, page};
@@ -82,11 +82,11 @@ fn main() -> ExitCode {
 fn run(args: &Args) -> Result<bool, Failed> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let found = runtime.block_on(async {
-        let mut signals = EndSignals::listen()?;
+        let mut signals = ShutdownSignals::listen()?;
         tokio::select! {
             found = measure(args) => found,
             // Dropping the future ends every process.
-            () = signals.next() => Err("interrupted; everything that was started has been ended".into()),
+            () = signals.recv() => Err("interrupted; everything that was started has been ended".into()),
         }
     })?;
     finish(args, &found)?;

@@ -20,7 +20,7 @@ mod report;
 use std::process::{Command, ExitCode};
 
 use clap::Parser;
-use cofferdam::os::EndSignals;
+use cofferdam::os::ShutdownSignals;
 use cofferdam_testing::figures::{
     Environments, Figure, IssueService, Plan, Server, bare, calls, resolve, starts, steady,
 };
@@ -77,11 +77,11 @@ fn run(args: &Args) -> Result<bool, Failed> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let plan = if args.quick { Plan::quick() } else { Plan::full(args.long, generated_modules::MODULES) };
     let figures = runtime.block_on(async {
-        let mut signals = EndSignals::listen()?;
+        let mut signals = ShutdownSignals::listen()?;
         tokio::select! {
             figures = measure(args, &plan) => figures,
             // Dropping the future ends every process.
-            () = signals.next() => Err("interrupted; everything that was started has been ended".into()),
+            () = signals.recv() => Err("interrupted; everything that was started has been ended".into()),
         }
     })?;
     println!("\n{}", report::table(&figures));

@@ -1,16 +1,17 @@
-//! `call`: one tool, the way a model would call it, from the command line.
+//! `call`: calls one tool, as a model would.
 
 use clap::Args;
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
 use super::Common;
-use super::compose::{Composed, Person};
-use super::exit::{Exit, Failure};
+use super::compose::{App, Interactivity};
+use super::exit::{CommandError, Exit};
+use super::hint;
 use super::output::Output;
 use crate::caller::Caller;
 use crate::calls::{CallAnswer, CallError, CallRequest, Code};
-use crate::os::EndSignals;
+use crate::os::ShutdownSignals;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -18,29 +19,29 @@ Examples:
   cofferdam call github create_issue '{\"owner\": \"me\", \"repo\": \"x\", \"title\": \"t\"}' --account work
   cofferdam call github get_repository '{\"owner\": \"me\", \"repo\": \"x\"}' --full --json
 
-Exit code 1 where the tool answers with an error; docs/troubleshooting.md has each code.";
+Exit code 1 if the tool returns an error. docs/troubleshooting.md explains each error code.";
 
-/// Call one tool and print its answer
+/// Call one tool and print its result
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct CallArgs {
     /// The module, for example `github`
     module: String,
-    /// The tool; `cofferdam module show MODULE` lists them
+    /// The tool. `cofferdam module show MODULE` lists them
     tool: String,
-    /// The tool's arguments, a JSON object
+    /// The arguments of the tool, as a JSON object
     #[arg(value_name = "JSON", default_value = "{}")]
     arguments: String,
-    /// The account; absent, a tool that only reads uses the module's default
+    /// The account. By default, a tool that only reads uses the default account of the module
     #[arg(long)]
     account: Option<String>,
-    /// The service's whole answer instead of what the manifest selects
+    /// Print the full response of the service instead of the fields that the manifest selects
     #[arg(long)]
     full: bool,
 }
 
 /// Calls the tool.
-pub(crate) async fn run(common: &Common, args: CallArgs, output: &Output) -> Result<Exit, Failure> {
+pub(crate) async fn run(common: &Common, args: CallArgs, output: &Output) -> Result<Exit, CommandError> {
     let request = CallRequest {
         module: args.module,
         tool: args.tool,
@@ -48,28 +49,30 @@ pub(crate) async fn run(common: &Common, args: CallArgs, output: &Output) -> Res
         account: args.account,
         full: args.full,
     };
-    let composed = Composed::of(common, Person::AtTheTerminal)?;
-    if let Ok(module) = composed.module(&request.module) {
-        module.offer()?;
+    let app = App::load(common, Interactivity::Interactive)?;
+    if let Ok(module) = app.module(&request.module) {
+        module.loaded()?;
     }
-    let mut signals = EndSignals::listen()
-        .map_err(|error| Failure::bad(format!("no signal handler: {error}"), "try again"))?;
-    let deadline = Instant::now() + composed.server.call_timeout;
-    let result = composed.calls.call(&Caller::local(), request, deadline, signals.next()).await;
-    composed.calls.broker().close().await;
+    let mut signals = ShutdownSignals::listen().map_err(|error| {
+        CommandError::failure(format!("cannot listen for signals: {error}"), "run the command again")
+    })?;
+    let module = request.module.clone();
+    let deadline = Instant::now() + app.server.call_timeout;
+    let result = app.calls.call(&Caller::local(), request, deadline, signals.recv()).await;
+    app.calls.broker().close().await;
     Ok(match result {
         Ok(answer) => print_answer(*output, &answer),
-        Err(error) => print_error(*output, &error),
+        Err(error) => print_error(*output, &error, &app.profile, &module),
     })
 }
 
-fn parse(text: &str) -> Result<Map<String, Value>, Failure> {
+fn parse(text: &str) -> Result<Map<String, Value>, CommandError> {
     match serde_json::from_str(text) {
         Ok(Value::Object(arguments)) => Ok(arguments),
-        // Neither the parser's words nor the text: an argument may be somebody's private matter.
-        Ok(_) | Err(_) => Err(Failure::usage(
-            "the arguments are no JSON object",
-            "quote them for the shell: '{\"owner\": \"me\"}'",
+        // Quotes neither the parser's error nor the text: an argument may be private.
+        Ok(_) | Err(_) => Err(CommandError::usage(
+            "the arguments are not a JSON object",
+            "quote them for the shell, for example '{\"owner\": \"me\"}'",
         )),
     }
 }
@@ -77,35 +80,40 @@ fn parse(text: &str) -> Result<Map<String, Value>, Failure> {
 fn print_answer(output: Output, answer: &CallAnswer) -> Exit {
     if output.is_json() {
         output.document(answer.value());
-        return Exit::Good;
+        return Exit::Success;
     }
     match answer.value().get("result") {
         Some(Value::String(text)) => output.line(text),
         result => output.document(&result),
     }
     if let Some(next) = answer.value().get("next") {
-        output.remark(format_args!("there is more; the next page's arguments: {next}"));
+        output.note(format_args!("there are more results; the arguments of the next page are {next}"));
     }
-    Exit::Good
+    Exit::Success
 }
 
-fn print_error(output: Output, error: &CallError) -> Exit {
+fn print_error(output: Output, error: &CallError, profile: &str, module: &str) -> Exit {
     if output.is_json() {
         output.document(&json!({ "error": error }));
-    } else {
-        // The message is the model's, and names the model's tools.
-        let help = match error.code {
-            Code::UnknownModule => "`cofferdam module list` shows the profile's modules",
-            Code::UnknownTool => "`cofferdam module show MODULE` shows a module's tools",
-            _ => "",
-        };
-        output.error(format_args!("{}: {}", error.code.as_str(), error.message), help);
-        if let Some(schema) = &error.schema {
-            output.remark("the arguments must fit:");
-            output.remark(serde_json::to_string_pretty(schema).unwrap_or_default());
-        }
+        return Exit::Failure;
     }
-    Exit::Bad
+    // The message is written for a model and names the meta-tools. A person needs the commands.
+    let help = match error.code {
+        Code::UnknownModule => format!("list the modules with {}", hint::command(profile, "module list")),
+        Code::UnknownTool => {
+            format!(
+                "list the tools with {}",
+                hint::command(profile, &format!("module show {}", hint::quoted(module)))
+            )
+        }
+        _ => String::new(),
+    };
+    output.error(format_args!("{}: {}", error.code.as_str(), error.message), &help);
+    if let Some(schema) = &error.schema {
+        output.note("the arguments must match this schema:");
+        output.note(serde_json::to_string_pretty(schema).unwrap_or_default());
+    }
+    Exit::Failure
 }
 
 #[cfg(test)]

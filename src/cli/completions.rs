@@ -1,9 +1,8 @@
-//! `completions`: what a shell needs to complete commands, options and their fixed values.
+//! `completions`: the completion script of a shell.
 
-use clap::{Args, CommandFactory as _};
+use clap::{Args, Command};
 use clap_complete::Shell;
 
-use super::Cli;
 use super::exit::Exit;
 use super::output::Output;
 
@@ -14,7 +13,7 @@ Examples:
   cofferdam completions zsh > \"${fpath[1]}/_cofferdam\"
   cofferdam completions fish > ~/.config/fish/completions/cofferdam.fish";
 
-/// Print a shell's completions
+/// Print the completion script of a shell
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct CompletionsArgs {
@@ -23,10 +22,10 @@ pub(crate) struct CompletionsArgs {
     shell: Shell,
 }
 
-/// Prints them.
-pub(crate) fn run(args: &CompletionsArgs, output: Output) -> Exit {
+/// Prints the script for `command`, the whole program.
+pub(crate) fn run(args: &CompletionsArgs, mut command: Command, output: Output) -> Exit {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "cofferdam", &mut script);
+    clap_complete::generate(args.shell, &mut command, "cofferdam", &mut script);
     output.line(String::from_utf8_lossy(&script).trim_end());
-    Exit::Good
+    Exit::Success
 }

@@ -1,13 +1,14 @@
-//! Puts the parts together, the same for every command: profile → manifests → vaults → broker → calls.
+//! Builds the application from a profile: profile → manifests → registry → vaults → broker → calls.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use cofferdam_config::Diagnostics;
 use cofferdam_vault::{Prompt, Threads, VaultContext};
 
 use super::Common;
-use super::exit::Failure;
+use super::exit::CommandError;
 use super::prompt::Terminal;
 use crate::broker::{Broker, ModuleBinding, VaultParts};
 use crate::caller::Caller;
@@ -15,62 +16,69 @@ use crate::calls::Calls;
 use crate::connectors::http::HttpConnector;
 use crate::manifest::ManifestLibrary;
 use crate::profile::{
-    self, FlagOverride, ModuleEntry, Overrides, Problem, Profile, ServerSettings, Source, VaultEntry,
+    self, FlagOverride, ModuleEntry, Overrides, Profile, ServerSettings, Source, VaultEntry,
 };
 use crate::registry::Registry;
 
-/// How long an attempt at a vault may take at least while somebody may be typing a passphrase into it.
-const TYPING: Duration = Duration::from_secs(60);
+/// The minimum timeout of an attempt at a vault if a person may have to type a passphrase.
+const TYPING_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Whether a vault may ask somebody for a passphrase.
+/// Whether a vault may prompt for a passphrase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Person {
-    /// Somebody sits at the terminal and waits for the answer.
-    AtTheTerminal,
-    /// A server, or a command that reads no secret: nobody is asked.
-    Nobody,
+pub(super) enum Interactivity {
+    /// A person waits at the terminal for the result.
+    Interactive,
+    /// A server, or a command that reads no secret. Never prompts.
+    NonInteractive,
 }
 
-/// The program, put together for one profile. No vault has been touched yet.
+/// The application, built from one profile. No vault has been accessed yet.
 #[derive(Debug)]
-pub(super) struct Composed {
-    /// The profile as it was asked for.
+pub(super) struct App {
+    /// The profile, as the command line names it.
     pub(super) profile: String,
-    /// The profile's modules; the registry has those whose manifest is good.
+    /// The modules of the profile. The registry has those that could be loaded.
     pub(super) entries: Vec<ModuleEntry>,
-    /// Its file, from the root on; `None` for a copy inside the binary.
+    /// The absolute path of the profile, or `None` if it is inside the binary.
     pub(super) profile_file: Option<PathBuf>,
-    /// What `--profile` takes to mean it in every folder.
+    /// A value for `--profile` that names the same profile in any working directory.
     pub(super) profile_anywhere: PathBuf,
-    /// How the server listens, and what bounds it.
+    /// The settings of the server.
     pub(super) server: ServerSettings,
-    /// The registry, the broker and the connector, ready to be called.
+    /// The registry, the broker and the connector.
     pub(super) calls: Arc<Calls>,
-    /// What the profile was taken with all the same.
-    pub(super) warnings: Vec<Problem>,
+    /// The warnings about the profile.
+    pub(super) warnings: Diagnostics,
 }
 
-impl Composed {
-    /// Loads the profile with the layers of this process's environment, and composes it.
+impl App {
+    /// Loads the profile with the overrides in the environment, and builds the application.
     ///
     /// # Errors
     ///
-    /// Every problem of the profile at once.
-    pub(super) fn of(common: &Common, person: Person) -> Result<Self, Failure> {
-        Self::with_layers(&common.profile, &environment([]), person)
+    /// Returns all problems of the profile.
+    pub(super) fn load(common: &Common, interactivity: Interactivity) -> Result<Self, CommandError> {
+        Self::load_with_overrides(&common.profile, &environment([]), interactivity)
     }
 
-    /// As [`Composed::of`], with these layers and no others.
+    /// Like [`App::load`], with these overrides only.
     ///
     /// # Errors
     ///
-    /// As [`Composed::of`].
-    pub(super) fn with_layers(name: &str, layers: &Overrides, person: Person) -> Result<Self, Failure> {
-        let (profile, manifests) = load(name, layers)?;
+    /// Returns all problems of the profile.
+    pub(super) fn load_with_overrides(
+        name: &str,
+        overrides: &Overrides,
+        interactivity: Interactivity,
+    ) -> Result<Self, CommandError> {
+        let (profile, manifests) = load(name, overrides)?;
         let profile_anywhere = nameable_anywhere(&profile);
         let registry = Arc::new(Registry::load(&profile.modules, &manifests));
         let bindings = profile.modules.iter().filter_map(|entry| binding(entry, &registry)).collect();
-        let prompt = (person == Person::AtTheTerminal).then(|| Arc::new(Terminal) as Arc<dyn Prompt>);
+        let prompt = match interactivity {
+            Interactivity::Interactive => Some(Arc::new(Terminal) as Arc<dyn Prompt>),
+            Interactivity::NonInteractive => None,
+        };
         let base_dir = &profile.base_dir;
         let vaults = profile.vaults.into_iter().map(|entry| vault(entry, base_dir, prompt.clone())).collect();
         let broker = Arc::new(Broker::new(vaults, bindings));
@@ -87,58 +95,62 @@ impl Composed {
     }
 }
 
-/// The layers of this process: its environment, and above it these flags.
+/// Returns the overrides of this process: its environment, and `flags`, which take precedence.
 pub(super) fn environment(flags: impl IntoIterator<Item = FlagOverride>) -> Overrides {
     Overrides::from_environment(std::env::vars_os()).with_flags(flags)
 }
 
-/// Loads the profile and the manifests that it is checked against.
+/// Loads a profile, and the manifests that it is checked against.
 ///
 /// # Errors
 ///
-/// Every problem of the profile at once.
-pub(super) fn load(name: &str, layers: &Overrides) -> Result<(Profile, ManifestLibrary), Failure> {
-    let here = std::env::current_dir().map_err(|error| {
-        Failure::usage(format!("the working directory cannot be found: {error}"), "change to one that exists")
+/// Returns all problems of the profile.
+pub(super) fn load(name: &str, overrides: &Overrides) -> Result<(Profile, ManifestLibrary), CommandError> {
+    let working_dir = std::env::current_dir().map_err(|error| {
+        CommandError::usage(
+            format!("cannot determine the working directory: {error}"),
+            "change to a folder that exists",
+        )
     })?;
-    let source = Source::find(name, &here).map_err(Failure::Profile)?;
-    let draft = profile::parse(&source, layers).map_err(Failure::Profile)?;
+    let source = Source::find(name, &working_dir).map_err(CommandError::Profile)?;
+    let draft = profile::parse(&source, overrides).map_err(CommandError::Profile)?;
     let manifests = ManifestLibrary::load(draft.modules_dir());
-    let profile = draft.check(&manifests).map_err(Failure::Profile)?;
+    let profile = draft.check(&manifests).map_err(CommandError::Profile)?;
     Ok((profile, manifests))
 }
 
-/// The file of the profile that was asked for as `name`, where there is one.
+/// Returns the absolute path of the profile `name`, or `None` if it is inside the binary.
 fn file_of(name: &str, base_dir: &Path) -> Option<PathBuf> {
-    let file = base_dir.join(Path::new(name).file_name()?);
-    // A name without `.toml` that is no path is one of a profile's: `dev`.
-    let named = || base_dir.join(format!("{name}.toml"));
-    let found =
-        if name.contains(std::path::is_separator) || name.ends_with(".toml") { file } else { named() };
-    std::path::absolute(found).ok().filter(|path| path.is_file())
+    let is_path = name.contains(std::path::is_separator) || name.ends_with(".toml");
+    let file = match is_path {
+        true => base_dir.join(Path::new(name).file_name()?),
+        false => base_dir.join(format!("{name}.toml")),
+    };
+    std::path::absolute(file).ok().filter(|path| path.is_file())
 }
 
-/// What `--profile` takes to mean `profile` in every folder: its file from the root on, or the copy inside the binary.
+/// Returns a value for `--profile` that names `profile` in any working directory: the absolute path of its file, or the name of
+/// the profile inside the binary.
 pub(super) fn nameable_anywhere(profile: &Profile) -> PathBuf {
     file_of(&profile.name, &profile.base_dir).unwrap_or_else(|| Source::embedded(&profile.name).into())
 }
 
 fn vault(entry: VaultEntry, base_dir: &Path, prompt: Option<Arc<dyn Prompt>>) -> VaultParts {
-    let mut walls = entry.policy;
+    let mut policy = entry.policy;
     if prompt.is_some() {
-        walls.attempt_timeout = walls.attempt_timeout.max(TYPING);
-        walls.deadline = walls.deadline.max(TYPING);
+        policy.attempt_timeout = policy.attempt_timeout.max(TYPING_TIMEOUT);
+        policy.deadline = policy.deadline.max(TYPING_TIMEOUT);
     }
     let context = VaultContext {
         name: entry.name.clone(),
         base_dir: base_dir.to_owned(),
-        threads: Threads::new(entry.name.as_str(), walls.threads()),
+        threads: Threads::new(entry.name.as_str(), policy.threads()),
         prompt,
     };
-    VaultParts { name: entry.name, policy: walls, vault: entry.settings.into_vault(context) }
+    VaultParts { name: entry.name, policy, vault: entry.settings.into_vault(context) }
 }
 
-/// What the broker must know of a module; nothing for one whose manifest was refused.
+/// Returns how the broker finds the credentials of a module, or `None` if the module could not be loaded.
 fn binding(entry: &ModuleEntry, registry: &Registry) -> Option<ModuleBinding> {
     let module = registry.module(&Caller::local(), &entry.name)?;
     Some(ModuleBinding {

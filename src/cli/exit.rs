@@ -1,4 +1,4 @@
-//! How a command ends: three exit codes, and failures that say what to do next.
+//! How a command ends: the exit codes, and errors that say what to do next.
 
 use std::process::ExitCode;
 
@@ -7,20 +7,20 @@ use crate::profile::ProfileError;
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// All is well.
-    Good,
-    /// The thing asked about is bad: a tool's error, an absent secret, a demo that broke its promise.
-    Bad,
-    /// The command line or the profile is wrong: nothing was tried.
+    /// The command did what it was asked to do. Exit code 0.
+    Success,
+    /// The command ran and failed, or found a problem: a tool's error, an absent secret, a failed check. Exit code 1.
+    Failure,
+    /// The command line or the profile is wrong, and nothing was attempted. Exit code 2.
     Usage,
 }
 
 impl Exit {
-    /// The process's exit code.
+    /// Returns the exit code of the process.
     pub(crate) fn code(self) -> u8 {
         match self {
-            Self::Good => 0,
-            Self::Bad => 1,
+            Self::Success => 0,
+            Self::Failure => 1,
             Self::Usage => 2,
         }
     }
@@ -32,37 +32,37 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Why a command could not do what it was asked.
+/// Why a command failed.
 #[derive(Debug)]
-pub(crate) enum Failure {
-    /// One thing went wrong.
-    One {
-        /// The exit code it means.
+pub(crate) enum CommandError {
+    /// A single error.
+    Message {
+        /// How the command ends because of it.
         exit: Exit,
-        /// What happened, to what; never secret text.
+        /// What failed and why. Never contains a secret.
         message: String,
-        /// What to do next; empty where the message says it.
+        /// What to do next. Empty if the message says it.
         help: String,
     },
-    /// The profile is wrong: every problem at once.
+    /// The profile is invalid. Contains all of its problems.
     Profile(ProfileError),
 }
 
-impl Failure {
-    /// The thing asked about is bad.
-    pub(crate) fn bad(message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self::One { exit: Exit::Bad, message: message.into(), help: help.into() }
+impl CommandError {
+    /// Creates an error that ends the command with [`Exit::Failure`].
+    pub(crate) fn failure(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::Message { exit: Exit::Failure, message: message.into(), help: help.into() }
     }
 
-    /// The command line is wrong.
+    /// Creates an error that ends the command with [`Exit::Usage`].
     pub(crate) fn usage(message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self::One { exit: Exit::Usage, message: message.into(), help: help.into() }
+        Self::Message { exit: Exit::Usage, message: message.into(), help: help.into() }
     }
 
-    /// The exit code it means.
+    /// Returns how the command ends because of this error.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::One { exit, .. } => *exit,
+            Self::Message { exit, .. } => *exit,
             Self::Profile(_) => Exit::Usage,
         }
     }

@@ -4,63 +4,63 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Command, CommandFactory as _, ValueHint};
+use clap::{Args, Command, ValueHint};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, roman};
 use serde_json::json;
 
-use super::Cli;
-use super::exit::{Exit, Failure};
+use super::exit::{CommandError, Exit};
 use super::output::Output;
 
 const EXAMPLES: &str = "\
 Examples:
   cofferdam man | man -l -                           read the first page
-  cofferdam man --out ~/.local/share/man/man1        all pages, one a command; then: man cofferdam-serve";
+  cofferdam man --out ~/.local/share/man/man1        all pages, one per command; then: man cofferdam-serve";
 
-/// What heads the examples in every command's help.
+/// The first line of the examples in every command's help.
 const HEADING: &str = "Examples:";
 
-/// Print the manual's first page, or write all pages
+/// Print the first manual page, or write all of them
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ManArgs {
-    /// The folder for all pages; it is made where it is not there
+    /// The folder for all pages. Created if it does not exist
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     out: Option<PathBuf>,
 }
 
-/// Prints or writes them.
-pub(crate) fn run(args: &ManArgs, output: Output) -> Result<Exit, Failure> {
-    let mut command = Cli::command();
+/// Prints or writes the pages of `command`, the whole program.
+pub(crate) fn run(args: &ManArgs, mut command: Command, output: Output) -> Result<Exit, CommandError> {
     command.build();
     let Some(out) = &args.out else {
-        let page = page(&command).map_err(|error| Failure::bad(format!("no page: {error}"), "try again"))?;
+        let page = page(&command).map_err(|error| {
+            CommandError::failure(format!("cannot render the manual page: {error}"), "run the command again")
+        })?;
         output.line(page.text.trim_end());
-        return Ok(Exit::Good);
+        return Ok(Exit::Success);
     };
     let written = write_all(&command, out).map_err(|error| {
-        Failure::bad(
-            format!("the pages cannot be written to {}: {error}", out.display()),
-            "name a folder that this user may write to",
+        CommandError::failure(
+            format!("cannot write the manual pages to {}: {error}", out.display()),
+            "pass --out a folder that this user can write to",
         )
     })?;
     if output.is_json() {
         output.document(&json!({ "pages": written }));
     } else {
-        output.line(format_args!("{} pages in {}", written.len(), out.display()));
+        output.line(format_args!("wrote {} pages to {}", written.len(), out.display()));
     }
-    Ok(Exit::Good)
+    Ok(Exit::Success)
 }
 
-/// One command's page.
+/// The page of one command.
 struct Page {
     file: String,
     text: String,
 }
 
 fn page(command: &Command) -> io::Result<Page> {
-    // Filled into one paragraph, examples would be unreadable: they get a section of our own.
+    // clap_mangen would merge the examples into one paragraph, so they get a section that is rendered here.
     let without_examples = command.clone().after_help(None::<&str>);
     let man = Man::new(without_examples)
         .source(concat!("cofferdam ", env!("CARGO_PKG_VERSION")))
@@ -73,7 +73,7 @@ fn page(command: &Command) -> io::Result<Page> {
     Ok(Page { file: man.get_filename(), text: String::from_utf8_lossy(&bytes).into_owned() })
 }
 
-/// Indented lines as they are, the others as paragraphs.
+/// Renders indented lines verbatim, and all others as paragraphs.
 fn examples(help: &str) -> Roff {
     let mut roff = Roff::new();
     roff.control("SH", ["EXAMPLES"]);
@@ -96,15 +96,15 @@ fn examples(help: &str) -> Roff {
     roff
 }
 
-/// The pages of `command` and of all below it; answers their files.
+/// Writes the pages of `command` and of all its subcommands. Returns their files.
 fn write_all(command: &Command, out: &Path) -> io::Result<Vec<PathBuf>> {
     fs::create_dir_all(out)?;
     let page = page(command)?;
     let file = out.join(page.file);
     fs::write(&file, page.text)?;
     let mut written = vec![file];
-    for below in command.get_subcommands() {
-        written.extend(write_all(below, out)?);
+    for subcommand in command.get_subcommands() {
+        written.extend(write_all(subcommand, out)?);
     }
     Ok(written)
 }

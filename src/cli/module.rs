@@ -1,31 +1,33 @@
-//! `module list` and `module show`: what the profile's modules offer, and how they are.
+//! `module list` and `module show`: the modules of the profile, their state and their tools.
 
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
-use comfy_table::{Attribute, Cell};
+use comfy_table::Cell;
 use serde_json::{Value, json};
 
 use super::Common;
-use super::compose::{Composed, Person};
-use super::exit::{Exit, Failure};
-use super::output::{Output, bad, fair, good, keep_words};
-use super::profile::print_remarks;
-use super::roster::ModuleStatus;
+use super::compose::{App, Interactivity};
+use super::exit::{CommandError, Exit};
+use super::module_status::ModuleStatus;
+use super::output::Output;
+use super::table::{self, bold, green, keep_words, red, yellow};
 use crate::connectors::SideEffect;
 use crate::manifest::Tool;
 
 const LIST_EXAMPLES: &str = "\
 Examples:
   cofferdam module list
-  cofferdam module list --profile airgap --json";
+  cofferdam module list --profile airgap --json
+
+Exit code 1 if a manifest cannot be used.";
 
 const SHOW_EXAMPLES: &str = "\
 Examples:
   cofferdam module show github
-  cofferdam module show github --json             input schemas too";
+  cofferdam module show github --json             with the input schemas";
 
-/// List the profile's modules, and show what one of them offers
+/// List the modules of the profile, or show the tools of one
 #[derive(Debug, Subcommand)]
 pub(crate) enum ModuleCommand {
     /// List the modules with their vaults, states and accounts
@@ -34,36 +36,40 @@ pub(crate) enum ModuleCommand {
     Show(ShowArgs),
 }
 
-/// Show a module's tools
+/// Show the tools of a module
 #[derive(Debug, Args)]
 #[command(after_help = SHOW_EXAMPLES)]
 pub(crate) struct ShowArgs {
-    /// The module's name in the profile
+    /// The name of the module in the profile
     module: String,
 }
 
-/// Runs one of them. Looks at each vault once, and reads no secret.
-pub(crate) async fn run(common: &Common, command: ModuleCommand, output: &Output) -> Result<Exit, Failure> {
-    let composed = Composed::of(common, Person::Nobody)?;
-    composed.calls.broker().start().await;
+/// Runs the subcommand. Probes each vault once, and reads no secret.
+pub(crate) async fn run(
+    common: &Common,
+    command: ModuleCommand,
+    output: &Output,
+) -> Result<Exit, CommandError> {
+    let app = App::load(common, Interactivity::NonInteractive)?;
+    app.calls.broker().start().await;
     let exit = match command {
-        ModuleCommand::List => list(&composed, *output),
-        ModuleCommand::Show(args) => show(&composed, &args.module, *output),
+        ModuleCommand::List => Ok(list(&app, *output)),
+        ModuleCommand::Show(args) => show(&app, &args.module, *output),
     };
-    composed.calls.broker().close().await;
+    app.calls.broker().close().await;
     exit
 }
 
-fn list(composed: &Composed, output: Output) -> Result<Exit, Failure> {
-    let broken = composed.calls.registry().broken();
+fn list(app: &App, output: Output) -> Exit {
+    let broken = app.calls.registry().broken();
     if output.is_json() {
-        let rows: Vec<Value> = composed.modules().map(|status| summary(&status)).collect();
+        let rows: Vec<Value> = app.modules().map(|status| summary(&status)).collect();
         output.document(&json!({ "modules": rows, "problems": broken }));
     } else {
-        let mut table = output.table(&["module", "vault", "state", "accounts", "tools", "what it is for"]);
-        for status in composed.modules() {
+        let mut table = table::new(&["module", "vault", "state", "accounts", "tools", "description"]);
+        for status in app.modules() {
             table.add_row([
-                Cell::new(&status.entry.name).add_attribute(Attribute::Bold),
+                bold(&status.entry.name),
                 Cell::new(&status.entry.vault),
                 status.cell(),
                 Cell::new(status.accounts().join(", ")),
@@ -72,45 +78,45 @@ fn list(composed: &Composed, output: Output) -> Result<Exit, Failure> {
             ]);
         }
         output.line(keep_words(table));
-        print_remarks(output, &composed.warnings, broken);
+        output.profile_warnings(&app.warnings, broken);
     }
-    Ok(if broken.is_empty() { Exit::Good } else { Exit::Bad })
+    if broken.is_empty() { Exit::Success } else { Exit::Failure }
 }
 
-fn show(composed: &Composed, name: &str, output: Output) -> Result<Exit, Failure> {
-    let status = composed.module(name)?;
-    let module = status.offer()?;
+fn show(app: &App, name: &str, output: Output) -> Result<Exit, CommandError> {
+    let status = app.module(name)?;
+    let module = status.loaded()?;
     if output.is_json() {
         let mut document = summary(&status);
         document["tools"] = module.tools.iter().map(tool_document).collect();
         output.document(&document);
-        return Ok(Exit::Good);
+        return Ok(Exit::Success);
     }
     output.line(format_args!(
         "{} ({} {})\n{}",
         module.name, module.service.title, module.version, module.description
     ));
     output.line(format_args!("accounts: {}", status.accounts().join(", ")));
-    if let Some(vault) = composed.calls.broker().module_vault(name) {
+    if let Some(vault) = app.calls.broker().module_vault(name) {
         let reason = vault.reason.map(|reason| format!(": {reason}")).unwrap_or_default();
         output.line(format_args!("vault: {} ({}), {}{reason}", vault.name, vault.backend, vault.state));
     }
-    let mut table = output.table(&["tool", "arguments", "effect", "what it does"]);
+    let mut table = table::new(&["tool", "arguments", "effect", "description"]);
     for tool in &module.tools {
         let effect = match tool.operation.effects.side_effect {
-            SideEffect::None => good("reads"),
-            SideEffect::Write => fair("writes"),
-            SideEffect::Destructive => bad("destroys"),
+            SideEffect::None => green("reads"),
+            SideEffect::Write => yellow("writes"),
+            SideEffect::Destructive => red("destroys"),
         };
         table.add_row([
-            Cell::new(&tool.name).add_attribute(Attribute::Bold),
+            bold(&tool.name),
             Cell::new(arguments(tool).join(", ")),
             effect,
             Cell::new(&tool.description),
         ]);
     }
-    output.line(format_args!("{}\narguments with * are required", keep_words(table)));
-    Ok(Exit::Good)
+    output.line(format_args!("{}\n* required argument", keep_words(table)));
+    Ok(Exit::Success)
 }
 
 fn summary(status: &ModuleStatus<'_>) -> Value {
@@ -132,7 +138,7 @@ fn tool_document(tool: &Arc<Tool>) -> Value {
     })
 }
 
-/// The names of a tool's arguments, those that must be given marked.
+/// Returns the names of the tool's arguments, with `*` after each required one.
 fn arguments(tool: &Tool) -> Vec<String> {
     let required = |name: &str| {
         let list = tool.operation.input_schema.get("required").and_then(Value::as_array);

@@ -1,14 +1,14 @@
-//! How far long work is: a bar on the terminal of whoever waits, and nothing where nobody looks.
+//! A progress bar for long work.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::output::Output;
 
-/// A bar of so many steps on standard error; hidden where that is no terminal, and where a program reads.
+/// Creates a bar of `steps` steps on standard error. It is hidden if that is not a terminal, and if the command prints JSON.
 pub(super) fn bar(steps: usize, output: Output) -> ProgressBar {
     let target = if output.is_json() { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
     let bar = ProgressBar::with_draw_target(u64::try_from(steps).ok(), target);
-    // The template is a constant, and a wrong one only looks plain.
+    // The template is a constant, so parsing cannot fail at run time.
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {wide_msg}") {
         bar.set_style(style);
     }

@@ -1,13 +1,15 @@
-//! Connections: accepted up to a limit, with a limit on how long a request's head may take, and ended gracefully.
+//! Accepts connections up to a limit, with a timeout for the head of a request, and closes them gracefully.
 //!
-//! `axum::serve` has neither limit, and a client that sends one byte a minute would hold its connection for ever.
-//! HTTP/1.1 only: MCP clients gain nothing from HTTP/2 over loopback or behind a proxy, and it brings limits of its own.
+//! `axum::serve` has neither limit, and a client that sends one byte a minute would keep its connection open indefinitely.
+//! Only HTTP/1.1 is served: MCP clients gain nothing from HTTP/2 over loopback or behind a proxy, and it would need limits of
+//! its own.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::State;
 use axum::middleware::Next;
 use axum::response::Response;
@@ -23,32 +25,33 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-/// How long a request's head may take to arrive, and a kept connection may be idle. hyper's own default.
+/// The timeout for the head of a request, and for an idle connection. The default of hyper.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long to wait after a connection could not be taken, for want of file descriptors for example.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// The pause after a failed accept, for example because no file descriptor is free.
+const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 
-/// Our own address as the client reached it.
+/// The local IP address of a connection.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LocalIp(pub(super) IpAddr);
 
-/// Serves `routes` until `closed` is cancelled and every connection has then finished the request it is in.
-/// Dropping the future drops the connections.
+/// Serves `routes` until `closed` is cancelled and every connection has finished its current request.
+///
+/// Dropping the future drops all connections.
 pub(super) async fn serve(
     listener: TcpListener,
     routes: Router,
     max_connections: usize,
     closed: CancellationToken,
 ) {
-    let places = Arc::new(Semaphore::new(max_connections.min(Semaphore::MAX_PERMITS)));
+    let permits = Arc::new(Semaphore::new(max_connections.min(Semaphore::MAX_PERMITS)));
     let mut connections = JoinSet::new();
     loop {
-        // Beyond the limit clients wait in the system's queue.
-        let Ok(place) = (tokio::select! {
+        // Without a permit, clients wait in the accept queue of the system.
+        let Ok(permit) = (tokio::select! {
             biased;
             () = closed.cancelled() => break,
-            place = places.clone().acquire_owned() => place,
+            permit = permits.clone().acquire_owned() => permit,
         }) else {
             break;
         };
@@ -62,12 +65,12 @@ pub(super) async fn serve(
                 let connection = connection(stream, routes.clone(), closed.clone());
                 connections.spawn(async move {
                     connection.await;
-                    drop(place);
+                    drop(permit);
                 });
             }
             Err(error) => {
-                tracing::warn!(%error, "a connection could not be taken");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(ACCEPT_BACKOFF).await;
             }
         }
         while connections.try_join_next().is_some() {}
@@ -76,11 +79,12 @@ pub(super) async fn serve(
     while connections.join_next().await.is_some() {}
 }
 
-/// Asks the client of each answer to take its next request elsewhere, while the server drains: a connection that is kept
-/// open would bring requests until the very end, and its last one would be lost.
-pub(super) async fn leave(
+/// Middleware that adds `Connection: close` to each response while the server drains.
+///
+/// A client would otherwise send further requests on a kept connection until it is closed, and lose the last one.
+pub(super) async fn close_while_draining(
     State(draining): State<CancellationToken>,
-    request: Request<axum::body::Body>,
+    request: Request<Body>,
     next: Next,
 ) -> Response {
     let mut response = next.run(request).await;
@@ -91,7 +95,7 @@ pub(super) async fn leave(
 }
 
 async fn connection(stream: TcpStream, routes: Router, closed: CancellationToken) {
-    // Without it a streamed answer waits 40 ms for the client's acknowledgement.
+    // With Nagle's algorithm a streamed response would wait up to 40 ms for an acknowledgement.
     let _ = stream.set_nodelay(true);
     let Ok(local) = stream.local_addr() else { return };
     let local = LocalIp(local.ip().to_canonical());
@@ -104,15 +108,15 @@ async fn connection(stream: TcpStream, routes: Router, closed: CancellationToken
         .header_read_timeout(HEAD_TIMEOUT)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
     tokio::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
         () = closed.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
     };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a connection broke");
+    if let Err(error) = result {
+        tracing::debug!(%error, "connection failed");
     }
 }
 
@@ -124,33 +128,33 @@ mod tests {
 
     use super::*;
 
-    /// What a client that has sent `sent`, and sends no more, is answered until its connection ends, and when that is.
-    async fn ended(sent: &str) -> (String, Duration) {
+    /// Sends `sent` and nothing more. Returns the response, and the time until the connection was closed.
+    async fn send(sent: &str) -> (String, Duration) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let routes = Router::new().route("/", get(|| async { "here" }));
         let closed = CancellationToken::new();
-        let serving = tokio::spawn(serve(listener, routes, 1, closed.clone()));
+        let server = tokio::spawn(serve(listener, routes, 1, closed.clone()));
         let mut client = TcpStream::connect(address).await.unwrap();
         client.write_all(sent.as_bytes()).await.unwrap();
-        let (start, mut answer) = (Instant::now(), String::new());
-        client.read_to_string(&mut answer).await.unwrap();
+        let (start, mut response) = (Instant::now(), String::new());
+        client.read_to_string(&mut response).await.unwrap();
         closed.cancel();
-        serving.await.unwrap();
-        (answer, start.elapsed())
+        server.await.unwrap();
+        (response, start.elapsed())
     }
 
-    // The clock jumps to the next timer whenever nothing is left to do.
+    // The paused clock advances to the next timer whenever all tasks are idle.
     #[tokio::test(start_paused = true)]
-    async fn a_client_that_dawdles_loses_its_connection() {
-        let (answer, after) = ended("GET / HTTP/1.1\r\nhost: localhost\r\nx-slow: ").await;
-        assert!(!answer.contains("200") && after >= HEAD_TIMEOUT, "{after:?}: {answer}");
-        let (answer, after) = ended("").await;
-        assert!(answer.is_empty() && after >= HEAD_TIMEOUT, "{after:?}: {answer}");
-        let (answer, after) = ended("GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
+    async fn a_slow_client_loses_its_connection() {
+        let (response, after) = send("GET / HTTP/1.1\r\nhost: localhost\r\nx-slow: ").await;
+        assert!(!response.contains("200") && after >= HEAD_TIMEOUT, "{after:?}: {response}");
+        let (response, after) = send("").await;
+        assert!(response.is_empty() && after >= HEAD_TIMEOUT, "{after:?}: {response}");
+        let (response, after) = send("GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
         assert!(
-            answer.ends_with("here") && after >= HEAD_TIMEOUT,
-            "kept, but not for ever: {after:?}: {answer}"
+            response.ends_with("here") && after >= HEAD_TIMEOUT,
+            "kept alive, but only until the timeout: {after:?}: {response}"
         );
     }
 }

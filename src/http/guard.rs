@@ -1,9 +1,8 @@
-//! `Host` and `Origin`: who may reach us through a browser.
+//! Checks `Host` and `Origin`, to keep web pages from reaching this server through a browser.
 //!
-//! A page anywhere on the web can make a browser send requests to loopback (and, by giving its own name our address,
-//! even read the answers: DNS rebinding). So the name in `Host` must be one of ours, and a page's `Origin` must be
-//! our own or one that the profile lists. An address as `Host` is safe where it is the one that was connected to,
-//! for a rebinding page has a name there.
+//! Any web page can make a browser send requests to loopback. With DNS rebinding, where the page's own name resolves to our
+//! address, it can even read the responses. So `Host` must be a name of this server, and `Origin` must be the same origin or one
+//! that the profile lists. An IP address is accepted as `Host` if the client connected to it: a rebinding page has a name there.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -20,24 +19,24 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 
 use super::connections::LocalIp;
 
-/// Which hosts and origins are let in.
+/// The hosts and origins that are accepted.
 #[derive(Debug, Clone)]
 pub(super) struct Guard {
     hosts: Arc<[String]>,
     origins: Arc<[String]>,
 }
 
-/// A page's origin as far as it matters.
+/// The origin of an accepted request.
 #[derive(Debug, PartialEq, Eq)]
-enum From {
-    /// No page, or one of our own.
-    Us,
-    /// A page that the profile lists: its browser wants to be told.
-    Listed(HeaderValue),
+enum Admitted {
+    /// No web page, or a page of the same origin.
+    SameOrigin,
+    /// A page that the profile lists. Its browser needs CORS headers.
+    AllowedOrigin(HeaderValue),
 }
 
 impl Guard {
-    /// `hosts` are names besides loopback's, `origins` what a browser puts into `Origin`: `https://app.example`.
+    /// Creates a guard that accepts loopback, `hosts`, and the `origins` in the form of the header: `https://app.example`.
     pub(super) fn new(hosts: &[String], origins: &[String]) -> Self {
         Self {
             hosts: hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
@@ -45,26 +44,27 @@ impl Guard {
         }
     }
 
-    fn admit(&self, uri: &Uri, headers: &HeaderMap, local: Option<IpAddr>) -> Result<From, &'static str> {
-        let host = single(headers, &HOST)?.ok_or("the request has no Host")?;
-        let host: Authority = host.to_str().ok().and_then(|host| host.parse().ok()).ok_or("bad Host")?;
-        // A request line with a whole address in it says twice which host it means.
-        if !self.knows(&host, local) || uri.authority().is_some_and(|other| !self.knows(other, local)) {
-            return Err("Host is not allowed; the profile's server.allowed_hosts may name it");
+    fn admit(&self, uri: &Uri, headers: &HeaderMap, local: Option<IpAddr>) -> Result<Admitted, &'static str> {
+        let host = single(headers, &HOST)?.ok_or("the request has no Host header")?;
+        let host: Authority =
+            host.to_str().ok().and_then(|host| host.parse().ok()).ok_or("Host is not valid")?;
+        // A request line in absolute form names the host a second time.
+        if !self.accepts(&host, local) || uri.authority().is_some_and(|other| !self.accepts(other, local)) {
+            return Err("Host is not allowed; add it to server.allowed_hosts of the profile");
         }
-        let Some(origin) = single(headers, &ORIGIN)? else { return Ok(From::Us) };
-        let text = origin.to_str().map_err(|_| "bad Origin")?.to_ascii_lowercase();
+        let Some(origin) = single(headers, &ORIGIN)? else { return Ok(Admitted::SameOrigin) };
+        let text = origin.to_str().map_err(|_| "Origin is not valid")?.to_ascii_lowercase();
         if self.origins.contains(&text) {
-            return Ok(From::Listed(origin.clone()));
+            return Ok(Admitted::AllowedOrigin(origin.clone()));
         }
         let own = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
         if own.is_some_and(|own| own.eq_ignore_ascii_case(host.as_str())) {
-            return Ok(From::Us);
+            return Ok(Admitted::SameOrigin);
         }
-        Err("Origin is not allowed; the profile's server.allowed_origins may name it")
+        Err("Origin is not allowed; add it to server.allowed_origins of the profile")
     }
 
-    fn knows(&self, authority: &Authority, local: Option<IpAddr>) -> bool {
+    fn accepts(&self, authority: &Authority, local: Option<IpAddr>) -> bool {
         if authority.as_str().contains('@') {
             return false;
         }
@@ -80,21 +80,21 @@ impl Guard {
     }
 }
 
-/// The one value of a header; two that may disagree are refused.
+/// Returns the value of a header. Rejects duplicates, which might disagree.
 fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h HeaderValue>, &'static str> {
     let mut values = headers.get_all(name).iter();
     let first = values.next();
-    if values.next().is_some() { Err("Host or Origin stands there twice") } else { Ok(first) }
+    if values.next().is_some() { Err("duplicate Host or Origin header") } else { Ok(first) }
 }
 
-/// Refuses what comes from a wrong host or page with 403.
+/// Middleware that rejects requests from other hosts and origins with 403.
 pub(super) async fn check(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let local = request.extensions().get::<LocalIp>().map(|local| local.0);
-    let page = match guard.admit(request.uri(), request.headers(), local) {
-        Ok(From::Us) => return next.run(request).await,
-        Ok(From::Listed(page)) => page,
+    let origin = match guard.admit(request.uri(), request.headers(), local) {
+        Ok(Admitted::SameOrigin) => return next.run(request).await,
+        Ok(Admitted::AllowedOrigin(origin)) => origin,
         Err(why) => {
-            tracing::warn!(why, "request refused");
+            tracing::warn!(why, "request rejected");
             return (StatusCode::FORBIDDEN, why).into_response();
         }
     };
@@ -103,18 +103,18 @@ pub(super) async fn check(State(guard): State<Guard>, request: Request, next: Ne
     } else {
         next.run(request).await
     };
-    response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, page);
+    response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     response.headers_mut().insert(VARY, HeaderValue::from_static("origin"));
     response
 }
 
-/// What a browser asks before it lets a listed page send a request that is not a form's.
-fn preflight(asked: &HeaderMap) -> Response {
+/// Returns the response to a CORS preflight request of an allowed origin.
+fn preflight(request: &HeaderMap) -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
     let headers = response.headers_mut();
     headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
-    if let Some(wanted) = asked.get(ACCESS_CONTROL_REQUEST_HEADERS) {
-        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, wanted.clone());
+    if let Some(requested) = request.get(ACCESS_CONTROL_REQUEST_HEADERS) {
+        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, requested.clone());
     }
     response
 }
@@ -123,7 +123,7 @@ fn preflight(asked: &HeaderMap) -> Response {
 mod tests {
     use super::*;
 
-    fn admit(headers: &[(HeaderName, &str)]) -> Result<From, &'static str> {
+    fn admit(headers: &[(HeaderName, &str)]) -> Result<Admitted, &'static str> {
         let guard = Guard::new(&["Mcp.Example".to_owned()], &["https://app.example/".to_owned()]);
         let mut map = HeaderMap::new();
         for (name, value) in headers {
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn only_our_own_names_and_addresses_are_hosts() {
+    fn only_names_and_addresses_of_this_server_are_accepted() {
         for host in [
             "localhost",
             "LOCALHOST:7080",
@@ -143,7 +143,7 @@ mod tests {
             "MCP.example:443",
             "192.0.2.7",
         ] {
-            assert_eq!(admit(&[(HOST, host)]), Ok(From::Us), "{host}");
+            assert_eq!(admit(&[(HOST, host)]), Ok(Admitted::SameOrigin), "{host}");
         }
         for host in [
             "evil.example",
@@ -155,19 +155,19 @@ mod tests {
             "",
             "a b",
         ] {
-            assert!(admit(&[(HOST, host)]).is_err(), "{host} was let in");
+            assert!(admit(&[(HOST, host)]).is_err(), "{host} was accepted");
         }
         assert!(admit(&[]).is_err());
         assert!(admit(&[(HOST, "localhost"), (HOST, "localhost")]).is_err());
     }
 
     #[test]
-    fn a_page_is_let_in_from_our_own_origin_and_from_listed_ones() {
+    fn a_page_is_accepted_from_the_same_origin_and_from_listed_ones() {
         let with = |origin| admit(&[(HOST, "localhost:7080"), (ORIGIN, origin)]);
-        assert_eq!(with("http://localhost:7080"), Ok(From::Us));
+        assert_eq!(with("http://localhost:7080"), Ok(Admitted::SameOrigin));
         assert_eq!(
             with("https://app.example"),
-            Ok(From::Listed(HeaderValue::from_static("https://app.example")))
+            Ok(Admitted::AllowedOrigin(HeaderValue::from_static("https://app.example")))
         );
         for origin in [
             "http://localhost:3000",
@@ -179,7 +179,7 @@ mod tests {
             "",
             "localhost:7080",
         ] {
-            assert!(with(origin).is_err(), "{origin} was let in");
+            assert!(with(origin).is_err(), "{origin} was accepted");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Whether the process lives, and what it can serve.
+//! The health routes: liveness and readiness.
 
 use std::sync::Arc;
 
@@ -14,14 +14,14 @@ use crate::caller::Caller;
 use crate::calls::Calls;
 use crate::registry::BrokenManifest;
 
-/// What the health routes look at.
+/// The state behind the health routes.
 #[derive(Debug, Clone)]
 pub(super) struct Health {
     pub(super) calls: Arc<Calls>,
     pub(super) draining: CancellationToken,
 }
 
-/// Whether the server can serve anything. One vault that is down is no reason to restart it.
+/// Whether the server can serve anything. A single vault that is down is not a reason to restart the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Status {
@@ -31,9 +31,9 @@ enum Status {
     Draining,
 }
 
-/// For everyone: how many vaults are how, and no names.
+/// The response for callers: the number of vaults in each state, without names.
 #[derive(Debug, Serialize)]
-struct Counts {
+struct Summary {
     status: Status,
     vaults: StateCounts,
 }
@@ -45,13 +45,13 @@ struct StateCounts {
     down: usize,
 }
 
-/// For the operator: each vault and module by name.
+/// The response for the operator: each vault and module by name.
 #[derive(Debug, Serialize)]
 struct Details<'a> {
     status: Status,
     vaults: Vec<Vault>,
     modules: Vec<Module>,
-    /// Modules that are not there, because their manifest is broken.
+    /// Manifests that cannot be used. Their modules are absent.
     broken: &'a [BrokenManifest],
 }
 
@@ -92,7 +92,7 @@ impl From<&VaultStatus> for Condition {
 }
 
 impl StateCounts {
-    fn of(vaults: &[VaultStatus]) -> Self {
+    fn from_statuses(vaults: &[VaultStatus]) -> Self {
         let mut counts = Self::default();
         for vault in vaults {
             *match vault.state {
@@ -117,23 +117,23 @@ impl Health {
     }
 }
 
-/// `GET /healthz`: the process lives.
+/// `GET /healthz`: the process is alive.
 pub(super) async fn alive() -> &'static str {
     "ok\n"
 }
 
-/// `GET /readyz` for everyone.
-pub(super) async fn counts(State(health): State<Health>) -> Response {
-    let vaults = StateCounts::of(&health.calls.broker().vaults());
+/// `GET /readyz` for callers.
+pub(super) async fn summary(State(health): State<Health>) -> Response {
+    let vaults = StateCounts::from_statuses(&health.calls.broker().vaults());
     let status = health.status(&vaults);
-    (code(status), Json(Counts { status, vaults })).into_response()
+    (status_code(status), Json(Summary { status, vaults })).into_response()
 }
 
 /// `GET /readyz` for the operator.
 pub(super) async fn details(State(health): State<Health>) -> Response {
     let broker = health.calls.broker();
     let vaults = broker.vaults();
-    let status = health.status(&StateCounts::of(&vaults));
+    let status = health.status(&StateCounts::from_statuses(&vaults));
     let registry = health.calls.registry();
     let modules = registry
         .modules(&Caller::local())
@@ -151,10 +151,11 @@ pub(super) async fn details(State(health): State<Health>) -> Response {
             location: vault.location,
         })
         .collect();
-    (code(status), Json(Details { status, vaults, modules, broken: registry.broken() })).into_response()
+    (status_code(status), Json(Details { status, vaults, modules, broken: registry.broken() }))
+        .into_response()
 }
 
-fn code(status: Status) -> StatusCode {
+fn status_code(status: Status) -> StatusCode {
     match status {
         Status::Ready => StatusCode::OK,
         Status::Down | Status::Draining => StatusCode::SERVICE_UNAVAILABLE,

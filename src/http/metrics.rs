@@ -1,4 +1,4 @@
-//! `GET /metrics`: Prometheus' text format, written by hand for the few numbers there are.
+//! `GET /metrics`: the metrics in the text format of Prometheus. There are so few that they need no library.
 
 use std::fmt::{self, Write as _};
 
@@ -9,37 +9,34 @@ use super::health::Health;
 use crate::broker::{CompartmentState, VaultStatus};
 use crate::calls::Calls;
 
-/// The format's media type.
-const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// The media type of the format.
+const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// The states as label values.
+/// Each state with its label value.
 const STATES: [(CompartmentState, &str); 3] = [
     (CompartmentState::Ready, "ready"),
     (CompartmentState::Degraded, "degraded"),
     (CompartmentState::Down, "down"),
 ];
 
-/// Answers with all numbers as they stand.
-pub(super) async fn write(State(health): State<Health>) -> ([(HeaderName, &'static str); 1], String) {
+/// Returns the current values of all metrics.
+pub(super) async fn metrics(State(health): State<Health>) -> ([(HeaderName, &'static str); 1], String) {
     let mut text = String::new();
     // Writing to a String cannot fail.
-    let _ = all(&mut text, &health.calls, &health.calls.broker().vaults());
-    ([(CONTENT_TYPE, TEXT)], text)
+    let _ = write_all(&mut text, &health.calls, &health.calls.broker().vaults());
+    ([(CONTENT_TYPE, MEDIA_TYPE)], text)
 }
 
-fn all(text: &mut String, calls: &Calls, vaults: &[VaultStatus]) -> fmt::Result {
-    writeln!(
-        text,
-        "# HELP cofferdam_calls_total Tool calls that ended, by code; ok where there was an answer."
-    )?;
+fn write_all(text: &mut String, calls: &Calls, vaults: &[VaultStatus]) -> fmt::Result {
+    writeln!(text, "# HELP cofferdam_calls_total Finished tool calls by error code, or ok.")?;
     writeln!(text, "# TYPE cofferdam_calls_total counter")?;
     for (code, count) in calls.metrics().iter() {
         writeln!(text, "cofferdam_calls_total{{code=\"{code}\"}} {count}")?;
     }
-    writeln!(text, "# HELP cofferdam_calls_in_flight Tool calls that are running.")?;
+    writeln!(text, "# HELP cofferdam_calls_in_flight Tool calls in flight.")?;
     writeln!(text, "# TYPE cofferdam_calls_in_flight gauge")?;
     writeln!(text, "cofferdam_calls_in_flight {}", calls.in_flight())?;
-    writeln!(text, "# HELP cofferdam_vault_state Whether a vault is in this state: 1 or 0.")?;
+    writeln!(text, "# HELP cofferdam_vault_state 1 if the vault is in this state, else 0.")?;
     writeln!(text, "# TYPE cofferdam_vault_state gauge")?;
     for vault in vaults {
         for (state, label) in STATES {
@@ -55,7 +52,7 @@ fn all(text: &mut String, calls: &Calls, vaults: &[VaultStatus]) -> fmt::Result 
     Ok(())
 }
 
-/// A label's value.
+/// Escapes a label value.
 fn escaped(value: &str) -> String {
     value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }

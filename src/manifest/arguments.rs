@@ -3,12 +3,12 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use cofferdam_config::suggestions::{list, nearest};
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{JsonType, ValidationError, Validator};
 use serde_json::{Map, Value};
 
 use super::input::compile;
-use crate::names::{listed, nearest};
 
 /// The maximum number of mistakes in one message. A model that has corrected these may call again.
 const MAX_MISTAKES: usize = 8;
@@ -172,7 +172,7 @@ fn choices(options: &Value) -> String {
         .map(|option| quoted(option.as_str().map_or_else(|| option.to_string(), str::to_owned).as_str()))
         .collect();
     let more = if options.len() > MAX_CHOICES { " or another of the schema's" } else { "" };
-    format!("one of {}{more}", listed(texts.iter().map(String::as_str)))
+    format!("one of {}{more}", list(texts.iter().map(String::as_str)))
 }
 
 fn counted(count: u64, what: &str) -> String {

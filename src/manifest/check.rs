@@ -3,22 +3,23 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use toml::de::DeTable;
+use cofferdam_config::document::{SourceText, TableReader, parse};
+use cofferdam_config::quote::string;
 
-use super::problem::ManifestError;
-use super::section::{Report, Section};
+use super::description::line;
+use super::error::ManifestError;
 use super::tool::Tool;
 use crate::broker::CredentialSpec;
 use crate::connectors::http::HttpSettings;
 
-/// The one format of manifests that there is.
+/// The only format of manifests.
 const FORMAT: &str = "1";
 
-/// How long a title may be, in characters.
-const TITLE_MAX: usize = 80;
+/// The maximum length of a title, in characters.
+const MAX_TITLE_CHARS: usize = 80;
 
-/// How long a module's description may be, in characters: it stands in a list that a model reads on every turn.
-const DESCRIPTION_MAX: usize = 200;
+/// The maximum length of a module's description, in characters. A model reads all descriptions on every turn.
+const MAX_DESCRIPTION_CHARS: usize = 200;
 
 const KEYS: [&str; 9] =
     ["format", "name", "version", "title", "description", "source", "http", "credential", "tools"];
@@ -47,42 +48,39 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// Reads and checks a manifest.
+    /// Parses and checks a manifest.
     ///
     /// # Errors
     ///
-    /// Everything that is wrong with it. A text that is no TOML has no other problems but that: the rest would be echoes.
-    pub(super) fn parse(text: &str) -> Result<Self, ManifestError> {
-        let report = Report::of(text);
-        let (table, errors) = DeTable::parse_recoverable(text);
-        for error in errors {
-            let place = error.span().unwrap_or(0..0);
-            // The parser's own message quotes nothing of the file.
-            report.add(place, "", format!("is no valid TOML: {}", error.message()), "mend the line");
-        }
-        let (name, manifest) = match report.is_clean() {
-            true => check(&Section::root(&report, table.get_ref())),
-            false => (None, None),
+    /// Everything that is wrong with it. If it is not valid TOML, only that: the rest would follow from it.
+    pub(super) fn parse(source: &SourceText) -> Result<Self, ManifestError> {
+        let document = parse(source);
+        let collector = document.collector();
+        let (name, manifest) = if collector.is_empty() {
+            check(&TableReader::root(&collector, document.root()))
+        } else {
+            (None, None)
         };
         match manifest {
-            Some(manifest) if report.is_clean() => Ok(manifest),
-            _ => Err(ManifestError { name, problems: report.into_problems() }),
+            Some(manifest) if collector.is_empty() => Ok(manifest),
+            _ => Err(ManifestError { name, diagnostics: collector.into_diagnostics() }),
         }
     }
 }
 
-/// The manifest's name where it is one, and the manifest where nothing was refused.
-fn check(root: &Section<'_>) -> (Option<String>, Option<Manifest>) {
+/// The manifest's name if it is valid, and the manifest if nothing is wrong with it.
+fn check(root: &TableReader<'_>) -> (Option<String>, Option<Manifest>) {
     // Another format may have other keys, and complaints about them would mislead.
     let Some(()) = format(root) else { return (module_name(root), None) };
-    root.only(&KEYS);
+    root.deny_unknown_keys(&KEYS);
     let name = module_name(root);
     let version = version(root);
-    let title = root.line("title", TITLE_MAX);
-    let description = root.line("description", DESCRIPTION_MAX);
-    let source = root.text("source", "`source = \"https://…\"`");
-    if let Some(source) = source.as_ref().filter(|source| !is_address(source.value)) {
-        source.refuse("is no address", "write where its facts come from: `source = \"https://…\"`");
+    let title = line(root, "title", MAX_TITLE_CHARS);
+    let description = line(root, "description", MAX_DESCRIPTION_CHARS);
+    let source = root.string("source", "source = \"https://…\"");
+    if let Some(source) = source.as_ref().filter(|source| !is_web_address(source.value)) {
+        source
+            .error("must be a web address", "write the address of the documentation: source = \"https://…\"");
     }
     let service = service(root);
     let tools = tools(root, service.as_ref().map(|(credential, _)| credential));
@@ -104,81 +102,74 @@ fn check(root: &Section<'_>) -> (Option<String>, Option<Manifest>) {
     (name, manifest)
 }
 
-fn format(root: &Section<'_>) -> Option<()> {
-    let format = root.required("format", "`format = 1`")?;
+fn format(root: &TableReader<'_>) -> Option<()> {
+    let format = root.required("format", "format = 1")?;
     if format.get_ref().as_integer().is_some_and(|number| number.as_str() == FORMAT) {
         return Some(());
     }
-    root.report.add(format.span(), "format", "is not a format that this version reads", "write `format = 1`");
+    root.error("format", "this version supports format 1 only", "write format = 1");
     None
 }
 
-fn module_name(root: &Section<'_>) -> Option<String> {
-    let name = root.required_text("name", "`name = \"github\"`")?;
+fn module_name(root: &TableReader<'_>) -> Option<String> {
+    let name = root.required_string("name", "name = \"github\"")?;
     let inner = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
-    let good = (1..=64).contains(&name.value.len())
+    let valid = (1..=64).contains(&name.value.len())
         && name.value.bytes().all(inner)
         && !name.value.starts_with(['_', '-']);
-    if !good {
-        let remedy = "use up to 64 of `a`–`z`, `0`–`9`, `_` and `-`, beginning with a letter or digit";
-        name.refuse("is no name for a module", remedy);
+    if !valid {
+        name.error(
+            format!("{} is not a valid module name", string(name.value)),
+            "use 1 to 64 characters of a-z, 0-9, _ and -, starting with a letter or digit",
+        );
     }
-    good.then(|| name.value.to_owned())
+    valid.then(|| name.value.to_owned())
 }
 
-fn version(root: &Section<'_>) -> Option<String> {
-    let version = root.required_text("version", "`version = \"1.0.0\"`")?;
+fn version(root: &TableReader<'_>) -> Option<String> {
+    let version = root.required_string("version", "version = \"1.0.0\"")?;
     let inner = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'+');
-    let good = (1..=64).contains(&version.value.len()) && version.value.bytes().all(inner);
-    if !good {
-        version.refuse("is no version", "write one like `version = \"1.0.0\"`");
+    let valid = (1..=64).contains(&version.value.len()) && version.value.bytes().all(inner);
+    if !valid {
+        let message = format!("{} is not a valid version", string(version.value));
+        version.error(message, "write for example version = \"1.0.0\"");
     }
-    good.then(|| version.value.to_owned())
+    valid.then(|| version.value.to_owned())
 }
 
-fn is_address(text: &str) -> bool {
+fn is_web_address(text: &str) -> bool {
     url::Url::parse(text).is_ok_and(|address| matches!(address.scheme(), "https" | "http"))
 }
 
-/// The connector's settings and the credential, which all tools share.
-fn service(root: &Section<'_>) -> Option<(CredentialSpec, Arc<HttpSettings>)> {
-    let credential = root.required_table("credential", "`[credential]` with `kind = \"bearer\"`");
-    let credential: Option<CredentialSpec> = credential.and_then(|table| table.read());
-    let http = root.required_table("http", "`[http]` with `base_url = \"https://…\"`")?;
-    let table = http.read()?;
+/// The credential and the connector's settings, which all tools share.
+fn service(root: &TableReader<'_>) -> Option<(CredentialSpec, Arc<HttpSettings>)> {
+    let credential = root.required_table("credential", "[credential] with kind = \"bearer\"");
+    let credential: Option<CredentialSpec> = credential.and_then(|table| table.deserialize());
+    let http = root.required_table("http", "[http] with base_url = \"https://…\"")?;
+    let table = http.deserialize()?;
     let credential = credential?;
     match HttpSettings::from_table(table, &credential) {
         Ok(settings) => Some((credential, Arc::new(settings))),
-        Err(findings) => {
-            for finding in findings {
-                // The connector also sees whether the credential fits, and then its key begins at the top.
-                let from_top = finding.key.starts_with("credential.");
-                let key = match (from_top, finding.key.is_empty()) {
-                    (true, _) => finding.key,
-                    (false, true) => http.key.clone(),
-                    (false, false) => http.key_of(&finding.key),
-                };
-                root.report.add(root.place_of(&key), key, finding.message, finding.help);
+        Err(diagnostics) => {
+            for found in diagnostics {
+                // The connector also checks the credential, whose keys it names from the top.
+                let from_top = found.key.starts_with("credential.");
+                root.push(if from_top { found } else { found.below("http") });
             }
             None
         }
     }
 }
 
-fn tools(root: &Section<'_>, credential: Option<&CredentialSpec>) -> Vec<Arc<Tool>> {
+fn tools(root: &TableReader<'_>, credential: Option<&CredentialSpec>) -> Vec<Arc<Tool>> {
     let mut seen: HashSet<&str> = HashSet::new();
-    let mut read = Vec::new();
-    for section in root.tables("tools", "a `[[tools]]` table") {
-        let name = section.get("name").and_then(|name| name.get_ref().as_str());
+    let mut tools = Vec::new();
+    for table in root.tables("tools", "a [[tools]] table") {
+        let name = table.get("name").and_then(|name| name.get_ref().as_str());
         if name.is_some_and(|name| !seen.insert(name)) {
-            section.report.add(
-                section.place_of("name"),
-                section.key_of("name"),
-                "is the name of an earlier tool too",
-                "give each tool a name of its own",
-            );
+            table.error("name", "an earlier tool has this name", "give each tool its own name");
         }
-        read.extend(Tool::read(&section, credential).map(Arc::new));
+        tools.extend(Tool::read(&table, credential).map(Arc::new));
     }
-    read
+    tools
 }

@@ -6,26 +6,28 @@ use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::thread::{self, ScopedJoinHandle};
 
+use cofferdam_config::document::SourceText;
+use cofferdam_config::{Diagnostic, Location, Origin};
 use cofferdam_vault::files::{FileError, RegularFile};
 
 use super::check::Manifest;
-use super::problem::{ManifestError, ManifestProblem};
+use super::error::ManifestError;
 
-/// How large a manifest may be, in bytes. GitHub's is 43 KiB.
-const FILE_MAX: usize = 1024 * 1024;
+/// The maximum size of a manifest, in bytes. GitHub's has 43 KiB.
+const MAX_FILE_BYTES: usize = 1024 * 1024;
 
-/// How many files the folder may hold that are read.
-const FILES_MAX: usize = 10_000;
+/// The maximum number of files that are read from the folder.
+const MAX_FILES: usize = 10_000;
 
-/// How many files are not worth a thread of their own.
-const FEW: usize = 32;
+/// The minimum number of files for a further thread.
+const MIN_FILES_PER_THREAD: usize = 32;
 
-/// The manifests of a folder, in the order of their files' names.
+/// The manifests of a folder, in the order of the files' names.
 pub(super) struct Folder {
     /// Each file with its manifest.
     pub(super) manifests: Vec<(PathBuf, Result<Manifest, ManifestError>)>,
     /// What is wrong with the folder itself.
-    pub(super) problem: Option<ManifestProblem>,
+    pub(super) error: Option<Diagnostic>,
 }
 
 impl Folder {
@@ -34,26 +36,25 @@ impl Folder {
         let mut files = match toml_files(folder) {
             Ok(files) => files,
             Err(error) => {
-                let message = format!("this folder of manifests cannot be read: {error}");
-                let remedy = "create it, or take `modules_dir` out of the profile";
-                return Self {
-                    manifests: Vec::new(),
-                    problem: Some(ManifestProblem::whole(message, remedy)),
-                };
+                let message = format!("cannot read this folder of manifests: {error}");
+                let help = "create it, or remove `modules_dir` from the profile";
+                return Self { manifests: Vec::new(), error: Some(Diagnostic::error("", message, help)) };
             }
         };
-        let problem = (files.len() > FILES_MAX).then(|| {
-            let message =
-                format!("this folder holds {} manifests, and the first {FILES_MAX} were read", files.len());
-            ManifestProblem::whole(message, "move those away that no module uses")
+        let error = (files.len() > MAX_FILES).then(|| {
+            let message = format!(
+                "this folder has {} manifests, of which the first {MAX_FILES} were read",
+                files.len()
+            );
+            Diagnostic::error("", message, "move the manifests away that no module uses")
         });
-        files.truncate(FILES_MAX);
+        files.truncate(MAX_FILES);
         let checked = check_all(&files);
-        Self { manifests: files.into_iter().zip(checked).collect(), problem }
+        Self { manifests: files.into_iter().zip(checked).collect(), error }
     }
 }
 
-/// The files of `folder` that end in `.toml`, sorted; hidden ones are an editor's business.
+/// The files of `folder` that end in `.toml`, sorted. Hidden files belong to editors and are ignored.
 fn toml_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder)? {
@@ -67,10 +68,11 @@ fn toml_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Reads and checks `files` on all processors; answers in their order. A thousand take most of the time of a start.
+/// Reads and checks `files` on all processors, and returns the results in their order. With a thousand files this is most
+/// of the time of a startup.
 fn check_all(files: &[PathBuf]) -> Vec<Result<Manifest, ManifestError>> {
     let threads = thread::available_parallelism().map_or(1, NonZero::get);
-    let share = files.len().div_ceil(threads).max(FEW);
+    let share = files.len().div_ceil(threads).max(MIN_FILES_PER_THREAD);
     thread::scope(|scope| {
         let (mine, others) = files.split_at(share.min(files.len()));
         let spawn = |share| (share, thread::Builder::new().spawn_scoped(scope, move || check_each(share)));
@@ -80,7 +82,7 @@ fn check_all(files: &[PathBuf]) -> Vec<Result<Manifest, ManifestError>> {
             checked.extend(match spawned.map(ScopedJoinHandle::join) {
                 Ok(Ok(of_share)) => of_share,
                 Ok(Err(panic)) => resume_unwind(panic),
-                // No thread is to be had: it only takes longer.
+                // No thread could be started: this one takes over.
                 Err(_) => check_each(share),
             });
         }
@@ -89,26 +91,32 @@ fn check_all(files: &[PathBuf]) -> Vec<Result<Manifest, ManifestError>> {
 }
 
 fn check_each(files: &[PathBuf]) -> Vec<Result<Manifest, ManifestError>> {
-    let refused = |problem| ManifestError { name: None, problems: vec![problem] };
-    files.iter().map(|path| read(path).map_err(refused).and_then(|text| Manifest::parse(&text))).collect()
+    files.iter().map(|path| check(path)).collect()
+}
+
+fn check(path: &Path) -> Result<Manifest, ManifestError> {
+    let text = read(path)
+        .map_err(|error| ManifestError { name: None, diagnostics: error.at(Location::file(path)).into() })?;
+    Manifest::parse(&SourceText::new(Origin::File(path.to_owned()), text))
 }
 
 /// The text of a manifest's file.
-fn read(path: &Path) -> Result<String, ManifestProblem> {
-    let mut content =
-        RegularFile::open(path).and_then(|mut file| file.read(FILE_MAX)).map_err(|error| match error {
-            FileError::Io(error) => ManifestProblem::whole(
-                format!("cannot be read: {error}"),
-                "mend its permissions, or move it away",
-            ),
-            FileError::NotRegular => {
-                ManifestProblem::whole("is not a regular file", "put a file there, or move it away")
+fn read(path: &Path) -> Result<String, Diagnostic> {
+    let error = |message: String, help: &str| Diagnostic::error("", message, help);
+    let mut content = RegularFile::open(path).and_then(|mut file| file.read(MAX_FILE_BYTES)).map_err(
+        |found| match found {
+            FileError::Io(found) => {
+                error(format!("cannot be read: {found}"), "correct its permissions, or move it away")
             }
-            FileError::TooLarge { .. } => ManifestProblem::whole(
-                format!("is larger than {} KiB", FILE_MAX / 1024),
+            FileError::NotRegular => {
+                error("is not a regular file".to_owned(), "replace it with a file, or move it away")
+            }
+            FileError::TooLarge { .. } => error(
+                format!("is larger than {} KiB", MAX_FILE_BYTES / 1024),
                 "split it into several modules",
             ),
-        })?;
+        },
+    )?;
     String::from_utf8(std::mem::take(&mut *content))
-        .map_err(|_| ManifestProblem::whole("is not valid UTF-8", "save it as UTF-8, as TOML wants it"))
+        .map_err(|_| error("is not valid UTF-8".to_owned(), "save it as UTF-8"))
 }

@@ -1,23 +1,26 @@
 //! A tool's `input`: the JSON Schema of its arguments.
 //!
-//! A schema is checked against the meta-schema at start, which is cheap, and compiled on first use, which is not. Only
-//! one whose keywords the meta-schema cannot judge (`$ref`, `pattern`) is compiled at start too, so that no call finds
-//! a tool that cannot check its arguments.
+//! At startup a schema is checked against the meta-schema, which is cheap. It is compiled on first use, which is not. The
+//! meta-schema cannot check some keywords (`$ref`, `pattern`), so a schema that has one of them is compiled at startup too.
 
 use std::sync::LazyLock;
 
+use cofferdam_config::Diagnostic;
+use cofferdam_config::document::{TableReader, float, integer};
+use cofferdam_config::quote::{named, string};
+use cofferdam_config::suggestions::{alternatives, list, nearest};
 use jsonschema::Validator;
 use serde_json::{Map, Value, json};
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::section::{Report, Section};
-use crate::names::{listed, nearest};
+/// The maximum length of an argument's description, in characters.
+const MAX_DESCRIPTION_CHARS: usize = 1024;
 
-/// How long an argument's description may be, in characters.
-const DESCRIPTION_MAX: usize = 1024;
+/// The types of JSON Schema.
+const TYPES: [&str; 7] = ["array", "boolean", "integer", "null", "number", "object", "string"];
 
-/// Keywords that would let a schema reach out of its own document, or move what `#` means in it.
+/// Keywords that would let a schema refer to another document, or change the meaning of `#` in it.
 const FOREIGN: [&str; 7] =
     ["$id", "$schema", "$anchor", "$dynamicRef", "$dynamicAnchor", "$recursiveRef", "$vocabulary"];
 
@@ -52,21 +55,17 @@ const TOP: [&str; 24] = [
 static META: LazyLock<jsonschema::meta::MetaValidator<'static>> =
     LazyLock::new(jsonschema::draft202012::meta::validator);
 
-/// Reads the `input` of a tool: an object schema without further properties. `None` where it is refused; that has been
-/// reported.
-pub(super) fn read(tool: &Section<'_>) -> Option<Map<String, Value>> {
+/// Reads the `input` of a tool: an object schema without further properties. `None` if it is wrong; that has been reported.
+pub(super) fn read(tool: &TableReader<'_>) -> Option<Map<String, Value>> {
     let mut schema = Map::new();
     if let Some(value) = tool.get("input") {
-        let input = tool.as_table(
-            "input",
-            value,
-            "`input.properties.NAME = { type = \"string\", description = \"…\" }`",
-        )?;
-        input.only(&TOP);
+        let example = "input.properties.NAME = { type = \"string\", description = \"…\" }";
+        let input = tool.as_table("input", value, example)?;
+        input.deny_unknown_keys(&TOP);
         for (name, value) in input.entries() {
-            schema.insert(name.to_owned(), to_json(input.report, &input.key_of(name), value)?);
+            schema.insert(name.to_owned(), to_json(&input, name, value)?);
         }
-        Checked { input: &input, needs_compiling: false }.run(&schema)?;
+        SchemaCheck { input: &input, needs_compiling: false }.run(&schema)?;
     }
     schema.insert("type".to_owned(), json!("object"));
     schema.insert("additionalProperties".to_owned(), json!(false));
@@ -74,84 +73,87 @@ pub(super) fn read(tool: &Section<'_>) -> Option<Map<String, Value>> {
     Some(schema)
 }
 
-/// Compiles a schema that [`read`] gave.
+/// Compiles a schema that [`read`] returned.
 ///
 /// # Errors
 ///
-/// What the schema's author got wrong.
+/// What is wrong with the schema.
 pub(super) fn compile(schema: &Map<String, Value>) -> Result<Validator, String> {
-    // A schema's own error may quote the schema, which is the manifest's text and holds no secret.
+    // The error may quote the schema, which is part of the manifest and not a secret.
     jsonschema::draft202012::new(&Value::Object(schema.clone())).map_err(|error| error.to_string())
 }
 
-struct Checked<'a> {
-    input: &'a Section<'a>,
+/// A check of one schema.
+struct SchemaCheck<'a> {
+    input: &'a TableReader<'a>,
     needs_compiling: bool,
 }
 
-impl Checked<'_> {
+impl SchemaCheck<'_> {
     fn run(mut self, schema: &Map<String, Value>) -> Option<()> {
         let whole = Value::Object(schema.clone());
-        // To say that it is one takes a fraction of the time that it takes to look for errors.
+        // Whether it is valid is much cheaper to find out than what is wrong with it.
         if !META.is_valid(&whole) {
             for error in META.iter_errors(&whole) {
-                let key = error.instance_path().as_str().trim_start_matches('/').replace('/', ".");
-                let remedy = "write it as JSON Schema 2020-12 has it";
-                self.refuse(&key, format!("is no JSON Schema: {}", error.masked()), remedy);
+                let pointer = error.instance_path().as_str();
+                let key = pointer.trim_start_matches('/').replace('/', ".");
+                let found = unknown_type(pointer, &whole).unwrap_or_else(|| {
+                    let message = format!("not valid JSON Schema: {}", error.masked());
+                    Diagnostic::error("", message, "correct it according to JSON Schema 2020-12")
+                });
+                self.input.push(found.below(&key));
             }
             return None;
         }
-        let mut good = self.object(schema) & self.arguments(schema) & self.walk("", &whole);
-        if good
+        let mut valid = self.object(schema) & self.arguments(schema) & self.walk("", &whole);
+        if valid
             && self.needs_compiling
             && let Err(error) = compile(schema)
         {
-            self.refuse("", format!("cannot be compiled: {error}"), "mend the `$ref` or the `pattern`");
-            good = false;
+            self.error("", format!("cannot be compiled: {error}"), "correct the `$ref` or the `pattern`");
+            valid = false;
         }
-        good.then_some(())
+        valid.then_some(())
     }
 
-    fn refuse(&self, key: &str, message: impl Into<String>, remedy: impl Into<String>) {
-        let full = if key.is_empty() { self.input.key.clone() } else { self.input.key_of(key) };
-        self.input.report.add(self.input.place_of(key), full, message, remedy);
+    fn error(&self, key: &str, message: impl Into<String>, help: impl Into<String>) {
+        self.input.error(key, message, help);
     }
 
     fn object(&self, schema: &Map<String, Value>) -> bool {
-        let mut good = true;
+        let mut valid = true;
         if schema.get("type").is_some_and(|kind| kind != "object") {
-            self.refuse("type", "is not `object`", "leave it out: arguments are always an object");
-            good = false;
+            self.error("type", "must be \"object\"", "remove it: arguments are always an object");
+            valid = false;
         }
         if schema.get("additionalProperties").is_some_and(|more| more != false) {
-            let remedy = "leave it out: a tool takes the arguments that it declares and no others";
-            self.refuse("additionalProperties", "is not `false`", remedy);
-            good = false;
+            let help = "remove it: a tool takes only the arguments that it declares";
+            self.error("additionalProperties", "must be false", help);
+            valid = false;
         }
-        good
+        valid
     }
 
     /// The rules for the declared arguments; the meta-schema has seen that `properties` holds schemas.
     fn arguments(&self, schema: &Map<String, Value>) -> bool {
-        let mut good = true;
+        let mut valid = true;
         let properties = schema.get("properties").and_then(Value::as_object);
         for (name, argument) in properties.into_iter().flatten() {
             let key = format!("properties.{name}");
             if !is_argument_name(name) {
-                let remedy = "use up to 64 letters, digits, `_` and `-`, beginning with a letter or `_`";
-                self.refuse(&key, "is no name for an argument", remedy);
-                good = false;
+                let help = "use 1 to 64 letters, digits, _ and -, starting with a letter or _";
+                self.error(&key, "not a valid argument name", help);
+                valid = false;
             }
             if let Some(text) = argument.get("description").and_then(Value::as_str) {
                 let length = text.chars().count();
-                if text.trim().is_empty() || length > DESCRIPTION_MAX {
-                    let message = format!("has a description of {length} characters");
-                    self.refuse(
+                if text.trim().is_empty() || length > MAX_DESCRIPTION_CHARS {
+                    self.error(
                         &key,
-                        message,
-                        format!("say in 1 to {DESCRIPTION_MAX} characters what it is"),
+                        format!("has a description of {length} characters"),
+                        format!("describe it in 1 to {MAX_DESCRIPTION_CHARS} characters"),
                     );
-                    good = false;
+                    valid = false;
                 }
             }
         }
@@ -160,70 +162,66 @@ impl Checked<'_> {
             schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
         {
             if !names.contains(&name) {
-                let remedy = match nearest(name, names.iter().copied()) {
-                    Some(near) => format!("did you mean `{near}`?"),
+                let help = match nearest(name, names.iter().copied()) {
+                    Some(near) => format!("did you mean \"{near}\"?"),
                     None if names.is_empty() => "declare it under `input.properties`".to_owned(),
                     None => format!(
-                        "declare it under `input.properties`; there are {}",
-                        listed(names.iter().copied())
+                        "declare it under `input.properties`; the arguments are {}",
+                        list(names.iter().copied())
                     ),
                 };
-                self.refuse(
-                    "required",
-                    format!("names `{}`, which is not declared", name.escape_debug()),
-                    remedy,
-                );
-                good = false;
+                self.error("required", format!("{} is not declared", named("argument", name)), help);
+                valid = false;
             }
         }
-        good
+        valid
     }
 
-    /// Looks through the schema at `key` and all below it for keywords that leave the document.
+    /// Checks the schema at `key` and everything below it for keywords that refer to another document.
     fn walk(&mut self, key: &str, schema: &Value) -> bool {
         let Value::Object(keywords) = schema else { return true };
-        let mut good = true;
+        let mut valid = true;
         for (keyword, value) in keywords {
             let at = if key.is_empty() { keyword.clone() } else { format!("{key}.{keyword}") };
             match keyword.as_str() {
                 "$ref" => {
                     self.needs_compiling = true;
                     if !value.as_str().is_some_and(|target| target == "#" || target.starts_with("#/")) {
-                        self.refuse(
+                        self.error(
                             &at,
-                            "points out of this schema",
-                            "point to `#/$defs/NAME` in the same `input`",
+                            "must not refer to another document",
+                            "refer to `#/$defs/NAME` in the same `input`",
                         );
-                        good = false;
+                        valid = false;
                     }
                 }
                 foreign if FOREIGN.contains(&foreign) => {
-                    self.refuse(
+                    self.error(
                         &at,
-                        "has no place in a tool's input",
-                        "leave it out: JSON Schema 2020-12 is meant",
+                        "is not allowed in a tool's input",
+                        "remove it: the input is always JSON Schema 2020-12",
                     );
-                    good = false;
+                    valid = false;
                 }
                 "const" | "enum" | "default" | "examples" | "required" | "dependentRequired" => {}
                 "properties" | "$defs" | "patternProperties" | "dependentSchemas" => {
                     self.needs_compiling |= keyword == "patternProperties";
                     for (name, schema) in value.as_object().into_iter().flatten() {
-                        good &= self.walk(&format!("{at}.{name}"), schema);
+                        valid &= self.walk(&format!("{at}.{name}"), schema);
                     }
                 }
                 "pattern" => self.needs_compiling = true,
                 _ => match value {
                     Value::Array(schemas) => {
                         for (index, schema) in schemas.iter().enumerate() {
-                            good &= self.walk(&format!("{at}.{index}"), schema);
+                            valid &= self.walk(&format!("{at}.{index}"), schema);
                         }
                     }
-                    schema => good &= self.walk(&at, schema),
+                    schema => valid &= self.walk(&at, schema),
                 },
             }
         }
-        good
+        valid
     }
 }
 
@@ -234,37 +232,50 @@ fn is_argument_name(name: &str) -> bool {
         && name.bytes().all(inner)
 }
 
-/// A TOML value as JSON; what JSON has no form for is reported.
-fn to_json(report: &Report, key: &str, value: &Spanned<DeValue<'_>>) -> Option<Value> {
-    let refuse = |message: &str, remedy: &str| {
-        report.add(value.span(), key, message, remedy);
+/// A diagnostic if the value at `pointer` is the name of a type that does not exist.
+fn unknown_type(pointer: &str, schema: &Value) -> Option<Diagnostic> {
+    let mut segments = pointer.rsplit('/');
+    let is_keyword = segments.next() == Some("type")
+        // Below these a `type` is a name and not the keyword.
+        && !matches!(segments.next(), Some("properties" | "$defs" | "patternProperties" | "dependentSchemas"));
+    let found = schema.pointer(pointer)?.as_str().filter(|_| is_keyword)?;
+    let abbreviated = TYPES.into_iter().find(|known| found.len() >= 3 && known.starts_with(found));
+    let help = match abbreviated.or_else(|| nearest(found, TYPES)) {
+        Some(near) => format!("did you mean \"{near}\"?"),
+        None => format!("use {}", alternatives(TYPES)),
+    };
+    Some(Diagnostic::error("", format!("{} is not a JSON Schema type", string(found)), help))
+}
+
+/// The TOML value at `key` as JSON. What JSON cannot represent is reported.
+fn to_json(input: &TableReader<'_>, key: &str, value: &Spanned<DeValue<'_>>) -> Option<Value> {
+    let error = |message: &str, help: &str| {
+        input.collector().error(&value.span(), input.key_of(key), message, help);
         None
     };
     match value.get_ref() {
         DeValue::String(text) => Some(Value::from(text.as_ref())),
         DeValue::Boolean(flag) => Some(Value::from(*flag)),
-        DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
-            Ok(number) => Some(Value::from(number)),
-            Err(_) => refuse("does not fit 64 bits", "write a smaller number"),
+        DeValue::Integer(number) => match integer(number) {
+            Some(number) => Some(Value::from(number)),
+            None => error("this number does not fit 64 bits", "write a smaller number"),
         },
-        DeValue::Float(number) => match number.as_str().parse::<f64>() {
-            Ok(number) if number.is_finite() => Some(Value::from(number)),
-            _ => refuse("is not a finite number", "write a finite number"),
+        DeValue::Float(number) => match float(number) {
+            Some(number) => Some(Value::from(number)),
+            None => error("this number is not finite", "write a finite number"),
         },
-        DeValue::Datetime(_) => {
-            refuse("is a date, which JSON does not have", "put it in quotes to mean a text")
-        }
-        DeValue::Array(list) => {
-            let values = list
+        DeValue::Datetime(_) => error("must not be a date", "write it in double quotes if it is a string"),
+        DeValue::Array(entries) => {
+            let values = entries
                 .iter()
                 .enumerate()
-                .map(|(index, value)| to_json(report, &format!("{key}.{index}"), value));
+                .map(|(index, value)| to_json(input, &format!("{key}.{index}"), value));
             values.collect::<Option<Vec<_>>>().map(Value::Array)
         }
         DeValue::Table(table) => {
             let entries = table.iter().map(|(name, value)| {
                 let name = name.get_ref().to_string();
-                Some((name.clone(), to_json(report, &format!("{key}.{}", name.escape_debug()), value)?))
+                Some((name.clone(), to_json(input, &format!("{key}.{}", name.escape_debug()), value)?))
             });
             entries.collect::<Option<Map<_, _>>>().map(Value::Object)
         }

@@ -1,3 +1,7 @@
+use cofferdam_config::Origin;
+use cofferdam_config::document::SourceText;
+
+use super::error::ManifestError;
 use super::*;
 use crate::connectors::SideEffect;
 
@@ -30,22 +34,24 @@ fn good() -> String {
     format!("{HEAD}{TOOL}")
 }
 
-/// The problems as `line key: message; remedy`.
+fn parse(text: &str) -> Result<Manifest, ManifestError> {
+    Manifest::parse(&SourceText::new(Origin::File("acme.toml".into()), text))
+}
+
+/// The diagnostics as `line key: message; help`.
 fn problems(text: &str) -> Vec<String> {
-    match Manifest::parse(text) {
-        Ok(_) => Vec::new(),
-        Err(refused) => {
-            let told = |p: ManifestProblem| {
-                format!("{} {}: {}; {}", p.line.unwrap_or_default(), p.key, p.message, p.remedy)
-            };
-            refused.problems.into_iter().map(told).collect()
-        }
-    }
+    let diagnostics = parse(text).err().map(|error| error.diagnostics).unwrap_or_default();
+    let printed = diagnostics.iter().map(|found| {
+        let location = found.location.as_ref().unwrap();
+        assert!(location.column.is_some(), "{found}");
+        format!("{} {}: {}; {}", location.line.unwrap(), found.key, found.message, found.help)
+    });
+    printed.collect()
 }
 
 #[test]
 fn a_good_manifest_becomes_a_module_with_its_defaults() {
-    let manifest = Manifest::parse(&good()).map_err(|refused| refused.problems).unwrap();
+    let manifest = parse(&good()).unwrap();
     assert_eq!((manifest.name.as_str(), manifest.version.as_str()), ("acme", "1.0.0"));
     assert_eq!(manifest.http.base_url().unwrap().as_str(), "https://api.acme.test/");
     let tool = &manifest.tools[manifest.tool_index["get_anvil"]];
@@ -59,7 +65,7 @@ fn a_good_manifest_becomes_a_module_with_its_defaults() {
 fn a_tool_that_writes_is_not_idempotent_unless_it_says_so() {
     for (extra, idempotent) in [("", false), ("idempotent = true\n", true)] {
         let text = good().replace("side_effect = \"none\"\n", &format!("side_effect = \"write\"\n{extra}"));
-        let manifest = Manifest::parse(&text).map_err(|refused| refused.problems).unwrap();
+        let manifest = parse(&text).unwrap();
         assert_eq!(manifest.tools[0].operation.effects.idempotent, idempotent, "{extra:?}");
     }
 }
@@ -68,38 +74,46 @@ fn a_tool_that_writes_is_not_idempotent_unless_it_says_so() {
 fn a_tool_without_input_takes_no_arguments() {
     let at = good().find("select").unwrap();
     let text = good()[..at].replace("/{anvil}\", query = [\"unit\"]", "\"");
-    let manifest = Manifest::parse(&text).map_err(|refused| refused.problems).unwrap();
+    let manifest = parse(&text).unwrap();
     let schema = serde_json::json!({"type": "object", "additionalProperties": false, "properties": {}});
     assert_eq!(*manifest.tools[0].operation.input_schema, *schema.as_object().unwrap());
 }
 
-/// What is replaced in a good manifest, by what, and how the one problem begins.
+/// What is replaced in a valid manifest, by what, and how the only diagnostic begins.
 const ONE_MISTAKE: &[(&str, &str, &str)] = &[
-    ("format = 1", "format = 2", "1 format: is not a format that this version reads; write `format = 1`"),
-    ("format = 1\n", "", "1 format: is missing; add `format = 1`"),
-    ("name = \"acme\"", "name = \"Acme\"", "2 name: is no name for a module"),
-    ("name = \"acme\"", "name = \"\"", "2 name: is no name for a module"),
-    ("name = \"acme\"", "name = 7", "2 name: is a number, and must be a text"),
+    ("format = 1", "format = 2", "1 format: this version supports format 1 only; write format = 1"),
+    ("format = 1\n", "", "1 format: is missing; add format = 1"),
+    ("name = \"acme\"", "name = \"Acme\"", "2 name: \"Acme\" is not a valid module name"),
+    ("name = \"acme\"", "name = \"\"", "2 name: an empty string is not a valid module name"),
+    ("name = \"acme\"", "name = 7", "2 name: must be a string, not a number"),
     ("version = \"1.0.0\"\n", "", "1 version: is missing"),
-    ("version = \"1.0.0\"", "version = \"one two\"", "3 version: is no version"),
-    ("title = \"Acme\"", "title = \" \"", "4 title: is empty"),
-    ("title = \"Acme\"", "titel = \"Acme\"\ntitle = \"Acme\"", "4 titel: unknown key; did you mean `title`?"),
+    (
+        "version = \"1.0.0\"",
+        "version = \"one two\"",
+        "3 version: a string of 7 characters is not a valid version",
+    ),
+    ("title = \"Acme\"", "title = \" \"", "4 title: must not be empty"),
+    (
+        "title = \"Acme\"",
+        "titel = \"Acme\"\ntitle = \"Acme\"",
+        "4 titel: unknown key; did you mean \"title\"?",
+    ),
     (
         "description = \"Anvils and rockets\"",
         "description = \"Anvils\\nrockets\"",
-        "5 description: has more than one line",
+        "5 description: must not contain a line break",
     ),
-    ("title = \"Acme\"", "title = \"Acme\"\nsource = \"a friend\"", "5 source: is no address"),
+    ("title = \"Acme\"", "title = \"Acme\"\nsource = \"a friend\"", "5 source: must be a web address"),
     ("[credential]\nkind = \"bearer\"\n", "", "1 credential: is missing"),
     (
         "kind = \"bearer\"",
         "kind = \"berer\"",
-        "11 credential.kind: is none of the values that there are; did you mean `bearer`?",
+        "11 credential.kind: unknown value \"berer\"; did you mean \"bearer\"?",
     ),
     (
         "kind = \"bearer\"",
         "kind = \"bearer\"\ntokn = \"{token}\"",
-        "10 credential: has an unknown key `tokn`; did you mean `token`?",
+        "10 credential.tokn: unknown key; did you mean \"token\"?",
     ),
     (
         "kind = \"bearer\"",
@@ -107,27 +121,35 @@ const ONE_MISTAKE: &[(&str, &str, &str)] = &[
         "10 credential: names no field of the secret",
     ),
     ("https://api.acme.test", "ftp://api.acme.test", "8 http.base_url: "),
-    ("name = \"get_anvil\"", "name = \"get-anvil\"", "14 tools.get-anvil.name: is no name for a tool"),
+    (
+        "name = \"get_anvil\"",
+        "name = \"get-anvil\"",
+        "14 tools.get-anvil.name: \"get-anvil\" is not a valid tool name",
+    ),
     ("description = \"One anvil\"\n", "", "13 tools.get_anvil.description: is missing"),
     ("side_effect = \"none\"\n", "", "13 tools.get_anvil.side_effect: is missing"),
-    ("side_effect = \"none\"", "side_effect = \"some\"", "16 tools.get_anvil.side_effect: is not known"),
+    (
+        "side_effect = \"none\"",
+        "side_effect = \"some\"",
+        "16 tools.get_anvil.side_effect: unknown side effect: \"some\"",
+    ),
     (
         "side_effect = \"none\"",
         "side_effect = \"none\"\nidempotent = false",
-        "17 tools.get_anvil.idempotent: is `false` for a tool that only reads",
+        "17 tools.get_anvil.idempotent: must not be false for a tool that only reads",
     ),
     (
         "side_effect = \"none\"",
         "side_effect = \"none\"\nidempotent = \"yes\"",
-        "17 tools.get_anvil.idempotent: is a text, and must be `true` or `false`",
+        "17 tools.get_anvil.idempotent: must be `true` or `false`, not a string",
     ),
     ("side_effect = \"none\"", "side_effect = \"none\"\nsafe = true", "17 tools.get_anvil.safe: unknown key"),
     (
         "select = \"{weight: weight}\"",
         "full = false",
-        "18 tools.get_anvil.full: is `false` for a tool that gives its whole answer; say what is kept",
+        "18 tools.get_anvil.full: is false, but without `select` the whole answer is returned",
     ),
-    ("\"{weight: weight}\"", "\"{weight: \"", "18 tools.get_anvil.select: is no JMESPath"),
+    ("\"{weight: weight}\"", "\"{weight: \"", "18 tools.get_anvil.select: not valid JMESPath"),
     (
         "\"{weight: weight}\"",
         "\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\"",
@@ -136,47 +158,57 @@ const ONE_MISTAKE: &[(&str, &str, &str)] = &[
     (
         "input.required = [\"anvil\"]",
         "input.required = [\"anvil\", \"unti\"]",
-        "19 tools.get_anvil.input.required: names `unti`, which is not declared; did you mean `unit`?",
+        "19 tools.get_anvil.input.required: argument \"unti\" is not declared; did you mean \"unit\"?",
     ),
     (
         "input.required = [\"anvil\"]",
         "input.required = \"anvil\"",
-        "19 tools.get_anvil.input.required: is no JSON Schema",
+        "19 tools.get_anvil.input.required: not valid JSON Schema: value is not of type",
     ),
     (
         "input.required = [\"anvil\"]",
         "input.requird = []\ninput.required = [\"anvil\"]",
-        "19 tools.get_anvil.input.requird: unknown key; did you mean `required`?",
+        "19 tools.get_anvil.input.requird: unknown key; did you mean \"required\"?",
     ),
     (
         "input.required = [\"anvil\"]",
         "input.required = [\"anvil\"]\ninput.type = \"array\"",
-        "20 tools.get_anvil.input.type: is not `object`",
+        "20 tools.get_anvil.input.type: must be \"object\"",
     ),
     (
         "input.required = [\"anvil\"]",
         "input.required = [\"anvil\"]\ninput.additionalProperties = true",
-        "20 tools.get_anvil.input.additionalProperties: is not `false`",
+        "20 tools.get_anvil.input.additionalProperties: must be false",
     ),
     (
         "{ enum = [\"kg\", \"lb\"] }",
         "{ type = \"txt\" }",
-        "21 tools.get_anvil.input.properties.unit.type: is no JSON Schema",
+        "21 tools.get_anvil.input.properties.unit.type: \"txt\" is not a JSON Schema type; use array, boolean,",
+    ),
+    (
+        "{ enum = [\"kg\", \"lb\"] }",
+        "{ type = \"int\" }",
+        "21 tools.get_anvil.input.properties.unit.type: \"int\" is not a JSON Schema type; did you mean \"integer\"?",
+    ),
+    (
+        "{ enum = [\"kg\", \"lb\"] }",
+        "{ minLength = \"int\" }",
+        "21 tools.get_anvil.input.properties.unit.minLength: not valid JSON Schema: value is not of type",
     ),
     (
         "{ enum = [\"kg\", \"lb\"] }",
         "{ enum = [1979-05-27] }",
-        "21 tools.get_anvil.input.properties.unit.enum.0: is a date",
+        "21 tools.get_anvil.input.properties.unit.enum.0: must not be a date",
     ),
     (
         "{ enum = [\"kg\", \"lb\"] }",
         "{ const = nan }",
-        "21 tools.get_anvil.input.properties.unit.const: is not a finite number",
+        "21 tools.get_anvil.input.properties.unit.const: this number is not finite",
     ),
     (
         "{ enum = [\"kg\", \"lb\"] }",
         "{ \"$ref\" = \"https://acme.test/unit\" }",
-        "21 tools.get_anvil.input.properties.unit.$ref: points out of this schema",
+        "21 tools.get_anvil.input.properties.unit.$ref: must not refer to another document",
     ),
     (
         "{ enum = [\"kg\", \"lb\"] }",
@@ -187,7 +219,7 @@ const ONE_MISTAKE: &[(&str, &str, &str)] = &[
     (
         "{ enum = [\"kg\", \"lb\"] }",
         "{ \"$id\" = \"https://acme.test/\" }",
-        "21 tools.get_anvil.input.properties.unit.$id: has no place",
+        "21 tools.get_anvil.input.properties.unit.$id: is not allowed",
     ),
     (
         "{ enum = [\"kg\", \"lb\"] }",
@@ -197,9 +229,9 @@ const ONE_MISTAKE: &[(&str, &str, &str)] = &[
     (
         "method = \"GET\"",
         "method = \"GET\", pth = \"/\"",
-        "17 tools.get_anvil.request.pth: unknown key; did you mean `path`?",
+        "17 tools.get_anvil.request.pth: unknown key; did you mean \"path\"?",
     ),
-    ("method = \"GET\"", "method = 7", "17 tools.get_anvil.request.method: is a number; write a string"),
+    ("method = \"GET\"", "method = 7", "17 tools.get_anvil.request.method: must be a string, not a number"),
     // The rules of the connector, by line: every argument exactly once, and path arguments required.
     (", query = [\"unit\"]", "", "17 tools.get_anvil.request"),
     ("[\"unit\"]", "[\"unit\"], headers = { x-unit = \"{unit}\" }", "17 tools.get_anvil.request"),
@@ -209,7 +241,7 @@ const ONE_MISTAKE: &[(&str, &str, &str)] = &[
 ];
 
 #[test]
-fn each_mistake_is_told_with_its_line() {
+fn each_mistake_is_reported_with_its_line() {
     assert_eq!(problems(&good()), [""; 0]);
     let mut wrong_answers = Vec::new();
     for (right, wrong, expected) in ONE_MISTAKE {
@@ -223,7 +255,7 @@ fn each_mistake_is_told_with_its_line() {
 }
 
 #[test]
-fn every_mistake_is_told_at_once_in_the_order_of_lines() {
+fn all_mistakes_are_reported_at_once_in_the_order_of_lines() {
     let text = good()
         .replace("title = \"Acme\"", "titel = \"Acme\"")
         .replace("kind = \"bearer\"", "kind = \"berer\"")
@@ -250,20 +282,20 @@ fn tools_of_one_name_are_refused_and_so_is_a_module_without_tools() {
     let twice = format!("{}{TOOL}", good());
     assert_eq!(
         problems(&twice),
-        ["24 tools.get_anvil.name: is the name of an earlier tool too; give each tool a name of its own"]
+        ["24 tools.get_anvil.name: an earlier tool has this name; give each tool its own name"]
     );
-    assert_eq!(problems(HEAD), ["1 tools: is missing; add a `[[tools]]` table"]);
+    assert_eq!(problems(HEAD), ["1 tools: is missing; add a [[tools]] table"]);
 }
 
 #[test]
-fn broken_toml_is_told_and_nothing_else() {
+fn invalid_toml_is_reported_and_nothing_else() {
     let found = problems(&good().replace("title = \"Acme\"", "title = \"Acme"));
-    assert!(found.len() == 1 && found[0].starts_with("4 : is no valid TOML"), "{found:#?}");
+    assert!(found.len() == 1 && found[0].starts_with("4 : not valid TOML"), "{found:#?}");
 }
 
 #[test]
 fn no_problem_repeats_a_value() {
-    let canary = "canary-7f3a";
+    let canary = "c4nary-8f1e-do-not-print";
     for (right, wrong) in [
         ("kind = \"bearer\"", "kind = \"bearer\"\ntoken = \"CANARY\""),
         ("kind = \"bearer\"", "kind = \"bearer\"\ntoken = [\"CANARY\"]"),
@@ -294,9 +326,12 @@ fn a_reference_within_the_schema_and_an_argument_named_like_a_keyword_are_taken(
     assert_eq!(problems(&text), [""; 0]);
 }
 
+/// The stack of a thread, as the standard library starts one. Frames are larger without optimisation.
+const STACK_BYTES: usize = if cfg!(debug_assertions) { 2 * 1024 * 1024 } else { 1024 * 1024 };
+
 #[test]
 fn nothing_is_nested_so_deep_that_a_small_stack_ends() {
-    let small = || std::thread::Builder::new().stack_size(1024 * 1024);
+    let small = || std::thread::Builder::new().stack_size(STACK_BYTES);
     for select in [
         format!("a{}", "[*]".repeat(100)),
         format!("{}a", "!".repeat(200)),
@@ -323,11 +358,11 @@ fn nothing_is_nested_so_deep_that_a_small_stack_ends() {
 
 #[test]
 fn no_damage_to_a_manifest_is_a_panic() {
-    let whole = include_str!("../../catalogue/github.toml");
+    let whole = include_str!("../catalogue/github.toml");
     // The head and the first tools hold every construct; the rest would only take time.
     let text = &whole[..whole.find("name = \"get_repository\"").unwrap()];
     for end in (0..text.len()).filter(|end| text.is_char_boundary(*end)).step_by(3) {
-        let _ = Manifest::parse(&text[..end]);
+        let _ = parse(&text[..end]);
     }
     let mut random = fastrand::Rng::with_seed(0x5eed);
     for _ in 0..1500 {
@@ -336,6 +371,6 @@ fn no_damage_to_a_manifest_is_a_panic() {
             let at = random.usize(..bytes.len());
             bytes[at] ^= 1 << random.u8(..7);
         }
-        let _ = Manifest::parse(&String::from_utf8_lossy(&bytes));
+        let _ = parse(&String::from_utf8_lossy(&bytes));
     }
 }

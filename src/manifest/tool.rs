@@ -2,23 +2,25 @@
 
 use std::sync::Arc;
 
+use cofferdam_config::document::{Field, TableReader};
+use cofferdam_config::quote::string;
 use serde_json::{Map, Value};
 
 use super::arguments::ArgumentValidator;
+use super::description::description;
 use super::input;
-use super::section::{Found, Section};
 use crate::broker::CredentialSpec;
 use crate::connectors::http::{DeclaredArgument, Operation, RequestTemplate};
 use crate::connectors::{Effects, SideEffect};
 
-/// How long a tool's description may be, in characters: what a model has to read before it can call.
-const DESCRIPTION_MAX: usize = 1024;
+/// The maximum length of a tool's description, in characters. A model reads it before it can call the tool.
+const MAX_DESCRIPTION_CHARS: usize = 1024;
 
-/// How long a `select` may be, in bytes.
-const SELECT_MAX: usize = 4096;
+/// The maximum length of a `select`, in bytes.
+const MAX_SELECT_BYTES: usize = 4096;
 
-/// How many operators a `select` may hold. Each may nest the parser one level deeper, on the stack of a thread.
-const SELECT_OPERATORS_MAX: usize = 200;
+/// The maximum number of operators in a `select`. Each may nest the parser one level deeper, on the stack of a thread.
+const MAX_SELECT_OPERATORS: usize = 200;
 
 const KEYS: [&str; 9] = [
     "name",
@@ -41,9 +43,9 @@ pub struct Tool {
     pub description: String,
     /// What a call of it does.
     pub operation: Arc<Operation>,
-    /// What is kept of an answer.
+    /// The part of an answer that is returned; `None` for the whole answer.
     pub select: Option<jmespath::Expression<'static>>,
-    /// Whether a caller may ask for the whole answer; where not, nothing but what is selected ever leaves.
+    /// Whether a caller may ask for the whole answer. If not, only the selected part is ever returned.
     pub full: bool,
     arguments: ArgumentValidator,
 }
@@ -52,31 +54,18 @@ impl Tool {
     /// Reads a tool. `None` if it is wrong; that has been reported.
     ///
     /// Without the `credential` (it was wrong) everything else is checked.
-    pub(super) fn read(tool: &Section<'_>, credential: Option<&CredentialSpec>) -> Option<Self> {
-        tool.only(&KEYS);
-        let name = tool.required_text("name", "`name = \"create_issue\"`");
-        let name = name.filter(|name| {
-            let good = is_tool_name(name.value);
-            if !good {
-                name.refuse(
-                    "is no name for a tool",
-                    "use up to 64 of `a`–`z`, `0`–`9` and `_`, not beginning with `_`",
-                );
-            }
-            good
-        });
-        let description = tool.description("description", DESCRIPTION_MAX);
+    pub(super) fn read(tool: &TableReader<'_>, credential: Option<&CredentialSpec>) -> Option<Self> {
+        tool.deny_unknown_keys(&KEYS);
+        let name = tool.required_string("name", "name = \"create_issue\"").filter(is_tool_name);
+        let description = description(tool, "description", MAX_DESCRIPTION_CHARS);
         let effects = effects(tool);
-        let select = tool.text("select", "`select = \"{number: number}\"`").map(|text| compile_select(&text));
-        let full = tool.flag("full");
+        let select = tool.string("select", "select = \"{number: number}\"").map(|text| compile_select(&text));
+        let full = tool.boolean("full");
         if let Some(full) = full.as_ref().filter(|full| !full.value && select.is_none()) {
-            full.refuse(
-                "is `false` for a tool that gives its whole answer",
-                "say what is kept: `select = \"…\"`",
-            );
+            full.error("is false, but without `select` the whole answer is returned", "add select = \"…\"");
         }
         let input = input::read(tool);
-        let request = tool.required_table("request", "`request = { method = \"GET\", path = \"/…\" }`");
+        let request = tool.required_table("request", "request = { method = \"GET\", path = \"/…\" }");
         let request = request.and_then(|request| read_request(&request, input.as_ref(), credential));
         let input = Arc::new(input?);
         Some(Self {
@@ -109,31 +98,39 @@ impl Tool {
     }
 }
 
-fn is_tool_name(name: &str) -> bool {
-    name.len() <= 64
-        && name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_'))
-        && !name.is_empty()
-        && !name.starts_with('_')
+/// Whether `name` is valid; if not, that is reported.
+fn is_tool_name(name: &Field<'_, &str>) -> bool {
+    let valid = (1..=64).contains(&name.value.len())
+        && name.value.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_'))
+        && !name.value.starts_with('_');
+    if !valid {
+        name.error(
+            format!("{} is not a valid tool name", string(name.value)),
+            "use 1 to 64 characters of a-z, 0-9 and _, not starting with _",
+        );
+    }
+    valid
 }
 
-fn effects(tool: &Section<'_>) -> Option<Effects> {
-    let idempotent = tool.flag("idempotent");
-    let concurrency_safe = tool.flag("concurrency_safe");
+fn effects(tool: &TableReader<'_>) -> Option<Effects> {
+    let idempotent = tool.boolean("idempotent");
+    let concurrency_safe = tool.boolean("concurrency_safe");
     let written =
-        tool.required_text("side_effect", "`side_effect = \"none\"`, `\"write\"` or `\"destructive\"`")?;
+        tool.required_string("side_effect", "side_effect = \"none\", \"write\" or \"destructive\"")?;
     let side_effect = match written.value {
         "none" => SideEffect::None,
         "write" => SideEffect::Write,
         "destructive" => SideEffect::Destructive,
-        _ => {
-            written.refuse("is not known", "write \"none\", \"write\" or \"destructive\"");
+        other => {
+            written
+                .error(format!("unknown side effect: {}", string(other)), "use none, write or destructive");
             return None;
         }
     };
     let reads = side_effect == SideEffect::None;
     if let Some(idempotent) = idempotent.as_ref().filter(|idempotent| reads && !idempotent.value) {
         idempotent
-            .refuse("is `false` for a tool that only reads", "leave it out, or say which side effect it has");
+            .error("must not be false for a tool that only reads", "remove it, or correct `side_effect`");
         return None;
     }
     Some(Effects {
@@ -143,11 +140,13 @@ fn effects(tool: &Section<'_>) -> Option<Effects> {
     })
 }
 
-fn compile_select(text: &Found<'_, &str>) -> Option<jmespath::Expression<'static>> {
+fn compile_select(text: &Field<'_, &str>) -> Option<jmespath::Expression<'static>> {
     let operators = text.value.bytes().filter(|b| b"[({*!&|".contains(b)).count();
-    if text.value.len() > SELECT_MAX || operators > SELECT_OPERATORS_MAX {
-        let remedy = format!("keep to {SELECT_MAX} bytes and {SELECT_OPERATORS_MAX} brackets and operators");
-        text.refuse("is too long", remedy);
+    if text.value.len() > MAX_SELECT_BYTES || operators > MAX_SELECT_OPERATORS {
+        text.error(
+            "is too long",
+            format!("use at most {MAX_SELECT_BYTES} bytes and {MAX_SELECT_OPERATORS} brackets and operators"),
+        );
         return None;
     }
     match jmespath::compile(text.value) {
@@ -155,8 +154,9 @@ fn compile_select(text: &Found<'_, &str>) -> Option<jmespath::Expression<'static
         Err(error) => {
             // Both count from zero; people count from one.
             let (line, column) = (error.line + 1, error.column + 1);
-            let message = format!("is no JMESPath: {} in its line {line}, column {column}", reason(&error));
-            text.refuse(message, "see https://jmespath.org/specification.html");
+            let message =
+                format!("not valid JMESPath: {} at line {line}, column {column} of it", reason(&error));
+            text.error(message, "see https://jmespath.org/specification.html");
             None
         }
     }
@@ -170,11 +170,11 @@ fn reason(error: &jmespath::JmespathError) -> String {
 }
 
 fn read_request(
-    request: &Section<'_>,
+    request: &TableReader<'_>,
     input: Option<&Map<String, Value>>,
     credential: Option<&CredentialSpec>,
 ) -> Option<RequestTemplate> {
-    let table = request.read()?;
+    let table = request.deserialize()?;
     let (input, credential) = (input?, credential?);
     let required: Vec<&str> = input
         .get("required")
@@ -191,12 +191,8 @@ fn read_request(
         .collect();
     match RequestTemplate::from_table(table, &declared, credential) {
         Ok(template) => Some(template),
-        Err(findings) => {
-            for finding in findings {
-                let key =
-                    if finding.key.is_empty() { request.key.clone() } else { request.key_of(&finding.key) };
-                request.report.add(request.place_of(&finding.key), key, finding.message, finding.help);
-            }
+        Err(diagnostics) => {
+            diagnostics.into_iter().for_each(|found| request.push(found));
             None
         }
     }

@@ -1,46 +1,45 @@
-//! The meta-tools' own arguments, as models send them.
+//! Parses the arguments of the meta-tools, as models send them.
 
+use cofferdam_config::suggestions::bounded;
 use serde_json::{Map, Value};
 
 use super::tools;
 use crate::calls::{CallError, CallRequest, Code};
-use crate::names;
 
-/// What `get_module_schema` is asked for.
+/// The arguments of `get_module_schema`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct SchemaRequest {
     pub(super) module: Option<String>,
     pub(super) query: Option<String>,
 }
 
-/// Reads the arguments of `get_module_schema`. An empty text counts as absent.
+/// Parses the arguments of `get_module_schema`. An empty string counts as absent.
 ///
 /// # Errors
 ///
-/// `invalid_arguments`, with this meta-tool's schema.
+/// Returns `invalid_arguments` with the schema of the meta-tool.
 pub(super) fn schema(mut sent: Map<String, Value>) -> Result<SchemaRequest, CallError> {
-    let read = (|| {
-        let module = text(&mut sent, "module")?;
-        let query = text(&mut sent, "query")?;
-        nothing_else(&sent)?;
+    let parsed = (|| {
+        let module = string(&mut sent, "module")?;
+        let query = string(&mut sent, "query")?;
+        no_others(&sent)?;
         Ok(SchemaRequest { module, query })
     })();
-    read.map_err(|problem| refused(tools::GET_MODULE_SCHEMA, problem))
+    parsed.map_err(|message| invalid(tools::GET_MODULE_SCHEMA, message))
 }
 
-/// Reads the arguments of `call_module_tool`.
+/// Parses the arguments of `call_module_tool`.
 ///
-/// `arguments` may be missing where the tool needs none, and may be a text that holds a JSON object: models that
-/// nest one tool's arguments in another's write that, and mean it.
+/// `arguments` may be absent, and may be a string that contains a JSON object: models often write nested arguments that way.
 ///
 /// # Errors
 ///
-/// `invalid_arguments`, with this meta-tool's schema.
+/// Returns `invalid_arguments` with the schema of the meta-tool.
 pub(super) fn call(mut sent: Map<String, Value>) -> Result<CallRequest, CallError> {
-    let read = (|| {
-        let module = text(&mut sent, "module")?.ok_or("`module` is missing")?;
-        let tool = text(&mut sent, "tool")?.ok_or("`tool` is missing")?;
-        let account = text(&mut sent, "account")?;
+    let parsed = (|| {
+        let module = string(&mut sent, "module")?.ok_or("`module` is missing")?;
+        let tool = string(&mut sent, "tool")?.ok_or("`tool` is missing")?;
+        let account = string(&mut sent, "account")?;
         let full = match sent.remove("full") {
             None | Some(Value::Null) => false,
             Some(Value::Bool(full)) => full,
@@ -49,37 +48,48 @@ pub(super) fn call(mut sent: Map<String, Value>) -> Result<CallRequest, CallErro
         let arguments = match sent.remove("arguments") {
             None | Some(Value::Null) => Map::new(),
             Some(Value::Object(arguments)) => arguments,
-            Some(Value::String(text)) => serde_json::from_str(&text)
-                .map_err(|_| "`arguments` must be an object, and the text in it is none either")?,
-            Some(_) => return Err("`arguments` must be an object".into()),
+            Some(Value::String(text)) => match serde_json::from_str(&text) {
+                Ok(Value::Object(arguments)) => arguments,
+                Ok(_) => {
+                    return Err(
+                        "`arguments` must be a JSON object; you sent a string with another JSON value".into(),
+                    );
+                }
+                Err(_) => {
+                    return Err(
+                        "`arguments` must be a JSON object; you sent a string that is not JSON".into()
+                    );
+                }
+            },
+            Some(_) => return Err("`arguments` must be a JSON object".into()),
         };
-        nothing_else(&sent)?;
+        no_others(&sent)?;
         Ok(CallRequest { module, tool, arguments, account, full })
     })();
-    read.map_err(|problem| refused(tools::CALL_MODULE_TOOL, problem))
+    parsed.map_err(|message| invalid(tools::CALL_MODULE_TOOL, message))
 }
 
-fn text(sent: &mut Map<String, Value>, key: &str) -> Result<Option<String>, String> {
+fn string(sent: &mut Map<String, Value>, key: &str) -> Result<Option<String>, String> {
     match sent.remove(key) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text).filter(|text| !text.is_empty())),
-        Some(_) => Err(format!("`{key}` must be a text")),
+        Some(_) => Err(format!("`{key}` must be a string")),
     }
 }
 
-fn nothing_else(sent: &Map<String, Value>) -> Result<(), String> {
+fn no_others(sent: &Map<String, Value>) -> Result<(), String> {
     match sent.keys().next() {
         None => Ok(()),
         Some(key) => Err(format!(
-            "`{}` is no argument of this tool; what the module's tool takes goes into `arguments`",
-            names::bounded(key)
+            "unknown argument `{}`; put the arguments of the module's tool into `arguments`",
+            bounded(key)
         )),
     }
 }
 
-fn refused(meta_tool: &str, problem: String) -> CallError {
-    let error = CallError::not_sent(Code::InvalidArguments, format!("{meta_tool}: {problem}."));
-    match tools::bare(meta_tool) {
+fn invalid(meta_tool: &str, message: String) -> CallError {
+    let error = CallError::not_sent(Code::InvalidArguments, format!("{meta_tool}: {message}."));
+    match tools::definition(meta_tool) {
         Some(tool) => error.with_schema(&tool.input_schema),
         None => error,
     }
@@ -94,12 +104,12 @@ mod tests {
     fn map(value: Value) -> Map<String, Value> {
         match value {
             Value::Object(map) => map,
-            other => panic!("{other} is no object"),
+            other => panic!("{other} is not an object"),
         }
     }
 
     #[test]
-    fn arguments_may_be_an_object_its_text_or_missing() {
+    fn arguments_may_be_an_object_a_string_or_absent() {
         for sent in [json!({"a": 1}), json!("{\"a\": 1}")] {
             let request = call(map(json!({"module": "m", "tool": "t", "arguments": sent}))).unwrap();
             assert_eq!(Value::Object(request.arguments), json!({"a": 1}));
@@ -109,14 +119,15 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_answered_with_the_schema() {
+    fn invalid_arguments_return_the_schema() {
         for (sent, says) in [
             (json!({"tool": "t"}), "`module` is missing"),
-            (json!({"module": 7, "tool": "t"}), "`module` must be a text"),
-            (json!({"module": "m", "tool": "t", "arguments": "a=1"}), "must be an object"),
-            (json!({"module": "m", "tool": "t", "arguments": [1]}), "must be an object"),
+            (json!({"module": 7, "tool": "t"}), "`module` must be a string"),
+            (json!({"module": "m", "tool": "t", "arguments": "a=1"}), "a string that is not JSON"),
+            (json!({"module": "m", "tool": "t", "arguments": "[1]"}), "another JSON value"),
+            (json!({"module": "m", "tool": "t", "arguments": [1]}), "must be a JSON object"),
             (json!({"module": "m", "tool": "t", "full": "yes"}), "`full` must be"),
-            (json!({"module": "m", "tool": "t", "title": "x"}), "`title` is no argument"),
+            (json!({"module": "m", "tool": "t", "title": "x"}), "unknown argument `title`"),
         ] {
             let error = call(map(sent.clone())).unwrap_err();
             assert_eq!(error.code, Code::InvalidArguments);

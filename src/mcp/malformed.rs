@@ -1,24 +1,24 @@
-//! The answer to what is no JSON-RPC message.
+//! The response to input that is not a JSON-RPC message.
 
 use rmcp::model::{ErrorData, NumberOrString, RequestId, ServerJsonRpcMessage};
 use serde_json::Value;
 
-/// What to answer to `sent`, which could not be read as a message: a parse error where it is no JSON, else an invalid
-/// request; nothing to a notification, since no notification is ever answered.
+/// Returns the response to `input`, which could not be parsed as a message: a parse error if it is not JSON, else an invalid
+/// request. Returns `None` for a notification, which never has a response.
 ///
-/// The reader's own words are left out: they may repeat what was sent.
-pub(crate) fn refusal(sent: &[u8]) -> Option<ServerJsonRpcMessage> {
-    let Ok(value) = serde_json::from_slice::<Value>(sent) else {
+/// The parser's message is omitted, since it may quote the input.
+pub(crate) fn error_response(input: &[u8]) -> Option<ServerJsonRpcMessage> {
+    let Ok(value) = serde_json::from_slice::<Value>(input) else {
         return Some(ServerJsonRpcMessage::error(
-            ErrorData::parse_error("the message is no JSON", None),
+            ErrorData::parse_error("the message is not JSON", None),
             None,
         ));
     };
     let message = match &value {
-        Value::Array(_) => "batches are not served; send one message at a time",
-        Value::Object(map) if map.contains_key("id") => "the message is no JSON-RPC 2.0 request of MCP",
+        Value::Array(_) => "batches are not supported; send one message at a time",
+        Value::Object(map) if map.contains_key("id") => "the message is not a JSON-RPC 2.0 request of MCP",
         Value::Object(map) if map.contains_key("method") => return None,
-        _ => "the message is no JSON-RPC 2.0 message",
+        _ => "the message is not a JSON-RPC 2.0 message",
     };
     Some(ServerJsonRpcMessage::error(ErrorData::invalid_request(message, None), id(&value)))
 }
@@ -36,12 +36,12 @@ mod tests {
     use super::*;
 
     fn code_and_id(sent: &str) -> Option<(i64, Value)> {
-        let value = serde_json::to_value(refusal(sent.as_bytes())?).unwrap();
+        let value = serde_json::to_value(error_response(sent.as_bytes())?).unwrap();
         Some((value["error"]["code"].as_i64().unwrap(), value["id"].clone()))
     }
 
     #[test]
-    fn each_kind_of_nonsense_has_its_answer() {
+    fn each_kind_of_malformed_input_has_its_response() {
         assert_eq!(code_and_id("{\"jsonrpc\":"), Some((-32700, Value::Null)));
         assert_eq!(code_and_id("\u{1}"), Some((-32700, Value::Null)));
         assert_eq!(code_and_id("[]"), Some((-32600, Value::Null)));

@@ -1,29 +1,29 @@
-//! From an answer or an error of ours to a tool result.
+//! Converts answers and errors to tool results.
 //!
-//! `structuredContent` is for hosts and programs; `content` holds the same as text, as the specification asks, since
-//! some hosts show their model only the one and some only the other. Both are compact: a host that passes on both
-//! pays twice, and what it pays for is bounded ([`crate::calls::MAX_ANSWER_BYTES`]).
+//! `structuredContent` is for hosts and programs. `content` holds the same as text, as the specification requires: some hosts
+//! pass only one of them to the model. A host that passes both doubles the tokens, so both are compact and bounded
+//! ([`crate::calls::MAX_ANSWER_BYTES`]).
 
 use rmcp::model::{CallToolResult, ContentBlock};
 use serde_json::{Value, json};
 
 use crate::calls::{CallAnswer, CallError};
 
-/// The result of a call that was answered.
-pub(super) fn answered(answer: CallAnswer) -> CallToolResult {
+/// Creates the result of a successful call.
+pub(super) fn from_answer(answer: CallAnswer) -> CallToolResult {
     let (value, text) = answer.into_parts();
-    succeeded(value, text)
+    success(value, text)
 }
 
-/// A result of both: the value for programs, and its text for the model.
-pub(super) fn succeeded(value: Value, text: String) -> CallToolResult {
+/// Creates a successful result from a value for programs and its text for the model.
+pub(super) fn success(value: Value, text: String) -> CallToolResult {
     let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);
     result.structured_content = Some(value);
     result
 }
 
-/// The result of a call that failed. The text has all that a model needs to do better, the schema included.
-pub(super) fn failed(error: &CallError) -> CallToolResult {
+/// Creates the result of a failed call. The text has everything that a model needs to correct the call, including the schema.
+pub(super) fn from_error(error: &CallError) -> CallToolResult {
     let mut text = error.to_string();
     if let Some(schema) = error.schema.as_ref().and_then(|schema| serde_json::to_string(schema).ok()) {
         text.push_str("\ninput_schema: ");

@@ -1,4 +1,4 @@
-//! What `get_module_schema` answers.
+//! The results of `get_module_schema`.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -7,24 +7,24 @@ use rmcp::model::CallToolResult;
 use serde_json::{Value, json};
 
 use super::arguments::SchemaRequest;
-use super::results::succeeded;
+use super::results::success;
 use crate::caller::Caller;
 use crate::calls::{CallError, Calls, MAX_ANSWER_BYTES};
 use crate::manifest::Tool;
 use crate::registry::Module;
 
-/// How many tools a query finds.
-const FOUND: usize = 10;
+/// The maximum number of tools that a query returns.
+const MAX_RESULTS: usize = 10;
 
-/// How many tools a query over one module looks at before the others are left out.
-const LOOKED_AT: usize = 200;
+/// The number of best matches among which a query over one module looks for its tools.
+const MAX_CANDIDATES: usize = 200;
 
-/// The answer to `request`.
+/// Returns the result for `request`.
 ///
 /// # Errors
 ///
-/// `unknown_module`, for a module that is hidden exactly as for one that does not exist.
-pub(super) fn answer(
+/// Returns `unknown_module`, for a hidden module exactly as for one that does not exist.
+pub(super) fn respond(
     calls: &Calls,
     caller: &Caller,
     request: &SchemaRequest,
@@ -42,16 +42,16 @@ pub(super) fn answer(
         (None, None) => modules(calls, &calls.registry().modules(caller).collect::<Vec<_>>()),
         (Some(module), None) => tools(module, &module.tools),
         (Some(module), Some(query)) => {
-            let mut found = calls.registry().search(caller, query, LOOKED_AT);
+            let mut found = calls.registry().search(caller, query, MAX_CANDIDATES);
             found.retain(|(of, _)| of.name == module.name);
-            found.truncate(FOUND);
+            found.truncate(MAX_RESULTS);
             search(&found)
         }
-        (None, Some(query)) => search(&calls.registry().search(caller, query, FOUND)),
+        (None, Some(query)) => search(&calls.registry().search(caller, query, MAX_RESULTS)),
     })
 }
 
-/// One line each: `github (ready; accounts work, personal): Repositories, issues …`.
+/// Lists the modules, one per line: `github (ready; accounts work, personal): Repositories, issues …`.
 fn modules(calls: &Calls, modules: &[&Arc<Module>]) -> CallToolResult {
     let mut text = String::new();
     let mut values = Vec::with_capacity(modules.len());
@@ -75,18 +75,18 @@ fn modules(calls: &Calls, modules: &[&Arc<Module>]) -> CallToolResult {
         );
         if text.len() > MAX_ANSWER_BYTES {
             let rest = modules.len() - values.len();
-            let _ = writeln!(text, "… and {rest} more; ask with a query");
-            return succeeded(json!({ "modules": values, "more": rest }), text);
+            let _ = writeln!(text, "… and {rest} more; narrow the list with a query");
+            return success(json!({ "modules": values, "more": rest }), text);
         }
         values.push(value);
     }
     if modules.is_empty() {
-        text.push_str("There are no modules yet: the user has to add one to the server's profile.");
+        text.push_str("There are no modules. The user can add one to the profile of the server.");
     }
-    succeeded(json!({ "modules": values }), text)
+    success(json!({ "modules": values }), text)
 }
 
-/// The tools of one module with their schemas; where these are too much, without.
+/// Lists the tools of a module with their schemas, or without them if they are too large.
 fn tools(module: &Module, tools: &[Arc<Tool>]) -> CallToolResult {
     let head = |tools: Vec<Value>| {
         json!({
@@ -100,7 +100,7 @@ fn tools(module: &Module, tools: &[Arc<Tool>]) -> CallToolResult {
     if let Some(result) = within_bounds(whole) {
         return result;
     }
-    let note = "the schemas are left out here; ask again with a query for those of the tools you need";
+    let note = "the schemas are omitted, because there are too many; ask again with a query to see those of the tools you need";
     let mut brief = head(
         tools.iter().map(|tool| json!({ "tool": tool.name, "description": tool.description })).collect(),
     );
@@ -109,8 +109,9 @@ fn tools(module: &Module, tools: &[Arc<Tool>]) -> CallToolResult {
         return result;
     }
     let mut names = head(Vec::new());
-    names["note"] = format!("{} tools are too many to show; ask again with a query", tools.len()).into();
-    succeeded(names.clone(), names.to_string())
+    names["note"] =
+        format!("the module has {} tools, too many to list; ask again with a query", tools.len()).into();
+    success(names.clone(), names.to_string())
 }
 
 fn search(found: &[(Arc<Module>, Arc<Tool>)]) -> CallToolResult {
@@ -124,7 +125,7 @@ fn search(found: &[(Arc<Module>, Arc<Tool>)]) -> CallToolResult {
         if let Some(result) = within_bounds(json!({ "tools": tools })) {
             return result;
         }
-        // Worst last: what does not fit is the least wanted.
+        // The last match is the worst.
         tools.pop();
     }
 }
@@ -140,5 +141,5 @@ fn described(tool: &Tool) -> Value {
 
 fn within_bounds(value: Value) -> Option<CallToolResult> {
     let text = value.to_string();
-    (text.len() <= MAX_ANSWER_BYTES).then(|| succeeded(value, text))
+    (text.len() <= MAX_ANSWER_BYTES).then(|| success(value, text))
 }

@@ -1,7 +1,7 @@
-//! MCP over standard input and output: one JSON-RPC message a line.
+//! The MCP transport over standard input and output.
 //!
-//! rmcp's own transport drops a line that is no JSON without an answer; a client that waits for one waits for ever.
-//! This one answers with a parse error, reads on, and never ends for what a line holds.
+//! The stdio transport of rmcp drops a line that is not JSON without a response, and its client waits forever. This one responds
+//! with a parse error and continues, whatever a line contains.
 
 use std::collections::HashSet;
 use std::io;
@@ -14,37 +14,39 @@ use rmcp::model::{
 };
 use rmcp::service::{RoleServer, ServerInitializeError, ServiceExt as _};
 use rmcp::transport::{Transport, stdio_pipes};
-use tokio::io::{
-    AsyncBufRead, AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _,
-    BufReader,
-};
+use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::{Handler, MAX_REQUEST_BYTES, REVISIONS, malformed};
+use super::framing::{Line, read_line, write_message};
+use super::handler::Handler;
+use super::malformed;
+use super::protocol::{MAX_REQUEST_BYTES, REVISIONS};
 
-/// How many messages may wait between the reader and the handler.
-const WAITING: usize = 64;
+/// The capacity of the queue between the reader and the handler, in messages.
+const QUEUE_CAPACITY: usize = 64;
 
-/// How long calls that were cancelled have to be answered in.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+/// The grace period in which the responses of cancelled calls are sent at the end of a shutdown.
+const GRACE_PERIOD: Duration = Duration::from_secs(1);
 
-/// Serves one client on standard input and output, until it closes its end or `shutdown` is cancelled. What is in
-/// flight then has `drain` to finish; after that it is answered `cancelled`.
+/// Serves one client on standard input and output, until it closes standard input or `shutdown` is cancelled.
+///
+/// Requests in flight then have `drain` to finish. After that they are cancelled; their result is `cancelled`.
 ///
 /// # Errors
 ///
-/// Where standard output breaks during the handshake. A client that goes before it has said a word is no error.
+/// Returns an error if the handshake fails or standard output breaks during it. It is not an error if the client disconnects
+/// before the handshake.
 pub async fn serve_stdio(handler: Handler, shutdown: CancellationToken, drain: Duration) -> io::Result<()> {
     let (input, output) = stdio_pipes();
     serve_lines(handler, input, output, shutdown, drain).await
 }
 
-/// [`serve_stdio`] over any two streams.
+/// Like [`serve_stdio`], over any two streams.
 ///
 /// # Errors
 ///
-/// As there.
+/// See [`serve_stdio`].
 pub async fn serve_lines<R, W>(
     handler: Handler,
     input: R,
@@ -56,40 +58,38 @@ where
     R: AsyncRead + Unpin + Send + 'static,
     W: AsyncWrite + Unpin + Send + 'static,
 {
-    let (messages, incoming) = mpsc::channel(WAITING);
-    let (open, mut unanswered) = watch::channel(HashSet::new());
-    let lines = Lines { incoming, output: Arc::new(Mutex::new(output)), open: Arc::new(open) };
-    let reader = Reader { messages, output: lines.output.clone(), open: lines.open.clone() };
-    let stop = handler.stop.clone();
+    let (messages, incoming) = mpsc::channel(QUEUE_CAPACITY);
+    let (pending, mut pending_changes) = watch::channel(HashSet::new());
+    let lines = Lines { incoming, output: Arc::new(Mutex::new(output)), pending: Arc::new(pending) };
+    let reader = Reader { messages, output: lines.output.clone(), pending: lines.pending.clone() };
+    let stop = handler.stop();
     let reading = tokio::spawn(async move {
         reader.read(BufReader::new(input), shutdown).await;
-        if tokio::time::timeout(drain, unanswered.wait_for(HashSet::is_empty)).await.is_err() {
+        if tokio::time::timeout(drain, pending_changes.wait_for(HashSet::is_empty)).await.is_err() {
             stop.cancel();
-            let _ = tokio::time::timeout(LAST_WORDS, unanswered.wait_for(HashSet::is_empty)).await;
+            let _ = tokio::time::timeout(GRACE_PERIOD, pending_changes.wait_for(HashSet::is_empty)).await;
         }
-        // With the reader goes the last sender, which is how the handler learns of the end.
+        // Drops the last sender, which tells the handler that the input has ended.
         drop(reader);
     });
-    let ended = match handler.serve(lines).await {
+    let result = match handler.serve(lines).await {
         Ok(running) => running.waiting().await.map(drop).map_err(io::Error::other),
         Err(ServerInitializeError::ConnectionClosed(_)) => Ok(()),
-        // Its own words may repeat a message.
-        Err(_) => {
-            Err(io::Error::other("the client could not be met: its handshake failed or its output broke"))
-        }
+        // The error of rmcp is omitted, since it may quote a message.
+        Err(_) => Err(io::Error::other("MCP handshake failed")),
     };
     reading.abort();
-    ended
+    result
 }
 
-/// The requests that have no answer yet.
-type Open = Arc<watch::Sender<HashSet<RequestId>>>;
+/// The requests without a response so far.
+type Pending = Arc<watch::Sender<HashSet<RequestId>>>;
 
-/// The transport that rmcp sees.
+/// The transport for rmcp.
 struct Lines<W> {
     incoming: mpsc::Receiver<ClientJsonRpcMessage>,
     output: Arc<Mutex<W>>,
-    open: Open,
+    pending: Pending,
 }
 
 impl<W: AsyncWrite + Unpin + Send + 'static> Transport<RoleServer> for Lines<W> {
@@ -99,17 +99,17 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Transport<RoleServer> for Lines<W> 
         &mut self,
         message: ServerJsonRpcMessage,
     ) -> impl Future<Output = Result<(), io::Error>> + Send + 'static {
-        let (output, open) = (self.output.clone(), self.open.clone());
+        let (output, pending) = (self.output.clone(), self.pending.clone());
         async move {
-            let written = write(&output, &message).await;
-            let answered = match &message {
+            let written = write_message(&output, &message).await;
+            let id = match &message {
                 JsonRpcMessage::Response(response) => Some(&response.id),
                 JsonRpcMessage::Error(error) => error.id.as_ref(),
                 _ => None,
             };
-            if let Some(id) = answered {
-                open.send_modify(|open| {
-                    open.remove(id);
+            if let Some(id) = id {
+                pending.send_modify(|pending| {
+                    pending.remove(id);
                 });
             }
             written
@@ -125,76 +125,70 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Transport<RoleServer> for Lines<W> 
     }
 }
 
-/// Writes one message and its newline, whole.
-async fn write<W: AsyncWrite + Unpin>(output: &Mutex<W>, message: &ServerJsonRpcMessage) -> io::Result<()> {
-    let mut line = serde_json::to_vec(message)?;
-    line.push(b'\n');
-    let mut output = output.lock().await;
-    output.write_all(&line).await?;
-    output.flush().await
-}
-
-/// Reads lines, answers those that are no message, and hands on the others.
+/// Reads lines, forwards messages to the handler, and responds to malformed lines.
 struct Reader<W> {
     messages: mpsc::Sender<ClientJsonRpcMessage>,
     output: Arc<Mutex<W>>,
-    open: Open,
+    pending: Pending,
 }
 
 impl<W: AsyncWrite + Unpin> Reader<W> {
-    /// Until the input ends, breaks, or `shutdown` is cancelled.
+    /// Reads until the input ends or fails, or `shutdown` is cancelled.
     async fn read(&self, mut input: impl AsyncBufRead + Unpin, shutdown: CancellationToken) {
         let mut line = Vec::new();
-        let mut met = false;
+        let mut initialized = false;
         loop {
             let read = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => return,
-                read = next_line(&mut input, &mut line) => read,
+                read = read_line(&mut input, &mut line) => read,
             };
-            let refusal = match read {
+            let error = match read {
                 Err(_) | Ok(Line::End) => return,
                 Ok(Line::Blank) => continue,
                 Ok(Line::TooLong) => Some(ServerJsonRpcMessage::error(
-                    ErrorData::parse_error(format!("a message may have {MAX_REQUEST_BYTES} bytes"), None),
+                    ErrorData::parse_error(
+                        format!("the message has more than {MAX_REQUEST_BYTES} bytes"),
+                        None,
+                    ),
                     None,
                 )),
-                Ok(Line::Whole) => match serde_json::from_slice::<ClientJsonRpcMessage>(&line) {
+                Ok(Line::Complete) => match serde_json::from_slice::<ClientJsonRpcMessage>(&line) {
                     Ok(message) => {
                         let request = matches!(message, JsonRpcMessage::Request(_));
-                        met |= begins(&message);
-                        // Before they have met, rmcp would end the connection for anything but a request.
-                        if (met || request) && !self.hand_on(message).await {
+                        initialized |= initializes(&message);
+                        // Before the handshake, rmcp closes the connection on any message that is not a request.
+                        if (initialized || request) && !self.forward(message).await {
                             return;
                         }
                         None
                     }
-                    Err(_) => malformed::refusal(&line),
+                    Err(_) => malformed::error_response(&line),
                 },
             };
-            if let Some(refusal) = refusal
-                && write(&self.output, &refusal).await.is_err()
+            if let Some(error) = error
+                && write_message(&self.output, &error).await.is_err()
             {
                 return;
             }
         }
     }
 
-    /// False where nobody listens any more.
-    async fn hand_on(&self, message: ClientJsonRpcMessage) -> bool {
+    /// Forwards a message to the handler. Returns whether the handler is still running.
+    async fn forward(&self, message: ClientJsonRpcMessage) -> bool {
         match &message {
             JsonRpcMessage::Request(request) => {
-                self.open.send_modify(|open| {
-                    open.insert(request.id.clone());
+                self.pending.send_modify(|pending| {
+                    pending.insert(request.id.clone());
                 });
             }
-            // A cancelled request gets no answer.
-            JsonRpcMessage::Notification(sent) => {
-                if let ClientNotification::CancelledNotification(cancelled) = &sent.notification
+            // A cancelled request gets no response.
+            JsonRpcMessage::Notification(message) => {
+                if let ClientNotification::CancelledNotification(cancelled) = &message.notification
                     && let Some(id) = &cancelled.params.request_id
                 {
-                    self.open.send_modify(|open| {
-                        open.remove(id);
+                    self.pending.send_modify(|pending| {
+                        pending.remove(id);
                     });
                 }
             }
@@ -204,10 +198,10 @@ impl<W: AsyncWrite + Unpin> Reader<W> {
     }
 }
 
-/// Whether rmcp takes this for the beginning of a conversation: the handshake, or a request that needs none.
-fn begins(message: &ClientJsonRpcMessage) -> bool {
-    let JsonRpcMessage::Request(sent) = message else { return false };
-    match &sent.request {
+/// Returns whether rmcp accepts any message after this one: it is the handshake, or a request that needs none.
+fn initializes(message: &ClientJsonRpcMessage) -> bool {
+    let JsonRpcMessage::Request(message) = message else { return false };
+    match &message.request {
         ClientRequest::InitializeRequest(_) => true,
         ClientRequest::PingRequest(_) | ClientRequest::DiscoverRequest(_) => false,
         stateless => {
@@ -216,33 +210,4 @@ fn begins(message: &ClientJsonRpcMessage) -> bool {
                 && meta.protocol_version().is_some_and(|revision| REVISIONS.contains(&revision))
         }
     }
-}
-
-/// What [`next_line`] found.
-enum Line {
-    Whole,
-    Blank,
-    TooLong,
-    End,
-}
-
-/// Reads one line into `line`, without its end; a last one needs none. Of one that is too long nothing is kept.
-async fn next_line(input: &mut (impl AsyncBufRead + Unpin), line: &mut Vec<u8>) -> io::Result<Line> {
-    line.clear();
-    let limit = MAX_REQUEST_BYTES as u64 + 1;
-    if (&mut *input).take(limit).read_until(b'\n', line).await? == 0 {
-        return Ok(Line::End);
-    }
-    if line.last() != Some(&b'\n') && line.len() > MAX_REQUEST_BYTES {
-        while line.last() != Some(&b'\n') {
-            line.clear();
-            if (&mut *input).take(limit).read_until(b'\n', line).await? == 0 {
-                break;
-            }
-        }
-        line.clear();
-        return Ok(Line::TooLong);
-    }
-    line.truncate(line.trim_ascii_end().len());
-    Ok(if line.is_empty() { Line::Blank } else { Line::Whole })
 }

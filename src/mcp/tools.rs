@@ -1,4 +1,4 @@
-//! What the two meta-tools look like in `tools/list`: small, whatever the number of modules.
+//! The definitions of the two meta-tools for `tools/list`. Their size is bounded for any number of modules.
 
 use std::sync::{Arc, LazyLock};
 
@@ -10,18 +10,21 @@ use crate::registry::Module;
 pub(super) const GET_MODULE_SCHEMA: &str = "get_module_schema";
 pub(super) const CALL_MODULE_TOOL: &str = "call_module_tool";
 
-/// How much of a description may list modules, in bytes, for each of the two tools: with it the whole list stays
-/// below 6 KiB, which is about 1,500 tokens in every conversation.
-const MODULES_BYTES: usize = 1536;
+/// The maximum size of the list of modules in each description, in bytes. It keeps `tools/list` below 6 KiB, which costs about
+/// 1,500 tokens in every conversation.
+const MAX_LIST_BYTES: usize = 1536;
+
+/// The space within it for the number of modules that are not listed, in bytes.
+const REST_BYTES: usize = 80;
 
 const GET_DESCRIPTION: &str = "Shows what external services can do. Without arguments: the modules, with state and \
-     accounts. With `module`: its tools, each with description, input_schema and what it does to the world. \
-     With `query`: the tools of all modules that fit it best.";
+     accounts. With `module`: its tools, each with description, input_schema and side effects. \
+     With `query`: the tools of all modules that match it best.";
 
-const CALL_DESCRIPTION: &str = "Runs one tool of a module. Take the tool's name and input_schema from \
-     get_module_schema; arguments that do not fit are answered with the schema. An answer's `next` holds the arguments \
-     of the next page. After a failure, `outcome` says whether a write may have happened: repeat one only if it is \
-     `not_sent` or `rejected`.";
+const CALL_DESCRIPTION: &str = "Runs one tool of a module. Get the tool's name and input_schema from \
+     get_module_schema; invalid arguments return the schema. `next` in a result holds the arguments of the next page. \
+     After a failure, `outcome` says whether a write may have happened: repeat a write only if it is `not_sent` or \
+     `rejected`.";
 
 static GET_SCHEMA: LazyLock<Arc<JsonObject>> = LazyLock::new(|| {
     object(json!({
@@ -40,12 +43,12 @@ static CALL_SCHEMA: LazyLock<Arc<JsonObject>> = LazyLock::new(|| {
         "properties": {
             "module": { "type": "string", "description": "The module's name" },
             "tool": { "type": "string", "description": "The tool's name" },
-            "arguments": { "type": "object", "description": "The tool's arguments, as its input_schema says" },
+            "arguments": { "type": "object", "description": "The tool's arguments, which must match its input_schema" },
             "account": {
                 "type": "string",
-                "description": "Which of the module's accounts; needed for a write where there are several",
+                "description": "The module's account; required for a write if there are several",
             },
-            "full": { "type": "boolean", "description": "The whole answer instead of its essence" },
+            "full": { "type": "boolean", "description": "Return the full response instead of selected fields" },
         },
         "required": ["module", "tool"],
         "additionalProperties": false,
@@ -59,13 +62,13 @@ fn object(value: Value) -> Arc<JsonObject> {
     }
 }
 
-/// A meta-tool as it is checked: without the caller's modules.
-pub(super) fn bare(name: &str) -> Option<Tool> {
+/// Returns the definition of a meta-tool, without the list of modules in its description.
+pub(super) fn definition(name: &str) -> Option<Tool> {
     match name {
         GET_MODULE_SCHEMA => Some(tool(GET_MODULE_SCHEMA, GET_DESCRIPTION.to_owned(), &GET_SCHEMA).annotate(
             ToolAnnotations::with_title("Look up modules and tools").read_only(true).open_world(false),
         )),
-        // It may do whatever the worst of the tools does; each tool's own effects stand in its schema.
+        // The hints describe the most dangerous tool of any module. The schema of each tool has its own effects.
         CALL_MODULE_TOOL => Some(
             tool(CALL_MODULE_TOOL, CALL_DESCRIPTION.to_owned(), &CALL_SCHEMA).annotate(
                 ToolAnnotations::with_title("Run a module's tool")
@@ -79,15 +82,14 @@ pub(super) fn bare(name: &str) -> Option<Tool> {
     }
 }
 
-/// Both meta-tools, with the caller's modules in their descriptions.
-pub(super) fn described<'m>(modules: impl Iterator<Item = &'m Arc<Module>>) -> Vec<Tool> {
-    let listing = listing(&modules.collect::<Vec<_>>());
+/// Returns both meta-tools, with the caller's modules in their descriptions.
+pub(super) fn list<'m>(modules: impl Iterator<Item = &'m Arc<Module>>) -> Vec<Tool> {
+    let list = module_list(&modules.collect::<Vec<_>>());
     [GET_MODULE_SCHEMA, CALL_MODULE_TOOL]
         .into_iter()
-        .filter_map(bare)
+        .filter_map(definition)
         .map(|mut tool| {
-            tool.description =
-                tool.description.map(|description| format!("{description}\n\n{listing}").into());
+            tool.description = tool.description.map(|description| format!("{description}\n\n{list}").into());
             tool
         })
         .collect()
@@ -97,10 +99,10 @@ fn tool(name: &'static str, description: String, schema: &LazyLock<Arc<JsonObjec
     Tool::new(name, description, Arc::clone(schema))
 }
 
-/// The modules with one line each; where these take too much room, their names alone; and of these as many as fit.
-fn listing(modules: &[&Arc<Module>]) -> String {
+/// Lists the modules, one per line with its description. If that is too large, lists only their names, as many as fit.
+fn module_list(modules: &[&Arc<Module>]) -> String {
     if modules.is_empty() {
-        return "There are no modules yet: the user has to add one to the server's profile.".into();
+        return "There are no modules. The user can add one to the profile of the server.".into();
     }
     let mut lines = String::from("Modules:");
     for module in modules {
@@ -109,19 +111,19 @@ fn listing(modules: &[&Arc<Module>]) -> String {
         lines.push_str(": ");
         lines.extend(module.description.split_whitespace().flat_map(|word| [word, " "]));
         lines.truncate(lines.trim_end().len());
-        if lines.len() > MODULES_BYTES {
-            return names(modules);
+        if lines.len() > MAX_LIST_BYTES {
+            return name_list(modules);
         }
     }
     lines
 }
 
-fn names(modules: &[&Arc<Module>]) -> String {
+fn name_list(modules: &[&Arc<Module>]) -> String {
     let mut text = String::from("Modules: ");
     for (shown, module) in modules.iter().enumerate() {
-        if text.len() + module.name.len() + REST_BYTES > MODULES_BYTES {
+        if text.len() + module.name.len() + REST_BYTES > MAX_LIST_BYTES {
             let rest = modules.len() - shown;
-            text.push_str(&format!("… and {rest} more; ask get_module_schema, best with a query"));
+            text.push_str(&format!("… and {rest} more; use get_module_schema with a query"));
             return text;
         }
         if shown > 0 {
@@ -131,6 +133,3 @@ fn names(modules: &[&Arc<Module>]) -> String {
     }
     text
 }
-
-/// Room for the line that says how many modules are not shown.
-const REST_BYTES: usize = 80;

@@ -1,65 +1,51 @@
-//! Which addresses a service may have.
+//! The addresses of services, origins and hosts.
 
+use cofferdam_config::Diagnostic;
+use cofferdam_config::base_url::BaseUrlRules;
 use url::{Host, Url};
 
-/// Reads a service's address; in the error what is wrong, and what would be right. Never repeats the text: a user name
-/// or a query in it may be a secret.
-pub(super) fn base_url(text: &str, insecure_http: bool) -> Result<Url, (String, String)> {
-    let wrong = |message: &str, remedy: &str| Err((message.to_owned(), remedy.to_owned()));
-    let https = "write an address such as \"https://api.example/v3\"";
-    let Ok(url) = Url::parse(text) else { return wrong("this is no address", https) };
-    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-        return wrong("a service's address begins with `https://` or `http://`", https);
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        let remedy = "take the part before `@` out; credentials belong into the module's vault";
-        return wrong("a user name or password stands in this address", remedy);
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return wrong(
-            "this address has a `?` or `#` in it",
-            "end it before that; each tool adds its own query",
-        );
-    }
-    if url.scheme() == "http" && !insecure_http && !is_loopback(&url) {
-        let remedy = "write `https://`, or set `insecure_http = true` for this module and accept that";
-        return wrong("over plain `http` everyone on the way can read the module's credentials", remedy);
-    }
-    Ok(url)
+/// Parses the address of a service.
+///
+/// # Errors
+///
+/// A diagnostic without a key. It never quotes `text`: the user name or the query in it may be a secret.
+pub(super) fn base_url(text: &str, insecure_http: bool) -> Result<Url, Diagnostic> {
+    BaseUrlRules { insecure_http, user_name: false }.parse("", text)
 }
 
-/// Whether the address stays on this machine.
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
+/// Checks an origin that a browser may call from, `https://app.example`.
+///
+/// # Errors
+///
+/// A diagnostic without a key.
+pub(super) fn origin(text: &str) -> Result<(), Diagnostic> {
+    let is_origin = Url::parse(text).is_ok_and(|url| {
+        let origin = url.origin();
+        origin.is_tuple() && origin.ascii_serialization() == text
+    });
+    if is_origin {
+        return Ok(());
     }
+    let help = "write only scheme, host and port, such as \"https://app.example\"";
+    Err(Diagnostic::error("", "not an origin", help))
 }
 
-/// Reads an origin that a browser may call from, `https://app.example`; in the error as above.
-pub(super) fn origin(text: &str) -> Result<(), (String, String)> {
-    let remedy = || "write scheme, host and port alone, such as \"https://app.example\"".to_owned();
-    let url = Url::parse(text).map_err(|_| ("this is no origin".to_owned(), remedy()))?;
-    let plain = url.origin().is_tuple() && url.origin().ascii_serialization() == text;
-    if plain { Ok(()) } else { Err(("this is more than an origin, or none".to_owned(), remedy())) }
-}
-
-/// Reads a host name that a request may name, `cofferdam.internal` or `cofferdam.internal:7080`; in the error as above.
-pub(super) fn host(text: &str) -> Result<(), (String, String)> {
+/// Checks a host name that a request may have, `cofferdam.internal` or `cofferdam.internal:7080`.
+///
+/// # Errors
+///
+/// A diagnostic without a key.
+pub(super) fn host(text: &str) -> Result<(), Diagnostic> {
     let name = match text.rsplit_once(':') {
         Some((name, port)) if port.parse::<u16>().is_ok() => name,
         _ => text,
     };
-    let wild = name.contains('*');
-    let known = !wild && Host::parse(name).is_ok_and(|host| host.to_string() == name);
-    if known {
+    let is_host = !name.contains('*') && Host::parse(name).is_ok_and(|host| host.to_string() == name);
+    if is_host {
         return Ok(());
     }
-    let remedy =
-        "write a host's name in small letters, such as \"cofferdam.internal\", with or without a port";
-    Err(("this is no host name".to_owned(), remedy.to_owned()))
+    let help = "write a host name in lowercase, such as \"cofferdam.internal\", with or without a port";
+    Err(Diagnostic::error("", "not a host name", help))
 }
 
 #[cfg(test)]
@@ -84,8 +70,8 @@ mod tests {
             "https://a.example/?k=canary",
             "https://a.example/#x",
         ] {
-            let (message, remedy) = base_url(bad, true).unwrap_err();
-            assert!(!message.contains("canary") && !remedy.contains("canary"), "{bad}");
+            let found = base_url(bad, true).unwrap_err().to_string();
+            assert!(!found.contains("canary"), "{bad}");
         }
         for bad in ["ftp://a.example", "file:///etc/passwd", "a.example", "", "https://", "data:x"] {
             assert!(base_url(bad, true).is_err(), "{bad}");

@@ -4,20 +4,23 @@
 
 use std::path::{Path, PathBuf};
 
+use cofferdam_config::Severity;
+use serde_json::Value;
+
 use super::check::{Report, modules, names, paths, server, vaults};
 use super::document::Document;
+use super::error::ProfileError;
 use super::overrides::{Merged, Overrides};
-use super::problem::{ProfileError, Severity};
 use super::schema;
 use super::settings::{Profile, ServerSettings};
 use super::source::Source;
-use super::validate::Validator;
+use super::validate::validate;
 use crate::broker::backends::{ALL, Backend};
 use crate::manifest::ManifestLibrary;
 
 /// A profile that was parsed and merged with its overrides, and is not checked against the manifests yet.
 ///
-/// It may have problems: [`ProfileDraft::check`] reports them together with its own.
+/// It may have errors: [`ProfileDraft::check`] reports them together with its own.
 #[derive(Debug)]
 pub struct ProfileDraft {
     name: String,
@@ -33,30 +36,26 @@ pub struct ProfileDraft {
 ///
 /// If the text is not TOML. Further problems would only follow from that.
 pub fn parse(source: &Source, overrides: &Overrides) -> Result<ProfileDraft, ProfileError> {
-    parse_with(source, overrides, ALL)
+    parse_with(source, overrides, ALL, &schema())
 }
 
-/// [`parse`], for vaults with these backends.
+/// [`parse`], for vaults with these backends and the schema that follows from them.
 pub(super) fn parse_with(
     source: &Source,
     overrides: &Overrides,
     backends: &'static [Backend],
+    schema: &Value,
 ) -> Result<ProfileDraft, ProfileError> {
     let mut document = Document::read(source.file.clone(), &source.text);
-    let mut problems = std::mem::take(&mut document.problems);
-    if !document.readable {
-        problems.sort();
-        return Err(ProfileError { profile: source.name.clone(), problems });
+    let mut diagnostics = std::mem::take(&mut document.diagnostics);
+    if !document.complete {
+        return Err(ProfileError::new(&source.name, diagnostics.sorted()));
     }
-    let schema = schema::of_backends(backends);
-    let merged = Merged::new(document, overrides, &schema, &mut problems);
+    let merged = Merged::new(document, overrides, schema, &mut diagnostics);
     let compiled_out: Vec<_> =
         backends.iter().filter(|backend| backend.compiled.is_none()).map(|backend| backend.name).collect();
-    let (values, findings) = Validator::validate(&merged.values, &schema, &compiled_out);
-    let mut report = Report { merged, values, problems };
-    for finding in findings {
-        report.problem(&finding.path, finding.part, finding.message, finding.remedy);
-    }
+    let values = validate(&merged, schema, &compiled_out, &mut diagnostics);
+    let mut report = Report::new(merged, values, diagnostics);
     names::check(&mut report);
     let server = server::check(&mut report, &source.base_dir);
     Ok(ProfileDraft {
@@ -85,15 +84,13 @@ impl ProfileDraft {
         let modules = modules::check(&mut report, manifests);
         paths::check(&mut report, &vaults, &modules, manifests);
 
-        let mut problems = report.problems;
-        problems.sort();
-        let wrong = problems.iter().any(|problem| problem.severity == Severity::Error);
-        if wrong {
+        let mut diagnostics = report.into_diagnostics();
+        if diagnostics.has_errors() {
             // What seems unused in a wrong profile may only be misspelt.
-            problems.retain(|problem| problem.severity == Severity::Error);
-            return Err(ProfileError { profile: name, problems });
+            diagnostics.retain(|found| found.severity == Severity::Error);
+            return Err(ProfileError::new(&name, diagnostics));
         }
         let modules = modules.into_iter().filter_map(modules::CheckedModule::into_entry).collect();
-        Ok(Profile { name, base_dir, vaults, modules, server, warnings: problems })
+        Ok(Profile { name, base_dir, vaults, modules, server, warnings: diagnostics })
     }
 }

@@ -1,29 +1,29 @@
-//! The layers above a profile's file: environment variables, then command-line flags; the last one wins.
+//! Overrides of a profile's file: environment variables, then command-line flags, which win over both.
 //!
-//! `COFFERDAM__VAULTS__GITHUB_VAULT__ADDRESS` sets the key `address` of the table `[vaults.github-vault]`: the parts between
-//! double underscores are keys, whatever their case, with `_` for `-`. A variable changes a vault or a module that
-//! the file has, and never adds one, so that a misspelt name cannot pass for a new one.
+//! `COFFERDAM__VAULTS__GITHUB_VAULT__ADDRESS` sets the key `address` of the table `[vaults.github-vault]`. The parts between
+//! double underscores are keys, in any case, with `_` for `-`. A variable changes a vault or module of the file and never
+//! adds one, so that a misspelt name is not taken for a new one.
 //!
-//! Where the key takes a text, the variable's value is that text, as it is. Where it takes anything else, the value is read
-//! as TOML: `4`, `true`, `["work", "personal"]`.
+//! If the key takes a string, the variable's value is that string. Otherwise the value is read as TOML: `4`, `true`,
+//! `["work", "personal"]`.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 
+use cofferdam_config::document::{Part, Positions};
+use cofferdam_config::suggestions::{folded, list, nearest};
+use cofferdam_config::{Diagnostic, Diagnostics, KeyPath, Location, Origin, looks_secret};
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Provider, Source};
 use serde_json::Value as Schema;
 
-use super::document::{Document, Part};
-use super::key::{KeyPath, looks_secret};
-use super::problem::{Origin, Place, Problem, Severity};
-use super::validate::{branches, no_secrets, wanted};
-use crate::names::{folded, listed, nearest};
+use super::document::Document;
+use super::validate::{branches, expected, secret_key};
 
-/// What every variable of this layer begins with.
+/// The prefix of all variables that override a profile.
 const PREFIX: &str = "COFFERDAM__";
 
-/// What may change a profile besides its file.
+/// The environment variables and flags that change a profile.
 #[derive(Debug, Clone, Default)]
 pub struct Overrides {
     variables: BTreeMap<OsString, OsString>,
@@ -37,19 +37,19 @@ pub struct FlagOverride {
     pub flag: &'static str,
     /// The key that it sets, with dots: `server.listen`.
     pub key: &'static str,
-    /// The value; a text as it is, anything else as TOML.
+    /// The value: a string as it is, anything else as TOML.
     pub value: String,
 }
 
 impl Overrides {
-    /// The variables among `environment` that are meant for a profile. Pass `std::env::vars_os()`.
+    /// The variables in `environment` that override a profile. Pass `std::env::vars_os()`.
     pub fn from_environment(environment: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         let ours = |name: &OsStr| name.as_encoded_bytes().starts_with(PREFIX.as_bytes());
         let variables = environment.into_iter().filter(|(name, _)| ours(name)).collect();
         Self { variables, flags: Vec::new() }
     }
 
-    /// These layers, and above them what flags say.
+    /// These overrides, and above them the flags.
     #[must_use]
     pub fn with_flags(mut self, flags: impl IntoIterator<Item = FlagOverride>) -> Self {
         self.flags.extend(flags);
@@ -57,79 +57,78 @@ impl Overrides {
     }
 }
 
-/// All layers in one, and where each value comes from.
+/// The values of a file with its overrides, and where each comes from.
 #[derive(Debug)]
 pub(super) struct Merged {
     pub(super) values: Dict,
-    document: Document,
+    positions: Positions,
     figment: Figment,
 }
 
 impl Merged {
-    /// Puts `layers` onto the file. What of them fits no key is reported to `problems`.
+    /// Applies `overrides` to the file. Those that match no key are reported.
     pub(super) fn new(
         document: Document,
         overrides: &Overrides,
         schema: &Schema,
-        problems: &mut Vec<Problem>,
+        diagnostics: &mut Diagnostics,
     ) -> Self {
-        let mut figment = Figment::from(Layer::file(&document));
+        let Document { values, positions, .. } = document;
+        let mut figment = Figment::from(Layer { metadata: Metadata::named("profile file"), values });
         let mut set = BTreeMap::new();
         for (name, value) in &overrides.variables {
             let origin = Origin::Environment(name.to_string_lossy().into_owned());
-            let layer = target(name, &document, schema).and_then(|(path, schema)| {
+            let layer = target(name, &positions, schema).and_then(|(path, schema)| {
                 if let Some(first) = set.insert(path.clone(), origin.clone()) {
-                    let message = format!("sets `{path}`, and so does {first}");
-                    return Err(Refused::new(message, "unset one of the two"));
+                    return Err(error(format!("sets `{path}`, and so does {first}"), "unset one of the two"));
                 }
-                let text = value
-                    .to_str()
-                    .ok_or_else(|| Refused::new("its value is no UTF-8 text", "write it as UTF-8"))?;
-                Ok(Layer::one(&origin, &path, read(text, Some(schema))?))
+                let text =
+                    value.to_str().ok_or_else(|| error("its value is not UTF-8", "write it in UTF-8"))?;
+                Ok(Layer::new(&origin, &path, read(text, Some(schema))?))
             });
-            figment = match layer {
-                Ok(layer) => figment.merge(layer),
-                Err(refused) => {
-                    problems.push(refused.problem(origin));
-                    figment
-                }
+            figment = match diagnostics.take(layer.map_err(|found| found.at(origin))) {
+                Some(layer) => figment.merge(layer),
+                None => figment,
             };
         }
         for given in &overrides.flags {
             let origin = Origin::Flag(given.flag.to_owned());
             let path = KeyPath::default().below(given.key);
             let schema = path.keys().iter().try_fold(schema, |schema, key| property(schema, key));
-            figment = match read(&given.value, schema) {
-                Ok(value) => figment.merge(Layer::one(&origin, &path, value)),
-                Err(refused) => {
-                    problems.push(refused.problem(origin));
-                    figment
-                }
+            let layer = read(&given.value, schema).map(|value| Layer::new(&origin, &path, value));
+            figment = match diagnostics.take(layer.map_err(|found| found.at(origin))) {
+                Some(layer) => figment.merge(layer),
+                None => figment,
             };
         }
         let values = figment.find_value("").ok().and_then(Value::into_dict).unwrap_or_default();
-        Self { values, document, figment }
+        Self { values, positions, figment }
     }
 
-    /// Where the value at `path` comes from; for a table, and for what is not there, the place in the file.
-    pub(super) fn place(&self, path: &KeyPath, part: Part) -> Place {
+    /// Where the value at `path` comes from. For a table, and for a value that does not exist, the location in the file.
+    fn location(&self, path: &KeyPath, part: Part) -> Location {
         match self.get(path) {
-            None => self.document.place(path, part),
-            Some(Value::Dict(..)) if self.document.has(path) => self.document.place(path, part),
+            None => self.positions.location(path, part),
+            Some(Value::Dict(..)) if self.positions.contains(path) => self.positions.location(path, part),
             Some(value) => match self.origin(value) {
-                Some(origin) => Place::whole(origin),
-                None => self.document.place(path, part),
+                Some(origin) => origin.into(),
+                None => self.positions.location(path, part),
             },
         }
     }
 
-    /// The names in the table `name` of the file, in its order.
+    /// `found` as a diagnostic about the key or value at `path`.
+    pub(super) fn locate(&self, path: &KeyPath, part: Part, found: Diagnostic) -> Diagnostic {
+        Diagnostic { key: path.to_string(), ..found.at(self.location(path, part)) }
+    }
+
+    /// The names in the table `table` of the file, in its order.
     pub(super) fn names(&self, table: &str) -> Vec<String> {
-        self.document.names(&KeyPath::of([table]))
+        self.positions.names(&KeyPath::new([table]))
     }
 
     /// The value at `path`.
-    pub(super) fn get(&self, path: &KeyPath) -> Option<&Value> {
+    fn get(&self, path: &KeyPath) -> Option<&Value> {
         let (first, rest) = path.keys().split_first()?;
         rest.iter().try_fold(self.values.get(first)?, |value, key| match value {
             Value::Dict(_, keys) => keys.get(key),
@@ -157,11 +156,7 @@ struct Layer {
 }
 
 impl Layer {
-    fn file(document: &Document) -> Self {
-        Self { metadata: Metadata::named("profile file"), values: document.values.clone() }
-    }
-
-    fn one(origin: &Origin, path: &KeyPath, value: Value) -> Self {
+    fn new(origin: &Origin, path: &KeyPath, value: Value) -> Self {
         let metadata = match origin {
             Origin::File(path) => Metadata::from("profile file", Source::File(path.clone())),
             Origin::Environment(name) => Metadata::from(VARIABLE, Source::Custom(name.clone())),
@@ -186,81 +181,62 @@ impl Provider for Layer {
     }
 }
 
-/// Why a variable or flag is not taken.
-struct Refused {
-    message: String,
-    remedy: String,
+fn error(message: impl Into<String>, help: impl Into<String>) -> Diagnostic {
+    Diagnostic::error("", message, help)
 }
 
-impl Refused {
-    fn new(message: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { message: message.into(), remedy: remedy.into() }
-    }
-
-    fn problem(self, origin: Origin) -> Problem {
-        Problem {
-            place: Place::whole(origin),
-            key: String::new(),
-            message: self.message,
-            remedy: self.remedy,
-            severity: Severity::Error,
-        }
-    }
-}
-
-/// The key that a variable is meant for, and the key's schema.
+/// The key that a variable sets, and the key's schema.
 fn target<'s>(
     name: &OsStr,
-    document: &Document,
+    positions: &Positions,
     schema: &'s Schema,
-) -> Result<(KeyPath, &'s Schema), Refused> {
+) -> Result<(KeyPath, &'s Schema), Diagnostic> {
     let name = name
         .to_str()
         .and_then(|name| name.strip_prefix(PREFIX))
-        .ok_or_else(|| Refused::new("its name is no UTF-8 text", "unset it"))?;
+        .ok_or_else(|| error("its name is not UTF-8", "unset it"))?;
     let mut path = KeyPath::default();
     let mut schema = schema;
     let mut variable = PREFIX.trim_end_matches('_').to_owned();
     for part in name.split("__") {
         let in_file = open(schema).is_some();
-        let known = if in_file { document.names(&path) } else { properties(schema) };
-        let fitting: Vec<_> = known.iter().filter(|key| folded(key) == folded(part)).collect();
-        let [key] = fitting.as_slice() else {
-            let near = nearest(part, known.iter().map(String::as_str));
-            return Err(match (near, in_file) {
-                _ if fitting.len() > 1 => Refused::new(
-                    format!("could mean any of {}", listed(fitting.iter().map(|key| key.as_str()))),
-                    "rename all but one of them in the profile",
-                ),
-                (None, false) if looks_secret(part) => {
-                    let part = part.to_ascii_lowercase();
-                    let (message, remedy) = no_secrets(&part, known.iter().map(String::as_str));
-                    Refused::new(message, remedy)
-                }
-                (Some(near), _) => {
-                    let near = near.to_ascii_uppercase().replace('-', "_");
-                    Refused::new(
-                        "names no key of this profile",
-                        format!("did you mean `{variable}__{near}`?"),
-                    )
-                }
-                (None, true) => Refused::new(
-                    format!("names nothing that stands in the profile at `{path}`"),
-                    format!("there are: {}; a variable adds none", listed(known.iter().map(String::as_str))),
-                ),
-                (None, false) => Refused::new(
-                    "names no key of this profile",
-                    format!("below `{variable}` there are: {}", listed(known.iter().map(String::as_str))),
-                ),
-            });
+        let known = if in_file { positions.names(&path) } else { properties(schema) };
+        let matching: Vec<_> = known.iter().filter(|key| folded(key) == folded(part)).collect();
+        let [key] = matching.as_slice() else {
+            if matching.is_empty() {
+                return Err(no_match(part, &known, &variable, in_file.then_some(&path)));
+            }
+            let message = format!("matches several keys: {}", list(matching.iter().map(|key| key.as_str())));
+            return Err(error(message, "rename all but one of them in the profile"));
         };
         variable = format!("{variable}__{part}");
         schema = property(schema, key).ok_or_else(|| {
-            Refused::new(format!("`{path}` has no key `{key}`"), "unset it, or change the profile")
+            error(format!("`{path}` has no key `{key}`"), "unset it, or change the profile")
         })?;
         path = path.child(key);
     }
     Ok((path, schema))
+}
+
+/// Why a variable sets no key: its part `part` after `variable` is not among `known`. `names` is the table of the file
+/// whose names they are.
+fn no_match(part: &str, known: &[String], variable: &str, names: Option<&KeyPath>) -> Diagnostic {
+    let known = || known.iter().map(String::as_str);
+    match (nearest(part, known()), names) {
+        (None, None) if looks_secret(part) => secret_key(&part.to_ascii_lowercase(), known()),
+        (Some(near), _) => {
+            let near = near.to_ascii_uppercase().replace('-', "_");
+            error("does not name a key of this profile", format!("did you mean {variable}__{near}?"))
+        }
+        (None, Some(table)) => error(
+            format!("does not name an entry of `{table}` in the profile"),
+            format!("the entries are {}; a variable cannot add one", list(known())),
+        ),
+        (None, None) => error(
+            "does not name a key of this profile",
+            format!("the keys below {variable} are {}", list(known())),
+        ),
+    }
 }
 
 /// The schema of the values of a table whose keys are names, `[vaults]` for one.
@@ -289,16 +265,14 @@ fn property<'s>(schema: &'s Schema, key: &str) -> Option<&'s Schema> {
     own.or_else(of_kinds).or_else(|| open(schema))
 }
 
-/// A variable's or flag's text as a value of the key that `schema` describes.
-fn read(text: &str, schema: Option<&Schema>) -> Result<Value, Refused> {
-    let is_text = |schema: &Schema| {
+/// The text of a variable or flag as a value of the key that `schema` describes.
+fn read(text: &str, schema: Option<&Schema>) -> Result<Value, Diagnostic> {
+    let is_string = |schema: &Schema| {
         let choice = schema.get("const").or_else(|| schema.get("enum")?.get(0));
         schema.get("type").is_some_and(|name| name == "string") || choice.is_some_and(Schema::is_string)
     };
-    let Some(schema) = schema.filter(|schema| !is_text(schema)) else { return Ok(Value::from(text)) };
+    let Some(schema) = schema.filter(|schema| !is_string(schema)) else { return Ok(Value::from(text)) };
     // The parser's error would quote the text.
     let parsed = text.parse::<toml::Value>().ok().and_then(|value| Value::serialize(value).ok());
-    parsed.ok_or_else(|| {
-        Refused::new("its value is not of the kind that the key takes", format!("write {}", wanted(schema)))
-    })
+    parsed.ok_or_else(|| error("its value has the wrong type", format!("write {}", expected(schema))))
 }

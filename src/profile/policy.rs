@@ -1,15 +1,15 @@
 //! The bounds of a compartment's policy.
 //!
-//! Every bound keeps a sum of an instant and a duration, or a semaphore, far from overflowing, and catches a number with a
-//! zero too many. Zero is allowed where the key's documentation gives it a meaning.
+//! Each bound keeps the sum of an instant and a duration, or a semaphore, far from overflow, and catches a number with a
+//! zero too many. Zero is allowed if the documentation of the key gives it a meaning.
 
 use std::time::Duration;
 
+use cofferdam_config::Diagnostics;
+use cofferdam_config::duration::Bounds;
 use serde_json::{Value, json};
 
-use super::validate::{Bounds, in_words};
 use crate::broker::CompartmentPolicy;
-use cofferdam_config::{Diagnostic, Diagnostics};
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const TEN_MINUTES: Duration = Duration::from_secs(10 * 60);
@@ -18,7 +18,7 @@ const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 type DurationOf = fn(&CompartmentPolicy) -> Duration;
 
-const DURATIONS: [(&str, DurationOf, Bounds<Duration>); 8] = [
+const DURATIONS: [(&str, DurationOf, Bounds); 8] = [
     ("attempt_timeout", |policy| policy.attempt_timeout, Bounds { least: MILLISECOND, most: TEN_MINUTES }),
     ("deadline", |policy| policy.deadline, Bounds { least: MILLISECOND, most: TEN_MINUTES }),
     ("breaker.window", |policy| policy.breaker.window, Bounds { least: MILLISECOND, most: DAY }),
@@ -29,33 +29,31 @@ const DURATIONS: [(&str, DurationOf, Bounds<Duration>); 8] = [
     ("reject_interval", |policy| policy.reject_interval, Bounds { least: Duration::ZERO, most: YEAR }),
 ];
 
-/// The counts' bounds stand in the schema, so that an editor shows them too. `max_in_flight` is also how many threads a vault
-/// of files may have.
-const COUNTS: [(&str, Bounds<u32>); 5] = [
-    ("/properties/retries", Bounds { least: 0, most: 10 }),
-    ("/properties/max_in_flight", Bounds { least: 1, most: 1_024 }),
-    ("/properties/max_waiting", Bounds { least: 1, most: 1_000_000 }),
-    ("/properties/cache_entries", Bounds { least: 0, most: 10_000_000 }),
-    ("/properties/breaker/properties/failures", Bounds { least: 1, most: 10_000 }),
+/// The least and the greatest number of each count. They are part of the schema, so that editors show them too.
+///
+/// `max_in_flight` is also the number of threads of a vault of files.
+const COUNTS: [(&str, u32, u32); 5] = [
+    ("/properties/retries", 0, 10),
+    ("/properties/max_in_flight", 1, 1_024),
+    ("/properties/max_waiting", 1, 1_000_000),
+    ("/properties/cache_entries", 0, 10_000_000),
+    ("/properties/breaker/properties/failures", 1, 10_000),
 ];
 
-/// Writes the counts' bounds into the policy's schema.
+/// Adds the bounds of the counts to the policy's schema.
 pub(super) fn add_bounds(schema: &mut Value) {
-    for (pointer, bounds) in COUNTS {
+    for (pointer, least, most) in COUNTS {
         if let Some(Value::Object(key)) = schema.pointer_mut(pointer) {
-            key.insert("minimum".to_owned(), json!(bounds.least));
-            key.insert("maximum".to_owned(), json!(bounds.most));
+            key.insert("minimum".to_owned(), json!(least));
+            key.insert("maximum".to_owned(), json!(most));
         }
     }
 }
 
 /// Every duration that is out of its bounds.
-pub(super) fn problems(policy: &CompartmentPolicy) -> Diagnostics {
-    DURATIONS
-        .iter()
-        .filter_map(|(key, duration_of, bounds)| {
-            let (message, remedy) = in_words(duration_of(policy), bounds)?;
-            Some(Diagnostic::error(*key, message, remedy))
-        })
-        .collect()
+pub(super) fn check(policy: &CompartmentPolicy) -> Diagnostics {
+    let out_of_bounds = |(key, duration_of, bounds): &(&str, DurationOf, Bounds)| {
+        bounds.check(duration_of(policy)).err().map(|found| found.below(key))
+    };
+    DURATIONS.iter().filter_map(out_of_bounds).collect()
 }

@@ -3,14 +3,16 @@
 //! Each key has one description, the documentation of its field. The checked-in copy,
 //! `profiles/profile.schema.json`, is written with `cargo run -- profile schema > profiles/profile.schema.json`.
 
+use std::time::Duration;
+
+use cofferdam_config::duration;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use super::key::NAME_PATTERN;
+use super::name::NAME_PATTERN;
 use super::policy;
 use super::tables::{ModuleTable, ServerTable};
-use super::validate::DURATION_PATTERN;
 use crate::broker::CompartmentPolicy;
 use crate::broker::backends::{ALL, Backend};
 
@@ -97,7 +99,7 @@ fn tidied(schema: Value) -> Value {
             let duration = keys.get("default").and_then(duration_text);
             if let Some(text) = duration {
                 keys.insert("default".to_owned(), json!(text));
-                keys.insert("pattern".to_owned(), json!(DURATION_PATTERN));
+                keys.insert("pattern".to_owned(), json!(duration::PATTERN));
             }
             if keys.get("default").is_some_and(Value::is_null) {
                 keys.remove("default");
@@ -143,5 +145,5 @@ fn duration_text(default: &Value) -> Option<String> {
     let keys = default.as_object().filter(|keys| keys.len() == 2)?;
     let seconds = keys.get("secs")?.as_u64()?;
     let nanos = u32::try_from(keys.get("nanos")?.as_u64()?).ok()?;
-    Some(humantime::format_duration(std::time::Duration::new(seconds, nanos)).to_string())
+    Some(duration::format(Duration::new(seconds, nanos)).to_string())
 }

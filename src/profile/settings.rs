@@ -1,16 +1,16 @@
-//! A checked profile: what the program is started from.
+//! A checked profile.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use cofferdam_config::Diagnostics;
 use url::Url;
 
-use super::problem::Problem;
 use crate::broker::backends::VaultSettings;
 use crate::broker::{CompartmentPolicy, PathTemplate};
 
-/// A profile that has been read, merged with its layers and checked.
+/// A profile that was parsed, merged with its overrides, and checked.
 #[derive(Debug)]
 pub struct Profile {
     /// The name given on the command line: `dev`, or a file's path.
@@ -21,10 +21,10 @@ pub struct Profile {
     pub vaults: Vec<VaultEntry>,
     /// The modules in the file's order.
     pub modules: Vec<ModuleEntry>,
-    /// How the server listens.
+    /// The `[server]` table.
     pub server: ServerSettings,
-    /// What someone should look at, though the profile is taken.
-    pub warnings: Vec<Problem>,
+    /// What an operator should know, though the profile is valid.
+    pub warnings: Diagnostics,
 }
 
 /// A `[vaults.NAME]` table.
@@ -45,17 +45,17 @@ pub struct VaultEntry {
 pub struct ModuleEntry {
     /// Its name.
     pub name: String,
-    /// The vault its credentials come from.
+    /// The vault that its credentials come from.
     pub vault: String,
-    /// The manifest's name; the module's own where the profile names none.
+    /// The manifest's name. Default: the module's.
     pub manifest: String,
     /// The accounts, the default first. Never empty.
     pub accounts: Vec<AccountEntry>,
-    /// Where the service is, instead of where the manifest says.
+    /// The address of the service, if it is not the manifest's.
     pub base_url: Option<Url>,
     /// Where its secrets are stored in the vault. Default `{module}/{account}`.
     pub path: PathTemplate,
-    /// Whether credentials may travel over plain `http` beyond loopback. Default no.
+    /// Whether credentials may be sent over plain `http` to other machines. Default no.
     pub insecure_http: bool,
 }
 
@@ -64,7 +64,7 @@ pub struct ModuleEntry {
 pub struct AccountEntry {
     /// Its name.
     pub name: String,
-    /// Where the service is for this account, instead of where the module says.
+    /// The address of the service for this account, if it is not the module's.
     pub base_url: Option<Url>,
 }
 
@@ -77,15 +77,15 @@ pub struct ServerSettings {
     pub admin_listen: SocketAddr,
     /// A folder with further manifests.
     pub modules_dir: Option<PathBuf>,
-    /// How long one call may take, from the request's arrival to the answer. Default 60 s.
+    /// The maximum time of one call, from the request to the answer. Default 60 s.
     pub call_timeout: Duration,
-    /// How many calls may run at once. Default 10000.
+    /// The maximum number of concurrent calls. Default 10000.
     pub max_calls: usize,
-    /// How long a shutdown keeps taking connections, unready, until whoever sends them has noticed. Default zero.
+    /// How long a shutdown still accepts connections, not ready, so that load balancers notice. Default zero.
     pub drain_delay: Duration,
-    /// How long a shutdown waits for what is in flight. Default 10 s.
+    /// How long a shutdown waits for calls in flight. Default 10 s.
     pub shutdown_timeout: Duration,
-    /// Host names besides loopback's that a request may name in `Host`.
+    /// Host names, besides those of loopback, that a request may have in `Host`.
     pub allowed_hosts: Vec<String>,
     /// Origins that a browser may call from. Default none.
     pub allowed_origins: Vec<String>,

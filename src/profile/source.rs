@@ -1,10 +1,13 @@
-//! Where a profile's text comes from: a file, or the copy inside the binary.
+//! Finds a profile's text: a file, or the copy inside the binary.
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf, is_separator};
 
-use super::problem::{Origin, Place, Problem, ProfileError, Severity};
-use crate::names::{listed, nearest};
+use cofferdam_config::suggestions::{list, nearest};
+use cofferdam_config::{Diagnostic, Location, Origin};
+
+use super::error::ProfileError;
 
 /// The profiles inside the binary, by name.
 const EMBEDDED: [(&str, &str); 6] = [
@@ -16,31 +19,31 @@ const EMBEDDED: [(&str, &str); 6] = [
     ("staging", include_str!("../../profiles/staging.toml")),
 ];
 
-/// Before a profile's name: its copy inside the binary, whatever stands below the working directory.
+/// The prefix of a profile's name that means its copy inside the binary, even if the working directory has a file.
 const EMBEDDED_ALONE: &str = "embedded:";
 
-/// A profile's text, and where it stands.
+/// A profile's text and file.
 #[derive(Debug)]
 pub struct Source {
-    /// As it was asked for.
+    /// The name that was given.
     pub(super) name: String,
-    /// The file's path as problems show it.
+    /// The file's path, as diagnostics show it.
     pub(super) file: PathBuf,
     /// The folder that relative paths are relative to.
     pub(super) base_dir: PathBuf,
-    /// What stands in the file.
+    /// The content of the file.
     pub(super) text: String,
 }
 
 impl Source {
     /// Finds what `--profile` names, seen from the folder `here`.
     ///
-    /// With a slash or `.toml` it is a file. Else it is `profiles/NAME.toml` below `here`, and where that is not there, the
-    /// copy inside the binary, which counts as standing at that same path. `embedded:NAME` is that copy in every folder.
+    /// A name with a slash or `.toml` is a file. Any other name is `profiles/NAME.toml` below `here`; if that does not exist,
+    /// it is the copy inside the binary, which is treated as if it were at that path. `embedded:NAME` is always the copy.
     ///
     /// # Errors
     ///
-    /// A file that cannot be read, or is no UTF-8; a name that does not exist, with those that do.
+    /// If the file cannot be read or is not UTF-8, or the name does not exist.
     pub fn find(name: &str, here: &Path) -> Result<Self, ProfileError> {
         if name.contains(is_separator) || name.ends_with(".toml") {
             return Self::from_file(name, PathBuf::from(name), here);
@@ -52,52 +55,52 @@ impl Source {
             return Self::from_file(name, file, here);
         }
         match EMBEDDED.iter().find(|(embedded, _)| *embedded == stem) {
-            Some((_, text)) => Ok(Self::of(name, file, here, (*text).to_owned())),
+            Some((_, text)) => Ok(Self::new(name, file, here, (*text).to_owned())),
             None => {
                 let known = names(here);
                 let known = || known.iter().map(String::as_str);
                 let near =
-                    nearest(name, known()).map_or(String::new(), |near| format!("did you mean `{near}`? "));
-                let remedy = format!("{near}There are: {}; a file needs a slash or `.toml`", listed(known()));
-                Err(ProfileError::alone(name, Origin::File(file), "there is no such profile", remedy))
+                    nearest(name, known()).map_or(String::new(), |near| format!("did you mean \"{near}\"? "));
+                let help =
+                    format!("{near}The profiles are {}; a file needs a slash or `.toml`", list(known()));
+                let message = format!("profile \"{}\" does not exist", name.escape_debug());
+                let found = Diagnostic::error("", message, help);
+                Err(ProfileError::new(name, found.at(Origin::File(file))))
             }
         }
     }
 
-    /// What to ask for to find the copy of `name` inside the binary in whatever folder.
+    /// The name of the copy of `name` inside the binary, in every folder.
     ///
-    /// Where somebody else chooses the working directory, as an MCP host does that opens a stranger's project, a bare name
-    /// would let that folder say where credentials are sent.
+    /// An MCP host may start this program in any folder, for example that of a cloned project. With a bare name, that folder
+    /// could decide where credentials are sent.
     pub fn embedded(name: &str) -> String {
         if name.starts_with(EMBEDDED_ALONE) { name.to_owned() } else { format!("{EMBEDDED_ALONE}{name}") }
     }
 
-    /// A profile whose text is at hand, as if it stood in `file`, seen from the folder `here`.
-    pub fn of(name: &str, file: PathBuf, here: &Path, text: String) -> Self {
-        // Without the `.` of `./team.toml`: it would stand in every path that is told.
+    /// The profile `text`, as if it were in `file`, seen from the folder `here`.
+    pub fn new(name: &str, file: PathBuf, here: &Path, text: String) -> Self {
+        // Without the `.` of `./team.toml`, which would be part of every path that is printed.
         let base_dir = here.join(file.parent().unwrap_or(Path::new(""))).components().collect();
         Self { name: name.to_owned(), file, base_dir, text }
     }
 
     fn from_file(name: &str, file: PathBuf, here: &Path) -> Result<Self, ProfileError> {
         let bytes = std::fs::read(here.join(&file)).map_err(|error| {
-            let message = format!("this file cannot be read: {}", error.kind());
-            let remedy = "check the path, and that this user may read it";
-            ProfileError::alone(name, Origin::File(file.clone()), message, remedy)
+            let (message, help) = match error.kind() {
+                ErrorKind::NotFound => ("no such file".to_owned(), "check the path"),
+                kind => (format!("cannot be read: {kind}"), "check that this user may read it"),
+            };
+            ProfileError::new(name, Diagnostic::error("", message, help).at(Location::file(&file)))
         })?;
         match String::from_utf8(bytes) {
-            Ok(text) => Ok(Self::of(name, file, here, text)),
+            Ok(text) => Ok(Self::new(name, file, here, text)),
             Err(error) => {
                 let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
                 let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-                let problem = Problem {
-                    place: Place { origin: Origin::File(file), line: Some(line), column: None },
-                    key: String::new(),
-                    message: "this line is no UTF-8 text".to_owned(),
-                    remedy: "save the file as UTF-8".to_owned(),
-                    severity: Severity::Error,
-                };
-                Err(ProfileError { profile: name.to_owned(), problems: vec![problem] })
+                let location = Location { origin: Origin::File(file), line: Some(line), column: None };
+                let found = Diagnostic::error("", "this line is not UTF-8", "save the file as UTF-8");
+                Err(ProfileError::new(name, found.at(location)))
             }
         }
     }
@@ -135,7 +138,7 @@ mod tests {
         assert_eq!(Source::embedded(&name), name);
         assert!(Source::find(&name, here.path()).unwrap().text.contains("[modules.github]"));
         let report = Source::find("embedded:devv", here.path()).unwrap_err().report();
-        assert!(report.contains("there is no such profile"), "{report}");
+        assert!(report.contains("profile \"embedded:devv\" does not exist"), "{report}");
     }
 
     #[test]
@@ -146,26 +149,26 @@ mod tests {
         assert_eq!(Source::find("x.toml", here.path()).unwrap().text, "# x");
         assert_eq!(Source::find("./y", here.path()).unwrap().text, "# y");
         let absent = Source::find("z.toml", here.path()).unwrap_err();
-        assert!(absent.report().contains("z.toml  this file cannot be read: entity not found"), "{absent:?}");
+        assert!(absent.report().contains("z.toml  no such file; check the path"), "{absent:?}");
     }
 
     #[test]
-    fn an_unknown_name_is_told_which_exist() {
+    fn an_unknown_name_is_reported_with_those_that_exist() {
         let here = tempfile::tempdir().unwrap();
         std::fs::create_dir(here.path().join("profiles")).unwrap();
         std::fs::write(here.path().join("profiles/mine.toml"), "").unwrap();
         let report = Source::find("devv", here.path()).unwrap_err().report();
         assert!(
-            report.contains("did you mean `dev`? There are: `airgap`, `dev`, `mine`, `mounted`, `onprem`"),
+            report.contains("did you mean \"dev\"? The profiles are airgap, dev, mine, mounted, onprem"),
             "{report}"
         );
     }
 
     #[test]
-    fn a_file_that_is_no_text_is_told_with_its_line() {
+    fn a_file_that_is_not_utf8_is_reported_with_its_line() {
         let here = tempfile::tempdir().unwrap();
         std::fs::write(here.path().join("x.toml"), b"a = 1\nb = \"\xff\"\n").unwrap();
         let report = Source::find("x.toml", here.path()).unwrap_err().report();
-        assert!(report.starts_with("x.toml:2  this line is no UTF-8 text"), "{report}");
+        assert!(report.starts_with("x.toml:2  this line is not UTF-8"), "{report}");
     }
 }

@@ -21,17 +21,17 @@ pub(super) struct ServerTable {
     /// A folder with further manifests, relative to the profile's file. Absent: only the catalogue.
     pub(super) modules_dir: Option<String>,
     /// The maximum time of one call, from the request to the answer. Default `"60s"`; from 1 ms to 1 h, zero is not allowed.
-    #[schemars(extend("pattern" = super::validate::DURATION_PATTERN))]
+    #[schemars(extend("pattern" = cofferdam_config::duration::PATTERN))]
     pub(super) call_timeout: String,
     /// The maximum number of concurrent calls; further ones are rejected. Default 10000; zero is not allowed.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub(super) max_calls: u32,
     /// How long a shutdown still accepts connections, with `/readyz` at 503, so that a load balancer stops sending them.
     /// Default `"0s"`: none is accepted after the signal; up to 10 min.
-    #[schemars(extend("pattern" = super::validate::DURATION_PATTERN))]
+    #[schemars(extend("pattern" = cofferdam_config::duration::PATTERN))]
     pub(super) drain_delay: String,
     /// How long a shutdown waits for calls in flight. Default `"10s"`; up to 1 h, zero does not wait.
-    #[schemars(extend("pattern" = super::validate::DURATION_PATTERN))]
+    #[schemars(extend("pattern" = cofferdam_config::duration::PATTERN))]
     pub(super) shutdown_timeout: String,
     /// Host names, besides those of loopback, that a request may have in `Host`, with or without a port. Default none.
     pub(super) allowed_hosts: Vec<String>,
@@ -94,7 +94,7 @@ fn default_path() -> String {
 #[serde(untagged)]
 pub(super) enum AccountTable {
     /// The account's name.
-    Name(#[schemars(extend("pattern" = super::key::NAME_PATTERN))] String),
+    Name(#[schemars(extend("pattern" = super::name::NAME_PATTERN))] String),
     /// A table with the account's name, and settings that override the module's.
     Table(AccountSettings),
 }
@@ -104,7 +104,7 @@ pub(super) enum AccountTable {
 #[serde(deny_unknown_fields)]
 pub(super) struct AccountSettings {
     /// The account's name.
-    #[schemars(extend("pattern" = super::key::NAME_PATTERN))]
+    #[schemars(extend("pattern" = super::name::NAME_PATTERN))]
     pub(super) name: String,
     /// The address of the service for this account. Absent: the module's.
     #[serde(default, skip_serializing_if = "Option::is_none")]

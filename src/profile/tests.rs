@@ -1,4 +1,4 @@
-//! What a profile's reader promises, from the text to the problems it prints.
+//! A profile from the text to the diagnostics that are printed.
 
 mod backends;
 mod bad;
@@ -8,13 +8,14 @@ mod schema;
 mod shipped;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use cofferdam_config::{Diagnostic, Diagnostics};
 use cofferdam_vault::testkit::MemoryVault;
 use cofferdam_vault::{BackendConfig, FieldName, SecretPath, Vault, VaultContext};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::*;
 use crate::broker::CompartmentPolicy;
@@ -63,7 +64,7 @@ impl BackendConfig for StoreConfig {
 
     fn check(&self) -> Diagnostics {
         let wrong = !self.address.starts_with("https://");
-        let problem = || Diagnostic::error("address", "this is no https address", "write https://…");
+        let problem = || Diagnostic::error("address", "not an https address", "write https://…");
         wrong.then(problem).into_iter().collect()
     }
 
@@ -88,30 +89,33 @@ const BACKENDS: &[Backend] = &[
 ];
 
 /// The catalogue, and the manifest `broken`.
-fn manifests() -> ManifestLibrary {
-    ManifestLibrary::from_texts([("m/broken.toml", "junk")])
-}
+static MANIFESTS: LazyLock<ManifestLibrary> =
+    LazyLock::new(|| ManifestLibrary::from_texts([("m/broken.toml", "junk")]));
 
 fn source(text: &str) -> Source {
-    Source::of("p", PathBuf::from("p.toml"), Path::new("/site"), text.to_owned())
+    Source::new("p", PathBuf::from("p.toml"), Path::new("/site"), text.to_owned())
 }
 
-/// Both phases, for vaults with these backends.
-fn load_with(
-    source: &Source,
-    overrides: &Overrides,
-    backends: &'static [Backend],
-) -> Result<Profile, ProfileError> {
-    draft::parse_with(source, overrides, backends)?.check(&manifests())
+static SCHEMA: LazyLock<Value> = LazyLock::new(|| crate::profile::schema::of_backends(BACKENDS));
+static SCHEMA_OF_ALL: LazyLock<Value> = LazyLock::new(crate::profile::schema::schema);
+
+/// Both phases, for vaults with the test backends.
+fn load(source: &Source, overrides: &Overrides) -> Result<Profile, ProfileError> {
+    draft::parse_with(source, overrides, BACKENDS, &SCHEMA)?.check(&MANIFESTS)
+}
+
+/// Both phases, for vaults with the real backends.
+fn load_real(source: &Source, overrides: &Overrides) -> Result<Profile, ProfileError> {
+    draft::parse_with(source, overrides, ALL, &SCHEMA_OF_ALL)?.check(&MANIFESTS)
 }
 
 fn load_text(text: &str) -> Result<Profile, ProfileError> {
-    load_with(&source(text), &Overrides::default(), BACKENDS)
+    load(&source(text), &Overrides::default())
 }
 
-/// The problems of a profile, as they are printed.
+/// The diagnostics about a profile, as they are printed.
 fn problems(text: &str) -> Vec<String> {
-    let error = load_text(text).map(|_| ()).expect_err("this profile is wrong");
+    let error = load_text(text).map(|_| ()).expect_err("this profile is valid");
     error.report().lines().map(str::to_owned).collect()
 }
 
@@ -126,7 +130,7 @@ vault = "main"
 "#;
 
 #[test]
-fn what_is_absent_stands_at_its_default() {
+fn an_absent_key_has_its_default() {
     let profile = load_text(GOOD).unwrap();
     assert_eq!(profile.base_dir, Path::new("/site"));
     assert_eq!(profile.vaults[0].name, "main");
@@ -142,7 +146,7 @@ fn what_is_absent_stands_at_its_default() {
 }
 
 #[test]
-fn what_is_set_arrives_in_the_files_order() {
+fn settings_arrive_in_the_order_of_the_file() {
     let profile = load_text(
         r#"
         [server]
@@ -192,28 +196,28 @@ fn what_is_set_arrives_in_the_files_order() {
 }
 
 #[test]
-fn a_vault_that_nobody_uses_is_a_warning() {
+fn an_unused_vault_is_a_warning() {
     let spare = "[vaults.spare]\nbackend = \"store\"\naddress = \"https://x.example\"\n";
     let profile = load_text(&format!("{GOOD}{spare}")).unwrap();
     let warnings: Vec<_> = profile.warnings.iter().map(ToString::to_string).collect();
     assert_eq!(
         warnings,
-        ["p.toml:8:9  warning: vaults.spare: no module uses this vault; take it out, or name it in a module"]
+        ["p.toml:8:9  warning: vaults.spare: no module uses this vault; remove it, or use it in a module"]
     );
     let nothing = load_text("").unwrap();
-    assert!(nothing.warnings[0].message.contains("no modules"));
+    assert!(nothing.warnings.to_string().contains("no modules"));
 }
 
 #[test]
 fn a_problem_is_one_line_for_people_and_an_object_for_machines() {
     let error = load_text("[server]\nlisten = 1\n").unwrap_err();
-    assert_eq!(error.to_string(), "the profile `p` has 1 problem");
-    let found = serde_json::to_value(&error.problems[0]).unwrap();
+    assert_eq!(error.to_string(), "profile \"p\" has 1 problem");
+    let found = serde_json::to_value(&error).unwrap();
     assert_eq!(
         found,
-        serde_json::json!({
+        serde_json::json!({ "profile": "p", "problems": [{
             "origin": { "kind": "file", "name": "p.toml" }, "line": 2, "column": 10, "key": "server.listen",
-            "message": "a number stands here", "remedy": "write a text in double quotes", "severity": "error",
-        })
+            "message": "must not be a number", "remedy": "write a string in double quotes", "severity": "error",
+        }] })
     );
 }

@@ -1,91 +1,67 @@
-//! The shape of a profile: every key known, every value of the right type.
+//! Validates a profile against its JSON schema: every key is known, every value has the right type.
 //!
-//! Serde stops at the first mistake and says what it found, a secret included. So the merged values are first held
-//! against the profile's JSON schema, which finds all mistakes and shows no value that is not known to be harmless. What
-//! is wrong is taken out; what is left can be read, and checked for what it means.
+//! Serde stops at the first mistake and quotes what it found, a secret included. So the merged values are first validated
+//! against the profile's JSON schema, which finds all mistakes and quotes only harmless values. Wrong values are removed.
+//! The rest can be deserialized, and checked for its meaning.
 
-use std::time::Duration;
-
+use cofferdam_config::document::Part;
+use cofferdam_config::quote;
+use cofferdam_config::suggestions::{alternatives, list, nearest};
+use cofferdam_config::{Diagnostic, Diagnostics, KeyPath, duration, looks_secret};
 use figment::value::{Dict, Value};
 use serde_json::{Map, Value as Schema};
 
-use super::document::Part;
-use super::key::{KeyPath, NAME_PATTERN, is_name, looks_secret};
-use crate::names::{listed, nearest};
+use super::name::{NAME_HELP, NAME_PATTERN, is_name};
+use super::overrides::Merged;
 
-/// The pattern by which the schema marks a duration; what a duration is, `humantime` says.
-pub(super) const DURATION_PATTERN: &str = "^(0|([0-9]+ *[A-Za-z]+ *)+)$";
-
-/// One mistake of shape.
-#[derive(Debug)]
-pub(super) struct Finding {
-    pub(super) path: KeyPath,
-    pub(super) part: Part,
-    pub(super) message: String,
-    pub(super) remedy: String,
+/// Validates the values of `merged`. Returns those that are valid; what is wrong with the others is added to `diagnostics`.
+///
+/// `compiled_out` are the backends that exist and are not in this binary.
+pub(super) fn validate(
+    merged: &Merged,
+    schema: &Schema,
+    compiled_out: &[&str],
+    diagnostics: &mut Diagnostics,
+) -> Dict {
+    let mut validator = Validator { merged, compiled_out, diagnostics };
+    validator.table(&KeyPath::default(), &merged.values, schema)
 }
 
-/// The least and the most that a value may be, both allowed.
-#[derive(Debug)]
-pub(super) struct Bounds<T> {
-    pub(super) least: T,
-    pub(super) most: T,
+/// A validation in progress.
+struct Validator<'a> {
+    merged: &'a Merged,
+    compiled_out: &'a [&'a str],
+    diagnostics: &'a mut Diagnostics,
 }
 
-/// What is wrong with a duration and what would be right; `None` where it is within its bounds.
-pub(super) fn in_words(found: Duration, bounds: &Bounds<Duration>) -> Option<(String, String)> {
-    let text = humantime::format_duration;
-    let remedy = format!("write a duration from \"{}\" to \"{}\"", text(bounds.least), text(bounds.most));
-    if found < bounds.least {
-        Some((format!("`{}` is too short", text(found)), remedy))
-    } else if found > bounds.most {
-        Some((format!("`{}` is too long", text(found)), remedy))
-    } else {
-        None
-    }
-}
-
-/// Holds values against a schema.
-#[derive(Debug)]
-pub(super) struct Validator<'a> {
-    /// Backends that exist and are not in this binary.
-    compiled_out: &'a [&'static str],
-    findings: Vec<Finding>,
-}
-
-impl<'a> Validator<'a> {
-    /// Holds `values` against `schema`: what is right of them, and all that is wrong.
-    pub(super) fn validate(
-        values: &Dict,
-        schema: &Schema,
-        compiled_out: &'a [&'static str],
-    ) -> (Dict, Vec<Finding>) {
-        let mut validator = Validator { compiled_out, findings: Vec::new() };
-        let values = validator.table(&KeyPath::default(), values, schema);
-        (values, validator.findings)
-    }
-
+impl Validator<'_> {
     fn value(&mut self, path: &KeyPath, value: &Value, schema: &Schema) -> Option<Value> {
         if let Some(branches) = branches(schema) {
             let branch = self.branch(path, value, branches)?;
             return self.value(path, value, branch);
         }
         match (value, schema.get("type").and_then(Schema::as_str)) {
-            (Value::String(_, text), None) => self.text(path, text, schema).then(|| value.clone()),
+            (Value::String(_, text), None) => self.string(path, text, schema).then(|| value.clone()),
             (_, None) if constants(schema).is_empty() => Some(value.clone()),
             (Value::Dict(_, keys), Some("object")) => Some(Value::from(self.table(path, keys, schema))),
             (Value::Array(_, items), Some("array")) => self.list(path, items, schema),
-            (Value::String(_, text), Some("string")) => self.text(path, text, schema).then(|| value.clone()),
+            (Value::String(_, text), Some("string")) => {
+                self.string(path, text, schema).then(|| value.clone())
+            }
             (Value::Num(..), Some("integer")) if value.to_i128().is_some() && value.to_f64().is_none() => {
                 self.number(path, value.to_i128().unwrap_or_default(), schema).then(|| value.clone())
             }
             (Value::Num(..), Some("number")) | (Value::Bool(..), Some("boolean")) => Some(value.clone()),
             _ => {
-                let message = format!("{} stands here", kind_of(value));
-                self.found(path, Part::Value, message, format!("write {}", wanted(schema)));
+                self.wrong_type(path, value, &expected(schema));
                 None
             }
         }
+    }
+
+    fn wrong_type(&mut self, path: &KeyPath, value: &Value, expected: &str) {
+        let message = format!("must not be {}", kind_of(value));
+        self.error(path, Part::Value, message, format!("write {expected}"));
     }
 
     /// The one of several schemas that `value` is meant for.
@@ -95,7 +71,7 @@ impl<'a> Validator<'a> {
         {
             return self.choice(path, keys, branches, choice);
         }
-        let fitting = branches.iter().find(|branch| {
+        let matching = branches.iter().find(|branch| {
             let name = branch.get("type").and_then(Schema::as_str);
             matches!(
                 (value, name),
@@ -106,16 +82,15 @@ impl<'a> Validator<'a> {
                     | (Value::Num(..), Some("integer" | "number"))
             )
         });
-        if fitting.is_none() {
-            let mut kinds: Vec<_> = branches.iter().map(wanted).collect();
+        if matching.is_none() {
+            let mut kinds: Vec<_> = branches.iter().map(expected).collect();
             kinds.dedup();
-            let message = format!("{} stands here", kind_of(value));
-            self.found(path, Part::Value, message, format!("write {}", kinds.join(" or ")));
+            self.wrong_type(path, value, &kinds.join(" or "));
         }
-        fitting
+        matching
     }
 
-    /// The schema whose constant stands at the key `choice`: a vault's by its backend, a login's by its method.
+    /// The schema whose constant is the value of the key `choice`: a vault's by its backend, a login's by its method.
     fn choice<'s>(
         &mut self,
         path: &KeyPath,
@@ -125,136 +100,148 @@ impl<'a> Validator<'a> {
     ) -> Option<&'s Schema> {
         let constant = |branch: &'s Schema| branch.get("properties")?.get(choice)?.get("const")?.as_str();
         let known: Vec<_> = branches.iter().filter_map(constant).collect();
-        let one_of = format!("write one of: {}", listed(known.iter().copied()));
-        let place = path.child(choice);
+        let use_one = format!("use {}", alternatives(known.iter().copied()));
+        let at_choice = path.child(choice);
         let found = match keys.get(choice) {
             Some(Value::String(_, found)) => found,
             Some(other) => {
-                self.found(&place, Part::Value, format!("{} stands here", kind_of(other)), one_of);
+                let message = format!("must not be {}", kind_of(other));
+                self.error(&at_choice, Part::Value, message, use_one);
                 return None;
             }
             None => {
                 let misspelt = keys.keys().map(String::as_str).find(|key| nearest(key, [choice]).is_some());
                 match misspelt {
                     Some(key) => {
-                        let remedy = format!("did you mean `{choice}`?");
-                        self.found(&path.child(key), Part::Key, "unknown key".to_owned(), remedy);
+                        let help = format!("did you mean \"{choice}\"?");
+                        self.error(&path.child(key), Part::Key, "unknown key", help);
                     }
-                    None => self.found(path, Part::Key, format!("`{choice}` is missing"), one_of),
+                    None => self.error(path, Part::Key, format!("`{choice}` is missing"), use_one),
                 }
                 return None;
             }
         };
-        let fitting = branches.iter().find(|branch| constant(branch) == Some(found));
-        if fitting.is_none() {
+        let matching = branches.iter().find(|branch| constant(branch) == Some(found));
+        if matching.is_none() {
             if choice == "backend" && self.compiled_out.contains(&found.as_str()) {
-                let message = format!("this binary was built without the backend `{found}`");
-                let remedy = format!("build it with `--features {found}`, or {one_of}");
-                self.found(&place, Part::Value, message, remedy);
+                let message = format!("this binary was built without the backend \"{found}\"");
+                let help = format!("build it with `--features {found}`, or {use_one}");
+                self.error(&at_choice, Part::Value, message, help);
             } else {
-                let message = format!("unknown {choice}{}", shown(&place, found));
-                let remedy = match nearest(found, known.iter().copied()) {
-                    Some(near) => format!("did you mean `{near}`? There are: {}", listed(known)),
-                    None => one_of,
-                };
-                self.found(&place, Part::Value, message, remedy);
+                self.unknown_choice(&at_choice, found, &known);
             }
         }
-        fitting
+        matching
+    }
+
+    /// Reports that `found`, the value of the key at `path`, is not one of `known`.
+    fn unknown_choice(&mut self, path: &KeyPath, found: &str, known: &[&str]) {
+        let name = path.keys().last().map_or("value", String::as_str);
+        let quoted = quoted(path, found).map_or_else(String::new, |quoted| format!(" {quoted}"));
+        let help = match nearest(found, known.iter().copied()) {
+            Some(near) => format!("did you mean \"{near}\"? Allowed: {}", list(known.iter().copied())),
+            None => format!("use {}", alternatives(known.iter().copied())),
+        };
+        self.error(path, Part::Value, format!("unknown {name}{quoted}"), help);
     }
 
     fn table(&mut self, path: &KeyPath, keys: &Dict, schema: &Schema) -> Dict {
         let none = Map::new();
         let known = schema.get("properties").and_then(Schema::as_object).unwrap_or(&none);
         let names_are_checked = pattern_of(schema.get("propertyNames")) == Some(NAME_PATTERN);
-        let mut right = Dict::new();
+        let mut valid = Dict::new();
         let mut meant = Vec::new();
         for (key, value) in keys {
-            let place = path.child(key);
+            let at_key = path.child(key);
             match (known.get(key), schema.get("additionalProperties")) {
                 (Some(schema), _) | (None, Some(schema @ Schema::Object(_))) => {
                     if !known.contains_key(key) && names_are_checked && !is_name(key) {
-                        self.found(&place, Part::Key, "this is no name".to_owned(), NAME_REMEDY.to_owned());
+                        self.error(&at_key, Part::Key, "not a valid name", NAME_HELP);
                         continue;
                     }
-                    right.extend(self.value(&place, value, schema).map(|value| (key.clone(), value)));
+                    valid.extend(self.value(&at_key, value, schema).map(|value| (key.clone(), value)));
                 }
                 (None, None | Some(Schema::Bool(true))) => {
-                    right.insert(key.clone(), value.clone());
+                    valid.insert(key.clone(), value.clone());
                 }
-                (None, Some(_)) => meant.extend(self.unknown(&place, key, known)),
+                (None, Some(_)) => meant.extend(self.unknown_key(&at_key, key, known)),
             }
         }
         let required = schema.get("required").and_then(Schema::as_array).into_iter().flatten();
         for key in required.filter_map(Schema::as_str) {
             if !keys.contains_key(key) && !meant.iter().any(|meant| meant == key) {
-                let wanted = known.get(key).map_or_else(String::new, wanted);
-                self.found(path, Part::Key, format!("`{key}` is missing"), format!("add `{key}`: {wanted}"));
+                let expected = known.get(key).map_or_else(String::new, expected);
+                self.error(
+                    path,
+                    Part::Key,
+                    format!("`{key}` is missing"),
+                    format!("add `{key}`: {expected}"),
+                );
             }
         }
-        right
+        valid
     }
 
-    /// Reports an unknown key, and answers the one that was probably meant. Its value is not looked at.
-    fn unknown(&mut self, place: &KeyPath, key: &str, known: &Map<String, Schema>) -> Option<String> {
-        let near = nearest(key, known.keys().map(String::as_str));
+    /// Reports an unknown key, and returns the key that was probably meant. Its value is not read.
+    fn unknown_key(&mut self, path: &KeyPath, key: &str, known: &Map<String, Schema>) -> Option<String> {
+        let names = || known.keys().map(String::as_str);
+        let near = nearest(key, names());
         if looks_secret(key) && near.is_none_or(looks_secret_or_file) {
-            let (message, remedy) = no_secrets(key, known.keys().map(String::as_str));
-            self.found(place, Part::Key, message, remedy);
+            self.push(path, Part::Key, secret_key(key, names()));
             let by_file = format!("{key}_file");
             return known.contains_key(&by_file).then_some(by_file);
         }
-        let remedy = match near {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("the keys here are: {}", listed(known.keys().map(String::as_str))),
+        let help = match near {
+            Some(near) => format!("did you mean \"{near}\"?"),
+            None => format!("the keys here are {}", list(names())),
         };
-        self.found(place, Part::Key, "unknown key".to_owned(), remedy);
+        self.error(path, Part::Key, "unknown key", help);
         near.map(str::to_owned)
     }
 
     fn list(&mut self, path: &KeyPath, items: &[Value], schema: &Schema) -> Option<Value> {
         let least = schema.get("minItems").and_then(Schema::as_u64).unwrap_or(0);
         if (items.len() as u64) < least {
-            let message = "the list is empty".to_owned();
-            self.found(path, Part::Value, message, "name at least one, or leave the key out".to_owned());
+            self.error(path, Part::Value, "must not be empty", "list at least one, or remove the key");
             return None;
         }
         let Some(each) = schema.get("items") else { return Some(Value::from(items.to_vec())) };
-        let mut right = Vec::with_capacity(items.len());
+        let mut valid = Vec::with_capacity(items.len());
         for (index, item) in items.iter().enumerate() {
-            let before = self.findings.len();
+            let before = self.diagnostics.len();
             let item = self.value(&path.child(index), item, each);
-            // An entry that lacks something could not be read, and would take the whole list along.
-            right.extend(item.filter(|_| self.findings.len() == before));
+            // An entry that lacks a key could not be deserialized, and nor could the whole list.
+            valid.extend(item.filter(|_| self.diagnostics.len() == before));
         }
-        Some(Value::from(right))
+        Some(Value::from(valid))
     }
 
-    fn text(&mut self, path: &KeyPath, text: &str, schema: &Schema) -> bool {
+    fn string(&mut self, path: &KeyPath, text: &str, schema: &Schema) -> bool {
         let constants = constants(schema);
         if !constants.is_empty() && !constants.contains(&text) {
-            let (message, remedy) = if path.looks_secret() {
-                let secret = "what stands here is not a choice, and a secret never stands in a profile";
-                (
-                    secret.to_owned(),
-                    format!("write one of: {}; or name a file in another key", listed(constants)),
-                )
+            if path.looks_secret() {
+                let message = "this value is not allowed, and a profile must not contain secrets";
+                let help = format!("use {}, or name a file in another key", alternatives(constants));
+                self.error(path, Part::Value, message, help);
             } else {
-                let message = format!("there is no such choice{}", shown(path, text));
-                (message, format!("write one of: {}", listed(constants)))
-            };
-            self.found(path, Part::Value, message, remedy);
+                self.unknown_choice(path, text, &constants);
+            }
             return false;
         }
         match pattern_of(Some(schema)) {
-            Some(DURATION_PATTERN) if humantime::parse_duration(text).is_err() => {
-                let message = format!("this is no duration{}", shown(path, text));
-                self.found(path, Part::Value, message, format!("write {DURATION_WANTED}"));
-                false
-            }
+            Some(duration::PATTERN) => match duration::parse(text) {
+                Ok(_) => true,
+                Err(found) => {
+                    self.push(path, Part::Value, found);
+                    false
+                }
+            },
             Some(NAME_PATTERN) if !is_name(text) => {
-                let message = format!("this is no name{}", shown(path, text));
-                self.found(path, Part::Value, message, NAME_REMEDY.to_owned());
+                let message = match quoted(path, text) {
+                    Some(quoted) => format!("{quoted} is not a valid name"),
+                    None => "not a valid name".to_owned(),
+                };
+                self.error(path, Part::Value, message, NAME_HELP);
                 false
             }
             _ => true,
@@ -267,64 +254,53 @@ impl<'a> Validator<'a> {
         if least.is_none_or(|least| number >= least) && most.is_none_or(|most| number <= most) {
             return true;
         }
-        let remedy = match (least, most) {
+        let help = match (least, most) {
             (Some(least), Some(most)) => format!("write a number from {least} to {most}"),
-            (Some(least), None) => format!("write a number from {least} on"),
+            (Some(least), None) => format!("write a number of at least {least}"),
             _ => "write a smaller number".to_owned(),
         };
-        let message = if path.looks_secret() {
-            "this number is out of bounds".to_owned()
-        } else {
-            format!("{number} is out of bounds")
-        };
-        self.found(path, Part::Value, message, remedy);
+        let shown = if path.looks_secret() { "this number".to_owned() } else { number.to_string() };
+        self.error(path, Part::Value, format!("{shown} is out of range"), help);
         false
     }
 
-    fn found(&mut self, path: &KeyPath, part: Part, message: String, remedy: String) {
-        self.findings.push(Finding { path: path.clone(), part, message, remedy });
+    fn error(&mut self, path: &KeyPath, part: Part, message: impl Into<String>, help: impl Into<String>) {
+        self.push(path, part, Diagnostic::error("", message, help));
+    }
+
+    fn push(&mut self, path: &KeyPath, part: Part, found: Diagnostic) {
+        self.diagnostics.push(self.merged.locate(path, part, found));
     }
 }
 
-const DURATION_WANTED: &str = "a duration with its unit in double quotes, such as \"30s\" or \"5m\"";
-const NAME_REMEDY: &str =
-    "a name has up to 64 of `a-z`, `0-9`, `_` and `-`, and begins with a letter or a digit";
-
-/// What is said of a key that would hold a secret, and what to do instead: message and remedy.
-pub(super) fn no_secrets<'k>(key: &str, known: impl IntoIterator<Item = &'k str>) -> (String, String) {
-    let message =
-        "unknown key, and a secret never stands in a profile; its value was not looked at".to_owned();
+/// The diagnostic for a key that would hold a secret, in a table with the keys `known`.
+pub(super) fn secret_key<'k>(key: &str, known: impl IntoIterator<Item = &'k str>) -> Diagnostic {
     let by_file = format!("{key}_file");
-    let remedy = if known.into_iter().any(|known| known == by_file) {
-        format!("put it into a file of its own and name that: `{by_file}`")
+    let help = if known.into_iter().any(|known| known == by_file) {
+        format!("put the secret into a file, and name the file: `{by_file}`")
     } else {
-        "take it out; a module's credentials belong into its vault".to_owned()
+        "remove it; the credentials of a module belong in its vault".to_owned()
     };
-    (message, remedy)
+    Diagnostic::error("", "unknown key, and a profile must not contain secrets; its value was not read", help)
 }
 
 fn looks_secret_or_file(key: &str) -> bool {
     looks_secret(key) || key.ends_with("_file")
 }
 
-/// `` `value` `` with a colon before it, for a message; nothing where the value could be a secret, or is long.
-fn shown(path: &KeyPath, value: &str) -> String {
-    const LONGEST: usize = 32;
-    if path.looks_secret() || value.chars().count() > LONGEST {
-        String::new()
-    } else {
-        format!(": `{}`", value.escape_debug())
-    }
+/// `value` in double quotes, for a message; `None` if it could be a secret.
+fn quoted(path: &KeyPath, value: &str) -> Option<String> {
+    if path.looks_secret() { None } else { quote::identifier(value) }
 }
 
-/// The schemas that a value may follow, where there are several. A choice of texts is not several: see [`constants`].
+/// The schemas of which a value must match one, if there are several. A choice of strings counts as one: see [`constants`].
 pub(super) fn branches(schema: &Schema) -> Option<&[Schema]> {
     let branches = schema.get("oneOf").or_else(|| schema.get("anyOf"))?.as_array()?;
-    let texts = branches.iter().all(|branch| branch.get("const").is_some());
-    (!texts).then_some(branches)
+    let is_choice = branches.iter().all(|branch| branch.get("const").is_some());
+    (!is_choice).then_some(branches)
 }
 
-/// The key whose constant tells the branches apart.
+/// The key whose constant distinguishes the branches.
 fn choice_key(branches: &[Schema]) -> Option<&str> {
     let constants = |branch: &Schema, key: &str| {
         branch.get("properties").and_then(|p| p.get(key)).is_some_and(|schema| schema.get("const").is_some())
@@ -333,9 +309,9 @@ fn choice_key(branches: &[Schema]) -> Option<&str> {
     keys.map(String::as_str).find(|key| branches.iter().all(|branch| constants(branch, key)))
 }
 
-/// The texts that a schema allows, where it allows only some.
+/// The strings that a schema allows, if it allows only some.
 ///
-/// schemars writes a choice whose texts have descriptions as one schema for each text.
+/// schemars represents a choice of strings with descriptions as one schema per string.
 fn constants(schema: &Schema) -> Vec<&str> {
     let list = |key| schema.get(key).and_then(Schema::as_array).into_iter().flatten();
     let described = list("oneOf").filter_map(|branch| branch.get("const"));
@@ -346,18 +322,20 @@ fn pattern_of(schema: Option<&Schema>) -> Option<&str> {
     schema?.get("pattern")?.as_str()
 }
 
-/// What a schema wants, for the end of a sentence that begins with "write".
-pub(super) fn wanted(schema: &Schema) -> String {
+/// What a schema expects, for the end of a sentence that begins with "write".
+pub(super) fn expected(schema: &Schema) -> String {
     let constants = constants(schema);
     if !constants.is_empty() {
-        return format!("one of: {}", listed(constants));
+        return alternatives(constants);
     }
     let required = schema.get("required").and_then(Schema::as_array).into_iter().flatten();
     let required: Vec<&str> = required.filter_map(Schema::as_str).collect();
     match (schema.get("type").and_then(Schema::as_str), pattern_of(Some(schema))) {
-        (Some("object"), _) if !required.is_empty() => return format!("a table with {}", listed(required)),
-        (Some("string"), Some(DURATION_PATTERN)) => DURATION_WANTED,
-        (Some("string"), _) => "a text in double quotes",
+        (Some("object"), _) if !required.is_empty() => {
+            return format!("a table with `{}`", required.join("`, `"));
+        }
+        (Some("string"), Some(duration::PATTERN)) => duration::EXPECTED,
+        (Some("string"), _) => "a string in double quotes",
         (Some("integer"), _) => "a whole number without quotes",
         (Some("number"), _) => "a number without quotes",
         (Some("boolean"), _) => "`true` or `false` without quotes",
@@ -369,12 +347,11 @@ pub(super) fn wanted(schema: &Schema) -> String {
 
 fn kind_of(value: &Value) -> &'static str {
     match value {
-        Value::String(..) => "a text",
-        Value::Char(..) => "a letter",
-        Value::Bool(..) => "`true` or `false`",
+        Value::String(..) | Value::Char(..) => "a string",
+        Value::Bool(..) => "a boolean",
         Value::Num(..) => "a number",
         Value::Dict(..) => "a table",
         Value::Array(..) => "a list",
-        Value::Empty(..) => "nothing",
+        Value::Empty(..) => "empty",
     }
 }

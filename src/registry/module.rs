@@ -3,29 +3,32 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use cofferdam_config::suggestions::list;
+use cofferdam_config::{Diagnostic, Diagnostics};
+
 use crate::connectors::WorkerPool;
 use crate::connectors::http::{Endpoint, Service};
-use crate::manifest::{Manifest, ManifestProblem, Tool};
-use crate::profile::{AccountEntry, ModuleEntry};
+use crate::manifest::{Manifest, Tool};
+use crate::profile::ModuleEntry;
 
-/// A module as this process runs it: its manifest, and the accounts that the profile gives it.
+/// A module: its manifest, and the accounts that the profile gives it.
 #[derive(Debug)]
 pub struct Module {
-    /// Its name in the profile; two modules may share one manifest.
+    /// Its name in the profile. Several modules may share a manifest.
     pub name: String,
     /// The manifest's version.
     pub version: String,
-    /// One line on what it is for.
+    /// What it is for, in one line.
     pub description: String,
-    /// The address that the manifest's facts come from, where it says so.
+    /// The address of the documentation that the manifest's facts come from.
     pub source: Option<String>,
     /// The accounts, the default first. Never empty.
     pub accounts: Vec<Account>,
     /// The service behind it.
     pub service: Service,
-    /// Its tools in the manifest's order.
+    /// Its tools, in the manifest's order.
     pub tools: Vec<Arc<Tool>>,
-    /// Where in `tools` a name stands; shared by the modules of one manifest.
+    /// The index in `tools` of each name. Modules of one manifest share it.
     tool_index: Arc<HashMap<String, usize>>,
 }
 
@@ -34,28 +37,29 @@ impl Module {
     ///
     /// # Errors
     ///
-    /// If an account has no `base_url`.
-    pub(super) fn new(entry: &ModuleEntry, manifest: &Manifest) -> Result<Self, ManifestProblem> {
-        let account = |account: &AccountEntry| {
+    /// The accounts that have no `base_url`: neither their own, nor the module's, nor the manifest's.
+    pub(super) fn new(entry: &ModuleEntry, manifest: &Manifest) -> Result<Self, Diagnostics> {
+        let mut accounts = Vec::with_capacity(entry.accounts.len());
+        let mut missing = Vec::new();
+        for account in &entry.accounts {
             let of_profile = account.base_url.as_ref().or(entry.base_url.as_ref());
-            let Some(base_url) = of_profile.or_else(|| manifest.http.base_url()) else {
-                let message =
-                    format!("has no address of its own, and the account `{}` none either", account.name);
-                let remedy =
-                    "write `base_url = \"https://…\"` in the profile, for the module or for each account";
-                return Err(ManifestProblem::whole(message, remedy));
-            };
-            Ok(Account {
-                name: account.name.clone(),
-                endpoint: Endpoint { base_url: base_url.clone(), insecure_http: entry.insecure_http },
-            })
-        };
+            match of_profile.or_else(|| manifest.http.base_url()) {
+                Some(base_url) => accounts.push(Account {
+                    name: account.name.clone(),
+                    endpoint: Endpoint { base_url: base_url.clone(), insecure_http: entry.insecure_http },
+                }),
+                None => missing.push(account.name.as_str()),
+            }
+        }
+        if !missing.is_empty() {
+            return Err(missing_base_url(&entry.name, &missing).into());
+        }
         Ok(Self {
             name: entry.name.clone(),
             version: manifest.version.clone(),
             description: manifest.description.clone(),
             source: manifest.source.clone(),
-            accounts: entry.accounts.iter().map(account).collect::<Result<_, _>>()?,
+            accounts,
             service: Service {
                 title: manifest.title.clone(),
                 settings: Arc::clone(&manifest.http),
@@ -83,6 +87,15 @@ impl Module {
 pub struct Account {
     /// Its name.
     pub name: String,
-    /// Where its service is: the account's own address, else the module's, else the manifest's.
+    /// The service's endpoint: the account's own address, else the module's, else the manifest's.
     pub endpoint: Endpoint,
+}
+
+/// The profile has no address for these accounts, and the manifest has none either.
+fn missing_base_url(module: &str, accounts: &[&str]) -> Diagnostic {
+    Diagnostic::error(
+        format!("modules.{module}"),
+        format!("needs a `base_url` for {}, because its manifest has none", list(accounts.iter().copied())),
+        "add base_url = \"https://…\" in the profile, to the module or to each account",
+    )
 }

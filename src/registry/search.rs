@@ -113,7 +113,7 @@ pub(super) struct Found {
 
 impl Index {
     /// Indexes every tool of `modules`.
-    pub(super) fn of(modules: &[Arc<Module>]) -> Self {
+    pub(super) fn new(modules: &[Arc<Module>]) -> Self {
         let mut builder = Builder::default();
         for (module_at, module) in modules.iter().enumerate() {
             let of_module = builder.words_of(module);

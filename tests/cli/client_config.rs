@@ -116,7 +116,7 @@ fn each_hosts_own_file_gets_the_server_and_keeps_all_else() {
 
             let inode = fs::metadata(&file).unwrap().ino();
             let again = home.connect(&write).expect(0);
-            assert!(again.stdout.contains("has it already"), "{again:#?}");
+            assert!(again.stdout.contains("already connected"), "{again:#?}");
             assert_eq!(read(&file), after, "{host} {form}");
             assert_eq!(fs::metadata(&file).unwrap().ino(), inode, "written although nothing was to change");
             assert_eq!(beside(&file).len(), 1, "only the backup: {:?}", beside(&file));
@@ -194,19 +194,15 @@ fn a_file_that_is_wrong_is_refused_with_the_place_and_left_as_it_was() {
         ("vscode", "{\n  \"servers\": {} /* made-up", "mcp.json:2:"),
         ("cursor", "made-up: yaml\n", "mcp.json:1:1  "),
         ("cursor", "{\n  \"a\": \"made-up\ttab\"}", "mcp.json:2:"),
-        ("cursor", "[]", "mcp.json:1:1  the file must hold an object"),
-        ("cursor", "{\n  \"mcpServers\": []\n}", "mcp.json:2:17  `mcpServers` must hold an object"),
-        ("vscode", "{\n  \"servers\": null\n}", "mcp.json:2:14  `servers` must hold an object"),
+        ("cursor", "[]", "mcp.json:1:1  the top level must be an object"),
+        ("cursor", "{\n  \"mcpServers\": []\n}", "mcp.json:2:17  `mcpServers` must be an object"),
+        ("vscode", "{\n  \"servers\": null\n}", "mcp.json:2:14  `servers` must be an object"),
         ("cursor", "{\"mcpServers\": {\"cofferdam\": \"made-up\"}}", "mcp.json:1:30  `cofferdam` must"),
-        (
-            "cursor",
-            "{\"mcpServers\": {},\n \"mcpServers\": {}}",
-            "mcp.json:2:2  `mcpServers` stands here a second",
-        ),
+        ("cursor", "{\"mcpServers\": {},\n \"mcpServers\": {}}", "mcp.json:2:2  duplicate key `mcpServers`"),
         (
             "vscode",
             "{\"servers\": {\"cofferdam\": {},\n\"cofferdam\": {}}}",
-            "mcp.json:2:1  `cofferdam` stands",
+            "mcp.json:2:1  duplicate key `cofferdam`",
         ),
     ];
     for (host, text, place) in wrong {
@@ -222,7 +218,7 @@ fn a_file_that_is_wrong_is_refused_with_the_place_and_left_as_it_was() {
     let file = home.path("mcp.json");
     fs::write(&file, b"{\n\"made-up\": \"\xff\"}").unwrap();
     let output = home.connect(&["cursor", "--write", "--file", file.to_str().unwrap()]).expect(1);
-    assert!(output.stderr.contains("mcp.json:2 is no UTF-8 text"), "{output:#?}");
+    assert!(output.stderr.contains("mcp.json:2 is not UTF-8"), "{output:#?}");
 }
 
 #[test]
@@ -253,7 +249,7 @@ fn behind_a_link_the_file_is_replaced_and_the_link_stays() {
 
     fs::remove_file(&real).unwrap();
     let output = home.connect(&["cursor", "--write"]).expect(1);
-    assert!(output.stderr.contains("is a link to a file that is not there"), "{output:#?}");
+    assert!(output.stderr.contains("is a symbolic link to a file that does not exist"), "{output:#?}");
     assert!(!real.exists());
 }
 
@@ -267,7 +263,7 @@ fn what_may_not_be_written_or_is_no_file_is_refused() {
     assert_eq!(read(&file), "{}");
     let folder = home.0.folder().to_str().unwrap();
     let output = home.connect(&["cursor", "--write", "--file", folder]).expect(1);
-    assert!(output.stderr.contains("is no file"), "{output:#?}");
+    assert!(output.stderr.contains("is a folder"), "{output:#?}");
     home.connect(&["cursor", "--file", "mcp.json"]).expect(2);
     home.connect(&["emacs"]).expect(2);
 }

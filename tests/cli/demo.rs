@@ -13,7 +13,7 @@ fn the_demo_keeps_its_promises_and_leaves_nothing_behind() {
     let env = TestEnv::new(TWO_VAULTS);
     let output = env.run(&["demo"]).expect(0);
     assert!(output.stdout.contains("module_unavailable"), "{output:#?}");
-    assert!(output.stdout.contains("All as promised"), "{output:#?}");
+    assert!(output.stdout.contains("Every step had the expected result"), "{output:#?}");
     assert_eq!(left_behind(&env), Vec::<std::path::PathBuf>::new());
 }
 

@@ -52,7 +52,7 @@ fn a_health_check_is_not_fooled_by_another_program_and_does_not_wait_for_a_silen
         std::io::Write::write_all(&mut stream, b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi").unwrap();
     });
     for (address, word) in
-        [(silent.local_addr().unwrap().to_string(), "within"), (other_address, "not as a Cofferdam")]
+        [(silent.local_addr().unwrap().to_string(), "within"), (other_address, "not a Cofferdam server")]
     {
         let env = TestEnv::new(TWO_VAULTS).with_variable(LISTEN, &address);
         let output = env.run(&["doctor", "--server"]).expect(1);
@@ -92,7 +92,7 @@ fn healthy_env(profile: &str) -> TestEnv {
 fn a_healthy_setup_has_no_bad_finding() {
     let env = healthy_env(TWO_VAULTS);
     let output = env.run(&["doctor"]).expect(0);
-    assert!(output.stdout.contains("0 bad, 0 to know") && output.stderr.is_empty(), "{output:#?}");
+    assert!(output.stdout.contains("0 warnings, 0 errors") && output.stderr.is_empty(), "{output:#?}");
     assert!(!output.stdout.contains(CANARY), "a value was printed");
     let document = env.run(&["doctor", "--json"]).expect(0).json();
     assert_eq!(document["bad"], 0, "{document:#}");
@@ -132,7 +132,7 @@ fn each_problem_is_reported_with_what_to_do() {
         (format!("port {}", taken.local_addr().unwrap().port()).as_str(), "another program"),
         ("vault files", "the identity file"),
         ("vault variables", "the .env file"),
-        ("vault silent", "no answer within"),
+        ("vault silent", "no response within"),
         // Its files are checked without the server.
         ("vault silent", "the token file"),
         ("account notes/work", "notes/work"),
@@ -158,7 +158,7 @@ fn ports_that_our_own_server_has_are_good() {
     let env = env.with_variable(LISTEN, &address);
     let document = env.run(&["doctor", "--json"]).expect(0).json();
     let port = format!("port {}", address.rsplit(':').next().unwrap());
-    assert!(found(&document, &port, "good")[0].contains("a Cofferdam answers"), "{document:#}");
+    assert!(found(&document, &port, "good")[0].contains("a Cofferdam server"), "{document:#}");
     running.signal(Signal::TERM);
     assert_eq!(running.wait().code, Some(0));
 }

@@ -25,7 +25,7 @@ fn an_answer_that_could_not_be_written_is_no_success() {
     let output = cofferdam_testing::cofferdam().args(["profile", "schema"]).stdout(full).output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(
-        String::from_utf8_lossy(&output.stderr).contains("standard output cannot be written"),
+        String::from_utf8_lossy(&output.stderr).contains("cannot write to standard output"),
         "{output:?}"
     );
 }

@@ -85,7 +85,7 @@ fn serve_says_which_manifest_was_refused() {
     let mut running = env.start(&["serve"]);
     let text: Vec<String> = lines(&mut running).take_while(|line| !line.contains("--stdio")).collect();
     let row = text.iter().find(|line| line.contains("files")).unwrap();
-    assert!(row.contains("notes") && row.contains("down: its manifest was refused"), "{row}");
+    assert!(row.contains("notes") && row.contains("down: cannot be loaded"), "{row}");
     assert!(text.iter().any(|line| line.contains("notes.toml:3") && line.contains("nonsense")), "{text:#?}");
     running.signal(Signal::TERM);
     assert_eq!(running.wait().code, Some(0));
@@ -208,7 +208,7 @@ fn the_first_signal_lets_a_call_finish_and_the_second_does_not() {
     let _connection = silent.accept().unwrap();
     let mut remarks = BufReader::new(running.child().stderr.take().unwrap()).lines().map(Result::unwrap);
     running.signal(Signal::TERM);
-    assert!(remarks.any(|line| line.contains("a second signal ends at once")));
+    assert!(remarks.any(|line| line.contains("a second signal terminates at once")));
     assert!(running.child().try_wait().unwrap().is_none(), "the call is still in flight");
     running.signal(Signal::TERM);
     assert_eq!(running.wait().code, Some(1));

@@ -99,7 +99,7 @@ async fn the_list_of_tools_stays_small_however_many_modules_there_are() {
     let many = modules(1000).start().await;
     let text = within(many.post("tools/list", json!({})).send()).await.unwrap().text().await.unwrap();
     assert!(text.len() <= 6 * 1024, "{} bytes", text.len());
-    assert!(text.contains("more; ask get_module_schema"), "{text}");
+    assert!(text.contains("more; use get_module_schema"), "{text}");
     let all = many.tool("get_module_schema", json!({})).await;
     assert_eq!(all["structuredContent"]["modules"].as_array().unwrap().len(), 1000);
 }

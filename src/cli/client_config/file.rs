@@ -1,7 +1,7 @@
-//! A host's file: read, and replaced at one stroke, so that a host never sees half of it.
+//! The file of an MCP host: read, and replaced atomically, so that the host never sees a partial file.
 //!
-//! It may hold the secrets of other servers. So whatever is written, the backup included, has the owner and the mode of
-//! what was there, and no moment at which others could read it.
+//! The file may hold secrets of other servers. So the new file and the backup get the owner and mode of the original before
+//! they get any content.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind, Write as _};
@@ -9,131 +9,137 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use super::super::exit::Failure;
+use crate::cli::exit::CommandError;
 
-/// How many backups one file may have.
-const MOST_BACKUPS: u32 = 1000;
+/// The maximum number of backups of one file.
+const MAX_BACKUPS: u32 = 1000;
 
-/// A host's file as it was found.
+/// The file of an MCP host, as it was read.
 #[derive(Debug)]
 pub(super) struct HostFile {
-    /// As it was named: backups stand beside this.
-    named: PathBuf,
-    /// Behind links: what is replaced.
-    real: PathBuf,
-    /// What stands in it; nothing where it is not there.
-    found: Option<Found>,
+    /// The absolute path by which the file was named. Backups are put next to it.
+    path: PathBuf,
+    /// The path behind symbolic links, which is replaced.
+    target: PathBuf,
+    /// The content, or `None` if the file does not exist.
+    original: Option<Original>,
 }
 
 #[derive(Debug)]
-struct Found {
+struct Original {
     bytes: Vec<u8>,
     metadata: Metadata,
 }
 
 impl HostFile {
-    /// Reads `path`, which need not be there.
+    /// Reads `path`, which does not have to exist.
     ///
     /// # Errors
     ///
-    /// Where it is no file, a link to nothing, or cannot be read.
-    pub(super) fn read(path: &Path) -> Result<Self, Failure> {
+    /// Returns a failure if `path` is not a file, is a broken symbolic link, or cannot be read.
+    pub(super) fn read(path: &Path) -> Result<Self, CommandError> {
         let failed = |error| unreadable(path, &error);
-        let named = std::path::absolute(path).map_err(failed)?;
-        match fs::metadata(&named) {
+        let absolute = std::path::absolute(path).map_err(failed)?;
+        match fs::metadata(&absolute) {
             Ok(metadata) if metadata.is_file() => {
-                let real = fs::canonicalize(&named).map_err(failed)?;
-                let bytes = fs::read(&real).map_err(failed)?;
-                Ok(Self { named, real, found: Some(Found { bytes, metadata }) })
+                let target = fs::canonicalize(&absolute).map_err(failed)?;
+                let bytes = fs::read(&target).map_err(failed)?;
+                Ok(Self { path: absolute, target, original: Some(Original { bytes, metadata }) })
             }
-            Ok(_) => Err(Failure::bad(format!("{} is no file", path.display()), "name a file")),
-            Err(error) if error.kind() == ErrorKind::NotFound => match fs::symlink_metadata(&named) {
-                Ok(_) => Err(Failure::bad(
-                    format!("{} is a link to a file that is not there", path.display()),
-                    "make that file, or remove the link",
+            Ok(metadata) => {
+                let kind = if metadata.is_dir() { "a folder" } else { "not a regular file" };
+                Err(CommandError::failure(
+                    format!("{} is {kind}; --file needs a file", path.display()),
+                    "name the host's file, for example .mcp.json in a project",
+                ))
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => match fs::symlink_metadata(&absolute) {
+                Ok(_) => Err(CommandError::failure(
+                    format!("{} is a symbolic link to a file that does not exist", path.display()),
+                    "create that file, or remove the link",
                 )),
-                Err(_) => Ok(Self { real: named.clone(), named, found: None }),
+                Err(_) => Ok(Self { target: absolute.clone(), path: absolute, original: None }),
             },
             Err(error) => Err(failed(error)),
         }
     }
 
-    /// Its text; empty where it is not there.
+    /// Returns the text of the file. Empty if the file does not exist.
     ///
     /// # Errors
     ///
-    /// Where it is no UTF-8, with the line.
-    pub(super) fn text(&self) -> Result<&str, Failure> {
-        let bytes = self.found.as_ref().map_or(&[][..], |found| &found.bytes);
+    /// Returns a failure with the line if the file is not UTF-8.
+    pub(super) fn text(&self) -> Result<&str, CommandError> {
+        let bytes = self.original.as_ref().map_or(&[][..], |original| &original.bytes);
         str::from_utf8(bytes).map_err(|error| {
             let line = bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
-            Failure::bad(
-                format!("{}:{line} is no UTF-8 text", self.named.display()),
-                "save the file as UTF-8; nothing was changed",
+            CommandError::failure(
+                format!("{}:{line} is not UTF-8", self.path.display()),
+                "save the file as UTF-8; it was not changed",
             )
         })
     }
 
-    /// Replaces it; answers where the backup is, unless there was nothing to keep.
+    /// Replaces the file. Returns the path of the backup, or `None` if the file did not exist.
     ///
     /// # Errors
     ///
-    /// Where that cannot be done, or somebody changed the file since it was read. It is then as it was.
-    pub(super) fn replace(&self, text: &str) -> Result<Option<PathBuf>, Failure> {
-        let failed = |error| unwritable(&self.named, &error);
-        let folder = self.real.parent().ok_or_else(|| failed(ErrorKind::InvalidFilename.into()))?;
-        let Some(found) = &self.found else {
+    /// Returns a failure if the file cannot be written, or was changed since it was read. The file is then unchanged.
+    pub(super) fn replace(&self, text: &str) -> Result<Option<PathBuf>, CommandError> {
+        let failed = |error| unwritable(&self.path, &error);
+        let folder = self.target.parent().ok_or_else(|| failed(ErrorKind::InvalidFilename.into()))?;
+        let Some(original) = &self.original else {
             fs::create_dir_all(folder).map_err(failed)?;
-            let new = like(folder, text.as_bytes(), None).map_err(failed)?;
-            new.persist_noclobber(&self.real).map_err(|refused| failed(refused.error))?;
+            let new = temp_file_like(folder, text.as_bytes(), None).map_err(failed)?;
+            new.persist_noclobber(&self.target).map_err(|error| failed(error.error))?;
             sync(folder);
             return Ok(None);
         };
-        if found.metadata.permissions().readonly() {
-            return Err(Failure::bad(
-                format!("{} may not be written: somebody made it read-only", self.named.display()),
+        if original.metadata.permissions().readonly() {
+            return Err(CommandError::failure(
+                format!("{} is read-only", self.path.display()),
                 "make it writable, or name another file with --file",
             ));
         }
-        let new = like(folder, text.as_bytes(), Some(&found.metadata)).map_err(failed)?;
-        // A host that runs writes it too. What it writes between here and the last step is in neither file; that is short.
-        if fs::read(&self.real).map_err(failed)? != found.bytes {
-            return Err(Failure::bad(
-                format!("{} was changed by another program meanwhile", self.named.display()),
-                "close the host, and try again",
+        let new = temp_file_like(folder, text.as_bytes(), Some(&original.metadata)).map_err(failed)?;
+        // A running host writes this file too. A write between this check and `persist` would be lost; that is a short time.
+        if fs::read(&self.target).map_err(failed)? != original.bytes {
+            return Err(CommandError::failure(
+                format!("{} was changed by another program in the meantime", self.path.display()),
+                "close the host, and run the command again",
             ));
         }
-        let backup = self.back_up(found).map_err(failed)?;
-        new.persist(&self.real).map_err(|refused| failed(refused.error))?;
+        let backup = self.back_up(original).map_err(failed)?;
+        new.persist(&self.target).map_err(|error| failed(error.error))?;
         sync(folder);
         Ok(Some(backup))
     }
 
-    /// Keeps what was found under a name that was free, so that the first backup stays the first.
-    fn back_up(&self, found: &Found) -> io::Result<PathBuf> {
-        let (Some(folder), Some(name)) = (self.named.parent(), self.named.file_name()) else {
+    /// Writes the original under a name that is not in use, so that earlier backups stay.
+    fn back_up(&self, original: &Original) -> io::Result<PathBuf> {
+        let (Some(folder), Some(name)) = (self.path.parent(), self.path.file_name()) else {
             return Err(ErrorKind::InvalidFilename.into());
         };
-        let mut copy = like(folder, &found.bytes, Some(&found.metadata))?;
-        for number in 1..=MOST_BACKUPS {
+        let mut copy = temp_file_like(folder, &original.bytes, Some(&original.metadata))?;
+        for number in 1..=MAX_BACKUPS {
             let mut name = name.to_owned();
             name.push(if number == 1 { ".cofferdam.bak".into() } else { format!(".cofferdam.{number}.bak") });
             let path = folder.join(name);
             match copy.persist_noclobber(&path) {
                 Ok(_) => return Ok(path),
-                Err(refused) if refused.error.kind() == ErrorKind::AlreadyExists => copy = refused.file,
-                Err(refused) => return Err(refused.error),
+                Err(failed) if failed.error.kind() == ErrorKind::AlreadyExists => copy = failed.file,
+                Err(failed) => return Err(failed.error),
             }
         }
-        Err(io::Error::other("there are too many backups beside it; remove some"))
+        Err(io::Error::other(format!("it has {MAX_BACKUPS} backups; remove some")))
     }
 }
 
-/// A file in `folder` with these bytes and the owner and mode of `original`; its owner's alone where there is none.
-fn like(folder: &Path, bytes: &[u8], original: Option<&Metadata>) -> io::Result<NamedTempFile> {
+/// Creates a temporary file in `folder` with the owner and mode of `original`, or readable by its owner only.
+fn temp_file_like(folder: &Path, bytes: &[u8], original: Option<&Metadata>) -> io::Result<NamedTempFile> {
     let mut file = tempfile::Builder::new().prefix(".cofferdam-").tempfile_in(folder)?;
     if let Some(original) = original {
-        give_owner(file.as_file(), original)?;
+        set_owner(file.as_file(), original)?;
         file.as_file().set_permissions(original.permissions())?;
     }
     file.write_all(bytes)?;
@@ -142,7 +148,7 @@ fn like(folder: &Path, bytes: &[u8], original: Option<&Metadata>) -> io::Result<
 }
 
 #[cfg(unix)]
-fn give_owner(file: &File, original: &Metadata) -> io::Result<()> {
+fn set_owner(file: &File, original: &Metadata) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt as _, fchown};
     let now = file.metadata()?;
     if (now.uid(), now.gid()) == (original.uid(), original.gid()) {
@@ -151,28 +157,28 @@ fn give_owner(file: &File, original: &Metadata) -> io::Result<()> {
     fchown(file, Some(original.uid()), Some(original.gid()))
 }
 
-/// Elsewhere the folder's own permissions decide (*not verified*).
+/// Elsewhere the permissions of the folder apply (*not verified*).
 #[cfg(not(unix))]
-fn give_owner(_file: &File, _original: &Metadata) -> io::Result<()> {
+fn set_owner(_file: &File, _original: &Metadata) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes a new name outlive a power cut, where the system can: the file itself is whole either way.
+/// Makes the new name survive a power failure, if the system supports it. The file is complete in any case.
 fn sync(folder: &Path) {
     let _ = File::open(folder).and_then(|folder| folder.sync_all());
 }
 
-fn unreadable(path: &Path, error: &io::Error) -> Failure {
-    Failure::bad(
-        format!("{} cannot be read: {error}", path.display()),
-        "check the path, and that this user may read it",
+fn unreadable(path: &Path, error: &io::Error) -> CommandError {
+    CommandError::failure(
+        format!("cannot read {}: {error}", path.display()),
+        "check the path, and that this user may read the file",
     )
 }
 
-fn unwritable(path: &Path, error: &io::Error) -> Failure {
-    Failure::bad(
-        format!("{} cannot be written: {error}", path.display()),
-        "check that this user owns the file and may write into its folder; the file is as it was",
+fn unwritable(path: &Path, error: &io::Error) -> CommandError {
+    CommandError::failure(
+        format!("cannot write {}: {error}", path.display()),
+        "check that this user owns the file and may write to its folder; the file was not changed",
     )
 }
 
@@ -180,16 +186,16 @@ fn unwritable(path: &Path, error: &io::Error) -> Failure {
 mod tests {
     use super::*;
 
-    fn message(failure: Failure) -> String {
-        match failure {
-            Failure::One { message, .. } => message,
-            Failure::Profile(error) => error.report(),
+    fn message(error: CommandError) -> String {
+        match error {
+            CommandError::Message { message, .. } => message,
+            CommandError::Profile(error) => error.report(),
         }
     }
 
-    #[cfg(unix)] // elsewhere a file that somebody reads cannot be replaced: that is an error, and nothing is changed
+    #[cfg(unix)] // elsewhere a file that is open cannot be replaced: that is an error, and the file is not changed
     #[test]
-    fn who_reads_the_old_file_reads_all_of_it() {
+    fn a_reader_of_the_old_file_reads_all_of_it() {
         use std::io::Read as _;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("mcp.json");
@@ -203,13 +209,13 @@ mod tests {
     }
 
     #[test]
-    fn what_a_host_writes_meanwhile_is_not_lost() {
+    fn a_concurrent_write_of_the_host_is_not_lost() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("mcp.json");
         let absent = HostFile::read(&path).unwrap();
         fs::write(&path, "a host's").unwrap();
         let failure = absent.replace("ours").unwrap_err();
-        assert!(message(failure).contains("cannot be written"));
+        assert!(message(failure).contains("cannot write"));
 
         let found = HostFile::read(&path).unwrap();
         fs::write(&path, "a host's later").unwrap();
@@ -217,6 +223,6 @@ mod tests {
         assert!(message(failure).contains("changed by another program"));
 
         assert_eq!(fs::read_to_string(&path).unwrap(), "a host's later");
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left there");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no other file is left");
     }
 }

@@ -1,6 +1,6 @@
-//! The MCP hosts: where each keeps its servers, and how it writes one down.
+//! The MCP hosts: the file in which each keeps its servers, and the format of an entry.
 //!
-//! | host | its documents |
+//! | host | documentation |
 //! |---|---|
 //! | Claude Code | <https://code.claude.com/docs/en/mcp> |
 //! | Claude Desktop | <https://modelcontextprotocol.io/docs/develop/connect-local-servers> |
@@ -8,7 +8,7 @@
 //! | VS Code | <https://code.visualstudio.com/docs/copilot/reference/mcp-configuration> |
 //! | MCP Inspector | <https://github.com/modelcontextprotocol/inspector> |
 //!
-//! Read in November 2026.
+//! As of November 2026.
 
 use std::env::{home_dir, var_os};
 use std::path::PathBuf;
@@ -19,15 +19,15 @@ use serde_json::{Map, Value, json};
 use super::transport::Transport;
 use crate::os::settings_dir;
 
-/// The name that this server has at every host.
+/// The name of this server in every host.
 pub(super) const SERVER: &str = "cofferdam";
 
-/// A program that speaks MCP to us.
+/// An MCP host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum Host {
     /// Claude Code
     ClaudeCode,
-    /// Claude Desktop, which starts its servers itself: --stdio goes without saying
+    /// Claude Desktop, which starts its servers itself: --stdio is implied
     ClaudeDesktop,
     /// Cursor
     Cursor,
@@ -38,7 +38,7 @@ pub(in crate::cli) enum Host {
 }
 
 impl Host {
-    /// The name people know it by.
+    /// Returns the product name.
     pub(super) fn title(self) -> &'static str {
         match self {
             Self::ClaudeCode => "Claude Code",
@@ -49,22 +49,22 @@ impl Host {
         }
     }
 
-    /// The key that holds its servers.
+    /// Returns the top-level key that holds the servers.
     pub(super) fn key(self) -> &'static str {
         if self == Self::Vscode { "servers" } else { "mcpServers" }
     }
 
-    /// Whether it takes comments, and commas after the last of a list.
-    pub(super) fn takes_comments(self) -> bool {
+    /// Returns whether the host accepts comments and trailing commas.
+    pub(super) fn accepts_comments(self) -> bool {
         self == Self::Vscode
     }
 
-    /// Whether its file can name only servers that it starts itself.
+    /// Returns whether the host's file can only name servers that the host starts itself.
     pub(super) fn starts_its_servers(self) -> bool {
         self == Self::ClaudeDesktop
     }
 
-    /// One server as it stands below [`Host::key`].
+    /// Returns the entry of this server below [`Host::key`].
     pub(super) fn entry(self, transport: &Transport) -> Map<String, Value> {
         let kind = match (self, transport) {
             (Self::ClaudeDesktop, _) | (Self::Cursor, Transport::Http { .. }) => None,
@@ -86,24 +86,24 @@ impl Host {
         entry
     }
 
-    /// A whole file with this server alone: what there is to paste.
+    /// Returns a whole file with this server only, as a snippet to paste.
     pub(in crate::cli) fn snippet(self, transport: &Transport) -> Value {
         json!({ self.key(): { SERVER: self.entry(transport) } })
     }
 
-    /// Its own file for all projects of this user; nothing where the system does not say where that is.
+    /// Returns the host's own file for all projects of this user, or `None` without a home folder.
     pub(super) fn file(self) -> Option<PathBuf> {
-        let set = |name| var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let variable = |name| var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         match self {
             Self::ClaudeCode => {
-                set("CLAUDE_CONFIG_DIR").or_else(home_dir).map(|dir| dir.join(".claude.json"))
+                variable("CLAUDE_CONFIG_DIR").or_else(home_dir).map(|dir| dir.join(".claude.json"))
             }
             Self::ClaudeDesktop => {
                 settings_dir().map(|dir| dir.join("Claude").join("claude_desktop_config.json"))
             }
             Self::Cursor => home_dir().map(|home| home.join(".cursor").join("mcp.json")),
             Self::Vscode => settings_dir().map(|dir| dir.join("Code").join("User").join("mcp.json")),
-            Self::Inspector => set("MCP_CATALOG_PATH")
+            Self::Inspector => variable("MCP_CATALOG_PATH")
                 .or_else(|| home_dir().map(|home| home.join(".mcp-inspector").join("mcp.json"))),
         }
     }

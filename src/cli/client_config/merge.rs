@@ -1,5 +1,4 @@
-//! One server into the text of a host's file. The text keeps its order, its layout and its comments: only what belongs to
-//! this server is touched.
+//! Merges the entry of this server into the text of a host's file. Order, layout and comments of the text are kept.
 
 use std::fmt;
 
@@ -12,30 +11,34 @@ use serde_json::{Map, Value};
 
 use super::host::{Host, SERVER};
 
-/// What Windows' editors put before a text.
+/// Some editors on Windows write it at the start of a file.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// The keys that say how a server is reached: those of the other way must not stay behind.
-const REACHED_BY: [&str; 4] = ["type", "url", "command", "args"];
+/// The keys that define the transport. A key of the previous transport must not stay.
+const TRANSPORT_KEYS: [&str; 4] = ["type", "url", "command", "args"];
 
-/// What is wrong with a host's file, and where: `:3:7 …`, to be put behind the file's name.
+/// Why a host's file cannot be merged, with the position: `:3:7  …`. Meant to follow the path of the file.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Refused(String);
+pub(super) struct MergeError(String);
 
-impl fmt::Display for Refused {
+impl fmt::Display for MergeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-/// `text` with `entry` in it; nothing where it is there already.
+/// Returns `text` with `entry` in it, or `None` if it has that entry already.
 ///
-/// What else somebody wrote into the entry, such as an `env`, stays.
+/// Other keys of the entry, such as `env`, are kept.
 ///
 /// # Errors
 ///
-/// Where the text is not what the host reads, with the place.
-pub(super) fn merged(text: &str, host: Host, entry: &Map<String, Value>) -> Result<Option<String>, Refused> {
+/// Returns an error if the text is not valid for the host.
+pub(super) fn merge(
+    text: &str,
+    host: Host,
+    entry: &Map<String, Value>,
+) -> Result<Option<String>, MergeError> {
     let body = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     let mark = &text[..text.len() - body.len()];
     if body.trim().is_empty() {
@@ -44,19 +47,19 @@ pub(super) fn merged(text: &str, host: Host, entry: &Map<String, Value>) -> Resu
     }
     let options = options(host);
     check(body, host, &options)?;
-    let root = CstRootNode::parse(body, &options).map_err(|error| no_json(body, host, &error))?;
+    let root = CstRootNode::parse(body, &options).map_err(|error| syntax_error(body, host, &error))?;
     let before = root.to_serde_value();
     let top = root.object_value_or_set();
     let servers = top.object_value_or_set(host.key());
-    put(&servers.object_value_or_set(SERVER), entry);
+    set_entry(&servers.object_value_or_set(SERVER), entry);
     let after = root.to_serde_value();
     Ok((before != after).then(|| format!("{mark}{root}")))
 }
 
 fn options(host: Host) -> ParseOptions {
     ParseOptions {
-        allow_comments: host.takes_comments(),
-        allow_trailing_commas: host.takes_comments(),
+        allow_comments: host.accepts_comments(),
+        allow_trailing_commas: host.accepts_comments(),
         allow_loose_object_property_names: false,
         allow_missing_commas: false,
         allow_single_quoted_strings: false,
@@ -68,46 +71,46 @@ fn options(host: Host) -> ParseOptions {
     }
 }
 
-/// Whether the way down to our entry is objects all along, each there once: of two, hosts take one, and nobody knows which.
-fn check(body: &str, host: Host, options: &ParseOptions) -> Result<(), Refused> {
+/// Checks that every value on the path to our entry is an object, and that no key on it is duplicated.
+fn check(body: &str, host: Host, options: &ParseOptions) -> Result<(), MergeError> {
     let parsed =
-        parse_to_ast(body, &Default::default(), options).map_err(|error| no_json(body, host, &error))?;
-    if !host.takes_comments() {
-        strict(body, host)?;
+        parse_to_ast(body, &Default::default(), options).map_err(|error| syntax_error(body, host, &error))?;
+    if !host.accepts_comments() {
+        check_strict_json(body, host)?;
     }
     let Some(mut value) = parsed.value else { return Ok(()) };
     for (depth, key) in [host.key(), SERVER].into_iter().enumerate() {
         let ast::Value::Object(object) = value else {
-            let what = if depth == 0 { "the file".to_owned() } else { format!("`{}`", host.key()) };
-            return Err(refused(body, value.range().start, &format!("{what} must hold an object")));
+            let what = if depth == 0 { "the top level".to_owned() } else { format!("`{}`", host.key()) };
+            return Err(error_at(body, value.range().start, &format!("{what} must be an object")));
         };
         let (ours, _): (Vec<ObjectProp>, Vec<_>) =
             object.properties.into_iter().partition(|property| property.name.as_str() == key);
         let mut ours = ours.into_iter();
         let Some(first) = ours.next() else { return Ok(()) };
         if let Some(second) = ours.next() {
-            return Err(refused(body, second.range.start, &format!("`{key}` stands here a second time")));
+            return Err(error_at(body, second.range.start, &format!("duplicate key `{key}`")));
         }
         value = first.value;
     }
     match value {
         ast::Value::Object(_) => Ok(()),
-        other => Err(refused(body, other.range().start, &format!("`{SERVER}` must hold an object"))),
+        other => Err(error_at(body, other.range().start, &format!("`{SERVER}` must be an object"))),
     }
 }
 
-/// What the parser above lets through and JSON does not have: a tab within a text, for one.
-fn strict(body: &str, host: Host) -> Result<(), Refused> {
+/// Rejects what `jsonc_parser` accepts and JSON does not, for example a tab inside a string.
+fn check_strict_json(body: &str, host: Host) -> Result<(), MergeError> {
     serde_json::from_str::<IgnoredAny>(body).map(|_| ()).map_err(|error| {
         let (line, column, text) = (error.line(), error.column(), error.to_string());
         let what = text.split(" at line ").next().unwrap_or_default();
-        Refused(format!(":{line}:{column}  is not the JSON that {} reads: {what}", host.title()))
+        MergeError(format!(":{line}:{column}  not valid JSON for {}: {what}", host.title()))
     })
 }
 
-/// Gives `ours` the keys of `entry`.
-fn put(ours: &CstObject, entry: &Map<String, Value>) {
-    for key in REACHED_BY.into_iter().filter(|key| !entry.contains_key(*key)) {
+/// Sets the keys of `entry` in `ours`.
+fn set_entry(ours: &CstObject, entry: &Map<String, Value>) {
+    for key in TRANSPORT_KEYS.into_iter().filter(|key| !entry.contains_key(*key)) {
         if let Some(stale) = ours.get(key) {
             stale.remove();
         }
@@ -135,17 +138,17 @@ fn input(value: &Value) -> CstInputValue {
     }
 }
 
-fn no_json(body: &str, host: Host, error: &jsonc_parser::errors::ParseError) -> Refused {
-    let what = format!("is not the JSON that {} reads: {}", host.title(), error.kind());
-    refused(body, error.range().start, &what)
+fn syntax_error(body: &str, host: Host, error: &jsonc_parser::errors::ParseError) -> MergeError {
+    let what = format!("not valid JSON for {}: {}", host.title(), error.kind());
+    error_at(body, error.range().start, &what)
 }
 
-/// `what` with the line and column of the byte `at`.
-fn refused(body: &str, at: usize, what: &str) -> Refused {
+/// Creates an error with the line and column of the byte `at`.
+fn error_at(body: &str, at: usize, what: &str) -> MergeError {
     let before = body.get(..at).unwrap_or(body);
     let line = before.matches('\n').count() + 1;
     let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-    Refused(format!(":{line}:{column}  {what}"))
+    MergeError(format!(":{line}:{column}  {what}"))
 }
 
 #[cfg(test)]
@@ -153,34 +156,34 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn put_into(text: &str, host: Host, entry: &Value) -> String {
+    fn merge_into(text: &str, host: Host, entry: &Value) -> String {
         let entry = entry.as_object().unwrap();
-        let after = merged(text, host, entry).unwrap().unwrap();
-        assert_eq!(merged(&after, host, entry), Ok(None), "a second time changes nothing");
+        let after = merge(text, host, entry).unwrap().unwrap();
+        assert_eq!(merge(&after, host, entry), Ok(None), "merging again changes nothing");
         after
     }
 
     #[test]
-    fn a_text_of_any_kind_comes_back_as_it_went_in() {
+    fn control_characters_and_windows_line_breaks_are_kept() {
         let windows = json!({ "command": r#"C:\Programs\a "b"\cofferdam.exe"#, "args": ["\u{7f}ü\n"] });
-        let after = put_into("{\r\n\t\"mcpServers\": {\r\n\t}\r\n}\r\n", Host::Cursor, &windows);
+        let after = merge_into("{\r\n\t\"mcpServers\": {\r\n\t}\r\n}\r\n", Host::Cursor, &windows);
         assert_eq!(serde_json::from_str::<Value>(&after).unwrap()["mcpServers"]["cofferdam"], windows);
         assert_eq!(after.matches('\n').count(), after.matches("\r\n").count(), "{after:?}");
     }
 
     #[test]
-    fn what_somebody_added_to_our_entry_stays() {
+    fn other_keys_of_our_entry_are_kept() {
         let before = "{\"servers\": {\"cofferdam\": {\n  \"command\": \"x\", // ours\n  \"args\": [],\n  \"env\": {\"A\": \"b\"},\n}}}";
         let after =
-            put_into(before, Host::Vscode, &json!({ "type": "http", "url": "http://127.0.0.1:1/mcp" }));
+            merge_into(before, Host::Vscode, &json!({ "type": "http", "url": "http://127.0.0.1:1/mcp" }));
         let value = CstRootNode::parse(&after, &options(Host::Vscode)).unwrap().to_serde_value().unwrap();
         let ours = json!({ "env": { "A": "b" }, "type": "http", "url": "http://127.0.0.1:1/mcp" });
         assert_eq!(value["servers"]["cofferdam"], ours, "{after}");
     }
 
     #[test]
-    fn a_deep_text_is_refused_and_not_followed() {
+    fn deeply_nested_json_is_rejected() {
         let deep = format!("{{\"a\": {}1{}}}", "[".repeat(100_000), "]".repeat(100_000));
-        assert!(merged(&deep, Host::Cursor, &Map::new()).is_err());
+        assert!(merge(&deep, Host::Cursor, &Map::new()).is_err());
     }
 }

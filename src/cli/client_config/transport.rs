@@ -1,22 +1,22 @@
-//! The two ways on which a host reaches this server.
+//! How an MCP host reaches this server: over HTTP, or as a child process.
 
 use std::net::SocketAddr;
 use std::path::Path;
 
-use super::super::exit::Failure;
-use crate::http::callable;
+use crate::cli::exit::CommandError;
+use crate::http::reachable_address;
 
-/// How a host reaches this server.
+/// How an MCP host reaches this server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::cli) enum Transport {
-    /// It calls the server that `serve` runs.
+    /// The host calls a running `cofferdam serve`.
     Http {
-        /// The address of `/mcp`.
+        /// The URL of `/mcp`.
         url: String,
     },
-    /// It starts a server of its own.
+    /// The host starts a server of its own.
     Stdio {
-        /// This program, from the root on.
+        /// The absolute path of this program.
         command: String,
         /// Its arguments.
         args: Vec<String>,
@@ -24,33 +24,34 @@ pub(in crate::cli) enum Transport {
 }
 
 impl Transport {
-    /// To a server that listens on `address`.
+    /// Creates the transport to a server that listens on `address`.
     pub(in crate::cli) fn http(address: SocketAddr) -> Self {
-        Self::Http { url: format!("http://{}/mcp", callable(address)) }
+        Self::Http { url: format!("http://{}/mcp", reachable_address(address)) }
     }
 
-    /// To this program, with a profile that `profile` names from any folder: nobody knows where a host starts its servers.
+    /// Creates the transport that starts this program. `profile` must not depend on the working directory, since a host
+    /// may start its servers in any folder.
     ///
     /// # Errors
     ///
-    /// Where the program's path is not known, or is no text that JSON could hold.
-    pub(in crate::cli) fn stdio(profile: &Path) -> Result<Self, Failure> {
+    /// Returns a failure if the path of this program is unknown, or if a path is not UTF-8 and JSON cannot hold it.
+    pub(in crate::cli) fn stdio(profile: &Path) -> Result<Self, CommandError> {
         let program = std::env::current_exe().map_err(|error| {
-            Failure::bad(
-                format!("the system does not say where this program is: {error}"),
-                "start it by its whole path, and try again",
+            CommandError::failure(
+                format!("cannot determine the path of this program: {error}"),
+                "start the program by its absolute path",
             )
         })?;
         let args = ["serve", "--stdio", "--profile"].into_iter().map(str::to_owned);
-        Ok(Self::Stdio { command: text(&program)?, args: args.chain([text(profile)?]).collect() })
+        Ok(Self::Stdio { command: utf8(&program)?, args: args.chain([utf8(profile)?]).collect() })
     }
 }
 
-fn text(path: &Path) -> Result<String, Failure> {
+fn utf8(path: &Path) -> Result<String, CommandError> {
     path.to_str().map(str::to_owned).ok_or_else(|| {
-        Failure::bad(
-            format!("{} is no UTF-8 text, and a host's file could not hold it", path.display()),
-            "move it to a path of plain text",
+        CommandError::failure(
+            format!("the path {} is not UTF-8, and JSON cannot hold it", path.display()),
+            "move it to a path that is UTF-8",
         )
     })
 }

@@ -1,52 +1,57 @@
-//! `demo`: the newcomer's first minute. Everything in it is real (server, vaults, HTTP, MCP client) but the service
-//! that is called, and everything is on loopback and in one folder that goes away.
+//! `demo`: shows how a failed vault affects only its own module.
+//!
+//! Server, vaults, HTTP and MCP client are real. Only the service that the tools call is part of the demo. Everything listens
+//! on loopback and is stored in a temporary folder.
 
-mod agent;
+mod client;
+mod environment;
 mod report;
+mod scenario;
 mod service;
-mod story;
-mod world;
 
 use std::time::Duration;
 
 use clap::Args;
 
-use super::exit::{Exit, Failure};
+use super::exit::{CommandError, Exit};
 use super::output::Output;
-use crate::os::EndSignals;
+use crate::os::ShutdownSignals;
 
 const EXAMPLES: &str = "\
 Examples:
   cofferdam demo
   cofferdam demo --json
 
-It needs no account, no network and no profile, makes its vaults in a temporary folder, and leaves nothing behind.
-Exit code 1 where anything was not as promised.";
+Needs no account, no network and no profile. Creates its vaults in a temporary folder, and removes it at the end.
+Exit code 1 if a step did not have the expected result.";
 
-/// How long the whole demo may take; it takes a few seconds.
-const LIMIT: Duration = Duration::from_secs(60);
+/// The timeout of the whole demo, which takes a few seconds.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// See it work: two vaults, one breaks, the other's module does not notice
+/// See it work: of two vaults one breaks, and the module of the other continues to work
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct DemoArgs {}
 
-/// Plays the demo and prints what happened.
-pub(crate) async fn run(_args: DemoArgs, output: &Output) -> Result<Exit, Failure> {
-    let mut signals = EndSignals::listen()
-        .map_err(|error| Failure::bad(format!("no signal handler: {error}"), "try again"))?;
+/// Runs the demo and prints its steps.
+pub(crate) async fn run(_args: DemoArgs, output: &Output) -> Result<Exit, CommandError> {
+    let mut signals = ShutdownSignals::listen().map_err(|error| {
+        CommandError::failure(format!("cannot listen for signals: {error}"), "run the command again")
+    })?;
     if !output.is_json() {
         output.line("Two modules, each with its own vault, behind one server. One vault breaks.\n");
     }
-    // Whichever ends first, the story is dropped with all it made: its folder goes away on every path.
-    let told = tokio::select! {
-        told = tokio::time::timeout(LIMIT, story::tell()) => told,
-        () = signals.next() => return Err(Failure::bad("interrupted", "nothing is left behind; run it again")),
+    // Dropping the scenario stops the server and removes the folder, so no path leaves anything behind.
+    let result = tokio::select! {
+        result = tokio::time::timeout(TIMEOUT, scenario::run()) => result,
+        () = signals.recv() => {
+            return Err(CommandError::failure("the demo was interrupted", "nothing is left behind; run it again"));
+        }
     };
-    let steps = told.unwrap_or_else(|_| {
-        Err(Failure::bad(
-            format!("the demo did not end within {} s", LIMIT.as_secs()),
-            "COFFERDAM_LOG=debug shows where it hangs",
+    let steps = result.unwrap_or_else(|_| {
+        Err(CommandError::failure(
+            format!("the demo did not finish within {} s", TIMEOUT.as_secs()),
+            "run it with COFFERDAM_LOG=debug to see where it stops",
         ))
     })?;
     Ok(report::print(&steps, *output))

@@ -1,45 +1,46 @@
-//! The demo as a table people like to read, or as JSON.
+//! Prints the demo as a table or as JSON.
 
-use comfy_table::{Attribute, Cell, CellAlignment};
+use comfy_table::{Cell, CellAlignment};
 use serde_json::json;
 
-use super::super::exit::Exit;
-use super::super::output::{Output, bad, good, keep_words};
-use super::story::{Side, Step};
+use super::scenario::{ModuleResult, Step};
+use crate::cli::exit::Exit;
+use crate::cli::output::Output;
+use crate::cli::table::{self, bold, green, keep_words, red};
 
-/// Prints the steps; the exit code says whether all was as promised.
+/// Prints the steps. Returns a failure unless every step had the expected result.
 pub(super) fn print(steps: &[Step], output: Output) -> Exit {
-    let kept = !steps.is_empty() && steps.iter().all(|step| step.kept);
+    let passed = !steps.is_empty() && steps.iter().all(|step| step.passed);
     if output.is_json() {
-        output.document(&json!({ "ok": kept, "steps": steps }));
+        output.document(&json!({ "ok": passed, "steps": steps }));
     } else {
-        let mut table = output.table(&["", "step", "tickets (env)", "notes (age)", "promised", "time"]);
+        let mut table = table::new(&["", "step", "tickets (env)", "notes (age)", "expected", "time"]);
         for step in steps {
             table.add_row([
-                if step.kept { good("✔") } else { bad("✘") },
-                Cell::new(step.done).add_attribute(Attribute::Bold),
-                said(&step.tickets),
-                said(&step.notes),
-                Cell::new(step.promised),
+                if step.passed { green("✔") } else { red("✘") },
+                bold(step.action),
+                cell(&step.tickets),
+                cell(&step.notes),
+                Cell::new(step.expected),
                 Cell::new(format!("{} ms", step.ms)).set_alignment(CellAlignment::Right),
             ]);
         }
         output.line(keep_words(table));
-        output.line(if kept {
-            "\nAll as promised, and nothing is left behind. Next: cofferdam serve --help"
+        output.line(if passed {
+            "\nEvery step had the expected result, and nothing is left behind. Next: cofferdam serve --help"
         } else {
-            "\nNot all was as promised: that is a defect, please report it."
+            "\nA step did not have the expected result. This is a bug; please report it."
         });
     }
-    if kept { Exit::Good } else { Exit::Bad }
+    if passed { Exit::Success } else { Exit::Failure }
 }
 
-fn said(side: &Side) -> Cell {
-    match side {
-        Side::Answers => good("answers"),
-        Side::Fails(code) => bad(code),
-        Side::Searched { answers, leaks: 0 } => good(format!("none in {answers} answers")),
-        Side::Searched { answers, leaks } => bad(format!("in {leaks} of {answers} answers")),
+fn cell(result: &ModuleResult) -> Cell {
+    match result {
+        ModuleResult::Ok => green("ok"),
+        ModuleResult::Error(code) => red(code),
+        ModuleResult::Searched { results, leaks: 0 } => green(format!("none in {results} results")),
+        ModuleResult::Searched { results, leaks } => red(format!("in {leaks} of {results} results")),
     }
 }
 
@@ -47,15 +48,15 @@ fn said(side: &Side) -> Cell {
 mod tests {
     use super::*;
 
-    fn step(kept: bool) -> Step {
-        Step { done: "a", tickets: Side::Answers, notes: Side::Answers, promised: "b", kept, ms: 1 }
+    fn step(passed: bool) -> Step {
+        Step { action: "a", tickets: ModuleResult::Ok, notes: ModuleResult::Ok, expected: "b", passed, ms: 1 }
     }
 
     #[test]
-    fn one_broken_promise_is_a_bad_end() {
+    fn one_failed_step_fails_the_demo() {
         let output = Output::new(true);
-        assert_eq!(print(&[step(true), step(true)], output), Exit::Good);
-        assert_eq!(print(&[step(true), step(false)], output), Exit::Bad);
-        assert_eq!(print(&[], output), Exit::Bad);
+        assert_eq!(print(&[step(true), step(true)], output), Exit::Success);
+        assert_eq!(print(&[step(true), step(false)], output), Exit::Failure);
+        assert_eq!(print(&[], output), Exit::Failure);
     }
 }

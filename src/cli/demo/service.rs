@@ -1,4 +1,4 @@
-//! The demo's REST service: two routes on loopback, each behind a token of its own.
+//! The REST service of the demo: two routes on loopback, each with its own token.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -12,36 +12,36 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 
-/// The key under which an answer repeats the header that opened it: where it is absent, no search proves anything.
+/// The key under which a response echoes the header with the token.
 pub(super) const ECHO: &str = "you_sent";
 
-/// The tokens that the service takes, made for this run.
+/// The tokens that the service accepts.
 #[derive(Debug, Clone)]
 pub(super) struct Tokens {
-    /// Opens `/tickets`, as `Authorization: Bearer`.
+    /// For `/tickets`, as `Authorization: Bearer`.
     pub(super) tickets: SecretString,
-    /// Opens `/notes`, as `X-Api-Key`.
+    /// For `/notes`, as `X-Api-Key`.
     pub(super) notes: SecretString,
 }
 
 impl Tokens {
-    /// Two new ones: 32 letters and digits each, from the thread's generator; they open nothing but this demo.
-    pub(super) fn new() -> Self {
+    /// Generates both tokens. The generator is not cryptographic; the tokens are valid for this demo only.
+    pub(super) fn generate() -> Self {
         let token =
             || -> SecretString { (0..32).map(|_| fastrand::alphanumeric()).collect::<String>().into() };
         Self { tickets: token(), notes: token() }
     }
 
-    /// Whether `text` gives one of them away.
-    pub(super) fn leak_in(&self, text: &str) -> bool {
+    /// Returns whether `text` contains one of the tokens.
+    pub(super) fn occur_in(&self, text: &str) -> bool {
         [&self.tickets, &self.notes].iter().any(|token| text.contains(token.expose_secret()))
     }
 }
 
-/// A running service; dropping it ends it.
+/// A running service. Dropping it stops it.
 #[derive(Debug)]
 pub(super) struct Service {
-    /// Where it listens.
+    /// The address it listens on.
     pub(super) address: SocketAddr,
     _task: AbortOnDropHandle<()>,
 }
@@ -51,7 +51,7 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// Where there is no free port.
+    /// Returns an error if no port is free.
     pub(super) async fn start(tokens: Tokens) -> std::io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
@@ -60,7 +60,7 @@ impl Service {
             .route("/notes", get(notes))
             .with_state(Arc::new(tokens));
         let task = tokio::spawn(async move {
-            // Ends with the handle; axum's own loop never does.
+            // Never returns. The task is aborted when the handle is dropped.
             let _ = axum::serve(listener, routes).await;
         });
         Ok(Self { address, _task: AbortOnDropHandle::new(task) })
@@ -69,21 +69,21 @@ impl Service {
 
 async fn tickets(State(tokens): State<Arc<Tokens>>, headers: HeaderMap) -> (StatusCode, Json<Value>) {
     let expected = format!("Bearer {}", tokens.tickets.expose_secret());
-    answer(&headers, "authorization", &expected, json!([{ "number": 7, "title": "Leak in hold two" }]))
+    respond(&headers, "authorization", &expected, json!([{ "number": 7, "title": "Leak in hold two" }]))
 }
 
 async fn notes(State(tokens): State<Arc<Tokens>>, headers: HeaderMap) -> (StatusCode, Json<Value>) {
     let expected = tokens.notes.expose_secret();
-    answer(&headers, "x-api-key", expected, json!([{ "text": "Check the pumps" }]))
+    respond(&headers, "x-api-key", expected, json!([{ "text": "Check the pumps" }]))
 }
 
-/// The items for whoever sends what is expected. The answer repeats the header, as careless services do: the token
-/// in it must not reach the model.
-fn answer(headers: &HeaderMap, header: &str, expected: &str, items: Value) -> (StatusCode, Json<Value>) {
+/// Returns the items if the header has the expected value. The response echoes the header, as careless services do, to show
+/// that the token does not reach the model.
+fn respond(headers: &HeaderMap, header: &str, expected: &str, items: Value) -> (StatusCode, Json<Value>) {
     match headers.get(header).and_then(|value| value.to_str().ok()) {
         Some(sent) if sent == expected => {
             (StatusCode::OK, Json(json!({ "items": items, ECHO: { header: sent } })))
         }
-        _ => (StatusCode::UNAUTHORIZED, Json(json!({ "message": "wrong or missing token" }))),
+        _ => (StatusCode::UNAUTHORIZED, Json(json!({ "message": "invalid or missing token" }))),
     }
 }

@@ -1,41 +1,40 @@
-//! Whether a credential's fields look like something that a service can take.
+//! Checks that the fields of a credential look like values that a service can accept.
 
 use cofferdam_config::Diagnostic;
 use cofferdam_vault::{ExposeSecret as _, FieldName, Secret};
 
-/// What is wrong with the fields of `secret`. Tells names and what is wrong, never a part of a value.
-pub(super) fn malformed(secret: &Secret) -> Vec<Diagnostic> {
-    secret.fields.iter().filter_map(|(name, text)| judge(name, text.expose_secret())).collect()
+/// Returns the problems of the fields of `secret`. They name the fields and never contain a part of a value.
+pub(super) fn problems(secret: &Secret) -> Vec<Diagnostic> {
+    secret.fields.iter().filter_map(|(name, value)| problem(name, value.expose_secret())).collect()
 }
 
-fn judge(name: &FieldName, text: &str) -> Option<Diagnostic> {
-    let again = format!("set `{name}` again, with the value alone");
-    let trimmed =
-        format!("{again}; `tr -d '\\n' < FILE` leaves out the line break that editors put at the end");
-    // A key in PEM is lines by nature.
-    let pem = text.starts_with("-----BEGIN");
-    let quoted = |quote: char| text.len() > 1 && text.starts_with(quote) && text.ends_with(quote);
-    if text.is_empty() {
-        Some(Diagnostic::error("", format!("the field `{name}` is empty"), again))
-    } else if !pem && text.trim() != text {
+fn problem(name: &FieldName, value: &str) -> Option<Diagnostic> {
+    let set_again = format!("set `{name}` again, to the value only");
+    let trim = format!("{set_again}; `tr -d '\\n' < FILE` removes the line break that editors append");
+    // A PEM key has several lines.
+    let pem = value.starts_with("-----BEGIN");
+    let quoted = |quote: char| value.len() > 1 && value.starts_with(quote) && value.ends_with(quote);
+    if value.is_empty() {
+        Some(Diagnostic::error("", format!("field `{name}` is empty"), set_again))
+    } else if !pem && value.trim() != value {
         Some(Diagnostic::error(
             "",
-            format!("the field `{name}` begins or ends with white space, which no service expects"),
-            trimmed,
+            format!("field `{name}` starts or ends with white space, which no service accepts"),
+            trim,
         ))
-    } else if !pem && text.contains(char::is_control) {
+    } else if !pem && value.contains(char::is_control) {
         Some(Diagnostic::error(
             "",
             format!(
-                "the field `{name}` holds a line break or a control character, which no request can carry"
+                "field `{name}` contains a line break or control character, which no HTTP header can carry"
             ),
-            again,
+            set_again,
         ))
     } else if quoted('"') || quoted('\'') {
         Some(Diagnostic::warning(
             "",
-            format!("the field `{name}` stands in quotes, as if copied with them"),
-            again,
+            format!("field `{name}` is in quotes, which may have been copied with it"),
+            set_again,
         ))
     } else {
         None
@@ -48,12 +47,12 @@ mod tests {
     use cofferdam_config::Severity;
 
     #[test]
-    fn a_value_that_was_pasted_wrongly_is_told_and_not_shown() {
+    fn a_badly_pasted_value_is_reported_and_not_shown() {
         let name: FieldName = "token".parse().unwrap();
         let level = |text: &str| {
-            let found = judge(&name, text);
+            let found = problem(&name, text);
             assert!(!format!("{found:?}").contains("canary"), "{found:?}");
-            found.map(|finding| finding.severity)
+            found.map(|diagnostic| diagnostic.severity)
         };
         for good in ["canary", "-----BEGIN KEY-----\ncanary\n-----END KEY-----\n", "pass word", "\"", "ü"] {
             assert_eq!(level(good), None, "{good:?}");

@@ -1,13 +1,17 @@
-//! `doctor`: what is wrong with a profile, its files and its vaults, and what to do about it.
+//! `doctor`: diagnoses the profile, its files and its vaults, and says how to fix each problem.
 //!
-//! It looks at each vault past its compartment, as `secret` does: what counts here is the store's own answer, and not what
-//! a cache still has. All vaults are looked at at once, so that one that hangs keeps no other from being checked.
+//! It reads each vault directly and bypasses the compartment, as `secret` does: a diagnosis needs the answer of the store, not
+//! of a cache. All vaults are checked concurrently, so that one that hangs does not delay the others.
 
+mod account;
 mod fields;
-mod local;
+mod healthz;
+mod help;
+mod ports;
+mod profile;
 mod report;
 mod server;
-mod vaults;
+mod vault;
 
 use std::io::IsTerminal as _;
 use std::time::Duration;
@@ -16,58 +20,60 @@ use clap::Args;
 use futures_util::future::join_all;
 
 use super::Common;
-use super::compose::{Composed, Person};
-use super::exit::{Exit, Failure};
+use super::compose::{App, Interactivity};
+use super::exit::{CommandError, Exit};
 use super::output::Output;
 use super::progress::bar;
 use report::Report;
-use vaults::Subject;
+use vault::VaultCheck;
 
 const EXAMPLES: &str = "\
 Examples:
-  cofferdam doctor                               everything of the profile `dev`
-  cofferdam doctor --profile production --json   for a program
-  cofferdam doctor --server --profile staging    for a container's health check
+  cofferdam doctor                               check everything that the profile `dev` uses
+  cofferdam doctor --profile production --json   print JSON
+  cofferdam doctor --server --profile staging    health check of a container
 
-Looks at the profile, ports, file modes, each vault (in reach, logged in, allowed what it needs and no more, \
-its certificates not about to end) and each account (present, well-formed, ending soon). Changes nothing; of a dynamic secret a \
-lease is made and given back.
-With `--server` nothing but the profile's own server is asked, for `/healthz` on `server.listen`; no vault is touched.
-Exit code 0 where nothing is bad, 1 where something is, 2 for a profile that is refused.";
+Checks the profile, the ports, the file permissions, each vault (reachable, authenticated, permissions neither missing nor too \
+broad, certificates valid for some time) and each account (present, well-formed, not about to expire). Changes nothing: of a \
+dynamic secret, a lease is created and revoked.
+With `--server` only the server of the profile is asked, at `/healthz` on `server.listen`. No vault is accessed.
+Exit code 0 without errors, 1 with errors, 2 if the profile is invalid.";
 
-/// How long one question to a vault may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The timeout of one request to a vault.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The same where somebody may be typing a passphrase.
-const TYPING: Duration = Duration::from_secs(60);
+/// The same if a person may have to type a passphrase.
+const TYPING_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Check profile, ports, files, vaults and accounts, and say what to do about each finding
+/// Check profile, ports, files, vaults and accounts, and show how to fix each problem
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct DoctorArgs {
-    /// Ask only whether this profile's own server answers
+    /// Only check whether the server of this profile responds
     #[arg(long)]
     server: bool,
 }
 
-/// Looks, and says what it found.
-pub(crate) async fn run(common: &Common, args: DoctorArgs, output: &Output) -> Result<Exit, Failure> {
+/// Runs all checks and prints the report.
+pub(crate) async fn run(common: &Common, args: DoctorArgs, output: &Output) -> Result<Exit, CommandError> {
     if args.server {
         return server::run(common, *output).await;
     }
-    let typing = std::io::stdin().is_terminal() && !output.is_json();
-    let (person, patience) =
-        if typing { (Person::AtTheTerminal, TYPING) } else { (Person::Nobody, PATIENCE) };
-    let composed = Composed::of(common, person)?;
+    let (interactivity, timeout) = if std::io::stdin().is_terminal() && !output.is_json() {
+        (Interactivity::Interactive, TYPING_TIMEOUT)
+    } else {
+        (Interactivity::NonInteractive, REQUEST_TIMEOUT)
+    };
+    let app = App::load(common, interactivity)?;
     let mut report = Report::default();
-    local::profile(&composed, &mut report);
-    local::ports(&composed.server, &mut report).await;
+    profile::check(&app, &mut report);
+    ports::check(&app.server, &mut report).await;
 
-    let subjects = Subject::all(&composed);
-    let bar = bar(subjects.iter().map(Subject::steps).sum(), *output);
-    let found = join_all(subjects.iter().map(|subject| subject.look(patience, &bar))).await;
+    let checks = VaultCheck::for_all(&app);
+    let bar = bar(checks.iter().map(VaultCheck::steps).sum(), *output);
+    let reports = join_all(checks.iter().map(|check| check.run(timeout, &bar))).await;
     bar.finish_and_clear();
-    found.into_iter().for_each(|found| report.append(found));
-    composed.calls.broker().close().await;
-    Ok(report.print(&composed.profile, *output))
+    reports.into_iter().for_each(|vault| report.append(vault));
+    app.calls.broker().close().await;
+    Ok(report.print(&app.profile, *output))
 }

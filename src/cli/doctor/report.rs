@@ -1,83 +1,89 @@
-//! What was found, and how it is told.
+//! The report of `doctor`.
 
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 use cofferdam_config::{Diagnostic, Severity};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::json;
 
-use super::super::exit::Exit;
-use super::super::output::Output;
+use crate::cli::exit::Exit;
+use crate::cli::output::Output;
 
-const GOOD: Style = AnsiColor::Green.on_default();
-const NOTICE: Style = AnsiColor::Yellow.on_default();
-const BAD: Style = AnsiColor::Red.on_default().bold();
+const OK: Style = AnsiColor::Green.on_default();
+const WARNING: Style = AnsiColor::Yellow.on_default();
+const ERROR: Style = AnsiColor::Red.on_default().bold();
 
-/// Findings, in the order in which they are told.
+/// The results of all checks, in the order in which they are printed.
 #[derive(Debug, Default)]
-pub(super) struct Report(Vec<Told>);
+pub(super) struct Report(Vec<Entry>);
 
-/// A finding, and what it is about.
+/// The result of one check.
 #[derive(Debug, Serialize)]
-struct Told {
-    level: &'static str,
-    /// `profile`, `port 7080`, `vault NAME`, `account MODULE/ACCOUNT`.
+struct Entry {
+    #[serde(serialize_with = "level_name")]
+    level: Severity,
+    /// What was checked: `profile`, `port 7080`, `vault NAME`, `account MODULE/ACCOUNT`.
     subject: String,
     what: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     remedy: String,
 }
 
-/// The severity as the JSON output names it.
-fn level(severity: Severity) -> &'static str {
-    match severity {
+/// Writes the severity by its name in the JSON output.
+fn level_name<S: Serializer>(severity: &Severity, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(match severity {
         Severity::Info => "good",
         Severity::Warning => "notice",
         Severity::Error => "bad",
-    }
+    })
 }
 
 impl Report {
-    /// Adds `finding`, which is about `subject`.
-    pub(super) fn add(&mut self, subject: impl Into<String>, finding: Diagnostic) {
-        let Diagnostic { severity, message: what, help: remedy, .. } = finding;
-        self.0.push(Told { level: level(severity), subject: subject.into(), what, remedy });
+    /// Adds a result about `subject`.
+    pub(super) fn add(&mut self, subject: impl Into<String>, diagnostic: Diagnostic) {
+        let Diagnostic { severity: level, message: what, help: remedy, .. } = diagnostic;
+        self.0.push(Entry { level, subject: subject.into(), what, remedy });
     }
 
-    /// Adds what another look found.
+    /// Adds all results of another report.
     pub(super) fn append(&mut self, other: Self) {
         self.0.extend(other.0);
     }
 
-    fn count(&self, severity: Severity) -> usize {
-        self.0.iter().filter(|told| told.level == level(severity)).count()
+    fn count(&self, level: Severity) -> usize {
+        self.0.iter().filter(|entry| entry.level == level).count()
     }
 
-    /// Prints everything; bad where anything is.
+    /// Prints the report. Returns a failure if it has an error.
     pub(super) fn print(&self, profile: &str, output: Output) -> Exit {
-        let [good, notice, bad] =
-            [Severity::Info, Severity::Warning, Severity::Error].map(|severity| self.count(severity));
+        let [ok, warnings, errors] =
+            [Severity::Info, Severity::Warning, Severity::Error].map(|level| self.count(level));
         if output.is_json() {
             output.document(&json!({
-                "profile": profile, "good": good, "notice": notice, "bad": bad, "findings": self.0,
+                "profile": profile, "good": ok, "notice": warnings, "bad": errors, "findings": self.0,
             }));
         } else {
             let mut text = String::new();
-            for told in &self.0 {
-                let (style, mark) = match told.level {
-                    "good" => (GOOD, "good  "),
-                    "notice" => (NOTICE, "notice"),
-                    _ => (BAD, "bad   "),
+            for entry in &self.0 {
+                let (style, label) = match entry.level {
+                    Severity::Info => (OK, "ok     "),
+                    Severity::Warning => (WARNING, "warning"),
+                    Severity::Error => (ERROR, "error  "),
                 };
                 // Writing to a String cannot fail.
-                let _ = writeln!(text, "{style}{mark}{style:#} {}: {}", told.subject, told.what);
-                if !told.remedy.is_empty() {
-                    let _ = writeln!(text, "       -> {}", told.remedy);
+                let _ = writeln!(text, "{style}{label}{style:#} {}: {}", entry.subject, entry.what);
+                if !entry.remedy.is_empty() {
+                    let _ = writeln!(text, "        -> {}", entry.remedy);
                 }
             }
-            output.line(format_args!("{text}profile `{profile}`: {bad} bad, {notice} to know, {good} good"));
+            let plural = |count| if count == 1 { "" } else { "s" };
+            output.line(format_args!(
+                "{text}profile `{profile}`: {ok} ok, {warnings} warning{}, {errors} error{}",
+                plural(warnings),
+                plural(errors)
+            ));
         }
-        if bad == 0 { Exit::Good } else { Exit::Bad }
+        if errors == 0 { Exit::Success } else { Exit::Failure }
     }
 }

@@ -1,4 +1,4 @@
-//! Logs: always to standard error, for standard output belongs to answers, and on stdio to the protocol.
+//! Logs. They always go to standard error: standard output carries results, and on stdio the protocol.
 
 mod queue;
 
@@ -14,18 +14,20 @@ use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use self::queue::Queue;
-use super::output::colour_on_stderr;
+use super::color;
 
-/// The environment variable with the filter.
+/// The environment variable that holds the filter.
 const VARIABLE: &str = "COFFERDAM_LOG";
 
-/// How long the last lines have to be read in when a command ends.
-const LAST_LINES: Duration = Duration::from_secs(1);
+/// The time that the remaining lines have to be written when a command ends.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Crates that log headers, arguments or bodies when asked for detail, and the most that each may say, whatever the filter. The
-/// AWS SDK logs the texts of a service's errors. rmcp logs arguments and results of tools, a refused message's own text at
-/// `warn`, and at `error` that a client has gone: it says nothing, since each call has a line of ours with its code. aws-config
-/// logs at `warn` what a source of credentials answered, body and all.
+/// Crates that log headers, arguments or bodies, with the most verbose level that each may log at, whatever the filter.
+///
+/// - `rmcp` logs arguments and results of tools, the text of rejected messages at `warn`, and disconnected clients at `error`.
+///   It is turned off, since each call has a log line of ours.
+/// - `aws_smithy_runtime` logs the error texts of a service at `debug`.
+/// - `aws_config` logs the full response of a credential source at `warn`.
 const WIRE_CRATES: [(&str, LevelFilter); 8] = [
     ("rmcp", LevelFilter::OFF),
     ("h2", LevelFilter::WARN),
@@ -37,79 +39,84 @@ const WIRE_CRATES: [(&str, LevelFilter); 8] = [
     ("aws_config", LevelFilter::ERROR),
 ];
 
-/// How a log line looks.
+/// The format of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogFormat {
-    /// For people.
+    /// Text
     Text,
-    /// One JSON object a line, for a log collector.
+    /// One JSON object per line, for a log collector
     Json,
 }
 
 /// How log lines reach standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Delivery {
-    /// Written by who logs, so that they stand above what a command prints after them.
-    AtOnce,
-    /// Written by a thread of their own: whoever reads a server's log slowly, or not at all, stops no call.
+    /// Written by the thread that logs, so that log lines and output stay in order.
+    Immediate,
+    /// Written by a separate thread, so that a slow or absent reader of a server's log blocks no call.
     Queued,
 }
 
-/// Logs that go to standard error; when it is dropped, the last lines are written.
+/// A guard for the log. Dropping it writes the remaining lines.
 #[derive(Debug)]
-#[must_use = "dropped, it waits for the lines so far"]
+#[must_use = "dropping it waits until the remaining lines are written"]
 pub(crate) struct Logs(Option<Queue>);
 
 impl Drop for Logs {
     fn drop(&mut self) {
         if let Some(queue) = &self.0 {
-            queue.finish(LAST_LINES);
+            queue.flush(FLUSH_TIMEOUT);
         }
     }
 }
 
-/// Sends logs to standard error. A filter that cannot be read is reported there, and `default` takes its place.
+/// Starts to log to standard error. An invalid filter is reported there and replaced by `default`.
 ///
 /// # Errors
 ///
-/// Where the system gives no thread for it.
+/// Returns an error if the system provides no thread.
 pub(crate) fn start(format: LogFormat, default: LevelFilter, delivery: Delivery) -> io::Result<Logs> {
     let fallback = || EnvFilter::default().add_directive(default.into());
-    let (filter, wrong) = match std::env::var(VARIABLE) {
+    let (filter, invalid) = match std::env::var(VARIABLE) {
         Ok(text) if !text.is_empty() => match EnvFilter::builder().parse(&text) {
             Ok(filter) => (filter, None),
-            Err(error) => (fallback(), Some(error)),
+            Err(error) => (fallback(), Some((cofferdam_config::suggestions::bounded(&text), error))),
         },
         _ => (fallback(), None),
     };
-    let filter = filter.and(filter_fn(no_wire_details));
+    let filter = filter.and(filter_fn(is_safe));
     let queue = match delivery {
-        Delivery::AtOnce => None,
+        Delivery::Immediate => None,
         Delivery::Queued => Some(Queue::start(io::stderr(), |lines| {
-            tracing::warn!(lines, "log lines were lost: standard error was not read in time");
+            tracing::warn!(lines, "log lines were lost, because standard error was not read in time");
         })?),
     };
     let writer = queue.clone().map_or_else(|| BoxMakeWriter::new(io::stderr), BoxMakeWriter::new);
     let to_stderr = tracing_subscriber::fmt::layer().with_writer(writer);
     let layer = match format {
         LogFormat::Text => {
-            to_stderr.with_ansi(colour_on_stderr()).with_target(false).with_filter(filter).boxed()
+            to_stderr.with_ansi(color::on_stderr()).with_target(false).with_filter(filter).boxed()
         }
         LogFormat::Json => to_stderr.json().flatten_event(true).with_filter(filter).boxed(),
     };
-    // Someone else's subscriber (a test's) stays.
+    // Fails if a subscriber is set already, for example by a test. That one stays.
     let _ = tracing_subscriber::registry().with(layer).try_init();
-    if let Some(error) = wrong {
-        // Most commands log nothing below `error`.
-        tracing::error!(%error, "{VARIABLE} is no filter; write for example `debug` or `cofferdam::broker=trace`");
+    if let Some((text, error)) = invalid {
+        // Logged at `error`, since most commands log nothing below it.
+        tracing::error!(
+            %error,
+            "{VARIABLE}=\"{text}\" is not a valid filter; using {default}. Set for example `debug` or \
+             `cofferdam::broker=trace`"
+        );
     }
     Ok(Logs(queue))
 }
 
-fn no_wire_details(event: &Metadata<'_>) -> bool {
+/// Returns whether [`WIRE_CRATES`] lets an event pass.
+fn is_safe(event: &Metadata<'_>) -> bool {
     let from = event.target().split("::").next().unwrap_or_default();
-    let most = WIRE_CRATES.iter().find(|(name, _)| *name == from).map(|(_, most)| *most);
-    most.is_none_or(|most| *event.level() <= most)
+    let limit = WIRE_CRATES.iter().find(|(name, _)| *name == from).map(|(_, limit)| *limit);
+    limit.is_none_or(|limit| *event.level() <= limit)
 }
 
 #[cfg(test)]
@@ -118,10 +125,10 @@ mod tests {
     use cofferdam_vault::testkit::Log;
 
     #[test]
-    fn wire_crates_say_no_more_than_they_may_whatever_the_filter() {
+    fn no_filter_raises_the_level_of_a_wire_crate() {
         let log = Log::default();
         let layer = tracing_subscriber::fmt::layer().with_writer(log.clone());
-        let filter = EnvFilter::new("trace,rmcp=trace").and(filter_fn(no_wire_details));
+        let filter = EnvFilter::new("trace,rmcp=trace").and(filter_fn(is_safe));
         let subscriber = tracing_subscriber::registry().with(layer.with_filter(filter));
         tracing::subscriber::with_default(subscriber, || {
             tracing::debug!(target: "rmcp::service", "an argument");

@@ -1,8 +1,8 @@
-//! Log lines on their way out: who logs never waits for who reads.
+//! A queue for log lines, written by a thread of its own, so that logging never blocks.
 //!
-//! A pipe that nobody reads is soon full (64 KiB on Linux), and a write to it then waits for as long as that lasts. A host that
-//! never looks at our standard error, or a collector that stands still, would so stop every call of every module. Therefore a
-//! thread of its own writes the lines. What finds no room is lost, counted, and told as soon as there is room again.
+//! A pipe without a reader is full after 64 KiB (on Linux), and each further write to it blocks. An MCP host that does not read
+//! our standard error, or a stalled log collector, would thus block every call of every module. Lines for which the queue has
+//! no capacity are dropped and counted. Their number is reported as soon as lines can be written again.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use tracing_subscriber::fmt::MakeWriter;
 
-/// How many bytes of lines may wait: a few thousand calls.
-const ROOM: usize = 1024 * 1024;
+/// The capacity of the queue, in bytes. Enough for the lines of a few thousand calls.
+const CAPACITY_BYTES: usize = 1024 * 1024;
 
-/// Lines that wait for the thread that writes them.
+/// A handle to the queue.
 #[derive(Debug, Clone)]
 pub(super) struct Queue(Arc<Shared>);
 
@@ -26,20 +26,20 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Lines {
     waiting: Vec<u8>,
-    /// How many found no room since the last were told.
+    /// The number of lines that were dropped since the last report.
     lost: u64,
-    /// Whether the thread holds some that it has not yet written.
+    /// Whether the thread is writing lines.
     writing: bool,
 }
 
 impl Queue {
-    /// Starts the thread that writes to `out`. `lost` is told how many lines were lost, and may log it.
+    /// Starts the thread that writes to `out`. It calls `lost` with the number of dropped lines; `lost` may log it.
     ///
-    /// A reader that has gone is no error: nobody is left to tell.
+    /// Errors of `out` are ignored: there is nowhere else to report them.
     ///
     /// # Errors
     ///
-    /// Where the system gives no thread.
+    /// Returns an error if the system provides no thread.
     pub(super) fn start(
         out: impl Write + Send + 'static,
         lost: impl Fn(u64) + Send + 'static,
@@ -50,11 +50,11 @@ impl Queue {
         Ok(queue)
     }
 
-    /// Waits until all is written, for `patience` at most.
-    pub(super) fn finish(&self, patience: Duration) {
+    /// Waits until all lines are written, at most for `timeout`.
+    pub(super) fn flush(&self, timeout: Duration) {
         let unwritten = |lines: &mut Lines| lines.writing || !lines.waiting.is_empty();
-        // Written or not: what is left then has no reader.
-        let _ = self.0.changed.wait_timeout_while(self.0.lock(), patience, unwritten);
+        // After the timeout the remaining lines have no reader.
+        let _ = self.0.changed.wait_timeout_while(self.0.lock(), timeout, unwritten);
     }
 }
 
@@ -63,25 +63,25 @@ impl Shared {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self, mut out: impl Write, told: impl Fn(u64)) {
+    fn write(&self, mut out: impl Write, report_lost: impl Fn(u64)) {
         let mut batch = Vec::new();
         loop {
             let lost = self.next(&mut batch);
             let _ = out.write_all(&batch).and_then(|()| out.flush());
             if lost > 0 {
-                told(lost);
+                report_lost(lost);
             }
         }
     }
 
-    /// Swaps `batch`, which has been written, for what waits, or comes next; answers how many lines were lost meanwhile.
+    /// Waits for lines, and swaps them for `batch`, which has been written. Returns the number of dropped lines.
     fn next(&self, batch: &mut Vec<u8>) -> u64 {
         batch.clear();
         let mut lines = self.lock();
         lines.writing = false;
         self.changed.notify_all();
-        let nothing = |lines: &mut Lines| lines.waiting.is_empty();
-        lines = self.changed.wait_while(lines, nothing).unwrap_or_else(PoisonError::into_inner);
+        let is_empty = |lines: &mut Lines| lines.waiting.is_empty();
+        lines = self.changed.wait_while(lines, is_empty).unwrap_or_else(PoisonError::into_inner);
         lines.writing = true;
         std::mem::swap(&mut lines.waiting, batch);
         std::mem::take(&mut lines.lost)
@@ -97,10 +97,10 @@ impl<'q> MakeWriter<'q> for Queue {
 }
 
 impl Write for &Queue {
-    /// Takes a line, which the formatter writes in one piece; or loses it, which is no error for who logs.
+    /// Queues a line, which the formatter writes in one call, or drops it. Never fails.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let mut lines = self.0.lock();
-        if lines.waiting.len() + line.len() <= ROOM {
+        if lines.waiting.len() + line.len() <= CAPACITY_BYTES {
             lines.waiting.extend_from_slice(line);
             self.0.changed.notify_all();
         } else {
@@ -120,19 +120,19 @@ mod tests {
 
     use super::*;
 
-    /// Longer than any of this takes, even on a machine that stands still now and then.
+    /// Longer than anything here takes, even on a machine under load.
     const LONG: Duration = Duration::from_secs(60);
 
-    /// Says what it was given to write, and writes it when it is let.
+    /// Reports what it is given to write, and writes it when the test permits.
     struct Pipe {
-        given: Sender<Vec<u8>>,
-        lets: Receiver<()>,
+        writes: Sender<Vec<u8>>,
+        permits: Receiver<()>,
     }
 
     impl Write for Pipe {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            let _ = self.given.send(bytes.to_vec());
-            let _ = self.lets.recv();
+            let _ = self.writes.send(bytes.to_vec());
+            let _ = self.permits.recv();
             Ok(bytes.len())
         }
 
@@ -141,63 +141,63 @@ mod tests {
         }
     }
 
-    struct Site {
+    struct TestEnv {
         queue: Queue,
-        given: Receiver<Vec<u8>>,
-        lets: SyncSender<()>,
+        writes: Receiver<Vec<u8>>,
+        permits: SyncSender<()>,
         lost: Receiver<u64>,
     }
 
-    fn site() -> Site {
-        let (given, to_look) = channel();
-        let (lets, let_go) = sync_channel(64);
-        let (lost, to_count) = channel();
-        let pipe = Pipe { given, lets: let_go };
-        let queue = Queue::start(pipe, move |lines| lost.send(lines).unwrap_or_default()).unwrap();
-        Site { queue, given: to_look, lets, lost: to_count }
+    fn test_env() -> TestEnv {
+        let (write_sender, writes) = channel();
+        let (permits, permit_receiver) = sync_channel(64);
+        let (lost_sender, lost) = channel();
+        let pipe = Pipe { writes: write_sender, permits: permit_receiver };
+        let queue = Queue::start(pipe, move |lines| lost_sender.send(lines).unwrap_or_default()).unwrap();
+        TestEnv { queue, writes, permits, lost }
     }
 
     #[test]
-    fn who_logs_does_not_wait_and_lines_stay_whole_and_in_order() {
-        let site = site();
-        (&site.queue).write_all(b"first\n").unwrap();
-        assert_eq!(site.given.recv_timeout(LONG).unwrap(), b"first\n");
-        // The thread now waits for its reader.
-        (&site.queue).write_all(b"second\n").unwrap();
-        (&site.queue).write_all(b"third\n").unwrap();
-        site.lets.send(()).unwrap();
-        assert_eq!(site.given.recv_timeout(LONG).unwrap(), b"second\nthird\n");
+    fn logging_does_not_block_and_lines_stay_whole_and_in_order() {
+        let env = test_env();
+        (&env.queue).write_all(b"first\n").unwrap();
+        assert_eq!(env.writes.recv_timeout(LONG).unwrap(), b"first\n");
+        // The thread is now blocked in its write.
+        (&env.queue).write_all(b"second\n").unwrap();
+        (&env.queue).write_all(b"third\n").unwrap();
+        env.permits.send(()).unwrap();
+        assert_eq!(env.writes.recv_timeout(LONG).unwrap(), b"second\nthird\n");
     }
 
     #[test]
-    fn lines_without_room_are_lost_whole_counted_and_told() {
-        let site = site();
-        (&site.queue).write_all(b"first\n").unwrap();
-        site.given.recv_timeout(LONG).unwrap();
-        let line = [b"x".repeat(ROOM / 4 - 1), b"\n".to_vec()].concat();
+    fn lines_beyond_the_capacity_are_dropped_whole_and_reported_once() {
+        let env = test_env();
+        (&env.queue).write_all(b"first\n").unwrap();
+        env.writes.recv_timeout(LONG).unwrap();
+        let line = [b"x".repeat(CAPACITY_BYTES / 4 - 1), b"\n".to_vec()].concat();
         for _ in 0..7 {
-            (&site.queue).write_all(&line).unwrap();
+            (&env.queue).write_all(&line).unwrap();
         }
-        site.lets.send(()).unwrap();
-        assert_eq!(site.given.recv_timeout(LONG).unwrap(), line.repeat(4));
-        site.lets.send(()).unwrap();
-        assert_eq!(site.lost.recv_timeout(LONG).unwrap(), 3);
-        (&site.queue).write_all(b"after\n").unwrap();
-        assert_eq!(site.given.recv_timeout(LONG).unwrap(), b"after\n");
-        site.lets.send(()).unwrap();
-        site.queue.finish(LONG);
-        assert!(site.lost.try_recv().is_err(), "told twice");
+        env.permits.send(()).unwrap();
+        assert_eq!(env.writes.recv_timeout(LONG).unwrap(), line.repeat(4));
+        env.permits.send(()).unwrap();
+        assert_eq!(env.lost.recv_timeout(LONG).unwrap(), 3);
+        (&env.queue).write_all(b"after\n").unwrap();
+        assert_eq!(env.writes.recv_timeout(LONG).unwrap(), b"after\n");
+        env.permits.send(()).unwrap();
+        env.queue.flush(LONG);
+        assert!(env.lost.try_recv().is_err(), "reported twice");
     }
 
     #[test]
-    fn the_end_waits_for_the_last_line_but_not_for_ever() {
-        let site = site();
-        site.queue.finish(LONG);
-        (&site.queue).write_all(b"last\n").unwrap();
-        // Nobody reads: it gives up.
-        site.queue.finish(Duration::from_millis(1));
-        site.lets.send(()).unwrap();
-        site.queue.finish(LONG);
-        assert_eq!(site.given.try_recv().unwrap(), b"last\n");
+    fn a_flush_waits_for_the_last_line_until_its_timeout() {
+        let env = test_env();
+        env.queue.flush(LONG);
+        (&env.queue).write_all(b"last\n").unwrap();
+        // Without a reader the flush times out.
+        env.queue.flush(Duration::from_millis(1));
+        env.permits.send(()).unwrap();
+        env.queue.flush(LONG);
+        assert_eq!(env.writes.try_recv().unwrap(), b"last\n");
     }
 }

@@ -1,48 +1,49 @@
-//! `secret delete`: removes a credential, all of its fields.
+//! `secret delete`: deletes a credential with all of its fields.
 
 use clap::Args;
 use cofferdam_vault::Expect;
 use serde_json::json;
 
-use super::super::compose::Composed;
-use super::super::exit::{Exit, Failure};
-use super::super::output::Output;
-use super::target::{Place, Target};
+use super::account_ref::AccountRef;
+use super::location::SecretLocation;
+use crate::cli::compose::App;
+use crate::cli::exit::{CommandError, Exit};
+use crate::cli::output::Output;
 
 const EXAMPLES: &str = "\
 Examples:
   cofferdam secret delete github/work
 
-A secret that somebody else changes at the same moment stays.";
+If another writer changes the secret at the same time, it is not deleted.";
 
-/// Delete an account's credential, all of its fields
+/// Delete the credential of an account, with all of its fields
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct DeleteArgs {
-    /// Whose credential
+    /// The account
     #[arg(value_name = "MODULE/ACCOUNT")]
-    target: Target,
+    account: AccountRef,
 }
 
-/// Deletes the credential; exit 1 where there is none.
-pub(super) async fn run(composed: &Composed, args: DeleteArgs, output: Output) -> Result<Exit, Failure> {
-    let place = Place::of(composed, args.target)?;
-    let failure = |error| place.failure(&error);
-    // A store that cannot be written says so itself, whatever it holds.
-    let expect = match place.vault.info().capabilities.write {
+/// Deletes the credential. Fails if it does not exist.
+pub(super) async fn run(app: &App, args: DeleteArgs, output: Output) -> Result<Exit, CommandError> {
+    let location = SecretLocation::find(app, &args.account)?;
+    let failure = |error| location.error(&error);
+    // A read-only store refuses any deletion with the better message, whether or not the secret exists.
+    let expect = match location.vault.info().capabilities.write {
         false => Expect::Any,
-        true => match place.read().await.map_err(failure)? {
+        true => match location.read().await.map_err(failure)? {
             Some(secret) => Expect::Version(secret.version),
-            None => return Err(place.absent().await),
+            None => return Err(location.absent().await),
         },
     };
-    place.vault.delete(&place.path, expect).await.map_err(failure)?;
+    location.vault.delete(&location.path, expect).await.map_err(failure)?;
     if output.is_json() {
         output.document(&json!({
-            "module_account": place.target.to_string(), "vault": place.vault_name, "deleted": true,
+            "module_account": location.account.to_string(), "vault": location.vault_name, "deleted": true,
         }));
     } else {
-        output.line(format_args!("{} is deleted from vault {}", place.target, place.vault_name));
+        output.line(format_args!("deleted {} from vault {}", location.account, location.vault_name));
     }
-    Ok(Exit::Good)
+    Ok(Exit::Success)
 }

@@ -1,55 +1,64 @@
-//! A secret's text on its way in: from a pipe, or typed without an echo.
+//! Reads the value of a secret from standard input or from a prompt without echo.
 
 use std::io::{self, IsTerminal as _, Read};
 
 use cofferdam_vault::files::without_last_line_break;
-use cofferdam_vault::{Prompt as _, SecretString};
+use cofferdam_vault::{ExposeSecret as _, Prompt as _, SecretString};
 use zeroize::Zeroizing;
 
-use super::super::exit::Failure;
-use super::super::prompt::Terminal;
+use crate::cli::exit::CommandError;
+use crate::cli::prompt::Terminal;
 
-/// The largest text that is taken, in bytes: twice what the largest store here (64 KiB) is tested with.
+/// The maximum size of a value, in bytes. Twice the size that the largest backend is tested with (64 KiB).
 const MAX_BYTES: usize = 128 * 1024;
 
-/// The value of a secret's field: standard input where it is a pipe or a file, else a hidden prompt on the terminal.
+/// Reads a value: from standard input if it is a pipe or a file, else from a prompt on the terminal.
 ///
-/// One newline at the end is not part of it, for every editor and `echo` adds one.
+/// One line break at the end is removed, since editors and `echo` append one.
 ///
 /// # Errors
 ///
-/// Where nothing comes, too much comes, or what comes is no text.
-pub(super) fn value(question: &str) -> Result<SecretString, Failure> {
+/// Returns a usage error if the value is empty, too large, or not UTF-8.
+pub(super) fn read_value(question: &str) -> Result<SecretString, CommandError> {
     if io::stdin().is_terminal() {
         let typed = Terminal.secret(question).map_err(|error| {
-            Failure::usage(format!("nothing could be typed: {error}"), "give the value on standard input")
+            CommandError::usage(
+                format!("cannot read from the terminal: {error}"),
+                "pass the value on standard input",
+            )
         })?;
-        return checked(typed);
+        return non_empty(typed);
     }
-    from_reader(io::stdin().lock())
+    read_from(io::stdin().lock())
 }
 
-fn from_reader(reader: impl Read) -> Result<SecretString, Failure> {
-    // Of its full size from the start: a buffer that grows leaves copies behind.
+fn read_from(reader: impl Read) -> Result<SecretString, CommandError> {
+    // Allocated at full size: a buffer that grows leaves copies of the secret behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_BYTES + 2));
     reader.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(|error| {
-        Failure::usage(format!("standard input cannot be read: {error}"), "give the value on it")
+        CommandError::usage(
+            format!("cannot read standard input: {error}"),
+            "pass the value on standard input, for example from a pipe",
+        )
     })?;
     if bytes.len() > MAX_BYTES {
-        return Err(Failure::usage(
-            format!("standard input holds more than {MAX_BYTES} bytes"),
-            "give one value, and nothing else",
+        return Err(CommandError::usage(
+            format!("standard input has more than {MAX_BYTES} bytes"),
+            "pass one value only",
         ));
     }
-    let text = std::str::from_utf8(&bytes)
-        .map_err(|_| Failure::usage("standard input is not UTF-8", "give text; encode what is binary"))?;
-    checked(without_last_line_break(text).into())
+    let text = std::str::from_utf8(&bytes).map_err(|_| {
+        CommandError::usage(
+            "standard input is not UTF-8",
+            "pass text; encode a binary value, for example as Base64",
+        )
+    })?;
+    non_empty(without_last_line_break(text).into())
 }
 
-fn checked(value: SecretString) -> Result<SecretString, Failure> {
-    use cofferdam_vault::ExposeSecret as _;
+fn non_empty(value: SecretString) -> Result<SecretString, CommandError> {
     if value.expose_secret().is_empty() {
-        return Err(Failure::usage("the value is empty", "give it on standard input, or type it"));
+        return Err(CommandError::usage("the value is empty", "pass it on standard input, or type it"));
     }
     Ok(value)
 }
@@ -57,14 +66,13 @@ fn checked(value: SecretString) -> Result<SecretString, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cofferdam_vault::ExposeSecret as _;
 
     fn read(bytes: &[u8]) -> Option<String> {
-        from_reader(bytes).ok().map(|value| value.expose_secret().to_owned())
+        read_from(bytes).ok().map(|value| value.expose_secret().to_owned())
     }
 
     #[test]
-    fn one_newline_at_the_end_is_not_part_of_the_value() {
+    fn one_line_break_at_the_end_is_removed() {
         assert_eq!(read(b"abc\n").as_deref(), Some("abc"));
         assert_eq!(read(b"abc\r\n").as_deref(), Some("abc"));
         assert_eq!(read(b"abc").as_deref(), Some("abc"));
@@ -73,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_value_is_refused() {
+    fn an_empty_binary_or_oversized_value_is_rejected() {
         assert_eq!(read(b""), None);
         assert_eq!(read(b"\n"), None);
         assert_eq!(read(b"\xff"), None);

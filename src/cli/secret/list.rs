@@ -1,27 +1,29 @@
-//! `secret list`: every account of the profile, and whether its credential is there.
+//! `secret list`: every account of the profile, and whether its credential is present.
 
 use clap::Args;
+use cofferdam_config::Diagnostics;
+use cofferdam_vault::{Scope, Stage};
 use serde::Serialize;
 
-use super::super::compose::Composed;
-use super::super::exit::{Exit, Failure};
-use super::super::output::{Output, bad, fair, good, keep_words};
-use super::super::profile::print_remarks;
-use super::target::Place;
+use super::location::SecretLocation;
 use crate::caller::Caller;
+use crate::cli::compose::App;
+use crate::cli::exit::{CommandError, Exit};
+use crate::cli::output::Output;
+use crate::cli::table::{self, green, keep_words, red, yellow};
 
 const EXAMPLES: &str = "\
 Examples:
   cofferdam secret list
   cofferdam secret list github --json
 
-Exit code 1 where a credential is absent or its vault cannot be read.";
+Exit code 1 if a credential is absent or its vault cannot be read.";
 
-/// List the accounts of the profile's modules, and whether each one's credential is there
+/// List the accounts of the profile's modules, and whether their credentials are present
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ListArgs {
-    /// Only this module's accounts
+    /// List the accounts of this module only
     module: Option<String>,
 }
 
@@ -40,66 +42,64 @@ struct Row {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum State {
-    /// Every field that the module needs is there.
+    /// The secret has every field that the module needs.
     Present,
-    /// The secret is absent, or lacks a field.
+    /// The secret does not exist, or lacks a field.
     Absent,
     /// The vault cannot be read.
     Unreadable,
 }
 
 /// Prints the accounts.
-pub(super) async fn run(composed: &Composed, args: ListArgs, output: Output) -> Result<Exit, Failure> {
+pub(super) async fn run(app: &App, args: ListArgs, output: Output) -> Result<Exit, CommandError> {
     let caller = Caller::local();
-    let registry = composed.calls.registry();
+    let registry = app.calls.registry();
     let modules: Vec<_> = match &args.module {
-        Some(name) => vec![composed.module(name)?.offer()?],
+        Some(name) => vec![app.module(name)?.loaded()?],
         None => registry.modules(&caller).collect(),
     };
     let mut rows = Vec::new();
     for module in modules {
         for account in &module.accounts {
-            rows.push(
-                row(&Place::in_module(composed, module, &account.name)?, &module.name, &account.name).await,
-            );
+            let location = SecretLocation::in_module(app, module, &account.name)?;
+            rows.push(row(&location, &module.name, &account.name).await);
         }
     }
-    let exit = if rows.iter().all(|row| row.state == State::Present) { Exit::Good } else { Exit::Bad };
+    let complete = rows.iter().all(|row| row.state == State::Present);
     if output.is_json() {
         output.document(&rows);
     } else {
-        let mut table = output.table(&["module", "account", "vault", "credential"]);
+        let mut table = table::new(&["module", "account", "vault", "credential"]);
         for row in &rows {
-            let why = row.reason.as_deref().unwrap_or_default();
+            let reason = row.reason.as_deref().unwrap_or_default();
             let state = match row.state {
-                State::Present => good("present"),
-                State::Absent => fair(format!("absent: {why}")),
-                State::Unreadable => bad(format!("vault cannot be read: {why}")),
+                State::Present => green("present"),
+                State::Absent => yellow(format!("absent: {reason}")),
+                State::Unreadable => red(format!("cannot read the vault: {reason}")),
             };
             table.add_row([(&row.module).into(), (&row.account).into(), (&row.vault).into(), state]);
         }
         output.line(keep_words(table));
         if args.module.is_none() {
-            print_remarks(output, &[], registry.broken());
+            output.profile_warnings(&Diagnostics::new(), registry.broken());
         }
     }
-    Ok(exit)
+    Ok(if complete { Exit::Success } else { Exit::Failure })
 }
 
-async fn row(place: &Place, module: &str, account: &str) -> Row {
-    let (state, version, reason) =
-        match place.vault.read(&place.path, &place.needs, cofferdam_vault::Stage::Current).await {
-            Ok(secret) => (State::Present, Some(secret.version.to_string()), None),
-            Err(error) => {
-                let secret = error.scope() == cofferdam_vault::Scope::Secret;
-                let state = if secret { State::Absent } else { State::Unreadable };
-                (state, None, Some(error.message().to_owned()))
-            }
-        };
+async fn row(location: &SecretLocation, module: &str, account: &str) -> Row {
+    let read = location.vault.read(&location.path, &location.required_fields, Stage::Current).await;
+    let (state, version, reason) = match read {
+        Ok(secret) => (State::Present, Some(secret.version.to_string()), None),
+        Err(error) => {
+            let state = if error.scope() == Scope::Secret { State::Absent } else { State::Unreadable };
+            (state, None, Some(error.message().to_owned()))
+        }
+    };
     Row {
         module: module.into(),
         account: account.into(),
-        vault: place.vault_name.clone(),
+        vault: location.vault_name.clone(),
         state,
         version,
         reason,

@@ -1,23 +1,24 @@
-//! `secret`: the credentials of a module's accounts, in whichever vault the profile gives that module.
+//! `secret`: manages the credentials of accounts, in the vault that the profile gives each module.
 
+mod account_ref;
 mod copy;
 mod delete;
 mod get;
 mod input;
 mod list;
+mod location;
 mod set;
-mod target;
 
-pub(super) use target::Place;
+pub(super) use location::{SecretLocation, write_refusal};
 
 use clap::Subcommand;
 
 use super::Common;
-use super::compose::{Composed, Person};
-use super::exit::{Exit, Failure};
+use super::compose::{App, Interactivity};
+use super::exit::{CommandError, Exit};
 use super::output::Output;
 
-/// Set, look at, copy and delete the credentials of accounts
+/// Set, show, copy and delete the credentials of accounts
 #[derive(Debug, Subcommand)]
 pub(crate) enum SecretCommand {
     Set(set::SetArgs),
@@ -27,16 +28,20 @@ pub(crate) enum SecretCommand {
     Delete(delete::DeleteArgs),
 }
 
-/// Runs one of them.
-pub(crate) async fn run(common: &Common, command: SecretCommand, output: &Output) -> Result<Exit, Failure> {
-    let composed = Composed::of(common, Person::AtTheTerminal)?;
+/// Runs the subcommand.
+pub(crate) async fn run(
+    common: &Common,
+    command: SecretCommand,
+    output: &Output,
+) -> Result<Exit, CommandError> {
+    let app = App::load(common, Interactivity::Interactive)?;
     let exit = match command {
-        SecretCommand::Set(args) => set::run(&composed, args, *output).await,
-        SecretCommand::Get(args) => get::run(&composed, args, *output).await,
-        SecretCommand::List(args) => list::run(&composed, args, *output).await,
-        SecretCommand::Copy(args) => copy::run(common, &composed, args, *output).await,
-        SecretCommand::Delete(args) => delete::run(&composed, args, *output).await,
+        SecretCommand::Set(args) => set::run(&app, args, *output).await,
+        SecretCommand::Get(args) => get::run(&app, args, *output).await,
+        SecretCommand::List(args) => list::run(&app, args, *output).await,
+        SecretCommand::Copy(args) => copy::run(&app, args, *output).await,
+        SecretCommand::Delete(args) => delete::run(&app, args, *output).await,
     };
-    composed.calls.broker().close().await;
+    app.calls.broker().close().await;
     exit
 }

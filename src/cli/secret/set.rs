@@ -1,87 +1,94 @@
-//! `secret set`: writes one field and leaves the others as they are.
+//! `secret set`: sets one field of a credential and keeps the others.
 
 use clap::Args;
+use cofferdam_config::suggestions::list;
 use cofferdam_vault::{ErrorKind, Expect, FieldName, SecretFields, SecretString};
 use serde_json::json;
 
-use super::super::compose::Composed;
-use super::super::exit::{Exit, Failure};
-use super::super::output::Output;
-use super::input;
-use super::target::{Place, Target, read_only};
-use crate::names::listed;
+use super::account_ref::AccountRef;
+use super::input::read_value;
+use super::location::{SecretLocation, write_refusal};
+use crate::cli::compose::App;
+use crate::cli::exit::{CommandError, Exit};
+use crate::cli::output::Output;
 
 const EXAMPLES: &str = "\
 Examples:
-  cofferdam secret set github/default token             asks for it on the terminal
+  cofferdam secret set github/default token             prompts on the terminal
   pass show github | cofferdam secret set github/default token
   cofferdam --profile airgap secret set notes/work password < password.txt
 
-The other fields stay, and so does what somebody else changes at the same moment.
-The file of an `age` vault that is not there is created.";
+The other fields are kept, including concurrent changes of other writers.
+If the file of an `age` vault does not exist, it is created.";
 
-/// How often a write that lost a race is tried again with what won it.
-const TRIES: usize = 5;
+/// The maximum number of attempts if other writers change the secret at the same time.
+const MAX_ATTEMPTS: usize = 5;
 
 /// Set one field of an account's credential, from standard input or a hidden prompt
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct SetArgs {
-    /// Whose credential
+    /// The account
     #[arg(value_name = "MODULE/ACCOUNT")]
-    target: Target,
-    /// Which field of it, for example `token`
+    account: AccountRef,
+    /// The field, for example `token`
     field: FieldName,
 }
 
-/// Writes the field.
-pub(super) async fn run(composed: &Composed, args: SetArgs, output: Output) -> Result<Exit, Failure> {
-    let place = Place::of(composed, args.target)?;
-    if !place.needs.contains(&args.field) {
-        return Err(Failure::usage(
-            format!("the credential of {} has no field `{}`", place.target, args.field),
-            format!("its fields are: {}", listed(place.needs.iter().map(FieldName::as_str))),
+/// Sets the field.
+pub(super) async fn run(app: &App, args: SetArgs, output: Output) -> Result<Exit, CommandError> {
+    let location = SecretLocation::find(app, &args.account)?;
+    if !location.required_fields.contains(&args.field) {
+        return Err(CommandError::usage(
+            format!("the credential of {} has no field `{}`", location.account, args.field),
+            format!("its fields are {}", list(location.required_fields.iter().map(FieldName::as_str))),
         ));
     }
-    // Before the question is asked: a value for nothing would have been typed.
-    if let Some(error) = read_only(&*place.vault, &place.path, std::slice::from_ref(&args.field)).await {
-        return Err(place.failure(&error));
+    // Checked before the prompt, so that no one types a value that cannot be stored.
+    if let Some(error) =
+        write_refusal(&*location.vault, &location.path, std::slice::from_ref(&args.field)).await
+    {
+        return Err(location.error(&error));
     }
-    let value = input::value(&format!("{} {}", place.target, args.field))?;
-    let version = write(&place, &args.field, &value).await?;
+    let value = read_value(&format!("{} {}", location.account, args.field))?;
+    let version = write(&location, &args.field, &value).await?;
     if output.is_json() {
         output.document(&json!({
-            "module_account": place.target.to_string(), "field": args.field.as_str(),
-            "vault": place.vault_name, "version": version,
+            "module_account": location.account.to_string(), "field": args.field.as_str(),
+            "vault": location.vault_name, "version": version,
         }));
     } else {
         output.line(format_args!(
-            "{} {} is set in vault {}, version {version}",
-            place.target, args.field, place.vault_name
+            "set {} {} in vault {}, version {version}",
+            location.account, args.field, location.vault_name
         ));
     }
-    Ok(Exit::Good)
+    Ok(Exit::Success)
 }
 
-/// Reads, changes, and writes if nobody else has written meanwhile; else begins anew.
-async fn write(place: &Place, field: &FieldName, value: &SecretString) -> Result<String, Failure> {
-    for left in (0..TRIES).rev() {
-        let (mut fields, expect) = match place.read().await {
+/// Reads the secret, sets the field and writes the secret back. Starts over if another writer was faster.
+async fn write(
+    location: &SecretLocation,
+    field: &FieldName,
+    value: &SecretString,
+) -> Result<String, CommandError> {
+    for attempts_left in (0..MAX_ATTEMPTS).rev() {
+        let (mut fields, expect) = match location.read().await {
             Ok(Some(secret)) => (secret.fields, Expect::Version(secret.version)),
             Ok(None) => (SecretFields::new(), Expect::Absent),
-            // Perhaps a file that the first write creates. The write itself knows, and `Absent` harms nothing.
+            // The vault may be a file that the first write creates. If not, the write fails with the same error.
             Err(error) if error.kind() == ErrorKind::Misconfigured => (SecretFields::new(), Expect::Absent),
-            Err(error) => return Err(place.failure(&error)),
+            Err(error) => return Err(location.error(&error)),
         };
         fields.insert(field.clone(), value.clone());
-        match place.vault.write(&place.path, &fields, expect).await {
+        match location.vault.write(&location.path, &fields, expect).await {
             Ok(version) => return Ok(version.to_string()),
-            Err(error) if error.kind() == ErrorKind::Conflict && left > 0 => {}
-            Err(error) => return Err(place.failure(&error)),
+            Err(error) if error.kind() == ErrorKind::Conflict && attempts_left > 0 => {}
+            Err(error) => return Err(location.error(&error)),
         }
     }
-    Err(Failure::bad(
-        format!("{} is being changed by others all the time", place.target),
-        "try again when they are done",
+    Err(CommandError::failure(
+        format!("cannot set {}: other writers changed the secret during every attempt", location.account),
+        "run the command again when they have finished",
     ))
 }

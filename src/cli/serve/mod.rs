@@ -1,7 +1,6 @@
-//! `serve`: the MCP server, over HTTP or for one MCP host over standard input and output.
+//! `serve`: the MCP server, over HTTP or over standard input and output.
 
-mod greeting;
-pub(super) mod running;
+mod banner;
 mod stdio;
 
 use std::net::SocketAddr;
@@ -10,14 +9,14 @@ use clap::Args;
 use tokio_util::sync::CancellationToken;
 
 use super::Common;
-use super::compose::{Composed, Person, environment};
-use super::exit::{Exit, Failure};
+use super::compose::{App, Interactivity, environment};
+use super::exit::{CommandError, Exit};
 use super::logs::LogFormat;
 use super::output::Output;
-use crate::os::EndSignals;
+use super::running_server::{ListenScope, RunningServer};
+use crate::os::ShutdownSignals;
 use crate::profile::FlagOverride;
-use greeting::Greeting;
-use running::{Exposure, Running};
+use banner::Banner;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -26,9 +25,9 @@ Examples:
   cofferdam serve --stdio --profile ./team.toml
   cofferdam serve --profile production --log-format json
 
-The first line printed is the address. A vault that is down takes down its modules and not the server; \
-they come back by themselves. SIGINT and SIGTERM let calls in flight finish (`server.drain_delay`, \
-`server.shutdown_timeout`); a second one ends at once.";
+The first line of the output is the address of the server. A vault that is down disables its modules only; they recover by \
+themselves. On SIGINT or SIGTERM the calls in flight may finish (`server.drain_delay`, `server.shutdown_timeout`). A second \
+signal terminates at once.";
 
 /// Serve MCP over HTTP, or over standard input and output
 #[derive(Debug, Args)]
@@ -37,23 +36,24 @@ pub(crate) struct ServeArgs {
     /// Serve one MCP host over standard input and output instead of HTTP
     #[arg(long, conflicts_with_all = ["listen", "admin_listen", "insecure_no_auth"])]
     stdio: bool,
-    /// Where `/mcp` listens, above the profile's `server.listen`; port 0 takes a free one
+    /// The address of `/mcp`. Overrides `server.listen` of the profile; port 0 selects a free port
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = socket_address)]
     listen: Option<SocketAddr>,
-    /// Where health in detail and metrics listen, above the profile's `server.admin_listen`
+    /// The address of detailed health and of metrics. Overrides `server.admin_listen` of the profile
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = socket_address)]
     admin_listen: Option<SocketAddr>,
-    /// Listen beyond loopback although callers are not authenticated: whoever reaches the port uses every credential
+    /// Allow addresses other than loopback although callers are not authenticated: everyone who can connect can use every
+    /// credential
     #[arg(long)]
     insecure_no_auth: bool,
-    /// How log lines on standard error look
+    /// The format of the log on standard error
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     pub(super) log_format: LogFormat,
 }
 
 fn socket_address(text: &str) -> Result<SocketAddr, String> {
     text.parse()
-        .map_err(|_| "write an IP address and a port, for example 127.0.0.1:7080 or [::1]:7080".into())
+        .map_err(|_| "expected an IP address and a port, for example 127.0.0.1:7080 or [::1]:7080".into())
 }
 
 impl ServeArgs {
@@ -67,45 +67,46 @@ impl ServeArgs {
     }
 }
 
-/// Serves until a signal, or on standard input its end.
-pub(crate) async fn run(common: &Common, args: ServeArgs, output: &Output) -> Result<Exit, Failure> {
-    // Before anything listens, so that no signal finds the default answer: an end without a word.
-    let signals = EndSignals::listen().map_err(|error| {
-        Failure::bad(
-            format!("the system takes no signal handler: {error}"),
-            "free some resources, and try again",
-        )
+/// Serves until a signal arrives, or on stdio until the host closes standard input.
+pub(crate) async fn run(common: &Common, args: ServeArgs, output: &Output) -> Result<Exit, CommandError> {
+    // Must precede the first listener: until then, a signal would terminate the process without a drain.
+    let signals = ShutdownSignals::listen().map_err(|error| {
+        CommandError::failure(format!("cannot listen for signals: {error}"), "run the command again")
     })?;
-    let composed = Composed::with_layers(&common.profile, &environment(args.overrides()), Person::Nobody)?;
+    let app = App::load_with_overrides(
+        &common.profile,
+        &environment(args.overrides()),
+        Interactivity::NonInteractive,
+    )?;
     let shutdown = CancellationToken::new();
     if args.stdio {
         tokio::spawn(watch(signals, shutdown.clone()));
-        stdio::serve(&composed, shutdown, *output).await?;
-        return Ok(Exit::Good);
+        stdio::serve(&app, shutdown, *output).await?;
+        return Ok(Exit::Success);
     }
-    let exposure = if args.insecure_no_auth { Exposure::Anywhere } else { Exposure::LoopbackOnly };
-    let running = Running::start(&composed, exposure).await?;
+    let scope = if args.insecure_no_auth { ListenScope::Any } else { ListenScope::Loopback };
+    let server = RunningServer::start(&app, scope).await?;
     tokio::spawn(watch(signals, shutdown.clone()));
-    Greeting::print_address(&running, *output);
-    let greet = async {
-        running.look_at_vaults().await;
-        let found = composed.calls.broker().prefetch().await;
-        Greeting::of(&composed, Some(&running), &found).print(*output);
+    Banner::print_address(&server, *output);
+    let print_banner = async {
+        server.probe_vaults().await;
+        let accounts = app.calls.broker().prefetch().await;
+        Banner::new(&app, Some(&server), &accounts).print(*output);
         std::future::pending::<()>().await;
     };
     tokio::select! {
         () = shutdown.cancelled() => {}
-        () = greet => {}
+        () = print_banner => {}
     }
-    tracing::info!("stopping: what is in flight may finish; a second signal ends at once");
-    running.stop().await;
-    Ok(Exit::Good)
+    tracing::info!("shutting down: calls in flight may finish; a second signal terminates at once");
+    server.stop().await;
+    Ok(Exit::Success)
 }
 
-/// The first signal asks for an end; the second one does not ask.
-async fn watch(mut signals: EndSignals, shutdown: CancellationToken) {
-    signals.next().await;
+/// Cancels `shutdown` on the first signal, and terminates the process on the second.
+async fn watch(mut signals: ShutdownSignals, shutdown: CancellationToken) {
+    signals.recv().await;
     shutdown.cancel();
-    signals.next().await;
-    std::process::exit(i32::from(Exit::Bad.code()));
+    signals.recv().await;
+    std::process::exit(i32::from(Exit::Failure.code()));
 }

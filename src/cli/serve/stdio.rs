@@ -1,45 +1,47 @@
-//! `serve --stdio`: one MCP host, on standard input and output. Nothing else ever writes to standard output.
+//! `serve --stdio`: one MCP host, over standard input and output. Only the protocol writes to standard output.
 
 use tokio_util::sync::CancellationToken;
 
-use super::super::compose::Composed;
-use super::super::exit::Failure;
-use super::super::output::Output;
-use super::greeting::Greeting;
+use super::banner::Banner;
 use crate::caller::Caller;
+use crate::cli::compose::App;
+use crate::cli::exit::CommandError;
+use crate::cli::output::Output;
 use crate::mcp::{Handler, serve_stdio};
 
-/// Serves until the host closes its end, or `shutdown` is cancelled.
+/// Serves until the host closes standard input, or `shutdown` is cancelled.
 ///
-/// The vaults are looked at while the host says hello: a slow vault must not make a host give up on us.
+/// Probes the vaults during the handshake, so that a slow vault cannot make the host time out.
 ///
 /// # Errors
 ///
-/// Where standard output breaks.
+/// Returns a failure if standard output breaks.
 pub(super) async fn serve(
-    composed: &Composed,
+    app: &App,
     shutdown: CancellationToken,
     output: Output,
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     let stop = CancellationToken::new();
-    let handler =
-        Handler::for_caller(composed.calls.clone(), composed.server.call_timeout, stop, Caller::local());
-    let greet = async {
-        composed.calls.broker().start().await;
-        let found = composed.calls.broker().prefetch().await;
-        let greeting = Greeting::of(composed, None, &found).text(output);
-        // Hosts show standard error to their person. One that never reads it must not hold us up; without a thread to spare
-        // it stays unsaid.
-        let _ = std::thread::Builder::new().spawn(move || output.remark(greeting));
+    let handler = Handler::for_caller(app.calls.clone(), app.server.call_timeout, stop, Caller::local());
+    let print_banner = async {
+        app.calls.broker().start().await;
+        let accounts = app.calls.broker().prefetch().await;
+        let banner = Banner::new(app, None, &accounts).text();
+        // A host that never reads standard error would block the write, hence a thread of its own. If the system provides
+        // no thread, the banner is omitted.
+        let _ = std::thread::Builder::new().spawn(move || output.note(banner));
     };
-    let served = serve_stdio(handler, shutdown, composed.server.shutdown_timeout);
+    let served = serve_stdio(handler, shutdown, app.server.shutdown_timeout);
     tokio::pin!(served);
-    let ended = tokio::select! {
-        ended = &mut served => ended,
-        () = greet => served.await,
+    let result = tokio::select! {
+        result = &mut served => result,
+        () = print_banner => served.await,
     };
-    composed.calls.broker().close().await;
-    ended.map_err(|error| {
-        Failure::bad(format!("the MCP host's end broke: {error}"), "start it again from the host")
+    app.calls.broker().close().await;
+    result.map_err(|error| {
+        CommandError::failure(
+            format!("the connection to the MCP host failed: {error}"),
+            "let the host start this server again",
+        )
     })
 }

@@ -1,15 +1,15 @@
 //! The `[modules.NAME]` tables.
 
+use cofferdam_config::quote::named;
+use cofferdam_config::suggestions::{list, nearest};
+use cofferdam_config::{Diagnostic, KeyPath};
 use figment::value::Value;
 use url::Url;
 
 use super::report::Report;
 use crate::broker::PathTemplate;
 use crate::manifest::ManifestLibrary;
-use crate::names::{listed, nearest};
 use crate::profile::address;
-use crate::profile::document::Part;
-use crate::profile::key::KeyPath;
 use crate::profile::settings::{AccountEntry, ModuleEntry};
 use crate::profile::tables::{AccountTable, ModuleTable};
 
@@ -48,7 +48,7 @@ pub(in crate::profile) fn check(report: &mut Report, manifests: &ManifestLibrary
     let names = report.names("modules");
     if names.is_empty() {
         report.warning(
-            &KeyPath::of(["modules"]),
+            &KeyPath::new(["modules"]),
             "this profile has no modules, so there is nothing to call",
             "add a `[modules.NAME]` table with its `vault`",
         );
@@ -57,7 +57,7 @@ pub(in crate::profile) fn check(report: &mut Report, manifests: &ManifestLibrary
 }
 
 fn module(report: &mut Report, name: String, vaults: &[String], manifests: &[&str]) -> Option<CheckedModule> {
-    let path = KeyPath::of(["modules", name.as_str()]);
+    let path = KeyPath::new(["modules", name.as_str()]);
     let mut keys = report.table("modules", &name)?;
     let names_vault = keys.contains_key("vault");
     // A missing vault has been reported; the other keys are checked all the same.
@@ -66,23 +66,21 @@ fn module(report: &mut Report, name: String, vaults: &[String], manifests: &[&st
 
     if names_vault && !vaults.contains(&table.vault) {
         let known = || vaults.iter().map(String::as_str);
-        let remedy = match nearest(&table.vault, known()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("the vaults are: {}", listed(known())),
+        let help = match nearest(&table.vault, known()) {
+            Some(near) => format!("did you mean \"{near}\"?"),
+            None if vaults.is_empty() => "add a `[vaults.NAME]` table".to_owned(),
+            None => format!("the vaults are {}", list(known())),
         };
-        report.problem(&path.child("vault"), Part::Value, "this profile has no such vault", remedy);
+        let message = format!("{} does not exist", named("vault", &table.vault));
+        report.value_error(&path.child("vault"), message, help);
     }
     let manifest = table.manifest.clone().unwrap_or_else(|| name.clone());
     check_manifest(report, &path, &manifest, table.manifest.is_some(), manifests);
     let base_url = base_url(report, &path, table.base_url.as_deref(), table.insecure_http);
     let accounts = accounts(report, &path, table.accounts, table.insecure_http);
-    let template = match table.path.parse::<PathTemplate>() {
-        Ok(template) => Some(template),
-        Err(error) => {
-            report.problem(&path.child("path"), Part::Value, error.to_string(), error.help());
-            None
-        }
-    };
+    let template = table.path.parse::<PathTemplate>();
+    let template = template.map_err(|error| Diagnostic::error("", error.to_string(), error.help()));
+    let template = report.take(&path.child("path"), template);
     Some(CheckedModule {
         name,
         vault: table.vault,
@@ -99,25 +97,19 @@ fn check_manifest(report: &mut Report, path: &KeyPath, manifest: &str, is_named:
         return;
     }
     let names = || known.iter().copied();
-    let near = nearest(manifest, names()).map_or(String::new(), |near| format!("did you mean `{near}`? "));
+    let near = nearest(manifest, names()).map_or(String::new(), |near| format!("did you mean \"{near}\"? "));
+    let message = format!("{} does not exist", named("manifest", manifest));
     if is_named {
-        let remedy = format!("{near}There are: {}", listed(names()));
-        report.problem(&path.child("manifest"), Part::Value, "there is no such manifest", remedy);
+        let help = format!("{near}The manifests are {}", list(names()));
+        report.value_error(&path.child("manifest"), message, help);
     } else {
-        let message = "there is no manifest of this module's name";
-        let remedy = format!("{near}Name one with `manifest`; there are: {}", listed(names()));
-        report.problem(path, Part::Key, message, remedy);
+        let help = format!("{near}Name one with `manifest`; the manifests are {}", list(names()));
+        report.key_error(path, message, help);
     }
 }
 
 fn base_url(report: &mut Report, path: &KeyPath, text: Option<&str>, insecure_http: bool) -> Option<Url> {
-    match address::base_url(text?, insecure_http) {
-        Ok(url) => Some(url),
-        Err((message, remedy)) => {
-            report.problem(&path.child("base_url"), Part::Value, message, remedy);
-            None
-        }
-    }
+    report.take(&path.child("base_url"), address::base_url(text?, insecure_http))
 }
 
 fn accounts(
@@ -135,8 +127,8 @@ fn accounts(
             AccountTable::Table(table) => (table.name, table.base_url),
         };
         if entries.iter().any(|entry| entry.name == name) {
-            let message = format!("there is an account `{name}` already");
-            report.problem(&path, Part::Value, message, "name each account once");
+            let message = format!("{} is already listed", named("account", &name));
+            report.value_error(&path, message, "list each account once");
         }
         let base_url = self::base_url(report, &path, base_url.as_deref(), insecure_http);
         entries.push(AccountEntry { name, base_url });

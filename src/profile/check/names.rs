@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use cofferdam_config::KeyPath;
+use cofferdam_config::suggestions::folded;
+
 use super::report::Report;
-use crate::names::folded;
-use crate::profile::document::Part;
-use crate::profile::key::{KeyPath, is_name};
+use crate::profile::name::is_name;
 
 /// Names that differ only by `-` and `_` are one name to an environment variable, and nearly one to a reader.
 pub(in crate::profile) fn check(report: &mut Report) {
@@ -19,10 +20,8 @@ pub(in crate::profile) fn check(report: &mut Report) {
                     free.insert(name);
                 }
                 Entry::Occupied(first) => {
-                    let message =
-                        format!("differs from `{}` only by `-` and `_`", first.get().escape_debug());
-                    let path = KeyPath::of([table, name]);
-                    report.problem(&path, Part::Key, message, "give it another name");
+                    let message = format!("differs from \"{}\" only in - and _", first.get());
+                    report.key_error(&KeyPath::new([table, name]), message, "rename one of the two");
                 }
             }
         }

@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 
+use cofferdam_config::KeyPath;
+use cofferdam_config::quote::named;
+
 use super::modules::CheckedModule;
 use super::report::Report;
 use crate::broker::AccountPath;
 use crate::manifest::ManifestLibrary;
-use crate::profile::document::Part;
-use crate::profile::key::KeyPath;
 use crate::profile::settings::VaultEntry;
 
 /// Checks the paths of all accounts. A module whose path or name is wrong is left out; that has been reported.
@@ -20,19 +21,19 @@ pub(in crate::profile) fn check(
     let paths: Vec<Vec<(&str, AccountPath)>> = modules.iter().map(account_paths).collect();
     shared_secrets(report, modules, &paths);
     for vault in vaults {
-        let path = KeyPath::of(["vaults", vault.name.as_str()]);
+        let path = KeyPath::new(["vaults", vault.name.as_str()]);
         let bound: Vec<_> =
             modules.iter().zip(&paths).filter(|(module, _)| module.vault == vault.name).collect();
         if bound.is_empty() && !modules.is_empty() {
-            report.warning(&path, "no module uses this vault", "take it out, or name it in a module");
+            report.warning(&path, "no module uses this vault", "remove it, or use it in a module");
         }
         let mut secrets = Vec::new();
         for (module, paths) in bound {
             let per_user = module.path.as_ref().is_some_and(|path| path.is_per_user());
             if let (true, Some(why)) = (per_user, vault.settings.refuses_users()) {
-                let path = KeyPath::of(["modules", module.name.as_str(), "path"]);
-                let message = format!("`{{user}}` cannot stand here: {why}");
-                report.problem(&path, Part::Value, message, "take `{user}` out, or name another vault");
+                let path = KeyPath::new(["modules", module.name.as_str(), "path"]);
+                let message = format!("`{{user}}` is not allowed: {why}");
+                report.value_error(&path, message, "remove `{user}`, or use another vault");
             }
             let fields = manifests.credential_fields(&module.manifest).unwrap_or_default();
             secrets.extend(paths.iter().filter_map(|(_, path)| match path {
@@ -40,7 +41,7 @@ pub(in crate::profile) fn check(
                 AccountPath::PerUser(_) => None,
             }));
         }
-        report.table_problems(&path, vault.settings.collisions(&secrets));
+        report.extend(&path, vault.settings.collisions(&secrets));
     }
 }
 
@@ -59,9 +60,10 @@ fn shared_secrets(report: &mut Report, modules: &[CheckedModule], paths: &[Vec<(
         for (account, secret) in paths {
             match taken.insert((module.vault.as_str(), secret), &module.name) {
                 Some(other) if other != module.name => {
-                    let path = KeyPath::of(["modules", module.name.as_str(), "path"]);
-                    let message = format!("account `{account}` reads the same secret as module `{other}`");
-                    report.problem(&path, Part::Value, message, "put `{module}` into the path");
+                    let path = KeyPath::new(["modules", module.name.as_str(), "path"]);
+                    let (account, other) = (named("account", account), named("module", other));
+                    let message = format!("{account} reads the same secret as {other}");
+                    report.value_error(&path, message, "put `{module}` into the path");
                 }
                 _ => {}
             }

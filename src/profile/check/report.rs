@@ -1,83 +1,108 @@
 //! The values of a profile, and what is wrong with them.
 
-use cofferdam_config::Diagnostics;
+use cofferdam_config::document::Part;
+use cofferdam_config::{Diagnostic, Diagnostics, KeyPath};
 use figment::value::{Dict, Value};
 use serde::de::DeserializeOwned;
 
 use crate::broker::backends::read_table;
-use crate::profile::document::Part;
-use crate::profile::key::KeyPath;
 use crate::profile::overrides::Merged;
-use crate::profile::problem::{Problem, Severity};
 
 /// The values of a profile, and what is wrong with them so far.
 #[derive(Debug)]
 pub(in crate::profile) struct Report {
-    /// All layers in one.
-    pub(in crate::profile) merged: Merged,
+    merged: Merged,
     /// The merged values without those that have a wrong type.
-    pub(in crate::profile) values: Dict,
-    /// In the order in which they were found.
-    pub(in crate::profile) problems: Vec<Problem>,
+    values: Dict,
+    diagnostics: Diagnostics,
 }
 
 impl Report {
-    pub(in crate::profile) fn problem(
+    /// The valid `values` of `merged`, and what is wrong with the others.
+    pub(in crate::profile) fn new(merged: Merged, values: Dict, diagnostics: Diagnostics) -> Self {
+        Self { merged, values, diagnostics }
+    }
+
+    /// Everything that is wrong, by location.
+    pub(in crate::profile) fn into_diagnostics(self) -> Diagnostics {
+        self.diagnostics.sorted()
+    }
+
+    /// Reports an error about the value at `path`.
+    pub(super) fn value_error(
         &mut self,
         path: &KeyPath,
-        part: Part,
         message: impl Into<String>,
-        remedy: impl Into<String>,
+        help: impl Into<String>,
     ) {
-        self.report(Severity::Error, path, part, message.into(), remedy.into());
+        self.push(path, Part::Value, Diagnostic::error("", message, help));
     }
 
-    pub(in crate::profile) fn warning(
-        &mut self,
-        path: &KeyPath,
-        message: impl Into<String>,
-        remedy: impl Into<String>,
-    ) {
-        self.report(Severity::Warning, path, Part::Key, message.into(), remedy.into());
+    /// Reports an error about the key at `path`.
+    pub(super) fn key_error(&mut self, path: &KeyPath, message: impl Into<String>, help: impl Into<String>) {
+        self.push(path, Part::Key, Diagnostic::error("", message, help));
     }
 
-    fn report(&mut self, severity: Severity, path: &KeyPath, part: Part, message: String, remedy: String) {
-        let place = self.merged.place(path, part);
-        self.problems.push(Problem { place, key: path.to_string(), message, remedy, severity });
+    /// Reports a warning about the key at `path`.
+    pub(super) fn warning(&mut self, path: &KeyPath, message: impl Into<String>, help: impl Into<String>) {
+        self.push(path, Part::Key, Diagnostic::warning("", message, help));
     }
 
-    /// Reports the problems of a table, whose keys are seen from `path`.
-    pub(in crate::profile) fn table_problems(&mut self, path: &KeyPath, problems: Diagnostics) {
-        for problem in problems {
-            self.problem(&path.below(&problem.key), Part::Value, problem.message, problem.help);
+    /// The value of `result`. Its error is reported at the value at `path`.
+    pub(super) fn take<T>(&mut self, path: &KeyPath, result: Result<T, Diagnostic>) -> Option<T> {
+        result.map_err(|found| self.push(path, Part::Value, found)).ok()
+    }
+
+    /// Reports the diagnostics about a table, whose keys are below `path`.
+    pub(super) fn extend(&mut self, path: &KeyPath, diagnostics: Diagnostics) {
+        for found in diagnostics {
+            self.push(&path.below(&found.key), Part::Value, found);
         }
     }
 
-    /// Whether anything at or below `path` has been reported.
-    pub(in crate::profile) fn is_reported(&self, path: &KeyPath) -> bool {
-        let (name, below) = (path.to_string(), format!("{path}."));
-        self.problems.iter().any(|problem| problem.key == name || problem.key.starts_with(&below))
+    fn push(&mut self, path: &KeyPath, part: Part, found: Diagnostic) {
+        self.diagnostics.push(self.merged.locate(path, part, found));
     }
 
-    /// The names in `[vaults]` or `[modules]`, in the file's order, those with problems included.
-    pub(in crate::profile) fn names(&self, table: &str) -> Vec<String> {
+    /// The keys of what has been reported.
+    pub(super) fn reported_keys(&self) -> impl Iterator<Item = &str> {
+        self.diagnostics.iter().map(|found| found.key.as_str())
+    }
+
+    /// Whether anything at or below `path` has been reported.
+    pub(super) fn is_reported(&self, path: &KeyPath) -> bool {
+        let (name, below) = (path.to_string(), format!("{path}."));
+        self.reported_keys().any(|key| key == name || key.starts_with(&below))
+    }
+
+    /// The names in `[vaults]` or `[modules]`, in the file's order, those with errors included.
+    pub(super) fn names(&self, table: &str) -> Vec<String> {
         self.merged.names(table)
     }
 
-    /// What is left of the table `[table.name]`.
-    pub(in crate::profile) fn table(&self, table: &str, name: &str) -> Option<Dict> {
-        let Some(Value::Dict(_, tables)) = self.values.get(table) else { return None };
-        let Some(Value::Dict(_, keys)) = tables.get(name) else { return None };
-        Some(keys.clone())
+    /// The valid values of the table `[table]`.
+    pub(super) fn section(&self, table: &str) -> Option<&Dict> {
+        match self.values.get(table) {
+            Some(Value::Dict(_, keys)) => Some(keys),
+            _ => None,
+        }
     }
 
-    /// Reads a table; its problems are reported, unless all of them echo what the shape's check has told.
-    pub(in crate::profile) fn read<T: DeserializeOwned>(&mut self, path: &KeyPath, keys: Dict) -> Option<T> {
+    /// The valid values of the table `[table.name]`.
+    pub(super) fn table(&self, table: &str, name: &str) -> Option<Dict> {
+        match self.section(table)?.get(name) {
+            Some(Value::Dict(_, keys)) => Some(keys.clone()),
+            _ => None,
+        }
+    }
+
+    /// Deserializes a table. Its errors are reported, unless they only follow from what the validation has reported.
+    pub(super) fn read<T: DeserializeOwned>(&mut self, path: &KeyPath, keys: Dict) -> Option<T> {
         match read_table(toml_table(keys)) {
             Ok(read) => Some(read),
-            Err(problems) => {
+            Err(diagnostics) => {
                 if !self.is_reported(path) {
-                    self.table_problems(path, problems);
+                    self.extend(path, diagnostics);
                 }
                 None
             }
@@ -85,7 +110,7 @@ impl Report {
     }
 }
 
-/// Values as TOML; they came from TOML, so nothing is lost.
+/// Values as TOML. They came from TOML, so nothing is lost.
 pub(super) fn toml_table(keys: Dict) -> toml::Table {
     keys.into_iter().filter_map(|(key, value)| Some((key, toml::Value::try_from(value).ok()?))).collect()
 }

@@ -4,44 +4,44 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use figment::value::Value;
+use cofferdam_config::duration::{self, Bounds};
+use cofferdam_config::{Diagnostic, KeyPath};
 
 use super::report::Report;
 use crate::profile::address;
-use crate::profile::document::Part;
-use crate::profile::key::KeyPath;
 use crate::profile::settings::ServerSettings;
 use crate::profile::tables::ServerTable;
-use crate::profile::validate::{Bounds, in_words};
 
 const TEN_MINUTES: Duration = Duration::from_secs(10 * 60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
 /// The server's settings. What is wrong is reported and gets its default.
 pub(in crate::profile) fn check(report: &mut Report, base_dir: &Path) -> ServerSettings {
-    let path = KeyPath::of(["server"]);
-    let keys = report.values.get("server").cloned().and_then(Value::into_dict).unwrap_or_default();
+    let path = KeyPath::new(["server"]);
+    let keys = report.section("server").cloned().unwrap_or_default();
     let table: ServerTable = report.read(&path, keys).unwrap_or_default();
     let listen = socket(report, "listen", &table.listen);
     let admin_listen = socket(report, "admin_listen", &table.admin_listen);
     if listen == admin_listen && listen.port() != 0 {
-        let message = "`listen` and `admin_listen` are one address; health in detail is not for callers";
-        report.problem(&path.child("admin_listen"), Part::Value, message, "give each its own port");
+        report.value_error(
+            &path.child("admin_listen"),
+            "must not be the same as `listen`: detailed health is not for callers",
+            "use another port",
+        );
     }
     if table.modules_dir.as_ref().is_some_and(String::is_empty) {
-        report.problem(
+        report.value_error(
             &path.child("modules_dir"),
-            Part::Value,
-            "is empty",
-            "name a folder, or leave the key out",
+            "must not be empty",
+            "name a folder, or remove the key",
         );
     }
     let least = Bounds { least: Duration::from_millis(1), most: HOUR };
-    let call_timeout = duration(report, "call_timeout", &table.call_timeout, &least);
+    let call_timeout = duration(report, "call_timeout", &table.call_timeout, least);
     let delay = Bounds { least: Duration::ZERO, most: TEN_MINUTES };
-    let drain_delay = duration(report, "drain_delay", &table.drain_delay, &delay);
+    let drain_delay = duration(report, "drain_delay", &table.drain_delay, delay);
     let from_zero = Bounds { least: Duration::ZERO, most: HOUR };
-    let shutdown_timeout = duration(report, "shutdown_timeout", &table.shutdown_timeout, &from_zero);
+    let shutdown_timeout = duration(report, "shutdown_timeout", &table.shutdown_timeout, from_zero);
     each(report, "allowed_hosts", &table.allowed_hosts, address::host);
     each(report, "allowed_origins", &table.allowed_origins, address::origin);
     ServerSettings {
@@ -59,26 +59,24 @@ pub(in crate::profile) fn check(report: &mut Report, base_dir: &Path) -> ServerS
 
 fn socket(report: &mut Report, key: &str, text: &str) -> SocketAddr {
     text.parse().unwrap_or_else(|_| {
-        let remedy = "write an IP address and a port, such as \"127.0.0.1:7080\" or \"[::1]:7080\"";
-        report.problem(&KeyPath::of(["server", key]), Part::Value, "this is no address to listen on", remedy);
+        report.value_error(
+            &KeyPath::new(["server", key]),
+            "not an address to listen on",
+            "write an IP address and a port, such as \"127.0.0.1:7080\" or \"[::1]:7080\"",
+        );
         SocketAddr::from(([127, 0, 0, 1], 0))
     })
 }
 
-/// A duration that has the right form; zero where it is out of its bounds.
-fn duration(report: &mut Report, key: &str, text: &str, bounds: &Bounds<Duration>) -> Duration {
-    let duration = humantime::parse_duration(text).unwrap_or_default();
-    if let Some((message, remedy)) = in_words(duration, bounds) {
-        report.problem(&KeyPath::of(["server", key]), Part::Value, message, remedy);
-    }
-    duration
+/// A duration, which the validation has parsed before; zero if it is out of its bounds.
+fn duration(report: &mut Report, key: &str, text: &str, bounds: Bounds) -> Duration {
+    let found = duration::parse(text).and_then(|duration| bounds.check(duration));
+    report.take(&KeyPath::new(["server", key]), found).unwrap_or_default()
 }
 
-fn each(report: &mut Report, key: &str, texts: &[String], check: fn(&str) -> Result<(), (String, String)>) {
-    let path = KeyPath::of(["server", key]);
+fn each(report: &mut Report, key: &str, texts: &[String], check: fn(&str) -> Result<(), Diagnostic>) {
+    let path = KeyPath::new(["server", key]);
     for (index, text) in texts.iter().enumerate() {
-        if let Err((message, remedy)) = check(text) {
-            report.problem(&path.child(index), Part::Value, message, remedy);
-        }
+        report.take(&path.child(index), check(text));
     }
 }

@@ -4,10 +4,7 @@ use super::*;
 
 #[allow(dead_code)] // each feature has its own tests
 fn report(text: &str) -> String {
-    load_with(&source(text), &Overrides::default(), ALL)
-        .map(|_| ())
-        .expect_err("this profile is wrong")
-        .report()
+    load_real(&source(text), &Overrides::default()).map(|_| ()).expect_err("this profile is wrong").report()
 }
 
 #[cfg(feature = "age")]
@@ -19,7 +16,7 @@ fn a_passphrase_in_a_profile_is_refused_and_never_printed() {
         let found = report(&text);
         assert!(found.starts_with("p.toml:4:14  vaults.notes.passphrase: "), "{found}");
         assert_eq!(found.lines().count(), 1, "{found}");
-        assert!(found.contains("`ask`") && !found.contains("c4nary"), "{found}");
+        assert!(found.contains("use ask") && !found.contains("c4nary"), "{found}");
     }
 }
 
@@ -30,8 +27,8 @@ fn an_age_vault_says_all_that_is_wrong_with_it() {
     let found = report(&format!("{vault}file = \"x\"\narmour = true\n"));
     let lines: Vec<_> = found.lines().collect();
     assert!(lines[0].starts_with("p.toml:3:17  vaults.notes.identity_file: "), "{found}");
-    assert!(lines[1].starts_with("p.toml:4:11  vaults.notes.retries: -1 is out of bounds"), "{found}");
-    assert!(lines[2].ends_with("vaults.notes.armour: unknown key; did you mean `armor`?"), "{found}");
+    assert!(lines[1].starts_with("p.toml:4:11  vaults.notes.retries: -1 is out of range"), "{found}");
+    assert!(lines[2].ends_with("vaults.notes.armour: unknown key; did you mean \"armor\"?"), "{found}");
     assert_eq!(lines.len(), 3, "{found}");
 }
 
@@ -43,7 +40,7 @@ fn two_credentials_on_one_variable_refuse_the_profile() {
     assert!(found.starts_with("p.toml:2:11  vaults.local.backend: "), "{found}");
     assert!(found.contains("GITHUB_A_B_TOKEN"), "{found}");
     let users = text.replace("accounts = [\"a-b\", \"a_b\"]", "path = \"{user}/{account}\"");
-    assert!(report(&users).starts_with("p.toml:5:8  modules.github.path: `{user}` cannot stand here"));
+    assert!(report(&users).starts_with("p.toml:5:8  modules.github.path: `{user}` is not allowed"));
 }
 
 #[cfg(feature = "hashicorp")]
@@ -63,20 +60,17 @@ fn every_login_of_a_hashicorp_vault_is_taken_and_a_misspelt_one_is_told_all_of_t
         "\"cert\"",
         "\"userpass\", username = \"u\", password_file = \"f\"",
     ] {
-        let taken = load_with(&source(&vault(auth)), &Overrides::default(), ALL);
+        let taken = load_real(&source(&vault(auth)), &Overrides::default());
         assert!(taken.is_ok(), "{auth}: {taken:?}");
     }
     let found = report(&vault("\"aprole\", role_id = \"r\""));
-    assert!(
-        found.starts_with("p.toml:6:19  vaults.main.auth.method: there is no such choice: `aprole`"),
-        "{found}"
-    );
-    assert!(found.contains("`token`, `approle`, `kubernetes`, `jwt`, `cert`, `userpass`"), "{found}");
+    assert!(found.starts_with("p.toml:6:19  vaults.main.auth.method: unknown method \"aprole\""), "{found}");
+    assert!(found.contains("token, approle, kubernetes, jwt, cert, userpass"), "{found}");
 }
 
 #[cfg(not(feature = "age"))]
 #[test]
 fn a_backend_that_was_left_out_is_told_as_such() {
     let found = report(shipped::SHIPPED[0].1);
-    assert!(found.contains("this binary was built without the backend `age`"), "{found}");
+    assert!(found.contains("this binary was built without the backend \"age\""), "{found}");
 }

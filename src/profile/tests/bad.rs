@@ -1,4 +1,4 @@
-//! Wrong profiles, each with every line it is refused with.
+//! Wrong profiles, each with every line of its report.
 
 use super::*;
 
@@ -21,7 +21,7 @@ fn in_server(lines: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_problem_is_told_at_once() {
+fn every_problem_is_reported_at_once() {
     let found = problems(
         r#"[vaults.a]
 bakend = "store"
@@ -44,51 +44,51 @@ vault = "c"
     assert_eq!(
         found,
         [
-            "p.toml:2:1  vaults.a.bakend: unknown key; did you mean `backend`?",
-            "p.toml:4:11  vaults.b.backend: unknown backend: `stor`; did you mean `store`? There are: `store`",
-            "p.toml:8:19  vaults.c.attempt_timeout: this is no duration: `2 parsecs`; \
+            "p.toml:2:1  vaults.a.bakend: unknown key; did you mean \"backend\"?",
+            "p.toml:4:11  vaults.b.backend: unknown backend \"stor\"; did you mean \"store\"? Allowed: store",
+            "p.toml:8:19  vaults.c.attempt_timeout: \"2 parsecs\" is not a duration; \
              write a duration with its unit in double quotes, such as \"30s\" or \"5m\"",
-            "p.toml:9:17  vaults.c.max_in_flight: 0 is out of bounds; write a number from 1 to 1024",
-            "p.toml:10:1  vaults.c.adress: unknown key; did you mean `address`?",
-            "p.toml:12:9  modules.github.vault: this profile has no such vault; did you mean `c`?",
-            "p.toml:13:10  modules.notion: `vault` is missing; add `vault`: a text in double quotes",
-            "p.toml:14:12  modules.notion.accounts: the list is empty; name at least one, or leave the key out",
-            "p.toml:15:10  modules.github: defined a second time; the first stands in line 11; \
+            "p.toml:9:17  vaults.c.max_in_flight: 0 is out of range; write a number from 1 to 1024",
+            "p.toml:10:1  vaults.c.adress: unknown key; did you mean \"address\"?",
+            "p.toml:12:9  modules.github.vault: vault \"cc\" does not exist; did you mean \"c\"?",
+            "p.toml:13:10  modules.notion: `vault` is missing; add `vault`: a string in double quotes",
+            "p.toml:14:12  modules.notion.accounts: must not be empty; list at least one, or remove the key",
+            "p.toml:15:10  modules.github: defined a second time; the first definition is in line 11; \
              keep one of the two, or rename one",
         ]
     );
 }
 
 #[test]
-fn an_unknown_key_is_told_with_the_nearest_at_every_level() {
-    assert_eq!(problems("[severs]\n")[0], "p.toml:1:2  severs: unknown key; did you mean `server`?");
+fn an_unknown_key_is_reported_with_the_nearest_at_every_level() {
+    assert_eq!(problems("[severs]\n")[0], "p.toml:1:2  severs: unknown key; did you mean \"server\"?");
     assert_eq!(
         in_module("acounts = []"),
-        ["p.toml:8:1  modules.github.acounts: unknown key; did you mean `accounts`?"]
+        ["p.toml:8:1  modules.github.acounts: unknown key; did you mean \"accounts\"?"]
     );
     assert_eq!(
         in_vault("breaker = { failurs = 3 }"),
-        ["p.toml:5:13  vaults.main.breaker.failurs: unknown key; did you mean `failures`?"]
+        ["p.toml:5:13  vaults.main.breaker.failurs: unknown key; did you mean \"failures\"?"]
     );
     assert_eq!(
         in_vault(r#"auth = { method = "token", tokenfile = "x" }"#),
-        ["p.toml:5:28  vaults.main.auth.tokenfile: unknown key; did you mean `token_file`?"]
+        ["p.toml:5:28  vaults.main.auth.tokenfile: unknown key; did you mean \"token_file\"?"]
     );
     assert_eq!(
         in_vault(r#"auth = { method = "tokn", token_file = "x" }"#),
-        ["p.toml:5:19  vaults.main.auth.method: unknown method: `tokn`; did you mean `token`? \
-          There are: `approle`, `token`"]
+        ["p.toml:5:19  vaults.main.auth.method: unknown method \"tokn\"; did you mean \"token\"? \
+          Allowed: approle, token"]
     );
     assert_eq!(
         in_module("[[modules.github.accounts]]\nname = \"a\"\nbase_ur = \"x\""),
-        ["p.toml:10:1  modules.github.accounts.0.base_ur: unknown key; did you mean `base_url`?"]
+        ["p.toml:10:1  modules.github.accounts.0.base_ur: unknown key; did you mean \"base_url\"?"]
     );
     assert_eq!(
         in_vault("zebra = 1"),
         [
-            "p.toml:5:1  vaults.main.zebra: unknown key; the keys here are: `backend`, `address`, `port`, `auth`, `cramped`, \
-          `attempt_timeout`, `deadline`, `retries`, `max_in_flight`, `max_waiting`, `breaker`, `probe_interval`, \
-          `cache_ttl`, `cache_entries`, `missing_ttl`, `stale_for`, `reject_interval`"
+            "p.toml:5:1  vaults.main.zebra: unknown key; the keys here are backend, address, port, auth, cramped, \
+          attempt_timeout, deadline, retries, max_in_flight, max_waiting, breaker, probe_interval, \
+          cache_ttl, cache_entries, missing_ttl, stale_for, reject_interval"
         ]
     );
 }
@@ -97,73 +97,70 @@ fn an_unknown_key_is_told_with_the_nearest_at_every_level() {
 fn a_backend_must_be_known_and_compiled_in() {
     assert_eq!(
         with("\"store\"", "\"papyrus\""),
-        ["p.toml:3:11  vaults.main.backend: unknown backend: `papyrus`; write one of: `store`"]
+        ["p.toml:3:11  vaults.main.backend: unknown backend \"papyrus\"; use store"]
     );
     assert_eq!(
         with("\"store\"", "\"safe\""),
-        ["p.toml:3:11  vaults.main.backend: this binary was built without the backend `safe`; \
-          build it with `--features safe`, or write one of: `store`"]
+        ["p.toml:3:11  vaults.main.backend: this binary was built without the backend \"safe\"; \
+          build it with `--features safe`, or use store"]
     );
-    assert_eq!(
-        with("backend = \"store\"", ""),
-        ["p.toml:2:9  vaults.main: `backend` is missing; write one of: `store`"]
-    );
+    assert_eq!(with("backend = \"store\"", ""), ["p.toml:2:9  vaults.main: `backend` is missing; use store"]);
 }
 
 #[test]
-fn a_backends_own_verdict_is_told_at_its_key() {
+fn a_backends_own_diagnostic_is_located_at_its_key() {
     assert_eq!(
         with("https://", "gopher://"),
-        ["p.toml:4:11  vaults.main.address: this is no https address; write https://…"]
+        ["p.toml:4:11  vaults.main.address: not an https address; write https://…"]
     );
     let both =
         problems(&GOOD.replace("https://", "gopher://").replace("\n\n[modules", "\nretires = 1\n[modules"));
     assert_eq!(
         both,
         [
-            "p.toml:4:11  vaults.main.address: this is no https address; write https://…",
-            "p.toml:5:1  vaults.main.retires: unknown key; did you mean `retries`?",
+            "p.toml:4:11  vaults.main.address: not an https address; write https://…",
+            "p.toml:5:1  vaults.main.retires: unknown key; did you mean \"retries\"?",
         ]
     );
     assert_eq!(
         in_vault("port = 70000"),
-        ["p.toml:5:8  vaults.main.port: 70000 is out of bounds; write a number from 0 to 65535"]
+        ["p.toml:5:8  vaults.main.port: 70000 is out of range; write a number from 0 to 65535"]
     );
 }
 
 #[test]
-fn a_wrong_type_is_told_without_the_value() {
+fn a_wrong_type_is_reported_without_the_value() {
     assert_eq!(
         in_vault("port = \"canary\"\ncramped = 1\nbreaker = 7"),
         [
-            "p.toml:5:8  vaults.main.port: a text stands here; write a whole number without quotes",
-            "p.toml:6:11  vaults.main.cramped: a number stands here; write `true` or `false` without quotes",
-            "p.toml:7:11  vaults.main.breaker: a number stands here; write a table",
+            "p.toml:5:8  vaults.main.port: must not be a string; write a whole number without quotes",
+            "p.toml:6:11  vaults.main.cramped: must not be a number; write `true` or `false` without quotes",
+            "p.toml:7:11  vaults.main.breaker: must not be a number; write a table",
         ]
     );
     assert_eq!(
         in_module("accounts = [1]"),
         [
-            "p.toml:8:13  modules.github.accounts.0: a number stands here; write a text in double quotes or a table with `name`"
+            "p.toml:8:13  modules.github.accounts.0: must not be a number; write a string in double quotes or a table with `name`"
         ]
     );
-    assert_eq!(problems("vaults = 3\n")[0], "p.toml:1:10  vaults: a number stands here; write a table");
+    assert_eq!(problems("vaults = 3\n")[0], "p.toml:1:10  vaults: must not be a number; write a table");
 }
 
 #[test]
 fn a_duration_has_a_unit_and_bounds() {
     let bounds = |key: &str, value: &str| in_vault(&format!("{key} = \"{value}\""));
     for key in ["attempt_timeout", "deadline", "probe_interval"] {
-        assert!(bounds(key, "0s")[0].contains(&format!("vaults.main.{key}: `0s` is too short")), "{key}");
+        assert!(bounds(key, "0s")[0].contains(&format!("vaults.main.{key}: 0s is too short")), "{key}");
     }
     for key in ["cache_ttl", "missing_ttl", "stale_for", "reject_interval", "deadline"] {
         assert!(bounds(key, "500years")[0].contains("is too long"), "{key}");
-        assert!(bounds(key, "5")[0].contains("this is no duration: `5`"), "{key}");
+        assert!(bounds(key, "5")[0].contains("5 is not a duration"), "{key}");
     }
-    assert!(in_vault("breaker.window = \"0s\"")[0].contains("vaults.main.breaker.window: `0s` is too short"));
-    assert!(in_server("call_timeout = \"0s\"")[0].contains("server.call_timeout: `0s` is too short"));
+    assert!(in_vault("breaker.window = \"0s\"")[0].contains("vaults.main.breaker.window: 0s is too short"));
+    assert!(in_server("call_timeout = \"0s\"")[0].contains("server.call_timeout: 0s is too short"));
     assert!(in_server("call_timeout = \"2h\"")[0].contains("is too long"));
-    assert!(in_server("drain_delay = \"11m\"")[0].contains("server.drain_delay: `11m` is too long"));
+    assert!(in_server("drain_delay = \"11m\"")[0].contains("server.drain_delay: 11m is too long"));
     assert!(load_text(&format!("{GOOD}[server]\nshutdown_timeout = \"0s\"")).is_ok());
 }
 
@@ -172,11 +169,11 @@ fn a_name_fits_a_secrets_path() {
     for bad in ["GitHub", "\"git hub\"", "_x", "\"\"", "\"a/b\""] {
         let found = problems(&format!("{GOOD}[modules.{bad}]\nvault = \"main\"\nmanifest = \"github\"\n"));
         assert!(
-            found[0].starts_with("p.toml:8:10  modules.") && found[0].contains("this is no name"),
+            found[0].starts_with("p.toml:8:10  modules.") && found[0].contains("not a valid name"),
             "{found:?}"
         );
         let account = in_module(&format!("accounts = [\"{}\"]", bad.trim_matches('"')));
-        assert!(account[0].contains("modules.github.accounts.0: this is no name"), "{account:?}");
+        assert!(account[0].contains("not a valid name"), "{account:?}");
     }
 }
 
@@ -186,7 +183,7 @@ fn names_that_differ_only_by_dashes_are_refused() {
     let found = problems(&format!("[vaults.a-b]\n{vault}\n[vaults.a_b]\n{vault}\n"));
     assert_eq!(
         found[0],
-        "p.toml:4:9  vaults.a_b: differs from `a-b` only by `-` and `_`; give it another name"
+        "p.toml:4:9  vaults.a_b: differs from \"a-b\" only in - and _; rename one of the two"
     );
 }
 
@@ -194,35 +191,37 @@ fn names_that_differ_only_by_dashes_are_refused() {
 fn a_module_names_a_vault_a_manifest_and_each_account_once() {
     assert_eq!(
         with("vault = \"main\"", "vault = \"vault-x\""),
-        ["p.toml:7:9  modules.github.vault: this profile has no such vault; the vaults are: `main`"]
+        ["p.toml:7:9  modules.github.vault: vault \"vault-x\" does not exist; the vaults are main"]
     );
     assert_eq!(
         with("[modules.github]", "[modules.gitub]"),
-        ["p.toml:6:10  modules.gitub: there is no manifest of this module's name; did you mean `github`? \
-          Name one with `manifest`; there are: `broken`, `github`, `notion`, `supabase`, `supabase_data`"]
+        ["p.toml:6:10  modules.gitub: manifest \"gitub\" does not exist; did you mean \"github\"? \
+          Name one with `manifest`; the manifests are broken, github, notion, supabase, supabase_data"]
     );
     assert_eq!(
         in_module("manifest = \"noton\""),
-        ["p.toml:8:12  modules.github.manifest: there is no such manifest; did you mean `notion`? \
-          There are: `broken`, `github`, `notion`, `supabase`, `supabase_data`"]
+        [
+            "p.toml:8:12  modules.github.manifest: manifest \"noton\" does not exist; did you mean \"notion\"? \
+          The manifests are broken, github, notion, supabase, supabase_data"
+        ]
     );
     assert_eq!(
         in_module("accounts = [\"a\", { name = \"a\" }]"),
-        ["p.toml:8:18  modules.github.accounts.1: there is an account `a` already; name each account once"]
+        ["p.toml:8:18  modules.github.accounts.1: account \"a\" is already listed; list each account once"]
     );
     assert!(
         load_text(&format!("{GOOD}manifest = \"broken\"")).is_ok(),
-        "the registry tells of a broken manifest"
+        "the registry reports a broken manifest"
     );
 }
 
 #[test]
 fn a_service_is_reached_by_https_unless_the_module_says_otherwise() {
-    assert!(in_module("base_url = \"http://git.example\"")[0].contains("over plain `http`"));
+    assert!(in_module("base_url = \"http://git.example\"")[0].contains("uses plain `http` beyond loopback"));
     assert!(load_text(&format!("{GOOD}base_url = \"http://git.example\"\ninsecure_http = true")).is_ok());
     let account = in_module("accounts = [{ name = \"a\", base_url = \"http://git.example\" }]");
     assert!(
-        account[0].starts_with("p.toml:8:38  modules.github.accounts.0.base_url: over plain"),
+        account[0].starts_with("p.toml:8:38  modules.github.accounts.0.base_url: uses plain `http`"),
         "{account:?}"
     );
 }
@@ -232,8 +231,10 @@ fn two_modules_never_read_one_secret() {
     let second = "path = \"{account}\"\n[modules.notion]\nvault = \"main\"\npath = \"{account}\"";
     assert_eq!(
         in_module(second),
-        ["p.toml:11:8  modules.notion.path: account `default` reads the same secret as module `github`; \
-          put `{module}` into the path"]
+        [
+            "p.toml:11:8  modules.notion.path: account \"default\" reads the same secret as module \"github\"; \
+          put `{module}` into the path"
+        ]
     );
     let users = second.replace("{account}", "{user}/{account}");
     assert_eq!(in_module(&users).len(), 1);
@@ -247,8 +248,8 @@ fn a_vault_refuses_users_and_names_that_collide() {
     let cramped = GOOD.replace("\n\n[modules", "\ncramped = true\n[modules");
     assert_eq!(
         problems(&format!("{cramped}path = \"{{user}}/{{account}}\"")),
-        ["p.toml:8:8  modules.github.path: `{user}` cannot stand here: it is cramped; \
-          take `{user}` out, or name another vault"]
+        ["p.toml:8:8  modules.github.path: `{user}` is not allowed: it is cramped; \
+          remove `{user}`, or use another vault"]
     );
     assert_eq!(
         problems(&format!("{cramped}accounts = [\"a\", \"b\"]")),
@@ -258,27 +259,25 @@ fn a_vault_refuses_users_and_names_that_collide() {
 
 #[test]
 fn the_server_listens_where_it_can() {
-    assert!(
-        in_server("listen = \"localhost:1\"")[0].contains("p.toml:9:10  server.listen: this is no address")
-    );
+    assert!(in_server("listen = \"localhost:1\"")[0].contains("p.toml:9:10  server.listen: not an address"));
     assert!(
         in_server("listen = \"127.0.0.1:7081\"")[0]
-            .contains("server.admin_listen: `listen` and `admin_listen`")
+            .contains("server.admin_listen: must not be the same as `listen`")
     );
     assert!(
         load_text(&format!("{GOOD}[server]\nlisten = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\""))
             .is_ok()
     );
-    assert!(in_server("max_calls = 0")[0].contains("server.max_calls: 0 is out of bounds"));
+    assert!(in_server("max_calls = 0")[0].contains("server.max_calls: 0 is out of range"));
     assert!(in_server("allowed_origins = [\"*\"]")[0].contains("server.allowed_origins.0: "));
     assert!(in_server("allowed_hosts = [\"https://x\"]")[0].contains("server.allowed_hosts.0: "));
 }
 
 #[test]
-fn a_key_twice_is_told_with_both_lines() {
+fn a_key_defined_twice_is_reported_with_both_lines() {
     assert_eq!(
         in_module("vault = \"main\""),
-        ["p.toml:8:1  modules.github.vault: defined a second time; the first stands in line 7; \
+        ["p.toml:8:1  modules.github.vault: defined a second time; the first definition is in line 7; \
           keep one of the two, or rename one"]
     );
 }

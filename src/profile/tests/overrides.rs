@@ -1,20 +1,20 @@
-//! The layers: what wins, what a variable may be called, and what its value may be.
+//! Overrides: what wins, what a variable may be called, and what its value may be.
 
 use std::ffi::OsString;
 
 use super::*;
 
-fn layers(variables: &[(&str, &str)]) -> Overrides {
+fn overrides(variables: &[(&str, &str)]) -> Overrides {
     let pairs = variables.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
     Overrides::from_environment(pairs)
 }
 
 fn loaded(variables: &[(&str, &str)]) -> Profile {
-    load_with(&source(FILE), &layers(variables), BACKENDS).unwrap()
+    load(&source(FILE), &overrides(variables)).unwrap()
 }
 
 fn refused(variables: &[(&str, &str)]) -> Vec<String> {
-    let loaded = load_with(&source(FILE), &layers(variables), BACKENDS);
+    let loaded = load(&source(FILE), &overrides(variables));
     loaded.map(|_| ()).expect_err("this is wrong").report().lines().map(str::to_owned).collect()
 }
 
@@ -36,8 +36,8 @@ fn a_flag_wins_over_a_variable_and_a_variable_over_the_file() {
     assert_eq!((server.listen.port(), server.max_calls), (2, 7));
 
     let flag = FlagOverride { flag: "--listen", key: "server.listen", value: "127.0.0.1:3".into() };
-    let both = layers(&variables).with_flags([flag]);
-    let server = load_with(&source(FILE), &both, BACKENDS).unwrap().server;
+    let both = overrides(&variables).with_flags([flag]);
+    let server = load(&source(FILE), &both).unwrap().server;
     assert_eq!((server.listen.port(), server.max_calls), (3, 7));
 }
 
@@ -68,24 +68,22 @@ fn a_value_is_text_where_the_key_takes_text_and_toml_elsewhere() {
     assert!(profile.modules[0].insecure_http);
     assert_eq!(
         refused(&[("COFFERDAM__SERVER__MAX_CALLS", "many")]),
-        [
-            "environment variable COFFERDAM__SERVER__MAX_CALLS  its value is not of the kind that the key takes; \
-          write a whole number without quotes"
-        ]
+        ["environment variable COFFERDAM__SERVER__MAX_CALLS  its value has the wrong type; \
+          write a whole number without quotes"]
     );
 }
 
 #[test]
-fn a_problem_names_the_layer_that_the_value_came_from() {
+fn a_diagnostic_names_the_origin_of_the_value() {
     assert_eq!(
         refused(&[("COFFERDAM__VAULTS__GITHUB_VAULT__ADDRESS", "gopher://x")]),
         ["environment variable COFFERDAM__VAULTS__GITHUB_VAULT__ADDRESS  vaults.github-vault.address: \
-          this is no https address; write https://…"]
+          not an https address; write https://…"]
     );
     let flag = FlagOverride { flag: "--listen", key: "server.listen", value: "here".into() };
-    let error = load_with(&source(FILE), &Overrides::default().with_flags([flag]), BACKENDS);
+    let error = load(&source(FILE), &Overrides::default().with_flags([flag]));
     let report = error.map(|_| ()).unwrap_err().report();
-    assert!(report.starts_with("--listen  server.listen: this is no address to listen on"), "{report}");
+    assert!(report.starts_with("--listen  server.listen: not an address to listen on"), "{report}");
 }
 
 #[test]
@@ -98,14 +96,14 @@ fn an_unknown_variable_is_refused_with_the_nearest() {
             ("COFFERDAM__MODULES__ZEBRA__VAULT", "x"),
         ]),
         [
-            "environment variable COFFERDAM__MODULES__ZEBRA__VAULT  names nothing that stands in the profile at \
-             `modules`; there are: `github`; a variable adds none",
-            "environment variable COFFERDAM__SERVER__LISTN  names no key of this profile; \
-             did you mean `COFFERDAM__SERVER__LISTEN`?",
-            "environment variable COFFERDAM__SERVR__LISTEN  names no key of this profile; \
-             did you mean `COFFERDAM__SERVER`?",
-            "environment variable COFFERDAM__VAULTS__GITHUB_VALT__ADDRESS  names no key of this profile; \
-             did you mean `COFFERDAM__VAULTS__GITHUB_VAULT`?",
+            "environment variable COFFERDAM__MODULES__ZEBRA__VAULT  does not name an entry of \
+             `modules` in the profile; the entries are github; a variable cannot add one",
+            "environment variable COFFERDAM__SERVER__LISTN  does not name a key of this profile; \
+             did you mean COFFERDAM__SERVER__LISTEN?",
+            "environment variable COFFERDAM__SERVR__LISTEN  does not name a key of this profile; \
+             did you mean COFFERDAM__SERVER?",
+            "environment variable COFFERDAM__VAULTS__GITHUB_VALT__ADDRESS  does not name a key of this profile; \
+             did you mean COFFERDAM__VAULTS__GITHUB_VAULT?",
         ]
     );
     for empty in ["COFFERDAM__", "COFFERDAM____", "COFFERDAM__SERVER__", "COFFERDAM__SERVER__LISTEN__X"] {
@@ -141,8 +139,8 @@ fn two_variables_for_one_key_are_refused() {
 fn names_alike_are_refused_and_no_variable_reaches_either() {
     let vault = "backend = \"store\"\naddress = \"https://x.example\"\n";
     let text = format!("[vaults.a-b]\n{vault}[vaults.a_b]\n{vault}");
-    let layers = layers(&[("COFFERDAM__VAULTS__A_B__ADDRESS", "https://y.example")]);
-    let report = load_with(&source(&text), &layers, BACKENDS).map(|_| ()).unwrap_err().report();
-    assert!(report.contains("vaults.a_b: differs from `a-b` only by"), "{report}");
-    assert!(report.contains("COFFERDAM__VAULTS__A_B__ADDRESS  could mean any of `a-b`, `a_b`"), "{report}");
+    let overrides = overrides(&[("COFFERDAM__VAULTS__A_B__ADDRESS", "https://y.example")]);
+    let report = load(&source(&text), &overrides).map(|_| ()).unwrap_err().report();
+    assert!(report.contains("vaults.a_b: differs from \"a-b\" only in"), "{report}");
+    assert!(report.contains("COFFERDAM__VAULTS__A_B__ADDRESS  matches several keys: a-b, a_b"), "{report}");
 }

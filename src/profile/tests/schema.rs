@@ -31,7 +31,7 @@ fn every_table_is_closed_and_every_key_explained() {
             assert!(schema.get("additionalProperties").is_some(), "{path} takes unknown keys");
             for (key, schema) in keys {
                 let tagged = key == "method";
-                assert!(tagged || schema.get("description").is_some(), "{path}/{key} has no words");
+                assert!(tagged || schema.get("description").is_some(), "{path}/{key} has no description");
             }
         }
     });
@@ -46,10 +46,7 @@ fn every_table_is_closed_and_every_key_explained() {
 fn the_checked_in_schema_is_the_one_that_is_made() {
     let checked_in: Value =
         serde_json::from_str(include_str!("../../../profiles/profile.schema.json")).unwrap();
-    assert!(
-        checked_in == schema(),
-        "write it anew: cargo run -- profile schema > profiles/profile.schema.json"
-    );
+    assert!(checked_in == schema(), "update it: cargo run -- profile schema > profiles/profile.schema.json");
 }
 
 #[cfg(all(feature = "age", feature = "aws", feature = "env", feature = "file", feature = "hashicorp"))]

@@ -15,7 +15,7 @@ pub(super) const SHIPPED: [(&str, &str); 6] = [
 #[test]
 fn dev_reads_the_environment() {
     let here = tempfile::tempdir().unwrap();
-    let profile = load_with(&Source::find("dev", here.path()).unwrap(), &Overrides::default(), ALL).unwrap();
+    let profile = load_real(&Source::find("dev", here.path()).unwrap(), &Overrides::default()).unwrap();
     assert_eq!(profile.vaults[0].backend, "env");
     assert_eq!(profile.modules[0].name, "github");
     assert!(profile.warnings.is_empty(), "{:?}", profile.warnings);
@@ -25,8 +25,7 @@ fn dev_reads_the_environment() {
 #[test]
 fn airgap_reads_one_file_and_calls_inside_the_site() {
     let here = tempfile::tempdir().unwrap();
-    let profile =
-        load_with(&Source::find("airgap", here.path()).unwrap(), &Overrides::default(), ALL).unwrap();
+    let profile = load_real(&Source::find("airgap", here.path()).unwrap(), &Overrides::default()).unwrap();
     assert_eq!(profile.vaults[0].backend, "age");
     assert_eq!(profile.modules[0].accounts[0].name, "work");
     assert_eq!(profile.modules[0].base_url.as_ref().unwrap().host_str(), Some("github.example.internal"));
@@ -38,8 +37,7 @@ fn airgap_reads_one_file_and_calls_inside_the_site() {
 #[test]
 fn mounted_reads_where_docker_and_kubernetes_put_secrets() {
     let here = tempfile::tempdir().unwrap();
-    let profile =
-        load_with(&Source::find("mounted", here.path()).unwrap(), &Overrides::default(), ALL).unwrap();
+    let profile = load_real(&Source::find("mounted", here.path()).unwrap(), &Overrides::default()).unwrap();
     assert_eq!(profile.vaults[0].backend, "file");
     assert_eq!(profile.modules[0].accounts[0].name, "work");
     assert!(profile.warnings.is_empty(), "{:?}", profile.warnings);
@@ -50,8 +48,7 @@ fn mounted_reads_where_docker_and_kubernetes_put_secrets() {
 fn staging_and_onprem_read_a_hashicorp_vault() {
     let here = tempfile::tempdir().unwrap();
     for name in ["staging", "onprem"] {
-        let profile =
-            load_with(&Source::find(name, here.path()).unwrap(), &Overrides::default(), ALL).unwrap();
+        let profile = load_real(&Source::find(name, here.path()).unwrap(), &Overrides::default()).unwrap();
         assert_eq!(profile.vaults[0].backend, "hashicorp", "{name}");
         assert_eq!(profile.modules[0].vault, profile.vaults[0].name, "{name}");
         assert!(profile.warnings.is_empty(), "{:?}", profile.warnings);
@@ -63,7 +60,7 @@ fn staging_and_onprem_read_a_hashicorp_vault() {
 fn production_reads_secrets_manager() {
     let here = tempfile::tempdir().unwrap();
     let profile =
-        load_with(&Source::find("production", here.path()).unwrap(), &Overrides::default(), ALL).unwrap();
+        load_real(&Source::find("production", here.path()).unwrap(), &Overrides::default()).unwrap();
     assert_eq!(profile.vaults[0].backend, "aws");
     assert_eq!(profile.modules[0].accounts[0].name, "work");
     assert!(profile.warnings.is_empty(), "{:?}", profile.warnings);
@@ -107,7 +104,7 @@ fn a_commented_key_shows_its_default() {
         });
         let full = lines.collect::<Vec<_>>().join("\n");
         assert_eq!(shown.len(), 12 + 6 + 3, "{name} shows every key");
-        let load = |text: &str| load_with(&source(text), &Overrides::default(), ALL).unwrap();
+        let load = |text: &str| load_real(&source(text), &Overrides::default()).unwrap();
         let (bare, full) = (load(text), load(&full));
         assert_eq!(bare.vaults[0].policy, full.vaults[0].policy, "{name}");
         assert_eq!(format!("{:?}", bare.server), format!("{:?}", full.server), "{name}");

@@ -39,7 +39,7 @@ async fn a_copy_from_store_to_store_that_is_killed_fifty_times_loses_and_doubles
         assert_eq!(to_copy + equal, secrets, "{left:#}");
         assert!(equal > 0, "{from} to {to}: no run ever came to write");
         let last = copies.copy(from, to, &["--apply"]).expect(0);
-        assert!(last.stdout.contains(&format!("{to_copy} copied, {equal} there already")), "{}", last.stdout);
+        assert!(last.stdout.contains(&format!("{to_copy} copied, {equal} already equal")), "{}", last.stdout);
         let again = copies.copy(from, to, &["--apply", "--json"]).expect(0).json();
         assert_eq!(fixture::count(&again, "equal"), secrets, "{again:#}");
         println!(

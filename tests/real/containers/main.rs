@@ -71,7 +71,7 @@ async fn docker_compose_up_is_a_staging_that_outlives_its_vault() {
     let login = keys::login(&stack);
     stack.compose(&["up", "--detach"]);
     let logs = stack.compose(&["logs", "--no-log-prefix", "bootstrap"]);
-    assert!(logs.contains("cofferdam-github: its secret_id is good, and kept"), "{logs}");
+    assert!(logs.contains("cofferdam-github: the secret_id is valid and was kept"), "{logs}");
     assert_eq!(logs.matches("the root token is revoked").count(), 2, "{logs}");
     assert_eq!(
         (container_start(&stack), stack.container("vault"), keys::login(&stack)),

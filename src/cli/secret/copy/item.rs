@@ -1,228 +1,71 @@
-//! Which secrets are copied, and where each one goes.
+//! One secret of a copy: its source and its destination.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
-use cofferdam_vault::{FieldName, SecretPath, Vault};
-use tokio::time::timeout;
+use cofferdam_vault::{FieldName, Secret, SecretPath, Vault, VaultError};
 
-use super::super::super::compose::Composed;
-use super::super::super::exit::Failure;
-use super::super::target::{Place, read_only};
-use super::act::PATIENCE;
-use crate::names::listed;
+use super::retry::{Attempts, with_timeout};
+use crate::cli::secret::location::read_all_fields;
 
-/// One secret on its way.
+/// A secret to copy.
 pub(super) struct Item {
-    /// `MODULE/ACCOUNT`, or the path of one that is no module's.
+    /// `MODULE/ACCOUNT`, or the path of a secret that no module of the profile uses.
     pub(super) name: String,
     pub(super) source: Arc<dyn Vault>,
     pub(super) path: SecretPath,
-    /// The fields that the module needs; empty for one that is no module's.
-    pub(super) needs: Vec<FieldName>,
-    pub(super) goes: Goes,
+    /// The fields that the module needs. Empty if no module uses the secret.
+    pub(super) required_fields: Vec<FieldName>,
+    pub(super) destination: Destination,
 }
 
-/// Where a secret goes.
+/// Where a secret is copied to.
 #[derive(Clone)]
-pub(super) struct Goes {
+pub(super) struct Destination {
     pub(super) vault_name: String,
     pub(super) vault: Arc<dyn Vault>,
     pub(super) path: SecretPath,
 }
 
-impl fmt::Debug for Item {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Item").field("name", &self.name).field("goes", &self.goes).finish_non_exhaustive()
+impl Item {
+    /// Reads the secret at the source with all of its fields. Retries if that may help.
+    pub(super) async fn read_source(&self) -> Result<Option<Secret>, VaultError> {
+        self.read(&*self.source, &self.path).await
+    }
+
+    /// Reads the secret at the destination with all of its fields. Retries if that may help.
+    pub(super) async fn read_destination(&self) -> Result<Option<Secret>, VaultError> {
+        self.read(&*self.destination.vault, &self.destination.path).await
+    }
+
+    /// Returns whether the destination may have more fields than the source shows: a source that cannot list the fields of a
+    /// secret shows only the required ones.
+    pub(super) fn allows_extra_fields(&self) -> bool {
+        !self.source.info().capabilities.list
+    }
+
+    async fn read(&self, vault: &dyn Vault, path: &SecretPath) -> Result<Option<Secret>, VaultError> {
+        let mut attempts = Attempts::default();
+        loop {
+            match with_timeout(read_all_fields(vault, path, &self.required_fields)).await {
+                Err(error) if attempts.retry_after(&error).await => {}
+                result => return result,
+            }
+        }
     }
 }
 
-impl fmt::Debug for Goes {
+impl fmt::Debug for Item {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Item")
+            .field("name", &self.name)
+            .field("destination", &format_args!("{}", self.destination))
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} in {}", self.path, self.vault_name)
     }
-}
-
-/// A secret that is not copied, and why.
-#[derive(Debug)]
-pub(super) struct Skipped {
-    pub(super) name: String,
-    pub(super) why: &'static str,
-}
-
-/// What has been found so far.
-#[derive(Default)]
-struct Sorted {
-    items: Vec<Item>,
-    skipped: Vec<Skipped>,
-    /// From which path to which vault and path: two accounts may share one secret.
-    seen: HashSet<(SecretPath, String, SecretPath)>,
-}
-
-/// From where, to where.
-pub(super) struct Route<'a> {
-    from_profile: &'a Composed,
-    to_profile: &'a Composed,
-    from: Arc<dyn Vault>,
-    from_name: &'a str,
-    /// `None`: to the vault that each module has in the other profile.
-    to: Option<(&'a str, Arc<dyn Vault>)>,
-}
-
-impl<'a> Route<'a> {
-    /// The way from the vault `from` of one profile to `to` of the other, or of the same one where there is no other.
-    ///
-    /// # Errors
-    ///
-    /// A usage failure where there is no such vault, or where both are the same store.
-    pub(super) fn of(
-        profile: &'a Composed,
-        other: Option<&'a Composed>,
-        from: &'a str,
-        to: Option<&'a str>,
-    ) -> Result<Self, Failure> {
-        let to_profile = other.unwrap_or(profile);
-        let route = Self {
-            from_profile: profile,
-            to_profile,
-            from: vault(profile, from)?,
-            from_name: from,
-            to: to.map(|name| Ok((name, vault(to_profile, name)?))).transpose()?,
-        };
-        match &route.to {
-            Some((name, to)) if route.is_source(&**to) => Err(Failure::usage(
-                format!("`{from}` and `{name}` are the same store: {}", to.info().location),
-                "name two different vaults",
-            )),
-            _ => Ok(route),
-        }
-    }
-
-    /// Every secret that is to be copied, and those that are not.
-    ///
-    /// # Errors
-    ///
-    /// Where the source cannot be listed, where a destination cannot be written, and where two secrets would become one.
-    pub(super) async fn items(&self) -> Result<(Vec<Item>, Vec<Skipped>), Failure> {
-        let mut sorted = Sorted::default();
-        for status in self.from_profile.modules().filter(|status| status.entry.vault == self.from_name) {
-            let Some(module) = status.module else {
-                let why = "the manifest of its module was refused";
-                sorted.skipped.push(Skipped { name: status.entry.name.clone(), why });
-                continue;
-            };
-            for account in &module.accounts {
-                let place = Place::in_module(self.from_profile, module, &account.name)?;
-                // Two accounts may share one secret: it is copied once for each place that it goes to.
-                let goes = self.goes(Some((&module.name, &account.name)), &place.path);
-                let name = place.target.to_string();
-                self.sort(&mut sorted, name, place.path, place.needs, goes);
-            }
-        }
-        if self.from.info().capabilities.list {
-            let known: HashSet<SecretPath> = sorted.items.iter().map(|item| item.path.clone()).collect();
-            for path in self.everything().await?.into_iter().filter(|path| !known.contains(path)) {
-                let goes = self.goes(None, &path);
-                self.sort(&mut sorted, path.to_string(), path, Vec::new(), goes);
-            }
-        }
-        self.check(&sorted.items).await?;
-        Ok((sorted.items, sorted.skipped))
-    }
-
-    fn sort(
-        &self,
-        sorted: &mut Sorted,
-        name: String,
-        path: SecretPath,
-        needs: Vec<FieldName>,
-        goes: Option<Goes>,
-    ) {
-        let mut skip = |name, why| sorted.skipped.push(Skipped { name, why });
-        let Some(goes) = goes else {
-            return skip(name, "no module of the other profile uses it; --to names a vault for all");
-        };
-        if self.from.creates_lease(&path) {
-            skip(name, "it is made anew for each read");
-        } else if self.is_source(&*goes.vault) {
-            skip(name, "its module has the same store in both profiles");
-        } else if sorted.seen.insert((path.clone(), goes.vault_name.clone(), goes.path.clone())) {
-            sorted.items.push(Item { name, source: Arc::clone(&self.from), path, needs, goes });
-        }
-    }
-
-    /// Where a secret goes: to where the other profile looks for that account, else to the same path.
-    fn goes(&self, account: Option<(&str, &str)>, path: &SecretPath) -> Option<Goes> {
-        let there = account.and_then(|(module, account)| {
-            let module = self.to_profile.modules().find(|status| status.entry.name == module)?.module?;
-            Place::in_module(self.to_profile, module, account).ok()
-        });
-        match (&self.to, there) {
-            (Some((name, vault)), there) => {
-                let path =
-                    there.filter(|place| place.vault_name == *name).map_or_else(|| path.clone(), |p| p.path);
-                Some(Goes { vault_name: (*name).to_owned(), vault: Arc::clone(vault), path })
-            }
-            (None, there) => {
-                there.map(|place| Goes { vault_name: place.vault_name, vault: place.vault, path: place.path })
-            }
-        }
-    }
-
-    fn is_source(&self, vault: &dyn Vault) -> bool {
-        let (one, other) = (self.from.info(), vault.info());
-        (one.backend, &one.location) == (other.backend, &other.location)
-    }
-
-    async fn everything(&self) -> Result<Vec<SecretPath>, Failure> {
-        let failed = |why: &str| {
-            let message = format!("vault `{}` cannot be listed: {why}", self.from_name);
-            Failure::bad(message, "mend the vault, or allow its login to list, and try again")
-        };
-        let (mut all, mut after) = (Vec::new(), None);
-        loop {
-            let page = match timeout(PATIENCE, self.from.list(None, after.as_ref())).await {
-                Ok(page) => page.map_err(|error| failed(error.message()))?,
-                Err(_) => return Err(failed(&format!("no answer within {PATIENCE:?}"))),
-            };
-            all.extend(page.paths);
-            match page.next {
-                Some(next) => after = Some(next),
-                None => return Ok(all),
-            }
-        }
-    }
-
-    /// What must be told before anything is done.
-    async fn check(&self, items: &[Item]) -> Result<(), Failure> {
-        let mut taken: HashSet<(&str, &SecretPath)> = HashSet::new();
-        for item in items {
-            let goes = &item.goes;
-            if let Some(error) = read_only(&*goes.vault, &goes.path, &item.needs).await {
-                return Err(Failure::usage(
-                    format!("vault `{}` cannot be copied to: {}", goes.vault_name, error.message()),
-                    "name a vault that can be written",
-                ));
-            }
-            if !taken.insert((&goes.vault_name, &goes.path)) {
-                return Err(Failure::usage(
-                    format!("two credentials would both become {} in vault `{}`", goes.path, goes.vault_name),
-                    "give them different paths in the profile that is copied to",
-                ));
-            }
-        }
-        Ok(())
-    }
-}
-
-fn vault(composed: &Composed, name: &str) -> Result<Arc<dyn Vault>, Failure> {
-    let broker = composed.calls.broker();
-    broker.vault(name).ok_or_else(|| {
-        let known = broker.vaults();
-        Failure::usage(
-            format!("the profile `{}` has no vault `{}`", composed.profile, name.escape_debug()),
-            format!("its vaults are: {}", listed(known.iter().map(|vault| vault.name.as_str()))),
-        )
-    })
 }

@@ -1,40 +1,39 @@
-//! What has to be done for each secret, by reading both sides. No value is kept.
+//! Reads both sides of each secret, and decides what has to be done. Keeps no value.
 
 use cofferdam_vault::{ErrorKind, Secret, VaultError, Version};
 use futures_util::StreamExt as _;
 use indicatif::ProgressBar;
 use serde::Serialize;
 
-use super::act::{Side, read};
+use super::compare::{Comparison, compare};
 use super::item::Item;
-use super::same::{Compared, compare};
 
-/// How many secrets are looked at at a time.
-const LOOKS_AT_ONCE: usize = 8;
+/// The maximum number of secrets that are read concurrently.
+const MAX_CONCURRENT_READS: usize = 8;
 
-/// How it is with one secret.
+/// The state of one secret of a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum State {
-    /// It is to be written where nothing is.
+    /// The destination has no such secret. It is to be written.
     Copy,
-    /// It is to be written over what is there.
+    /// The destination has a different secret. It is to be replaced.
     Replace,
-    /// It is there, the same.
+    /// The destination has an equal secret.
     Equal,
-    /// It is not at the source.
+    /// The source has no such secret.
     Absent,
-    /// Something else is there, which stays.
+    /// The destination has a different secret, which is kept.
     Conflict,
-    /// It cannot be read or written.
+    /// A read or a write failed.
     Failed,
-    /// It was written and read back.
+    /// The secret was written and read back.
     Copied,
 }
 
 impl State {
-    /// The state in one word.
-    pub(super) fn word(self) -> &'static str {
+    /// Returns the name of the state.
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Copy => "copy",
             Self::Replace => "replace",
@@ -47,42 +46,36 @@ impl State {
     }
 }
 
-/// A secret, and how it is with it.
+/// A secret of the copy, with its state.
 #[derive(Debug)]
 pub(super) struct Row {
     pub(super) item: Item,
     pub(super) state: State,
-    /// Why, where the state does not say it whole.
+    /// Details that the state does not express.
     pub(super) reason: Option<String>,
-    /// What stands at the destination and is to be replaced.
-    pub(super) seen: Option<Version>,
+    /// The version at the destination that is to be replaced.
+    pub(super) replaces: Option<Version>,
 }
 
-/// Looks at both sides of each.
+/// Reads both sides of each item.
 pub(super) async fn plan(items: Vec<Item>, replace: bool, bar: &ProgressBar) -> Vec<Row> {
     let rows = items.into_iter().map(|item| async move {
-        let row = look(item, replace).await;
+        let (source, destination) = (item.read_source().await, item.read_destination().await);
+        let (state, reason, replaces) = decide(source, destination, item.allows_extra_fields(), replace);
         bar.inc(1);
-        row
+        Row { item, state, reason, replaces }
     });
-    futures_util::stream::iter(rows).buffered(LOOKS_AT_ONCE).collect().await
+    futures_util::stream::iter(rows).buffered(MAX_CONCURRENT_READS).collect().await
 }
 
-async fn look(item: Item, replace: bool) -> Row {
-    let (source, destination) = (read(&item, Side::Source).await, read(&item, Side::Destination).await);
-    let extra_allowed = !item.source.info().capabilities.list;
-    let (state, reason, seen) = judge(source, destination, extra_allowed, replace);
-    Row { item, state, reason, seen }
-}
+type Decision = (State, Option<String>, Option<Version>);
 
-type Judged = (State, Option<String>, Option<Version>);
-
-fn judge(
+fn decide(
     source: Result<Option<Secret>, VaultError>,
     destination: Result<Option<Secret>, VaultError>,
-    extra_allowed: bool,
+    extra_fields_allowed: bool,
     replace: bool,
-) -> Judged {
+) -> Decision {
     let source = match source {
         Ok(Some(source)) => source,
         Ok(None) => return (State::Absent, None, None),
@@ -90,14 +83,14 @@ fn judge(
     };
     match destination {
         Ok(None) => (State::Copy, None, None),
-        Ok(Some(there)) => match compare(&source.fields, &there.fields, extra_allowed) {
-            Compared::Same => (State::Equal, None, None),
-            Compared::Differs(how) if replace => (State::Replace, Some(how), Some(there.version)),
-            Compared::Differs(how) => (State::Conflict, Some(how), None),
+        Ok(Some(secret)) => match compare(&source.fields, &secret.fields, extra_fields_allowed) {
+            Comparison::Equal => (State::Equal, None, None),
+            Comparison::Different(how) if replace => (State::Replace, Some(how), Some(secret.version)),
+            Comparison::Different(how) => (State::Conflict, Some(how), None),
         },
-        // Perhaps a file that the first write creates. The write itself knows.
+        // The vault may be a file that the first write creates. If not, the write fails with the same error.
         Err(error) if error.kind() == ErrorKind::Misconfigured => {
-            (State::Copy, Some(format!("if the first write mends this: {}", error.message())), None)
+            (State::Copy, Some(format!("creates the vault if it does not exist ({})", error.message())), None)
         }
         Err(error) => (State::Failed, Some(format!("destination: {}", error.message())), None),
     }
@@ -114,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_to_be_done_follows_from_both_sides() {
+    fn the_decision_follows_from_both_sides() {
         let error = |kind| Err(VaultError::secret(kind, "scripted"));
         for (source, destination, replace, state) in [
             (secret("a"), Ok(None), false, State::Copy),
@@ -126,9 +119,13 @@ mod tests {
             (secret("a"), error(ErrorKind::Denied), true, State::Failed),
             (secret("a"), error(ErrorKind::Misconfigured), false, State::Copy),
         ] {
-            let (found, _, seen) = judge(source, destination, false, replace);
+            let (found, _, replaces) = decide(source, destination, false, replace);
             assert_eq!(found, state);
-            assert_eq!(seen.is_some(), state == State::Replace, "only what was seen is replaced");
+            assert_eq!(
+                replaces.is_some(),
+                state == State::Replace,
+                "only a version that was read is replaced"
+            );
         }
     }
 }

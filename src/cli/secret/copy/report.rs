@@ -1,37 +1,43 @@
-//! What is told of a copy: the plan, each secret as it is done, and what is left.
+//! Prints a copy: the plan, each secret when it is done, and the summary.
 
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
-use super::super::super::Common;
-use super::super::super::exit::Exit;
-use super::super::super::output::{Output, bad, fair, good, keep_words};
-use super::CopyArgs;
-use super::item::Skipped;
 use super::plan::{Row, State};
+use super::route::Skipped;
+use crate::cli::exit::Exit;
+use crate::cli::output::Output;
+use crate::cli::table::{self, green, keep_words, red, yellow};
 
-/// A copy, as far as it is.
+/// The rows of a copy, planned or executed.
 pub(super) struct Report {
     from: String,
-    applied: bool,
+    /// The command that performs or resumes the copy.
     command: String,
+    apply: bool,
     rows: Vec<Row>,
     skipped: Vec<Skipped>,
 }
 
 impl Report {
-    pub(super) fn new(args: &CopyArgs, common: &Common, rows: Vec<Row>, skipped: Vec<Skipped>) -> Self {
-        let (from, command) = (args.from.clone(), args.command(common));
-        Self { from, applied: args.apply, command, rows, skipped }
+    /// Creates the report of a planned copy from the vault `from`.
+    pub(super) fn new(
+        from: String,
+        command: String,
+        apply: bool,
+        rows: Vec<Row>,
+        skipped: Vec<Skipped>,
+    ) -> Self {
+        Self { from, command, apply, rows, skipped }
     }
 
-    /// What has to be done, in the order in which it is.
-    pub(super) fn rows_to_do(&mut self) -> impl Iterator<Item = &mut Row> {
+    /// Returns the rows that are to be written, in order.
+    pub(super) fn pending_rows(&mut self) -> impl Iterator<Item = &mut Row> {
         self.rows.iter_mut().filter(|row| matches!(row.state, State::Copy | State::Replace))
     }
 
-    /// How much is to be done.
-    pub(super) fn left(&self) -> usize {
+    /// Returns the number of rows that are to be written.
+    pub(super) fn pending(&self) -> usize {
         self.count(State::Copy) + self.count(State::Replace)
     }
 
@@ -39,104 +45,115 @@ impl Report {
         self.rows.iter().filter(|row| row.state == state).count()
     }
 
-    /// The plan, for a person; a program gets everything at the end.
+    /// Prints the plan as text. The JSON document is printed at the end.
     pub(super) fn print_plan(&self, output: Output) {
         if output.is_json() {
             return;
         }
-        let mut table = output.table(&["credential", "goes to", "what"]);
+        let mut table = table::new(&["credential", "destination", "action"]);
         for row in &self.rows {
-            let reason = row.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-            let what = format!("{}{reason}", row.state.word());
+            let action = format!("{}{}", row.state.as_str(), reason(row));
             table.add_row([
                 (&row.item.name).into(),
-                format!("{} in {}", row.item.goes.path, row.item.goes.vault_name).into(),
+                row.item.destination.to_string().into(),
                 match row.state {
-                    State::Copy | State::Equal | State::Copied => good(what),
-                    State::Replace | State::Absent => fair(what),
-                    State::Conflict | State::Failed => bad(what),
+                    State::Copy | State::Equal | State::Copied => green(action),
+                    State::Replace | State::Absent => yellow(action),
+                    State::Conflict | State::Failed => red(action),
                 },
             ]);
         }
         output.line(format_args!("from vault {}\n{}", self.from, keep_words(table)));
         for skipped in &self.skipped {
-            output.line(format_args!("not copied: {}: {}", skipped.name, skipped.why));
+            output.line(format_args!("not copied: {}: {}", skipped.name, skipped.reason));
         }
     }
 
-    /// What came of it, and what to do about what is left. Bad where anything is left, or would be.
-    pub(super) fn print_end(&self, output: Output) -> Exit {
+    /// Prints the summary, and what to do about what is left. Returns a failure if anything is left or in conflict.
+    pub(super) fn print_summary(&self, output: Output) -> Exit {
         let (conflicts, failed) = (self.count(State::Conflict), self.count(State::Failed));
-        let left = self.left() + conflicts + failed;
-        let clean = conflicts + failed == 0 && !(self.applied && left > 0);
+        let left = self.pending() + conflicts + failed;
+        let clean = conflicts + failed == 0 && !(self.apply && left > 0);
         if output.is_json() {
             output.document(&json!({
-                "from": self.from, "applied": self.applied, "clean": clean,
+                "from": self.from, "applied": self.apply, "clean": clean,
                 "secrets": self.rows.iter().map(document).collect::<Vec<_>>(),
                 "not_copied": self.skipped.iter()
-                    .map(|skipped| json!({ "secret": skipped.name, "reason": skipped.why }))
+                    .map(|skipped| json!({ "secret": skipped.name, "reason": skipped.reason }))
                     .collect::<Vec<_>>(),
                 "command": (left > 0).then_some(&self.command),
             }));
         } else {
-            self.print_summary(left, conflicts, failed, output);
+            self.print_counts(conflicts, failed, output);
+            self.print_next_step(left, conflicts, failed, output);
         }
-        if clean { Exit::Good } else { Exit::Bad }
+        if clean { Exit::Success } else { Exit::Failure }
     }
 
-    fn print_summary(&self, left: usize, conflicts: usize, failed: usize, output: Output) {
-        let done = self.count(State::Copied);
-        let (equal, absent) = (self.count(State::Equal), self.count(State::Absent));
-        let todo = if self.applied { format!("{done} copied") } else { format!("{} to copy", self.left()) };
+    fn print_counts(&self, conflicts: usize, failed: usize, output: Output) {
+        let (copied, equal) = (self.count(State::Copied), self.count(State::Equal));
+        let absent = self.count(State::Absent);
+        let first =
+            if self.apply { format!("{copied} copied") } else { format!("{} to copy", self.pending()) };
         output.line(format_args!(
-            "{todo}, {equal} there already, {absent} absent at the source, {conflicts} in conflict, {failed} failed; \
-             the source keeps everything"
+            "{first}, {equal} already equal, {absent} absent at the source, {conflicts} in conflict, {failed} failed; \
+             nothing was deleted at the source"
         ));
+    }
+
+    fn print_next_step(&self, left: usize, conflicts: usize, failed: usize, output: Output) {
         if conflicts > 0 {
-            output.remark("what is in conflict stays; --replace replaces it, all of its fields");
+            output.note("secrets in conflict are kept; --replace replaces them, with all of their fields");
         }
-        match (self.applied, left) {
+        match (self.apply, left) {
             (_, 0) => {}
             (true, left) => {
                 for row in self.rows.iter().filter(|row| matches!(row.state, State::Conflict | State::Failed))
                 {
-                    let reason = row.reason.as_deref().unwrap_or_default();
-                    output.remark(format_args!("left: {}: {}: {reason}", row.item.name, row.state.word()));
+                    output.note(format_args!(
+                        "left: {}: {}{}",
+                        row.item.name,
+                        row.state.as_str(),
+                        reason(row)
+                    ));
                 }
                 if left > conflicts {
-                    output.remark(format_args!("not all is done; go on with\n  {}", self.command));
+                    output.note(format_args!("the copy is not complete; resume it with\n  {}", self.command));
                 }
             }
             (false, left) if left == failed => {
-                output.remark("nothing was changed; mend what failed, and look again");
+                output.note("nothing was changed; fix what failed, and run the command again");
             }
-            (false, _) => output.remark(format_args!("nothing was changed; do it with\n  {}", self.command)),
+            (false, _) => output.note(format_args!("nothing was changed; copy with\n  {}", self.command)),
         }
     }
 }
 
-/// One secret that is done, or is not: a line, so that it is known how far a copy came that was ended.
-pub(super) fn print_done(row: &Row, bar: &ProgressBar, output: Output) {
+/// Prints one row when it is done, so that the output of an interrupted copy shows how far it came.
+pub(super) fn print_row(row: &Row, bar: &ProgressBar, output: Output) {
     bar.inc(1);
     if output.is_json() {
         return;
     }
-    let reason = row.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
     bar.suspend(|| {
         output.line(format_args!(
-            "{} {} to {} in {}{reason}",
-            row.state.word(),
+            "{} {} to {}{}",
+            row.state.as_str(),
             row.item.name,
-            row.item.goes.path,
-            row.item.goes.vault_name
+            row.item.destination,
+            reason(row)
         ));
     });
+}
+
+fn reason(row: &Row) -> String {
+    row.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default()
 }
 
 fn document(row: &Row) -> Value {
     json!({
         "secret": row.item.name, "from_path": row.item.path.as_str(),
-        "to_vault": row.item.goes.vault_name, "to_path": row.item.goes.path.as_str(),
+        "to_vault": row.item.destination.vault_name, "to_path": row.item.destination.path.as_str(),
         "state": row.state, "reason": row.reason,
     })
 }

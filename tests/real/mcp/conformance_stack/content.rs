@@ -1,4 +1,4 @@
-//! The fixtures' prompts and resources.
+//! The prompts and resources of the fixtures.
 
 use rmcp::ErrorData;
 use rmcp::model::{
@@ -7,14 +7,14 @@ use rmcp::model::{
 };
 use serde_json::{Value, json};
 
-use super::fixture::{made, result};
-use super::tools::asked;
+use super::fixture::{from_json, result};
+use super::tools::elicitation;
 
 /// One red pixel.
 pub(super) const PNG: &str =
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJggg==";
 
-/// No sound at all.
+/// A sound file without samples.
 pub(super) const WAV: &str = "UklGRiYAAABXQVZFZm10IBAAAAABAAEAQB8AAAB9AAACABAAZGF0YQIAAAA=";
 
 pub(super) fn prompts() -> ListPromptsResult {
@@ -32,7 +32,7 @@ pub(super) fn prompts() -> ListPromptsResult {
             "arguments": [argument("resourceUri")],
         },
         { "name": "test_prompt_with_image", "description": "With an image in it" },
-        { "name": "test_input_required_result_prompt", "description": "Asks back" },
+        { "name": "test_input_required_result_prompt", "description": "Requests input" },
     ] }))
 }
 
@@ -63,11 +63,11 @@ pub(super) fn prompt(request: &GetPromptRequestParams) -> Result<GetPromptRespon
             let answered =
                 request.input_responses.as_ref().is_some_and(|all| all.contains_key("user_context"));
             if !answered {
-                let question = asked("What context should the prompt use?", "context", "string");
-                let wanted: InputRequiredResult = made(json!({
+                let question = elicitation("What context should the prompt use?", "context", "string");
+                let required: InputRequiredResult = from_json(json!({
                     "resultType": "input_required", "inputRequests": { "user_context": question },
                 }));
-                return Ok(wanted.into());
+                return Ok(required.into());
             }
             json!([text("A prompt with its context")])
         }
@@ -79,13 +79,13 @@ pub(super) fn prompt(request: &GetPromptRequestParams) -> Result<GetPromptRespon
 
 pub(super) fn resources() -> ListResourcesResult {
     result(json!({ "resources": [
-        resource_of("test://static-text", "text/plain"),
-        resource_of("test://static-binary", "image/png"),
-        resource_of("test://watched-resource", "text/plain"),
+        described_resource("test://static-text", "text/plain"),
+        described_resource("test://static-binary", "image/png"),
+        described_resource("test://watched-resource", "text/plain"),
     ] }))
 }
 
-fn resource_of(uri: &str, kind: &str) -> Value {
+fn described_resource(uri: &str, kind: &str) -> Value {
     json!({ "uri": uri, "name": uri, "description": "A resource for testing", "mimeType": kind })
 }
 
@@ -107,8 +107,8 @@ pub(super) fn resource(uri: &str) -> Result<ReadResourceResponse, ErrorData> {
         _ => {
             let id = uri.strip_prefix("test://template/").and_then(|rest| rest.strip_suffix("/data"));
             let Some(id) = id else {
-                let named = Some(json!({ "uri": uri }));
-                return Err(ErrorData::resource_not_found(format!("Resource not found: {uri}"), named));
+                let data = Some(json!({ "uri": uri }));
+                return Err(ErrorData::resource_not_found(format!("Resource not found: {uri}"), data));
             };
             let data = json!({ "id": id, "templateTest": true, "data": format!("Data for ID: {id}") });
             text(&data.to_string(), "application/json")

@@ -1,7 +1,7 @@
-//! A server with what the suite calls its fixtures: tools, prompts and resources with agreed names, which only respond. They are
-//! defined in the two files beside this one.
+//! The handler with the suite's fixtures: tools, prompts and resources with fixed names and results. Their content is in
+//! `content.rs` and `tools.rs`.
 
-#![expect(deprecated, reason = "the older revisions are tested, too")]
+#![expect(deprecated, reason = "features of older revisions are tested too")]
 
 use std::borrow::Cow;
 
@@ -21,14 +21,14 @@ use tokio::sync::broadcast;
 use super::{content, tools};
 use cofferdam::mcp::REVISIONS;
 
-/// A change that is sent to subscribers.
+/// A change that subscribers are notified of.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Change {
     Tools,
     Prompts,
 }
 
-/// The fixtures' handler.
+/// The handler with the fixtures.
 #[derive(Debug, Clone)]
 pub(super) struct Fixture {
     pub(super) changes: broadcast::Sender<Change>,
@@ -40,19 +40,19 @@ impl Default for Fixture {
     }
 }
 
-/// `value` as a type of MCP.
-pub(super) fn made<T: DeserializeOwned>(value: Value) -> T {
+/// Converts `value` to a type of MCP.
+pub(super) fn from_json<T: DeserializeOwned>(value: Value) -> T {
     serde_json::from_value(value.clone()).unwrap_or_else(|error| panic!("{error}: {value}"))
 }
 
-/// [`made`], of a result: the newest revision wants its kind in it, and rmcp takes that out for the older ones.
+/// Converts `value` to a result. The newest revision needs `resultType`; rmcp removes it for older revisions.
 pub(super) fn result<T: DeserializeOwned>(mut value: Value) -> T {
     value["resultType"] = json!("complete");
-    made(value)
+    from_json(value)
 }
 
-/// Whether the request is of the revision that asks for input in the response, not in a request of its own.
-pub(super) fn asks_back(context: &RequestContext<RoleServer>) -> bool {
+/// Returns whether the revision of the request has input requests in results, instead of separate requests.
+pub(super) fn has_input_requests(context: &RequestContext<RoleServer>) -> bool {
     context.protocol_version() == Some(ProtocolVersion::V_2026_07_28)
 }
 
@@ -61,7 +61,7 @@ type Paged = Option<PaginatedRequestParams>;
 
 impl ServerHandler for Fixture {
     fn get_info(&self) -> ServerConfig {
-        let capabilities = made(json!({
+        let capabilities = from_json(json!({
             "tools": { "listChanged": true },
             "prompts": { "listChanged": true },
             "resources": { "subscribe": true, "listChanged": true },
@@ -152,7 +152,7 @@ impl ServerHandler for Fixture {
                 () = subscription.cancelled() => return Ok(()),
                 change = changes.recv() => change,
             };
-            // What the client did not ask for is refused by the sink.
+            // The sink rejects what the client has not subscribed to.
             let _ = match change {
                 Ok(Change::Tools) => subscription.sink().notify_tool_list_changed().await,
                 Ok(Change::Prompts) => subscription.sink().notify_prompt_list_changed().await,

@@ -43,7 +43,7 @@ async fn server(stop: CancellationToken) -> Server {
     let registry = Arc::new(Registry::load(&[], &ManifestLibrary::load(None)));
     let broker = Arc::new(Broker::new(Vec::new(), Vec::new()));
     let calls = Arc::new(Calls::new(registry, broker, HttpConnector::new(), 1));
-    Server::bind_with(Fixture::default(), &settings(), calls, stop).await.unwrap()
+    Server::bind_with_handler(Fixture::default(), &settings(), calls, stop).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,6 @@
-//! The fixtures' tools.
+//! The tools of the fixtures.
 
-#![expect(deprecated, reason = "the older revisions are tested, too")]
+#![expect(deprecated, reason = "features of older revisions are tested too")]
 
 use rmcp::RoleServer;
 use rmcp::model::{
@@ -11,10 +11,10 @@ use rmcp::service::RequestContext;
 use serde_json::{Map, Value, json};
 
 use super::content::{PNG, WAV};
-use super::fixture::{Change, Fixture, asks_back, made, result};
+use super::fixture::{Change, Fixture, from_json, has_input_requests, result};
 
 /// The tools without arguments.
-const PLAIN: [&str; 24] = [
+const WITHOUT_ARGUMENTS: [&str; 24] = [
     "test_simple_text",
     "test_image_content",
     "test_audio_content",
@@ -43,7 +43,7 @@ const PLAIN: [&str; 24] = [
 
 pub(super) fn all() -> Vec<Tool> {
     let text = |name: &str| json!({ "type": "object", "properties": { name: { "type": "string" } }, "required": [name] });
-    let special = [
+    let with_arguments = [
         ("test_sampling", text("prompt")),
         ("test_elicitation", text("message")),
         ("json_schema_2020_12_tool", rich_schema()),
@@ -55,17 +55,20 @@ pub(super) fn all() -> Vec<Tool> {
             }),
         ),
     ];
-    let plain = PLAIN.map(|name| (name, json!({ "type": "object", "properties": {} })));
-    plain
+    let without_arguments =
+        WITHOUT_ARGUMENTS.map(|name| (name, json!({ "type": "object", "properties": {} })));
+    without_arguments
         .into_iter()
-        .chain(special)
+        .chain(with_arguments)
         .map(|(name, schema)| {
-            made(json!({ "name": name, "description": format!("Fixture {name}"), "inputSchema": schema }))
+            from_json(
+                json!({ "name": name, "description": format!("Fixture {name}"), "inputSchema": schema }),
+            )
         })
         .collect()
 }
 
-/// Every keyword that must reach a client as it was written.
+/// A schema with every keyword that must reach a client unchanged.
 fn rich_schema() -> Value {
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -132,25 +135,27 @@ pub(super) async fn call(
         }
         "test_trigger_tool_change" | "test_trigger_prompt_change" => {
             let change = if name.contains("prompt") { Change::Prompts } else { Change::Tools };
-            // Nobody may be listening.
+            // Fails without subscribers.
             let _ = fixture.changes.send(change);
             json!([text("changed")])
         }
         "test_missing_capability" => {
             let declared = context.client_capabilities().unwrap_or_default();
             if declared.sampling.is_none() {
-                let wanted = made(json!({ "sampling": {} }));
-                return Err(ErrorData::missing_required_client_capability(wanted));
+                let required = from_json(json!({ "sampling": {} }));
+                return Err(ErrorData::missing_required_client_capability(required));
             }
             json!([text("the client can sample")])
         }
-        // A request of the server needs a session for its response, and there are none.
+        // The response to a request of the server needs a session, and there are none.
         "test_sampling"
         | "test_elicitation"
         | "test_elicitation_sep1034_defaults"
-        | "test_elicitation_sep1330_enums" => return Ok(failed("without sessions no client can be asked")),
+        | "test_elicitation_sep1330_enums" => {
+            return Ok(failed("a client cannot be asked without a session"));
+        }
         other => match other.strip_prefix("test_input_required_result_") {
-            Some(kind) => return ask(kind, &request, context),
+            Some(kind) => return with_input(kind, &request, context),
             None => return Err(ErrorData::invalid_params(format!("Unknown tool: {other}"), None)),
         },
     };
@@ -164,14 +169,14 @@ fn failed(why: &str) -> CallToolResponse {
     done.into()
 }
 
-/// Three messages; in the newest revision none, unless the request asks for a level.
+/// Sends three log messages, in the newest revision only if the request sets a level.
 async fn log(context: &RequestContext<RoleServer>) {
-    if asks_back(context) && context.meta.log_level().is_none() {
+    if has_input_requests(context) && context.meta.log_level().is_none() {
         return;
     }
     for message in ["Tool execution started", "Tool processing data", "Tool execution completed"] {
         let message = LoggingMessageNotificationParam::new(LoggingLevel::Info, json!(message));
-        // The client may be gone.
+        // Fails if the client has disconnected.
         let _ = context.peer.notify_logging_message(message).await;
     }
 }
@@ -184,101 +189,101 @@ async fn progress(context: &RequestContext<RoleServer>) {
     }
 }
 
-/// A question to the user with one field.
-pub(super) fn asked(message: &str, field: &str, kind: &str) -> Value {
+/// Returns an elicitation request with one field.
+pub(super) fn elicitation(message: &str, field: &str, kind: &str) -> Value {
     json!({ "method": "elicitation/create", "params": {
         "message": message,
         "requestedSchema": { "type": "object", "properties": { field: { "type": kind } }, "required": [field] },
     } })
 }
 
-fn sampled(message: &str) -> Value {
+fn sampling(message: &str) -> Value {
     json!({ "method": "sampling/createMessage", "params": {
         "messages": [{ "role": "user", "content": { "type": "text", "text": message } }],
         "maxTokens": 100,
     } })
 }
 
-/// The tools whose response asks the client for input. The client calls them again with it.
-fn ask(
+/// Handles the tools whose result requests input, and which are then called again with the client's responses.
+fn with_input(
     kind: &str,
     request: &CallToolRequestParams,
     context: &RequestContext<RoleServer>,
 ) -> Result<CallToolResponse, ErrorData> {
     let roots = || json!({ "method": "roots/list", "params": {} });
-    let name = || asked("What is your name?", "name", "string");
-    let color = || asked("What is your favorite color?", "color", "string");
-    let confirm = || asked("Please confirm", "ok", "boolean");
+    let name = || elicitation("What is your name?", "name", "string");
+    let color = || elicitation("What is your favorite color?", "color", "string");
+    let confirm = || elicitation("Please confirm", "ok", "boolean");
     let state = request.request_state.as_deref();
-    let (wanted, next) = match (kind, state) {
+    let (requests, next) = match (kind, state) {
         ("elicitation", None) => (json!({ "user_name": name() }), None),
-        ("sampling", None) => (json!({ "capital": sampled("What is the capital of France?") }), None),
+        ("sampling", None) => (json!({ "capital": sampling("What is the capital of France?") }), None),
         ("list_roots", None) => (json!({ "client_roots": roots() }), None),
         ("request_state" | "tampered_state", None | Some("confirming")) => {
             (json!({ "confirm": confirm() }), Some("confirming"))
         }
         ("multiple_inputs", None | Some("asking all")) => {
-            let greeting = sampled("Generate a greeting");
+            let greeting = sampling("Generate a greeting");
             let all = json!({ "user_name": name(), "greeting": greeting, "client_roots": roots() });
             (all, Some("asking all"))
         }
-        ("multi_round", Some("step 1")) if answers(request, &json!({ "step1": name() })) => {
+        ("multi_round", Some("step 1")) if has_responses(request, &json!({ "step1": name() })) => {
             (json!({ "step2": color() }), Some("step 2"))
         }
         ("multi_round", None | Some("step 1")) => (json!({ "step1": name() }), Some("step 1")),
         ("multi_round", Some("step 2")) => (json!({ "step2": color() }), Some("step 2")),
-        ("capabilities", None) => (json!(possible(context)), None),
-        // The fixture issues no other state, so this is none of its own.
+        ("capabilities", None) => (json!(supported_requests(context)), None),
+        // The fixture issues no other state.
         (_, Some(_)) => return Err(ErrorData::invalid_params("this state was not issued here", None)),
         _ => return Err(ErrorData::invalid_params(format!("Unknown tool: {kind}"), None)),
     };
-    // If state was issued, a response without it, or with that of an earlier round, does not count.
-    let answered = answers(request, &wanted) && state == next;
-    if !answered {
-        return Ok(input_required(wanted, next));
+    // If state was issued, a response must return the state of this round.
+    let complete = has_responses(request, &requests) && state == next;
+    if !complete {
+        return Ok(input_required(requests, next));
     }
     let done: CallToolResult =
         result(json!({ "content": [{ "type": "text", "text": "state-ok: all is answered" }] }));
     Ok(done.into())
 }
 
-/// What a client with these capabilities can be asked.
-fn possible(context: &RequestContext<RoleServer>) -> Map<String, Value> {
+/// Returns the requests that the client's capabilities allow.
+fn supported_requests(context: &RequestContext<RoleServer>) -> Map<String, Value> {
     let declared = context.client_capabilities().unwrap_or_default();
-    let mut wanted = Map::new();
+    let mut requests = Map::new();
     if declared.elicitation.is_some() {
-        wanted.insert("elicited".into(), asked("What is it?", "value", "string"));
+        requests.insert("elicited".into(), elicitation("What is it?", "value", "string"));
     }
     if declared.sampling.is_some() {
-        wanted.insert("sampled".into(), sampled("What is it?"));
+        requests.insert("sampled".into(), sampling("What is it?"));
     }
-    wanted
+    requests
 }
 
-/// Whether the request contains a valid response to each question.
-fn answers(request: &CallToolRequestParams, wanted: &Value) -> bool {
-    let given = request.input_responses.as_ref();
-    let mut wanted = wanted.as_object().into_iter().flatten();
-    wanted.all(|(name, question)| {
-        given.and_then(|given| given.get(name)).is_some_and(|given| fits(question, given))
+/// Returns whether the call has a response of the right type for each input request.
+fn has_responses(call: &CallToolRequestParams, requests: &Value) -> bool {
+    let responses = call.input_responses.as_ref();
+    let mut requests = requests.as_object().into_iter().flatten();
+    requests.all(|(name, request)| {
+        responses.and_then(|all| all.get(name)).is_some_and(|response| matches_request(request, response))
     })
 }
 
-fn fits(question: &Value, answer: &Value) -> bool {
-    let fields = question.pointer("/params/requestedSchema/properties").and_then(Value::as_object);
-    let right = |name: &str, kind: &Value| match answer.pointer(&format!("/content/{name}")) {
+fn matches_request(request: &Value, response: &Value) -> bool {
+    let fields = request.pointer("/params/requestedSchema/properties").and_then(Value::as_object);
+    let has_type = |name: &str, kind: &Value| match response.pointer(&format!("/content/{name}")) {
         Some(Value::String(_)) => kind == "string",
         Some(Value::Bool(_)) => kind == "boolean",
         _ => false,
     };
-    answer.is_object() && fields.into_iter().flatten().all(|(name, field)| right(name, &field["type"]))
+    response.is_object() && fields.into_iter().flatten().all(|(name, field)| has_type(name, &field["type"]))
 }
 
-fn input_required(wanted: Value, state: Option<&str>) -> CallToolResponse {
-    let mut result = json!({ "resultType": "input_required", "inputRequests": wanted });
+fn input_required(requests: Value, state: Option<&str>) -> CallToolResponse {
+    let mut result = json!({ "resultType": "input_required", "inputRequests": requests });
     if let Some(state) = state {
         result["requestState"] = json!(state);
     }
-    let result: InputRequiredResult = made(result);
+    let result: InputRequiredResult = from_json(result);
     result.into()
 }

@@ -1,4 +1,4 @@
-//! The demo's MCP client: the same protocol, over the same HTTP, as any MCP host speaks.
+//! The MCP client of the demo. It speaks MCP over HTTP, as any MCP host does.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -10,36 +10,36 @@ use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig
 use rmcp::{ClientLifecycleMode, ClientServiceExt as _, RoleClient};
 use serde_json::{Value, json};
 
-/// How long one request may take.
-const REQUEST: Duration = Duration::from_secs(10);
+/// The timeout of one request.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A connected client.
 #[derive(Debug)]
-pub(super) struct Agent {
+pub(super) struct Client {
     client: RunningService<RoleClient, ()>,
 }
 
-/// What a call of a tool came to, as a model sees it.
+/// The result of a tool call, as a model sees it.
 #[derive(Debug, Clone)]
-pub(super) struct Seen {
-    /// The whole answer as text, to look for what must not be in it.
+pub(super) struct CallResult {
+    /// The whole result as text, to search it for tokens.
     pub(super) raw: String,
-    /// The error's code; absent where the call went well.
+    /// The code of the error, or `None` if the call succeeded.
     pub(super) error: Option<String>,
 }
 
-impl Agent {
+impl Client {
     /// Connects to the server at `address`.
     ///
     /// # Errors
     ///
-    /// A text that says what failed.
+    /// Returns a message that says what failed.
     pub(super) async fn connect(address: SocketAddr) -> Result<Self, String> {
         let http = reqwest::Client::builder()
             .no_proxy()
-            .timeout(REQUEST)
+            .timeout(REQUEST_TIMEOUT)
             .build()
-            .map_err(|error| format!("no HTTP client: {error}"))?;
+            .map_err(|error| format!("cannot create an HTTP client: {error}"))?;
         let config = StreamableHttpClientTransportConfig::with_uri(format!("http://{address}/mcp"));
         let transport = StreamableHttpClientTransport::with_client(http, config);
         let lifecycle = ClientLifecycleMode::Auto {
@@ -50,28 +50,29 @@ impl Agent {
         Ok(Self { client: client.map_err(|error| format!("the MCP client cannot connect: {error}"))? })
     }
 
-    /// Calls the demo's one tool of `module` through `call_module_tool`.
+    /// Calls the tool `list` of `module` through `call_module_tool`.
     ///
     /// # Errors
     ///
-    /// A text that says what failed below the tool: the connection, the protocol.
-    pub(super) async fn list(&self, module: &str) -> Result<Seen, String> {
+    /// Returns a message if the connection or the protocol failed. An error of the tool is in the [`CallResult`].
+    pub(super) async fn list(&self, module: &str) -> Result<CallResult, String> {
         let Value::Object(arguments) = json!({ "module": module, "tool": "list", "arguments": {} }) else {
-            return Err("the arguments are an object".into());
+            return Err("the arguments must be an object".into());
         };
         let call = CallToolRequestParams::new("call_module_tool").with_arguments(arguments);
-        let result = self.client.call_tool(call).await.map_err(|error| format!("the call broke: {error}"))?;
-        let raw =
-            serde_json::to_string(&result).map_err(|error| format!("the answer is no JSON: {error}"))?;
+        let result =
+            self.client.call_tool(call).await.map_err(|error| format!("the call failed: {error}"))?;
+        let raw = serde_json::to_string(&result)
+            .map_err(|error| format!("the result cannot be serialized as JSON: {error}"))?;
         let code = result.structured_content.as_ref().and_then(|s| s.pointer("/error/code")?.as_str());
         let error =
             (result.is_error == Some(true)).then(|| code.unwrap_or("error without a code").to_owned());
-        Ok(Seen { raw, error })
+        Ok(CallResult { raw, error })
     }
 
-    /// Says goodbye.
+    /// Closes the connection.
     pub(super) async fn close(self) {
-        // It is over either way.
+        // The demo is over, so an error changes nothing.
         let _ = self.client.cancel().await;
     }
 }

@@ -1,4 +1,4 @@
-//! What the demo makes on the spot, in a folder that goes away with it: a profile, two manifests, two vaults.
+//! The files of the demo in a temporary folder: a profile, two manifests and two vaults.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,8 +10,8 @@ use tempfile::TempDir;
 use super::service::Tokens;
 use crate::os::write_private_file;
 
-/// The profile. Walls are set tight, so that a broken vault is noticed at once and the demo takes seconds: nothing is
-/// cached or served stale, and a vault that is down is looked at four times a second.
+/// The profile. Its settings make the demo fast: nothing of the age vault is cached or served stale, one failure opens its
+/// circuit, and it is then probed four times a second.
 const PROFILE: &str = r#"
 [server]
 listen = "127.0.0.1:0"
@@ -40,7 +40,7 @@ vault = "tickets-vault"
 vault = "notes-vault"
 "#;
 
-/// A manifest of one tool that lists what the service has at `/NAME`.
+/// Returns a manifest with one tool, which lists what the service has at `/NAME`.
 fn manifest(name: &str, title: &str, service: SocketAddr, credential: &str) -> String {
     format!(
         r#"format = 1
@@ -64,21 +64,21 @@ request = {{ method = "GET", path = "/{name}" }}
     )
 }
 
-/// The folder with everything in it; dropping it removes it.
+/// The temporary folder. Dropping it removes the folder.
 #[derive(Debug)]
-pub(super) struct World {
+pub(super) struct Environment {
     folder: TempDir,
 }
 
-impl World {
-    /// Makes everything but the age file, which is written the way `secret set` writes it.
+impl Environment {
+    /// Creates everything but the age file, which the first write to its vault creates.
     ///
     /// # Errors
     ///
-    /// What the file system answers.
-    pub(super) fn make(service: SocketAddr, tokens: &Tokens) -> io::Result<Self> {
-        let world = Self { folder: tempfile::Builder::new().prefix("cofferdam-demo-").tempdir()? };
-        let at = |name: &str| world.folder.path().join(name);
+    /// Returns the error of the file system.
+    pub(super) fn new(service: SocketAddr, tokens: &Tokens) -> io::Result<Self> {
+        let environment = Self { folder: tempfile::Builder::new().prefix("cofferdam-demo-").tempdir()? };
+        let at = |name: &str| environment.folder.path().join(name);
         fs::create_dir(at("modules"))?;
         let notes = "kind = \"header\"\nheaders = { x-api-key = \"{token}\" }";
         fs::write(at("modules/tickets.toml"), manifest("tickets", "Tickets", service, "kind = \"bearer\""))?;
@@ -88,51 +88,51 @@ impl World {
         write_private_file(&at("tickets.env"), line.as_bytes())?;
         let identity = age::x25519::Identity::generate();
         write_private_file(&at("notes.key"), identity.to_string().expose_secret().as_bytes())?;
-        Ok(world)
+        Ok(environment)
     }
 
-    /// The profile's file.
+    /// Returns the path of the profile.
     pub(super) fn profile(&self) -> PathBuf {
         self.folder.path().join("demo.toml")
     }
 
-    /// Puts garbage in the age file's place, as a copy that broke off would; answers what mends it.
+    /// Replaces the age file by garbage, as an interrupted copy would.
     ///
     /// # Errors
     ///
-    /// What the file system answers.
-    pub(super) fn break_notes(&self) -> io::Result<Mend> {
+    /// Returns the error of the file system.
+    pub(super) fn break_notes_vault(&self) -> io::Result<BrokenVault> {
         let file = self.folder.path().join("notes.age");
-        let aside = self.folder.path().join("notes.age.aside");
-        fs::rename(&file, &aside)?;
+        let backup = self.folder.path().join("notes.age.backup");
+        fs::rename(&file, &backup)?;
         write_private_file(&file, b"half a file")?;
-        Ok(Mend { file, aside })
+        Ok(BrokenVault { file, backup })
     }
 
-    /// Removes the folder, and says so where that fails; dropping does the same in silence.
+    /// Removes the folder. Unlike dropping, this reports errors.
     ///
     /// # Errors
     ///
-    /// What the file system answers.
+    /// Returns the error of the file system.
     pub(super) fn remove(self) -> io::Result<()> {
         self.folder.close()
     }
 }
 
-/// A broken vault that can be mended.
+/// A vault whose file was replaced by garbage.
 #[derive(Debug)]
-pub(super) struct Mend {
+pub(super) struct BrokenVault {
     file: PathBuf,
-    aside: PathBuf,
+    backup: PathBuf,
 }
 
-impl Mend {
-    /// Puts the file back.
+impl BrokenVault {
+    /// Restores the file.
     ///
     /// # Errors
     ///
-    /// What the file system answers.
-    pub(super) fn mend(self) -> io::Result<()> {
-        fs::rename(self.aside, self.file)
+    /// Returns the error of the file system.
+    pub(super) fn restore(self) -> io::Result<()> {
+        fs::rename(self.backup, self.file)
     }
 }

@@ -1,4 +1,4 @@
-//! Who calls over HTTP. The one place where an identity enters.
+//! Identifies the caller of a request. The only place where an identity enters.
 
 use axum::extract::Request;
 use axum::middleware::Next;
@@ -7,7 +7,8 @@ use http::header::AUTHORIZATION;
 
 use crate::caller::Caller;
 
-/// Puts the [`Caller`] next to the request, and takes what proves it away: nothing behind this sees a client's token.
+/// Adds the [`Caller`] to the extensions of the request, and removes its credential, so that no inner layer sees a token of a
+/// client.
 pub(super) async fn identify(mut request: Request, next: Next) -> Response {
     request.headers_mut().remove(AUTHORIZATION);
     request.extensions_mut().insert(Caller::local());

@@ -1,0 +1,210 @@
+//! The MCP server: lists and runs the meta-tools.
+
+use std::borrow::Cow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use cofferdam_config::suggestions::bounded;
+use rmcp::model::{
+    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestMethod,
+    CompleteRequestParams, CompleteResult, Implementation, ListPromptsRequestMethod, ListPromptsResult,
+    ListResourceTemplatesRequestMethod, ListResourceTemplatesResult, ListResourcesRequestMethod,
+    ListResourcesResult, ListToolsResult, PaginatedRequestParams, ProtocolVersion, ServerCapabilities,
+    ServerConfig, Tool,
+};
+use rmcp::service::RequestContext;
+use rmcp::{ErrorData, RoleServer, ServerHandler};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::protocol::REVISIONS;
+use super::{arguments, results, schema, tools};
+use crate::caller::Caller;
+use crate::calls::{CallError, Calls, Outcome};
+
+/// The time for which a client may cache the list of tools, in milliseconds. Modules change only when the server starts.
+const TOOLS_TTL_MS: u64 = 60_000;
+
+/// The instructions for the model.
+const INSTRUCTIONS: &str = "External services, one module each. Find a tool and its input schema with \
+     get_module_schema, then run it with call_module_tool. The server handles credentials: never ask for one.";
+
+/// The handler of MCP requests.
+#[derive(Debug, Clone)]
+pub struct Handler {
+    calls: Arc<Calls>,
+    call_timeout: Duration,
+    stop: CancellationToken,
+    /// The caller of every request, if the transport does not identify callers.
+    single_caller: Option<Caller>,
+}
+
+impl Handler {
+    /// Creates a handler for HTTP, where each request has its [`Caller`] in its extensions.
+    ///
+    /// `call_timeout` limits each call. Cancelling `stop` cancels all calls.
+    pub fn for_http(calls: Arc<Calls>, call_timeout: Duration, stop: CancellationToken) -> Self {
+        Self { calls, call_timeout, stop, single_caller: None }
+    }
+
+    /// Creates a handler for a transport with a single caller. See [`Handler::for_http`] for the other parameters.
+    pub fn for_caller(
+        calls: Arc<Calls>,
+        call_timeout: Duration,
+        stop: CancellationToken,
+        caller: Caller,
+    ) -> Self {
+        Self { calls, call_timeout, stop, single_caller: Some(caller) }
+    }
+
+    /// Returns the token that cancels all calls.
+    pub(super) fn stop(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
+    fn caller(&self, context: &RequestContext<RoleServer>) -> Result<Caller, ErrorData> {
+        let parts = context.extensions.get::<http::request::Parts>();
+        parts
+            .and_then(|parts| parts.extensions.get::<Caller>())
+            .or(self.single_caller.as_ref())
+            .cloned()
+            // The route lacks the middleware. There is no default caller.
+            .ok_or_else(|| ErrorData::internal_error("the request has no caller", None))
+    }
+
+    async fn call_module_tool(
+        &self,
+        caller: &Caller,
+        request: CallToolRequestParams,
+        context: &RequestContext<RoleServer>,
+    ) -> CallToolResult {
+        let deadline = Instant::now() + self.call_timeout;
+        let request = match arguments::call(request.arguments.unwrap_or_default()) {
+            Ok(request) => request,
+            Err(error) => return results::from_error(&error),
+        };
+        let stop = async {
+            tokio::select! {
+                () = context.ct.cancelled() => {}
+                () = self.stop.cancelled() => {}
+            }
+        };
+        match self.calls.call(caller, request, deadline, stop).await {
+            Ok(answer) => results::from_answer(answer),
+            Err(error) => results::from_error(&error),
+        }
+    }
+
+    fn get_module_schema(&self, caller: &Caller, request: CallToolRequestParams) -> CallToolResult {
+        let result = arguments::schema(request.arguments.unwrap_or_default())
+            .and_then(|request| schema::respond(&self.calls, caller, &request));
+        result.unwrap_or_else(|error| results::from_error(&error))
+    }
+}
+
+/// Runs `work`. Returns `None` if it panics: rmcp would never respond to the client.
+fn catch_panic<T>(work: impl FnOnce() -> T) -> Option<T> {
+    let result = catch_unwind(AssertUnwindSafe(work)).ok();
+    if result.is_none() {
+        tracing::error!("a meta-tool panicked");
+    }
+    result
+}
+
+impl ServerHandler for Handler {
+    fn get_info(&self) -> ServerConfig {
+        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+            .with_protocol_version(ProtocolVersion::V_2025_11_25)
+            .with_server_info(
+                Implementation::new("cofferdam", env!("CARGO_PKG_VERSION")).with_title("Cofferdam"),
+            )
+            .with_instructions(INSTRUCTIONS)
+    }
+
+    fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
+        const { Cow::Borrowed(&REVISIONS) }
+    }
+
+    /// Returns the tool against which rmcp checks a call. Its description omits the modules, which would have to be iterated
+    /// for each call.
+    fn get_tool(&self, name: &str) -> Option<Tool> {
+        tools::definition(name)
+    }
+
+    async fn list_tools(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        let caller = self.caller(&context)?;
+        let tools = catch_panic(|| tools::list(self.calls.registry().modules(&caller)))
+            .ok_or_else(|| ErrorData::internal_error("cannot list the tools", None))?;
+        Ok(ListToolsResult::with_all_items(tools)
+            .with_ttl_ms(TOOLS_TTL_MS)
+            .with_cache_scope(CacheScope::Private))
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let caller = self.caller(&context)?;
+        let result = match request.name.as_ref() {
+            tools::CALL_MODULE_TOOL => self.call_module_tool(&caller, request, &context).await,
+            tools::GET_MODULE_SCHEMA => catch_panic(|| self.get_module_schema(&caller, request))
+                .unwrap_or_else(|| results::from_error(&CallError::internal(Outcome::NotSent))),
+            other => {
+                let message = format!("Unknown tool: {}", bounded(other));
+                return Err(ErrorData::invalid_params(message, None));
+            }
+        };
+        Ok(result.into())
+    }
+
+    // These features are not supported. The defaults of rmcp would return an empty success.
+
+    async fn list_prompts(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        Err(ErrorData::method_not_found::<ListPromptsRequestMethod>())
+    }
+
+    async fn list_resources(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        Err(ErrorData::method_not_found::<ListResourcesRequestMethod>())
+    }
+
+    async fn list_resource_templates(
+        &self,
+        _request: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        Err(ErrorData::method_not_found::<ListResourceTemplatesRequestMethod>())
+    }
+
+    async fn complete(
+        &self,
+        _request: CompleteRequestParams,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<CompleteResult, ErrorData> {
+        Err(ErrorData::method_not_found::<CompleteRequestMethod>())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_in_a_meta_tool_is_caught() {
+        assert_eq!(catch_panic(|| 7), Some(7));
+        assert_eq!(catch_panic(|| -> i32 { panic!("scripted") }), None);
+    }
+}

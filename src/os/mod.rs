@@ -1,0 +1,11 @@
+//! OS-specific code, with fallbacks for other platforms.
+//!
+//! Verified on Linux. The fallbacks for other systems are marked *not verified*.
+
+mod files;
+mod process_memory;
+mod signals;
+
+pub use files::{settings_dir, write_private_file};
+pub use process_memory::make_undumpable;
+pub use signals::ShutdownSignals;
