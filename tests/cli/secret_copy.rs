@@ -73,7 +73,10 @@ fn what_differs_stays_unless_it_is_to_be_replaced() {
     let conflict = env.run(&copy).expect(1);
     assert!(conflict.stdout.contains("another value in password"), "{conflict:#?}");
     assert!(conflict.stderr.contains("--replace"), "{conflict:#?}");
-    assert!(!conflict.stderr.contains("resume it with"), "the same command would change nothing: {conflict:#?}");
+    assert!(
+        !conflict.stderr.contains("resume it with"),
+        "the same command would change nothing: {conflict:#?}"
+    );
     let document = env.run(&[&copy[..], &["--json"]].concat()).expect(1).json();
     assert_eq!(states(&document)[0], state("notes/default", "conflict"), "{document:#}");
     let replaced = [&copy[..], &["--replace", "--json"]].concat();

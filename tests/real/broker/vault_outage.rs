@@ -50,8 +50,8 @@ async fn the_broker_serves_again_by_itself_whatever_was_done_to_the_vault() {
          auth = {{ method = 'approle', mount = '{auth}', role_id = '{role}', secret_id_file = 'secret-id' }}",
         server.address
     );
-    let policy = CompartmentPolicy { probe_interval: PROBE_INTERVAL, ..cache_off() };
-    let fixture = Fixture::new(open(folder.path(), &settings), policy, &["github"], "bearer");
+    let compartment = CompartmentPolicy { probe_interval: PROBE_INTERVAL, ..cache_off() };
+    let fixture = Fixture::new(open(folder.path(), &settings), compartment, &["github"], "bearer");
     fixture.broker.start().await;
     assert_eq!(fixture.token("github").await.unwrap(), "one");
     assert_eq!(logins(&server, &auth).await, 1);
