@@ -16,7 +16,7 @@ const FLOORS: [&str; 15] = [
     "catalogue",
     "connectors",
     "broker",
-    "access",
+    "caller",
     "braces",
     "names",
     "os",
