@@ -34,9 +34,15 @@ fn part_cycles(sources: &[Source]) -> Vec<String> {
     folders.flat_map(|folder| cycles(&grouped(&edges, |file| part_of(folder, file)))).collect()
 }
 
-/// The cycles between the files of a crate.
+/// The cycles between the files of a crate. A `mod.rs` may name the files of its folder, which may name it.
 fn file_cycles(sources: &[Source]) -> Vec<String> {
-    cycles(&Crate::new(sources).edges())
+    let mut edges = Crate::new(sources).edges();
+    for (file, targets) in &mut edges {
+        if let Some(folder) = file.strip_suffix("mod.rs") {
+            targets.retain(|target, _| !target.starts_with(folder));
+        }
+    }
+    cycles(&edges)
 }
 
 #[test]

@@ -164,10 +164,12 @@ mod tests {
             ("src/b.rs", "use crate::a::{self, Item};\nfn f() -> a::Own {}"),
             ("src/c.rs", "use crate::Thing;"),
             ("src/d.rs", "use super::short::Item; use std::fmt;"),
+            ("src/e.rs", "struct E; mod inline { use super::E; fn f() { g() } } use super::c::C;"),
         ];
         assert_eq!(targets(&files, "src/b.rs"), ["src/a/inner.rs", "src/a/mod.rs"]);
         assert_eq!(targets(&files, "src/c.rs"), ["src/b.rs"]);
         assert_eq!(targets(&files, "src/d.rs"), ["src/a/inner.rs"]);
+        assert_eq!(targets(&files, "src/e.rs"), ["src/c.rs"], "`super` of an inline module is the file");
         assert_eq!(targets(&files, "src/a/mod.rs"), ["src/a/inner.rs"]);
     }
 }

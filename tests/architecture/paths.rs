@@ -19,10 +19,26 @@ pub(crate) fn paths_in(file: &str, text: &str) -> BTreeSet<String> {
 /// Every path with `::` in `text`, and everything that `use` imports. Comments and strings do not count.
 pub(crate) fn named_in(file: &str, text: &str) -> Vec<Named> {
     let tokens = tokens(&without_comments_and_strings(text));
-    let module = module_of(file);
+    let mut module = module_of(file);
+    // The depth of braces outside of each inline module that is open.
+    let (mut depth, mut inline): (usize, Vec<usize>) = (0, Vec::new());
     let mut found = Vec::new();
     let mut at = 0;
     while at < tokens.len() {
+        match tokens[at].as_str() {
+            "{" => depth += 1,
+            "}" => {
+                depth = depth.saturating_sub(1);
+                if inline.pop_if(|outside| *outside == depth).is_some() {
+                    module.pop();
+                }
+            }
+            "mod" if tokens.get(at + 2).is_some_and(|brace| brace == "{") => {
+                module.push(tokens[at + 1].clone());
+                inline.push(depth);
+            }
+            _ => {}
+        }
         let import = at > 0 && tokens[at - 1] == "use";
         let begins = is_name(&tokens[at]) && (import || tokens.get(at + 1).is_some_and(|next| next == "::"));
         if begins {
