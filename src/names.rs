@@ -1,19 +1,7 @@
 //! Names that are not known: repeated safely, with those that may have been meant.
 
-/// How much of a sent name is repeated, in characters. Real names have at most 64.
-const SHOWN_CHARS: usize = 64;
-
 /// How long a name may be that is compared with others, in bytes; comparing costs the product of both lengths.
 const COMPARED_BYTES: usize = 64;
-
-/// A sent name without control characters, and no longer than a real one could be.
-pub(crate) fn bounded(name: &str) -> String {
-    let mut shown: String = name.chars().take(SHOWN_CHARS).flat_map(char::escape_debug).collect();
-    if name.chars().nth(SHOWN_CHARS).is_some() {
-        shown.push('…');
-    }
-    shown
-}
 
 /// The same text for names that differ only in case or by `-` and `_`.
 pub(crate) fn folded(name: &str) -> String {
@@ -56,14 +44,6 @@ fn quoted(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_sent_name_is_repeated_bounded_and_escaped() {
-        assert_eq!(bounded("github"), "github");
-        assert_eq!(bounded("a\u{1b}[2J\n"), "a\\u{1b}[2J\\n");
-        let long = bounded(&"x".repeat(10_000));
-        assert_eq!(long.chars().count(), SHOWN_CHARS + 1);
-    }
 
     #[test]
     fn the_nearest_name_is_near() {
