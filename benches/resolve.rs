@@ -2,15 +2,13 @@
 
 #![allow(clippy::unwrap_used, missing_docs)] // a panic is the report; `main` and the benches have no readers
 
-mod world;
-
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use cofferdam::caller::Caller;
+use cofferdam_testing::warm_broker::{self, LEASED, PLAIN, resolve, soon};
 use divan::Bencher;
 use tokio::runtime::Runtime;
-use world::{LEASED, PLAIN, resolve, soon};
 
 fn main() {
     divan::main();
@@ -20,7 +18,7 @@ fn main() {
 #[divan::bench(args = [PLAIN, LEASED])]
 fn cached(bencher: Bencher<'_, '_>, module: &str) {
     let runtime = runtime();
-    let broker = runtime.block_on(world::broker());
+    let broker = runtime.block_on(warm_broker::broker());
     let (caller, deadline) = (Caller::local(), soon());
     bencher.bench_local(|| resolve(&broker, &caller, module, deadline));
 }
@@ -29,7 +27,7 @@ fn cached(bencher: Bencher<'_, '_>, module: &str) {
 #[divan::bench(args = [PLAIN, LEASED])]
 fn cached_two_threads(bencher: Bencher<'_, '_>, module: &str) {
     let runtime = runtime();
-    let broker = runtime.block_on(world::broker());
+    let broker = runtime.block_on(warm_broker::broker());
     let (caller, deadline) = (Caller::local(), soon());
     let one = || resolve(&broker, &caller, module, deadline);
     let stop = AtomicBool::new(false);

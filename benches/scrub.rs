@@ -1,4 +1,4 @@
-//! Cost of searching an answer for its credential: `cargo bench --bench scrub`.
+//! Cost of searching a response for its credential: `cargo bench --bench scrub`.
 
 #![allow(clippy::unwrap_used, missing_docs)] // a panic is the report; `main` and the benches have no readers
 

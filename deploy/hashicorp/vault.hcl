@@ -8,5 +8,5 @@ listener "tcp" {
 }
 
 api_addr      = "https://vault:8200"
-disable_mlock = true # locking memory needs a capability; swap must be off or encrypted
+disable_mlock = true # locking memory needs a capability; turn swap off or encrypt it
 ui            = false

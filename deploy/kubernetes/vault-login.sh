@@ -1,9 +1,9 @@
 #!/bin/sh
-# Lets the pods of this folder log in to Vault, and read the secrets of one module: a policy, and a role that is bound to their
-# service account and to the audience of their token. Run it again after a change; run it once for each module's vault.
+# Lets the pods of this folder log in to Vault and read the secrets of one module. It makes a policy, and a role that is bound to
+# their service account and to the audience of their token. Run it once for each module's vault, and again after a change.
 #
 #     vault auth enable kubernetes
-#     vault write auth/kubernetes/config kubernetes_host=https://kubernetes.default.svc   # a Vault inside of the cluster
+#     vault write auth/kubernetes/config kubernetes_host=https://kubernetes.default.svc   # a Vault inside the cluster
 #     ./vault-login.sh github
 #
 # Needs `vault` with VAULT_ADDR and a login that may write policies and roles.
@@ -11,7 +11,7 @@ set -eu
 
 module="${1:?name the module, for example: vault-login.sh github}"
 case "$module" in
-*[!a-z0-9_-]*) echo "vault-login.sh: \`$module\` is no module's name" >&2 && exit 2 ;;
+*[!a-z0-9_-]*) echo "vault-login.sh: \`$module\` is not a module name" >&2 && exit 2 ;;
 esac
 
 vault policy write "cofferdam-$module" - <<POLICY
@@ -20,7 +20,7 @@ path "secret/data/cofferdam/$module/*" {
 }
 POLICY
 
-# A pod that is gone leaves its login behind for token_ttl at most.
+# The login of a deleted pod remains valid for at most token_ttl.
 vault write "auth/kubernetes/role/cofferdam-$module" \
     bound_service_account_names=cofferdam \
     bound_service_account_namespaces=cofferdam \

@@ -1,50 +1,45 @@
-//! Blast radius: one vault fails in every way there is, and what the others notice is measured.
+//! Blast radius: one vault fails in each of many ways, and the effect on the others is measured.
 //!
 //! ```text
 //! cargo run --release --example blast-radius                          everything, in half an hour
 //! cargo run --release --example blast-radius -- --only 'black hole'   scenarios whose name has this in it
 //! cargo run --release --example blast-radius -- --only many           200 vaults, of which 100 hang at once
-//! cargo run --release --example blast-radius -- --write               and the table and the plot into the README
+//! cargo run --release --example blast-radius -- --write               writes the table and the plot into docs/
 //! ```
 //!
 //! The servers are real (Vault, moto, toxiproxy; fetched and built once by `tests/servers`), and so is the server under test:
-//! a `cofferdam serve` in a process of its own, called over `POST /mcp`. Nothing listens beyond loopback, and all of it ends with
-//! this process. Wants a machine that does nothing else: the figures are times.
+//! `cofferdam serve` in a process of its own, called over `POST /mcp`. Everything listens on loopback alone and ends with this
+//! process. It needs a machine that does nothing else, because the figures are times.
 //!
-//! Exit code 1: a promise was broken; those about time are told apart, and do not count. 2: something could not be run at all.
+//! Exit code 1: a promise was broken; the promise about the others' latency is reported and does not count. 2: something could
+//! not be run at all.
 
 #![allow(clippy::print_stdout, clippy::print_stderr)] // it prints what it finds
 
 mod plot;
-mod proof;
-#[path = "../shared/readme.rs"]
-mod readme;
 mod report;
-#[path = "../../tests/support/service.rs"]
-#[allow(dead_code, clippy::unwrap_used)] // the tests use more of it, and there a panic is the report
-mod service;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
 use cofferdam::os::ShutdownSignals;
+use cofferdam_testing::blast_radius::many::{self, Many};
+use cofferdam_testing::blast_radius::{Fixture, Outcome, Plan, Scenario, scenario};
+use cofferdam_testing::{Failed, Program, page};
 use serde::Serialize;
-
-use proof::many::Many;
-use proof::{Failed, Outcome, Plan, Program, Scenario, World};
 
 /// The name of the last section for `--only`.
 const MANY: &str = "many";
 
-/// One vault fails in every way there is, and what the others notice is measured
+/// One vault fails in each of many ways, and the effect on the others is measured
 #[derive(Debug, Parser)]
 #[command(name = "blast-radius")]
 struct Args {
-    /// Only scenarios whose name has this in it (`hashicorp × black hole, cache off`), or `many`: 200 vaults
+    /// Only scenarios whose name contains this (`hashicorp × black hole, cache off`), or `many`: 200 vaults
     #[arg(long, value_name = "PATTERN")]
     only: Option<String>,
-    /// Short windows and little load: shows that all works, and says nothing about times
+    /// Short windows and little load: shows that everything works, and proves nothing about times
     #[arg(long)]
     quick: bool,
     /// Write all figures as JSON
@@ -53,18 +48,18 @@ struct Args {
     /// Write the plot, blast-radius.svg, into this folder
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Put the table into README.md between its markers, and the plot into docs/
+    /// Put the table into docs/measurements.md between its marks, and the plot into docs/
     #[arg(long, conflicts_with_all = ["only", "quick"])]
     write: bool,
 }
 
-/// Everything that was found.
+/// Everything that was measured.
 #[derive(Debug, Serialize)]
 struct Found {
     plan: Plan,
     outcomes: Vec<Outcome>,
     many: Vec<Many>,
-    /// Scenarios that could not be run, with why.
+    /// Scenarios that could not be run, and why.
     failed: Vec<String>,
 }
 
@@ -90,7 +85,7 @@ fn run(args: &Args) -> Result<bool, Failed> {
         let mut signals = ShutdownSignals::listen()?;
         tokio::select! {
             found = measure(args) => found,
-            // What runs is dropped, and with it every process.
+            // Dropping the future ends every process.
             () = signals.recv() => Err("interrupted; everything that was started has been ended".into()),
         }
     })?;
@@ -105,36 +100,36 @@ fn run(args: &Args) -> Result<bool, Failed> {
 async fn measure(args: &Args) -> Result<Found, Failed> {
     let plan = if args.quick { Plan::quick() } else { Plan::full() };
     let program = Program(std::env::current_exe()?);
-    let wanted = |name: &str| args.only.as_deref().is_none_or(|only| name.contains(only));
+    let selected = |name: &str| args.only.as_deref().is_none_or(|only| name.contains(only));
     let scenarios: Vec<Scenario> =
-        Scenario::all().into_iter().filter(|one| wanted(&one.to_string())).collect();
-    if scenarios.is_empty() && !wanted(MANY) {
-        return Err("no scenario's name has that in it; one is `hashicorp × black hole, cache off`".into());
+        Scenario::all().into_iter().filter(|one| selected(&one.to_string())).collect();
+    if scenarios.is_empty() && !selected(MANY) {
+        return Err("no scenario's name contains that; one is `hashicorp × black hole, cache off`".into());
     }
     println!("starting Vault, moto and toxiproxy");
-    let mut world = World::start().await?;
+    let mut fixture = Fixture::start().await?;
     let mut further = plan.further;
     let mut found = Found { plan, outcomes: Vec::new(), many: Vec::new(), failed: Vec::new() };
-    for (index, &scenario) in scenarios.iter().enumerate() {
+    for (index, &one) in scenarios.iter().enumerate() {
         print!("[{:>2}/{}] ", index + 1, scenarios.len());
-        match repeated(&mut world, &program, &found.plan, scenario, &mut further).await {
+        match repeated(&mut fixture, &program, &found.plan, one, &mut further).await {
             Ok(outcome) => {
                 println!("{}", report::line(&outcome));
                 found.outcomes.push(outcome);
             }
             Err(error) => {
-                println!("✘ {scenario} could not be run: {error}");
-                found.failed.push(format!("{scenario}: {error}"));
+                println!("✘ {one} could not be run: {error}");
+                found.failed.push(format!("{one}: {error}"));
             }
         }
     }
-    if wanted(MANY) {
+    if selected(MANY) {
         for cache in [false, true] {
             println!("200 vaults: three minutes");
-            match proof::many::run(&mut world, &program, cache).await {
-                Ok(many) => {
-                    println!("{}", report::many(&many));
-                    found.many.push(many);
+            match many::run(&mut fixture, &program, cache).await {
+                Ok(outcome) => {
+                    println!("{}", report::many(&outcome));
+                    found.many.push(outcome);
                 }
                 Err(error) => {
                     println!("✘ {MANY} could not be run: {error}");
@@ -146,23 +141,23 @@ async fn measure(args: &Args) -> Result<Found, Failed> {
     Ok(found)
 }
 
-/// Runs a scenario once, or as often as the plan says while its ratio is over the promised one: a single pause of the
-/// machine is enough for that. `further` says how many such runs are left.
+/// Runs a scenario once, and again as often as the plan says while its ratio exceeds the promised one: a single pause of the
+/// machine suffices for that. `further` is the number of such runs that are left.
 async fn repeated(
-    world: &mut World,
+    fixture: &mut Fixture,
     program: &Program,
     plan: &Plan,
-    scenario: Scenario,
+    one: Scenario,
     further: &mut usize,
 ) -> Result<Outcome, Failed> {
-    let mut outcome = proof::scenario::run(world, program, plan, scenario).await?;
+    let mut outcome = scenario::run(fixture, program, plan, one).await?;
     for &runs in plan.repeats {
         let more = runs.saturating_sub(outcome.runs.len());
         if outcome.quick() || *further < more {
             break;
         }
         for _ in 0..more {
-            outcome.add(proof::scenario::run(world, program, plan, scenario).await?);
+            outcome.add(scenario::run(fixture, program, plan, one).await?);
             *further -= 1;
         }
     }
@@ -184,7 +179,7 @@ fn finish(args: &Args, found: &Found) -> Result<(), Failed> {
     if args.write {
         plot::write(&found.outcomes, "docs".as_ref())?;
         let section = report::section(&found.plan, &found.outcomes, &found.many);
-        readme::write("README.md".as_ref(), "blast-radius", &section)?;
+        page::write("docs/measurements.md".as_ref(), "blast-radius", &section)?;
     }
     Ok(())
 }

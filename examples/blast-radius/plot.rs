@@ -1,11 +1,12 @@
-//! The plot: for each fault, how much slower the others became, beside what the machine's noise alone does.
+//! The plot: for each fault, how much slower the others became, beside the noise of the machine.
 
 use std::path::Path;
 
 use svg::Document;
 use svg::node::element::{Circle, Line, Rectangle, Style, Text};
 
-use crate::proof::{Failed, MAX_RATIO, Outcome};
+use cofferdam_testing::Failed;
+use cofferdam_testing::blast_radius::{MAX_RATIO, Outcome};
 
 const WIDTH: f64 = 860.0;
 const LEFT: f64 = 190.0;
@@ -13,11 +14,11 @@ const RIGHT: f64 = 20.0;
 const TOP: f64 = 66.0;
 const ROW: f64 = 18.0;
 
-/// The axis, with a step of the same length for each doubling; what lies beyond stands at its end.
+/// The logarithmic axis; larger and smaller values are drawn at its ends.
 const FROM: f64 = 0.25;
 const TO: f64 = 4.0;
 
-/// One look on light pages and on dark ones.
+/// Styles for light and dark pages.
 const STYLE: &str = "
 text { font: 12px system-ui, sans-serif; fill: #1f2328 }
 .small { fill: #59636e; font-size: 11px }
@@ -107,12 +108,12 @@ fn row(outcome: &Outcome) -> String {
     format!("{} × {}", outcome.target, outcome.fault)
 }
 
-/// What stands below a line; the last one stands for whatever is over it too.
+/// The label below a line; the last one also covers everything above it.
 fn tick(at: f64) -> String {
     if at < TO { format!("×{at}") } else { format!("≥ ×{at}") }
 }
 
-/// Between which two values nine in ten of the controls lie.
+/// The range that contains nine of ten controls.
 fn noise(outcomes: &[Outcome]) -> (f64, f64) {
     let mut controls: Vec<f64> = outcomes.iter().map(Outcome::noise).collect();
     controls.sort_by(f64::total_cmp);

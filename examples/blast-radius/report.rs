@@ -1,11 +1,12 @@
-//! What a person reads: a line for each scenario as it ends, and the table at the end.
+//! The output for people: a line for each scenario as it ends, and the table at the end.
 
 use std::collections::BTreeMap;
 
 use comfy_table::{Cell, Color, Table, presets};
 
-use crate::proof::many::{Many, p99_ms};
-use crate::proof::{MAX_INTERVALS, MAX_RATIO, Outcome, Plan, median};
+use cofferdam_testing::blast_radius::many::{Many, p99_ms};
+use cofferdam_testing::blast_radius::{MAX_INTERVALS, MAX_RATIO, Outcome, Plan};
+use cofferdam_testing::median;
 
 /// One scenario, when it has ended.
 pub(crate) fn line(outcome: &Outcome) -> String {
@@ -27,7 +28,7 @@ pub(crate) fn line(outcome: &Outcome) -> String {
         if outcome.quick() { "" } else { " !" },
     );
     for promise in &outcome.promises {
-        // The others' figures stand in the line above.
+        // The line above contains the others' figures.
         if !(promise.kept && promise.name == "the others answer") {
             text.push_str(&format!("\n    {} {}: {}", mark(promise.kept), promise.name, promise.found));
         }
@@ -54,7 +55,7 @@ pub(crate) fn many(many: &Many) -> String {
     text
 }
 
-/// What the ratios say, in one line for each setting of the cache.
+/// The ratios, in one line for each setting of the cache.
 pub(crate) fn times(outcomes: &[Outcome]) -> String {
     let mut lines = Vec::new();
     for cache in [false, true] {
@@ -68,12 +69,12 @@ pub(crate) fn times(outcomes: &[Outcome]) -> String {
              without any fault (control): median ×{:.2}, worst ×{:.2}.",
             mark(worst.quick()),
             on_off(cache),
-            median(&p99s),
-            median(&ratios),
+            median(p99s),
+            median(ratios),
             worst.ratio(),
             worst.target,
             worst.fault,
-            median(&controls),
+            median(controls.iter().copied()),
             controls.iter().copied().fold(0.0, f64::max),
         ));
     }
@@ -84,21 +85,21 @@ pub(crate) fn times(outcomes: &[Outcome]) -> String {
 pub(crate) fn table(outcomes: &[Outcome]) -> String {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED.with_rounded_corners());
-    fill(&mut table, outcomes, true);
+    add_rows(&mut table, outcomes, true);
     table.to_string()
 }
 
-/// The table for the README.
+/// The table for the document.
 fn markdown(outcomes: &[Outcome]) -> String {
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN);
     table.force_no_tty();
-    fill(&mut table, outcomes, false);
+    add_rows(&mut table, outcomes, false);
     table.to_string()
 }
 
-/// One row for each fault of each vault; figures with the cache off and on stand beside each other.
-fn fill(table: &mut Table, outcomes: &[Outcome], terminal: bool) {
+/// One row for each fault of each vault, with the figures for the cache off and on beside each other.
+fn add_rows(table: &mut Table, outcomes: &[Outcome], terminal: bool) {
     table.set_header([
         "vault",
         "fault",
@@ -106,7 +107,7 @@ fn fill(table: &mut Table, outcomes: &[Outcome], terminal: bool) {
         "their p99, off · on (control)",
         "it answers, cache off",
         "cache on",
-        "requests while given up",
+        "requests while open",
         "back after",
         "",
     ]);
@@ -161,7 +162,7 @@ fn answers(outcome: &Outcome) -> String {
 
 fn requests(outcome: &Outcome) -> String {
     match outcome.open_requests {
-        _ if outcome.open_seconds == 0.0 => "not given up".to_owned(),
+        _ if outcome.open_seconds == 0.0 => "not open".to_owned(),
         Some(requests) => format!("{requests} in {:.1} s", outcome.open_seconds),
         None => "n/a".to_owned(),
     }
@@ -177,7 +178,7 @@ fn back(outcome: &Outcome) -> String {
 fn share(good: usize, calls: usize) -> String {
     match good == calls {
         true => "100 %".to_owned(),
-        // Never rounded up to a hundred.
+        // Never rounds up to 100 %.
         false => format!("{:.2} %", (good as f64 * 10_000.0 / calls as f64).floor() / 100.0),
     }
 }
@@ -190,11 +191,11 @@ fn on_off(cache: bool) -> &'static str {
     if cache { "on" } else { "off" }
 }
 
-/// What stands in the README.
+/// The section for the document.
 pub(crate) fn section(plan: &Plan, outcomes: &[Outcome], of_many: &[Many]) -> String {
     let of_many: Vec<String> = of_many.iter().map(many).collect();
     format!(
-        "![How much slower the modules on other vaults become while one vault fails](docs/blast-radius.svg)\n\n{}\n\n\
+        "![How much slower the modules on other vaults become while one vault fails](blast-radius.svg)\n\n{}\n\n\
          ```text\n{}\n{}\n```\n\n<details><summary>How it is measured</summary>\n\n{}\n\n</details>",
         markdown(outcomes),
         times(outcomes),
@@ -203,17 +204,17 @@ pub(crate) fn section(plan: &Plan, outcomes: &[Outcome], of_many: &[Many]) -> St
     )
 }
 
-/// What is said beside the table on how its figures came about.
+/// How the figures are measured.
 fn legend(plan: &Plan) -> String {
     let repeats: Vec<String> = plan.repeats.iter().map(usize::to_string).collect();
     format!(
-        "Four vaults, each with a module of its own, {} calls a second on each module through `POST /mcp`, reckoned from when \
+        "Four vaults, each with a module of its own, {} calls a second on each module through `POST /mcp`, with latency counted from when \
          each was due. *Their p99*: that of the three other modules with the fault over without it, promised ≤ {MAX_RATIO}, of \
          windows of {:.1} s with {} calls; the *control* is the same of two windows without a fault, so it shows the machine's \
          noise; where the first run is over {MAX_RATIO}, both are of the medians of {} runs. *It answers*: the module on the faulty vault, \
-         median and longest time. *Requests while given up*: what a counting proxy before the vault saw while its breaker was \
-         open, promised one an interval. *Back after*: from mended to the first right answer and the state `ready`, in probe \
-         intervals, promised ≤ {}. Walls: the defaults, with all times a fifth (`probe_interval` 1 s, `attempt_timeout` 0.4 s, \
+         median and longest time. *Requests while open*: what a counting proxy before the vault saw while its breaker was \
+         open, promised one per interval. *Back after*: from the repair to the first correct response and the state `ready`, in probe \
+         intervals, promised ≤ {}. Vault settings: the defaults, with a fifth of every duration (`probe_interval` 1 s, `attempt_timeout` 0.4 s, \
          `deadline` 1 s); cache on: `cache_ttl` 0.5 s, so that the fault is noticed at all.",
         plan.rate,
         plan.window.as_secs_f64(),

@@ -25,41 +25,27 @@ impl CallAnswer {
     /// `answer_too_large`, and `upstream_error` if the manifest's `select` does not match an answer that may hold
     /// secrets. The call itself succeeded, so the outcome says that a write may have happened.
     pub(super) fn new(answer: Answer, tool: &Tool, full: bool) -> Result<Self, CallError> {
-        let select = if full && tool.full { None } else { tool.select.as_ref() };
-        let result = match select {
-            None => answer.body,
-            Some(select) => match select
-                .search(&answer.body)
-                .and_then(|kept| serde_json::to_value(&*kept).map_err(|_| select_error(select)))
-            {
-                Ok(kept) => kept,
-                Err(error) if !tool.full => {
-                    tracing::warn!(tool = tool.name, reason = %error.reason, "select does not match a withheld answer");
-                    return Err(CallError::new(
-                        Code::UpstreamError,
-                        Outcome::after_sending(tool.operation.effects),
-                        "The call succeeded, but its answer has an unexpected shape and may contain secrets, so it is withheld.",
-                    ));
-                }
-                Err(error) => {
-                    // An answer that the manifest's `select` does not match is still an answer.
-                    tracing::warn!(tool = tool.name, reason = %error.reason, "select does not match the answer");
-                    answer.body
-                }
-            },
+        let outcome = Outcome::after_sending(tool.operation.effects);
+        let Some(result) = selected(answer.body, tool, full) else {
+            return Err(CallError::new(
+                Code::UpstreamError,
+                outcome,
+                "The call succeeded, but its answer has an unexpected shape and may contain secrets, so it is \
+                 withheld. Tell the user that the tool's `select` does not match it.",
+            ));
         };
         let mut value = Map::from_iter([("result".to_owned(), result)]);
         value.extend(answer.next.map(|next| ("next".to_owned(), Value::Object(next))));
         let value = Value::Object(value);
         let Ok(text) = serde_json::to_string(&value) else {
-            return Err(CallError::internal(Outcome::after_sending(tool.operation.effects)));
+            return Err(CallError::internal(outcome));
         };
         let answer = Self { value, text };
         if answer.text.len() > MAX_ANSWER_BYTES {
             let less = if full && tool.select.is_some() { "omit `full`, or " } else { "" };
             return Err(CallError::new(
                 Code::AnswerTooLarge,
-                Outcome::after_sending(tool.operation.effects),
+                outcome,
                 format!(
                     "The call succeeded, but its answer has {} KiB, and at most {} KiB may reach you. To get less, \
                      {less}use the tool's arguments that filter, or that set the page and its size.",
@@ -85,6 +71,22 @@ impl CallAnswer {
     /// The value and its text, without a copy.
     pub fn into_parts(self) -> (Value, String) {
         (self.value, self.text)
+    }
+}
+
+/// What `tool` selects of `body`, or all of it with `full`. Returns `None` if `select` does not match a body that may
+/// hold secrets.
+fn selected(body: Value, tool: &Tool, full: bool) -> Option<Value> {
+    let Some(select) = tool.select.as_ref().filter(|_| !(full && tool.full)) else { return Some(body) };
+    let kept =
+        select.search(&body).and_then(|kept| serde_json::to_value(&*kept).map_err(|_| select_error(select)));
+    match kept {
+        Ok(kept) => Some(kept),
+        Err(error) => {
+            let withheld = !tool.full;
+            tracing::warn!(tool = tool.name, reason = %error.reason, withheld, "select does not match the answer");
+            (!withheld).then_some(body)
+        }
     }
 }
 

@@ -143,7 +143,8 @@ impl Calls {
         Some(self.serialized.lock(key).await)
     }
 
-    /// Sends the request, with one credential after the other while the service rejects them and the broker has another.
+    /// Sends the request, with one credential after the other while the service rejects them and the broker has
+    /// another.
     ///
     /// A write is sent again too: a service that answers 401 has done nothing.
     async fn send(

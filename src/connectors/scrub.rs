@@ -1,9 +1,9 @@
 //! Removes the credentials in use from what a service answers, encoded ones too.
 //!
-//! A service may reflect its request: an echo, an error that quotes a header, a signed link. The credential is searched
-//! for as it is, in hexadecimal and in Base64 at every offset, regardless of case. The search covers the answer's bytes,
-//! what their escapes mean (two levels deep), and then every string of its JSON. Overlapping matches are removed
-//! together.
+//! A service may reflect its request: an echo, an error that quotes a header, a signed link. The credential is
+//! searched for as it is, in hexadecimal and in Base64 at every offset, regardless of case. The search covers the
+//! answer's bytes, what their escapes mean (two levels deep), and then every string of its JSON. Overlapping matches
+//! are removed together.
 //!
 //! Not found are a part of a credential, other encodings (compressed, encrypted, reversed), and a credential shorter
 //! than [`SHORTEST`] inside a longer text: removing `abc` everywhere would destroy every answer.

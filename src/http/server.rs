@@ -67,7 +67,11 @@ impl Server {
     }
 
     /// Like [`Server::bind`], with any handler. `stop` cancels the calls that exceed the shutdown timeout.
-    pub(super) async fn bind_with_handler<H: ServerHandler + Clone>(
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if an address cannot be bound.
+    pub async fn bind_with_handler<H: ServerHandler + Clone>(
         handler: H,
         settings: &ServerSettings,
         calls: Arc<Calls>,

@@ -1,6 +1,6 @@
-//! The guides against the tree: each code and each profile has its place in them, and each link leads somewhere.
+//! The documents: each error code and each profile has its section or page, and each link leads to a file.
 //!
-//! That the commands in them exist is checked where the binary is at hand, in `tests/cli/documents.rs`.
+//! `tests/cli/documents.rs` checks the commands in them.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,23 +8,24 @@ use std::path::Path;
 
 use cofferdam::calls::Code;
 
-use crate::root;
+use crate::sources::root;
 
-/// What is wrong where `found` should be `wanted`, each as one line.
-fn differences(wanted: &BTreeSet<String>, found: &BTreeSet<String>, place: &str) -> Vec<String> {
-    let missing = wanted.difference(found).map(|name| format!("{place} says nothing of `{name}`"));
-    let stale = found.difference(wanted).map(|name| format!("{place} tells of `{name}`, which is not there"));
+/// The differences between `expected` and `found`, one line each.
+fn differences(expected: &BTreeSet<String>, found: &BTreeSet<String>, place: &str) -> Vec<String> {
+    let missing = expected.difference(found).map(|name| format!("{place} does not describe `{name}`"));
+    let stale =
+        found.difference(expected).map(|name| format!("{place} describes `{name}`, which does not exist"));
     missing.chain(stale).collect()
 }
 
-/// The names that the page has a section of: `### ` and the name in backticks.
+/// The names that have a section in the page: `### ` and the name in backticks.
 fn sections(page: &str) -> BTreeSet<String> {
     let names =
         page.lines().filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`').map(str::to_owned));
     names.collect()
 }
 
-/// The names, without their ending, of the files in `folder` that end so.
+/// The names of the files in `folder` with this ending, without it.
 fn files(folder: &str, ending: &str) -> BTreeSet<String> {
     let entries = fs::read_dir(root().join(folder)).unwrap().map(|entry| entry.unwrap().file_name());
     entries.filter_map(|name| Some(name.to_str()?.strip_suffix(ending)?.to_owned())).collect()
@@ -90,7 +91,7 @@ fn a_planted_gap_is_found() {
     let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     let page = "# Page\n\n## Other\n\n### `known`\n\ntext\n\n### `gone`\n";
     let problems = differences(&set(&["known", "new"]), &sections(page), "page");
-    assert_eq!(problems, ["page says nothing of `new`", "page tells of `gone`, which is not there"]);
+    assert_eq!(problems, ["page does not describe `new`", "page describes `gone`, which does not exist"]);
     let page = "[a](a.md#part) [b](https://b.example/x) [c](#here)\n![d](d/e.svg)";
     assert_eq!(links(page), ["a.md", "d/e.svg"]);
 }

@@ -1,22 +1,38 @@
-//! Which paths a source file names, `use` trees spread out, from the text alone.
+//! The paths that a source file names, from its text alone, with `use` trees expanded.
 
 use std::collections::BTreeSet;
 
-/// Every path with `::` in `text`, and every name brought in by `use`, seen from the crate's root where it begins
-/// with `crate`, `super` or `self`. `file` is the path from the workspace's root. Comments and texts in quotes do
-/// not count.
+/// A path that a file names.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Named {
+    /// The path, from the root of the crate if it begins with `crate`, `super` or `self`.
+    pub(crate) path: String,
+    /// The name under which `use` imports it.
+    pub(crate) import: Option<String>,
+}
+
+/// The paths that `text` names. `file` is its path from the root of the repository.
 pub(crate) fn paths_in(file: &str, text: &str) -> BTreeSet<String> {
-    let tokens = tokens(&without_comments_and_texts(text));
+    named_in(file, text).into_iter().map(|named| named.path).collect()
+}
+
+/// Every path with `::` in `text`, and everything that `use` imports. Comments and strings do not count.
+pub(crate) fn named_in(file: &str, text: &str) -> Vec<Named> {
+    let tokens = tokens(&without_comments_and_strings(text));
     let module = module_of(file);
-    let mut found = BTreeSet::new();
+    let mut found = Vec::new();
     let mut at = 0;
     while at < tokens.len() {
-        let begins = is_name(&tokens[at])
-            && (tokens.get(at + 1).is_some_and(|next| next == "::") || at > 0 && tokens[at - 1] == "use");
+        let import = at > 0 && tokens[at - 1] == "use";
+        let begins = is_name(&tokens[at]) && (import || tokens.get(at + 1).is_some_and(|next| next == "::"));
         if begins {
-            let mut paths = Vec::new();
-            at = spread(&tokens, at, String::new(), &mut paths);
-            found.extend(paths.iter().map(|path| from_root(path, &module)));
+            let mut leaves = Vec::new();
+            at = spread(&tokens, at, String::new(), &mut leaves);
+            found.extend(leaves.into_iter().map(|(path, alias)| {
+                let last = path.rsplit("::").next().unwrap_or_default().to_owned();
+                let import = import.then(|| alias.unwrap_or(last));
+                Named { path: from_root(&path, &module), import }
+            }));
         } else {
             at += 1;
         }
@@ -24,8 +40,13 @@ pub(crate) fn paths_in(file: &str, text: &str) -> BTreeSet<String> {
     found
 }
 
-/// Reads one path or tree that begins at `at` behind `prefix`; answers where it ends.
-fn spread(tokens: &[String], mut at: usize, prefix: String, paths: &mut Vec<String>) -> usize {
+/// Reads one path or tree that begins at `at` after `prefix`, with the aliases of its leaves; returns its end.
+fn spread(
+    tokens: &[String],
+    mut at: usize,
+    prefix: String,
+    leaves: &mut Vec<(String, Option<String>)>,
+) -> usize {
     let mut path = prefix;
     loop {
         match tokens.get(at).map(String::as_str) {
@@ -33,8 +54,7 @@ fn spread(tokens: &[String], mut at: usize, prefix: String, paths: &mut Vec<Stri
                 at += 1;
                 while tokens.get(at).is_some_and(|token| token != "}") {
                     let before = at;
-                    at = spread(tokens, at, path.clone(), paths);
-                    // `as name`, `,` and whatever else stands between two branches.
+                    at = spread(tokens, at, path.clone(), leaves);
                     while tokens.get(at).is_some_and(|token| token != "," && token != "}") {
                         at += 1;
                     }
@@ -44,6 +64,8 @@ fn spread(tokens: &[String], mut at: usize, prefix: String, paths: &mut Vec<Stri
                 }
                 return at + 1;
             }
+            // `use a::{self}` is `use a`.
+            Some("self") if !path.is_empty() => at += 1,
             Some(name) if is_name(name) || name == "*" => {
                 if !path.is_empty() {
                     path.push_str("::");
@@ -59,7 +81,9 @@ fn spread(tokens: &[String], mut at: usize, prefix: String, paths: &mut Vec<Stri
             break;
         }
     }
-    paths.push(path);
+    let alias =
+        (tokens.get(at).is_some_and(|token| token == "as")).then(|| tokens.get(at + 1).cloned()).flatten();
+    leaves.push((path, alias));
     at
 }
 
@@ -68,7 +92,7 @@ fn is_name(token: &str) -> bool {
 }
 
 /// `src/a/b.rs` is `crate::a::b`, `src/a/mod.rs` is `crate::a`.
-fn module_of(file: &str) -> Vec<String> {
+pub(crate) fn module_of(file: &str) -> Vec<String> {
     let inside = file.split_once("src/").map_or(file, |(_, inside)| inside);
     let inside = inside.trim_end_matches(".rs").trim_end_matches("mod").trim_end_matches('/');
     inside.split('/').filter(|name| !matches!(*name, "lib" | "main" | "")).map(str::to_owned).collect()
@@ -92,7 +116,7 @@ fn from_root(path: &str, module: &[String]) -> String {
     steps.collect::<Vec<_>>().join("::")
 }
 
-/// Names, `::`, braces and commas; everything else is one token a character.
+/// Names and `::`; every other character is a token.
 fn tokens(text: &str) -> Vec<String> {
     let mut tokens = Vec::new();
     let mut rest = text.chars().peekable();
@@ -113,8 +137,8 @@ fn tokens(text: &str) -> Vec<String> {
     tokens
 }
 
-/// `text` without line comments, block comments and what stands in double quotes.
-fn without_comments_and_texts(text: &str) -> String {
+/// `text` without comments and strings.
+fn without_comments_and_strings(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     let mut rest = text.chars().peekable();
     while let Some(c) = rest.next() {
@@ -136,6 +160,16 @@ fn without_comments_and_texts(text: &str) -> String {
                 // The character `'"'`.
                 rest.next();
             }
+            ('r', Some('"' | '#')) if !kept.ends_with(|c: char| c.is_alphanumeric() || c == '_') => {
+                let mut hashes = 0;
+                while rest.next_if_eq(&'#').is_some() {
+                    hashes += 1;
+                }
+                // Else a raw identifier.
+                if rest.next_if_eq(&'"').is_some() {
+                    skip_raw_string(&mut rest, hashes);
+                }
+            }
             ('"', _) => {
                 let mut escaped = false;
                 for c in rest.by_ref() {
@@ -149,4 +183,19 @@ fn without_comments_and_texts(text: &str) -> String {
         }
     }
     kept
+}
+
+/// Skips the rest of a raw string that ends with a quotation mark and `hashes` hashes.
+fn skip_raw_string(rest: &mut impl Iterator<Item = char>, hashes: usize) {
+    let mut after_quote = None;
+    for c in rest {
+        after_quote = match (c, after_quote) {
+            ('"', _) => Some(0),
+            ('#', Some(count)) => Some(count + 1),
+            _ => None,
+        };
+        if after_quote == Some(hashes) {
+            return;
+        }
+    }
 }

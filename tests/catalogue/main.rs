@@ -1,13 +1,5 @@
-//! The catalogue against the services' own API descriptions, and against a model's words.
+//! The catalogue: a search finds its tools, and each operation written by hand has a source. That the services accept its
+//! requests is tested in `tests/real/catalogue`.
 
-// Only functions marked `#[test]` are exempt by clippy.toml; their helpers are tests too.
-#![allow(clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::unwrap_used)]
-
-mod description;
-#[path = "../support/fillers.rs"]
-#[allow(dead_code)] // others count the modules, too
-mod fillers;
-mod proof;
-mod recorder;
-mod request;
 mod search;
+mod sources;

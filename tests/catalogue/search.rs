@@ -1,10 +1,9 @@
-//! A model's words find the tool that it needs, among twenty thousand.
+//! A model's words find the tool that it needs among twenty thousand.
 
 use cofferdam::caller::Caller;
+use cofferdam_testing::generated_modules::{questions, registry};
 
-use crate::fillers::{questions, registry};
-
-/// How many questions there are, and how many must find their tool among the first three.
+/// The number of questions, and how many must find their tool among the first three.
 const QUESTIONS: usize = 40;
 const FOUND: usize = 36;
 

@@ -1,52 +1,11 @@
-//! `completions`: bash takes them and completes; the others name every command.
+//! `completions`: the script for each shell offers every command. That bash completes with it is tested in `tests/real/cli`.
 
-use std::process::Command;
-
-use crate::help::COMMANDS;
-use crate::site::{Site, TWO_VAULTS};
-use crate::support::{PROGRAM, bare};
-
-/// Loads the completions, and asks for the last word of the line as bash itself does at a press of the key.
-const COMPLETE: &str = r#"
-set -eu
-source <("$PROGRAM" completions bash)
-set +u
-spec=$(complete -p cofferdam)
-[[ $spec =~ -F\ ([^ ]+) ]]
-COMP_WORDS=("$@")
-COMP_CWORD=$(($# - 1))
-COMP_LINE="$*"
-COMP_POINT=${#COMP_LINE}
-"${BASH_REMATCH[1]}" cofferdam "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}" || true
-printf '%s\n' "${COMPREPLY[@]}"
-"#;
-
-/// What bash offers for the last of `words`.
-fn offered(words: &[&str]) -> Vec<String> {
-    let mut bash = bare(Command::new("bash"));
-    bash.env("PROGRAM", PROGRAM).args(["--norc", "--noprofile", "-c", COMPLETE, "bash", "cofferdam"]);
-    let output = bash.args(words).output().unwrap();
-    assert!(output.status.success() && output.stderr.is_empty(), "{words:?}: {output:?}");
-    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
-}
-
-#[test]
-fn bash_completes_commands_options_and_values() {
-    assert_eq!(offered(&["ser"]), ["serve"]);
-    assert_eq!(offered(&["serve", "--std"]), ["--stdio"]);
-    assert_eq!(offered(&["client-config", "c"]), ["claude-code", "claude-desktop", "cursor"]);
-    assert_eq!(offered(&["serve", "--log-format", "j"]), ["json"]);
-    for command in COMMANDS {
-        let (last, before) = command.split_last().unwrap();
-        let line = [before, &[&last[..2]]].concat();
-        assert!(offered(&line).iter().any(|word| word == last), "{line:?}: {:?}", offered(&line));
-    }
-}
+use cofferdam_testing::{COMMANDS, TWO_VAULTS, TestEnv};
 
 #[test]
 fn every_shell_gets_every_command() {
-    let site = Site::new(TWO_VAULTS);
-    // How each offers a command.
+    let env = TestEnv::new(TWO_VAULTS);
+    // The form in which each script offers a command.
     let shells = [
         ("bash", ",@)"),
         ("zsh", "'@:"),
@@ -55,11 +14,11 @@ fn every_shell_gets_every_command() {
         ("powershell", "'@', [CompletionResultType]::ParameterValue"),
     ];
     for (shell, offers) in shells {
-        let script = site.run(&["completions", shell]).expect(0).stdout;
+        let script = env.run(&["completions", shell]).expect(0).stdout;
         for command in COMMANDS {
             let offer = offers.replace('@', command.last().unwrap());
             assert!(script.contains(&offer), "{shell} does not offer {command:?}: {offer}");
         }
     }
-    site.run(&["completions", "tcsh"]).expect(2);
+    env.run(&["completions", "tcsh"]).expect(2);
 }

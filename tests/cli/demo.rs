@@ -2,24 +2,24 @@
 
 use std::io::{BufRead as _, BufReader};
 
-use crate::site::{Site, TWO_VAULTS};
+use cofferdam_testing::{TWO_VAULTS, TestEnv};
 
-fn left_behind(site: &Site) -> Vec<std::path::PathBuf> {
-    std::fs::read_dir(site.path().join("tmp")).unwrap().map(|entry| entry.unwrap().path()).collect()
+fn left_behind(env: &TestEnv) -> Vec<std::path::PathBuf> {
+    std::fs::read_dir(env.path("tmp")).unwrap().map(|entry| entry.unwrap().path()).collect()
 }
 
 #[test]
 fn the_demo_keeps_its_promises_and_leaves_nothing_behind() {
-    let site = Site::new(TWO_VAULTS);
-    let ended = site.run(&["demo"]).expect(0);
-    assert!(ended.stdout.contains("module_unavailable"), "{ended:#?}");
-    assert!(ended.stdout.contains("Every step had the expected result"), "{ended:#?}");
-    assert_eq!(left_behind(&site), Vec::<std::path::PathBuf>::new());
+    let env = TestEnv::new(TWO_VAULTS);
+    let output = env.run(&["demo"]).expect(0);
+    assert!(output.stdout.contains("module_unavailable"), "{output:#?}");
+    assert!(output.stdout.contains("Every step had the expected result"), "{output:#?}");
+    assert_eq!(left_behind(&env), Vec::<std::path::PathBuf>::new());
 }
 
 #[test]
-fn the_demo_is_told_to_programs_as_json() {
-    let told = Site::new(TWO_VAULTS).run(&["demo", "--json"]).expect(0).json();
+fn the_demo_is_reported_to_programs_as_json() {
+    let told = TestEnv::new(TWO_VAULTS).run(&["demo", "--json"]).expect(0).json();
     assert_eq!(told["ok"], true, "{told:#}");
     assert_eq!(told["steps"][1]["tickets"], "answers", "{told:#}");
     assert_eq!(told["steps"][1]["notes"]["fails"], "module_unavailable", "{told:#}");
@@ -27,14 +27,14 @@ fn the_demo_is_told_to_programs_as_json() {
 
 #[test]
 fn an_interrupted_demo_leaves_nothing_behind() {
-    let site = Site::new(TWO_VAULTS);
-    let mut running = site.start(&["demo"]);
-    // The first line is there once signals are listened for.
+    let env = TestEnv::new(TWO_VAULTS);
+    let mut running = env.start(&["demo"]);
+    // It handles signals once it has printed the first line.
     let mut line = String::new();
     BufReader::new(running.child().stdout.take().unwrap()).read_line(&mut line).unwrap();
     running.signal(rustix::process::Signal::INT);
-    // Either the signal came in time, or the demo was quicker.
-    let ended = running.ended();
-    assert!(matches!(ended.code, Some(0 | 1)), "{ended:#?}");
-    assert_eq!(left_behind(&site), Vec::<std::path::PathBuf>::new());
+    // The demo may have ended before the signal.
+    let output = running.wait();
+    assert!(matches!(output.code, Some(0 | 1)), "{output:#?}");
+    assert_eq!(left_behind(&env), Vec::<std::path::PathBuf>::new());
 }

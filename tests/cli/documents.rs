@@ -1,10 +1,10 @@
-//! The commands in the documents exist: each is parsed by the binary, up to its last word.
+//! The commands in the documents exist: the program parses each of them completely.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::support::cofferdam;
+use cofferdam_testing::{cofferdam, root};
 
 /// The arguments of each `cofferdam …` in a page: in its `sh` blocks, and in backticks.
 fn commands(page: &str) -> BTreeSet<Vec<String>> {
@@ -24,7 +24,7 @@ fn commands(page: &str) -> BTreeSet<Vec<String>> {
 
 /// The arguments of each `cofferdam` in a line for a shell.
 fn in_line(line: &str) -> Vec<Vec<String>> {
-    // A placeholder may hold half a quotation; what is not for a shell is no command.
+    // A placeholder may contain a single quotation mark; such a line is not a command.
     let words = shlex::split(line).unwrap_or_default();
     let ends = ["|", "||", "&&", "&", ";", "<", ">", ">>", "2>"];
     let commands = words.split(|word| ends.contains(&word.as_str()));
@@ -35,15 +35,15 @@ fn in_line(line: &str) -> Vec<Vec<String>> {
     commands.collect()
 }
 
-/// Why the binary does not understand `args`. Nothing is run: it prints help once all of them are understood.
-fn refusal(args: &[String]) -> Option<String> {
+/// Why the program rejects `args`. Runs nothing: with `--help`, it prints help once it has parsed all of them.
+fn rejection(args: &[String]) -> Option<String> {
     let output = cofferdam().args(args).arg("--help").output().unwrap();
     (output.status.code() != Some(0)).then(|| String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
 /// Every page: in the root, and below `docs` and `deploy`.
 fn pages() -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = root();
     let entries = |folder: &Path| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     let mut folders: Vec<PathBuf> = vec![root.join("docs"), root.join("deploy")];
     let mut found: Vec<PathBuf> = entries(root);
@@ -62,7 +62,7 @@ fn every_command_in_a_document_is_one_that_the_binary_takes() {
     let (mut problems, mut checked) = (Vec::new(), BTreeSet::new());
     for page in pages() {
         for command in commands(&fs::read_to_string(&page).unwrap()) {
-            if let Some(why) = refusal(&command) {
+            if let Some(why) = rejection(&command) {
                 problems.push(format!("{}: cofferdam {}\n{why}", page.display(), command.join(" ")));
             }
             checked.insert(command);
@@ -80,6 +80,6 @@ fn a_planted_command_is_found() {
                 umask 077 && cofferdam sevre > out &\n```\n```text\ncofferdam: words\n```\n";
     let found: Vec<String> = commands(page).iter().map(|command| command.join(" ")).collect();
     assert_eq!(found, ["call m t {\"a\": 1}", "doctor --now", "sevre"]);
-    let refused = commands(page).iter().filter(|command| refusal(command).is_some()).count();
-    assert_eq!(refused, 2, "all but the call are wrong");
+    let rejected = commands(page).iter().filter(|command| rejection(command).is_some()).count();
+    assert_eq!(rejected, 2, "all but the call are wrong");
 }

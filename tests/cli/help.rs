@@ -1,32 +1,12 @@
-//! Help, and what a wrong command line is told.
+//! Help, and the errors of a wrong command line.
 
-use crate::site::{Site, TWO_VAULTS};
-
-/// All commands.
-pub(crate) const COMMANDS: [&[&str]; 16] = [
-    &["serve"],
-    &["demo"],
-    &["call"],
-    &["doctor"],
-    &["module", "list"],
-    &["module", "show"],
-    &["secret", "set"],
-    &["secret", "get"],
-    &["secret", "list"],
-    &["secret", "copy"],
-    &["secret", "delete"],
-    &["profile", "check"],
-    &["profile", "schema"],
-    &["client-config"],
-    &["completions"],
-    &["man"],
-];
+use cofferdam_testing::{COMMANDS, TWO_VAULTS, TestEnv};
 
 #[test]
 fn every_command_has_help_with_an_example() {
-    let site = Site::new(TWO_VAULTS);
+    let env = TestEnv::new(TWO_VAULTS);
     for command in COMMANDS {
-        let help = site.run(&[command, &["--help"]].concat()).expect(0);
+        let help = env.run(&[command, &["--help"]].concat()).expect(0);
         let example = format!("cofferdam {}", command.join(" "));
         assert!(help.stdout.contains("Examples:"), "{command:?}: {}", help.stdout);
         assert!(help.stdout.contains("--profile"), "{command:?}: {}", help.stdout);
@@ -37,12 +17,12 @@ fn every_command_has_help_with_an_example() {
     }
 }
 
-/// A script that keeps the answer in a file must learn that the disk is full.
+/// A script that stores the output in a file must notice that the disk is full.
 #[cfg(target_os = "linux")]
 #[test]
 fn an_answer_that_could_not_be_written_is_no_success() {
     let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
-    let output = crate::support::cofferdam().args(["profile", "schema"]).stdout(full).output().unwrap();
+    let output = cofferdam_testing::cofferdam().args(["profile", "schema"]).stdout(full).output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(
         String::from_utf8_lossy(&output.stderr).contains("cannot write to standard output"),
@@ -52,7 +32,7 @@ fn an_answer_that_could_not_be_written_is_no_success() {
 
 #[test]
 fn a_wrong_command_line_ends_with_2_and_says_nothing_on_standard_output() {
-    let site = Site::new(TWO_VAULTS);
+    let env = TestEnv::new(TWO_VAULTS);
     let wrong: [&[&str]; 6] = [
         &[],
         &["sevre"],
@@ -62,17 +42,17 @@ fn a_wrong_command_line_ends_with_2_and_says_nothing_on_standard_output() {
         &["serve", "--stdio", "--listen", "127.0.0.1:0"],
     ];
     for args in wrong {
-        let ended = site.run(args).expect(2);
-        assert_eq!(ended.stdout, "", "{args:?}");
-        assert_ne!(ended.stderr, "", "{args:?}");
+        let output = env.run(args).expect(2);
+        assert_eq!(output.stdout, "", "{args:?}");
+        assert_ne!(output.stderr, "", "{args:?}");
     }
 }
 
 #[test]
-fn nothing_is_coloured_where_no_terminal_is() {
-    let site = Site::new(TWO_VAULTS);
+fn nothing_is_coloured_without_a_terminal() {
+    let env = TestEnv::new(TWO_VAULTS);
     for args in [&["--help"][..], &["module", "list"], &["call", "nix", "list"]] {
-        let ended = site.run(args);
-        assert!(!ended.stdout.contains('\u{1b}') && !ended.stderr.contains('\u{1b}'), "{ended:#?}");
+        let output = env.run(args);
+        assert!(!output.stdout.contains('\u{1b}') && !output.stderr.contains('\u{1b}'), "{output:#?}");
     }
 }

@@ -1,21 +1,19 @@
-//! The command line, by running the real binary: what people and scripts see of it.
+//! The command line: what people and scripts see of the program.
 //!
-//! Needs bash and groff from the machine; vaults and profiles are made on the spot, services listen on loopback.
+//! Each test runs the program with vaults and profiles of its own. Services listen on loopback. What needs bash, groff or a
+//! real server is in `tests/real/cli`.
 
-#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests: there a panic is the report
+#![allow(clippy::unwrap_used, clippy::panic)] // a panic in a test is its report
 
-mod calls;
+mod call;
+mod client_config;
 mod completions;
-mod connecting;
-mod copies;
 mod demo;
 mod doctor;
 mod documents;
 mod help;
-mod manual;
-mod profiles;
-mod secrets;
-mod serving;
-mod site;
-#[path = "../support/mod.rs"]
-mod support;
+mod man;
+mod profile;
+mod secret;
+mod secret_copy;
+mod serve;

@@ -1,7 +1,7 @@
-//! What stands between clients and replicas in a cluster, on loopback: connections are dealt out to the replicas that are
-//! known to be ready, and that one is not any more is known late.
+//! A load balancer as in a cluster, on loopback: it distributes connections to the replicas that it believes ready, and learns
+//! late that one is no longer ready.
 //!
-//! Like kube-proxy it deals out connections, not requests, and does not try another replica when one refuses.
+//! Like kube-proxy, it distributes connections, not requests, and does not try another replica if one refuses.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -11,13 +11,13 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 
-/// How often a replica is asked whether it is ready.
+/// The interval of the readiness probe.
 const PROBE_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How long it takes until what the probe saw is known here.
+/// The delay between a failed probe and its effect here.
 const LAG: Duration = Duration::from_millis(500);
 
-/// A running balancer. It ends with the test's runtime.
+/// A running balancer. It ends with the runtime of the test.
 #[derive(Clone)]
 pub(crate) struct Balancer {
     pub(crate) address: SocketAddr,
@@ -27,11 +27,11 @@ pub(crate) struct Balancer {
 #[derive(Default)]
 struct Known {
     replicas: Vec<SocketAddr>,
-    turn: usize,
+    next: usize,
 }
 
 impl Balancer {
-    /// One with no replica.
+    /// Starts a balancer without replicas.
     pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let balancer = Self { address: listener.local_addr().unwrap(), known: Arc::default() };
@@ -45,7 +45,7 @@ impl Balancer {
         balancer
     }
 
-    /// Deals connections to `replica` as well, once it is ready, until its probe fails.
+    /// Adds `replica` once it is ready, until its probe fails.
     pub(crate) async fn add(&self, replica: SocketAddr) {
         while !is_ready(replica).await {
             sleep(PROBE_INTERVAL).await;
@@ -64,22 +64,22 @@ impl Balancer {
 
 impl Known {
     fn next(&mut self) -> Option<SocketAddr> {
-        self.turn = self.turn.wrapping_add(1);
-        self.replicas.get(self.turn % self.replicas.len().max(1)).copied()
+        self.next = self.next.wrapping_add(1);
+        self.replicas.get(self.next % self.replicas.len().max(1)).copied()
     }
 }
 
-/// A client whose replica is not there is left alone, as it is by a cluster.
+/// If the replica cannot be reached, the client's connection ends, as in a cluster.
 async fn pass_on(mut client: TcpStream, replica: Option<SocketAddr>) {
     let Some(replica) = replica else { return };
     if let Ok(mut replica) = TcpStream::connect(replica).await {
-        // Either side may end it as it likes.
+        // Either side may end it.
         let _ = copy_bidirectional(&mut client, &mut replica).await;
     }
 }
 
 async fn is_ready(replica: SocketAddr) -> bool {
-    // A connection of its own for each probe, as the kubelet makes them.
+    // Each probe uses a new connection, as the kubelet's do.
     let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap();
     let answer = client.get(format!("http://{replica}/readyz")).send().await;
     answer.is_ok_and(|answer| answer.status().is_success())

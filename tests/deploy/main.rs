@@ -1,28 +1,9 @@
-//! What stands in `deploy/`, held against the real programs that read it, and a rolling update.
+//! The files in `deploy/` fit each other and the program, and a rolling update drops no call. `tests/real/deploy` checks
+//! them with the real programs.
 
-#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)] // helpers of tests: there a panic is the report
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)] // a panic in a test is its report
 
-mod aws;
 mod balancer;
-#[path = "../../backends/aws/tests/support/mod.rs"]
-mod cloud;
-mod cluster;
-mod hashicorp;
-mod kubernetes;
 mod manifests;
 mod rolling;
-#[path = "../support/mod.rs"]
-mod support;
 mod systemd;
-
-use std::path::PathBuf;
-
-/// A file below `deploy/`.
-fn deploy(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("deploy").join(name)
-}
-
-/// The text of a file below `deploy/`.
-fn text_of(name: &str) -> String {
-    std::fs::read_to_string(deploy(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
-}

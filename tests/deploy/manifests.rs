@@ -1,39 +1,8 @@
-//! The documents of `deploy/kubernetes`, and whether they fit each other.
+//! The documents of `deploy/kubernetes` fit each other.
 
-use serde_json::{Value, json};
-
-use crate::support::cofferdam;
-use crate::text_of;
-
-/// The files that are applied, as `kustomization.yaml` names them; the namespace comes first.
-pub(crate) fn files() -> Vec<String> {
-    let listed = parse(&text_of("kubernetes/kustomization.yaml"));
-    let names: Vec<String> = serde_json::from_value(listed["resources"].clone()).unwrap();
-    assert_eq!(names[0], "namespace.yaml");
-    names
-}
-
-/// One document.
-pub(crate) fn parse(text: &str) -> Value {
-    serde_saphyr::from_str(text).unwrap_or_else(|error| panic!("{error}\n{text}"))
-}
-
-pub(crate) fn document(file: &str) -> Value {
-    parse(&text_of(&format!("kubernetes/{file}")))
-}
-
-/// The profile in the ConfigMap.
-pub(crate) fn profile() -> String {
-    document("profile.yaml")["data"]["profile.toml"].as_str().unwrap().to_owned()
-}
-
-/// The pods that the Deployment makes, as a pod.
-pub(crate) fn pod() -> Value {
-    let template = document("deployment.yaml")["spec"]["template"].clone();
-    let labels = &template["metadata"]["labels"];
-    let metadata = json!({ "name": "cofferdam", "namespace": "cofferdam", "labels": labels });
-    json!({ "apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"] })
-}
+use cofferdam_testing::cofferdam;
+use cofferdam_testing::deploy::{applied_files, config_map_profile, deploy, document, pod, text_of};
+use serde_json::Value;
 
 fn seconds(profile: &toml::Value, key: &str) -> u64 {
     let text = profile["server"][key].as_str().unwrap();
@@ -42,13 +11,13 @@ fn seconds(profile: &toml::Value, key: &str) -> u64 {
 
 #[test]
 fn all_files_are_applied() {
-    let dir = crate::deploy("kubernetes");
+    let dir = deploy("kubernetes");
     let mut there: Vec<String> = std::fs::read_dir(dir)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .filter(|name| name.ends_with(".yaml") && name != "kustomization.yaml")
         .collect();
-    let mut listed = files();
+    let mut listed = applied_files();
     there.sort();
     listed.sort();
     assert_eq!(there, listed);
@@ -58,23 +27,23 @@ fn all_files_are_applied() {
 fn the_profile_is_right() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("profile.toml");
-    std::fs::write(&file, profile()).unwrap();
+    std::fs::write(&file, config_map_profile()).unwrap();
     let output = cofferdam().args(["profile", "check", "--profile"]).arg(&file).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]
 fn a_pod_has_the_time_that_its_profile_takes_to_end() {
-    let profile: toml::Value = toml::from_str(&profile()).unwrap();
+    let profile: toml::Value = toml::from_str(&config_map_profile()).unwrap();
     let [call, delay, shutdown] =
         ["call_timeout", "drain_delay", "shutdown_timeout"].map(|key| seconds(&profile, key));
     assert!(shutdown >= call, "a call may take longer than the shutdown waits");
-    // The last words of what is cut off, and the vaults' default `deadline`, within which they close.
+    // The grace period of calls that are cut off, and the vaults' default `deadline`, within which they close.
     let needed = delay + shutdown + 1 + 5;
     let pod = pod();
     let granted = pod["spec"]["terminationGracePeriodSeconds"].as_u64().unwrap();
     assert!(granted >= needed, "{granted} s are granted, {needed} s needed");
-    // Should its removal reach the nodes late, a probe says the same before connections are refused.
+    // If its removal reaches the nodes late, its probe fails before it refuses connections.
     let probe = &pod["spec"]["containers"][0]["readinessProbe"];
     let noticed = probe["periodSeconds"].as_u64().unwrap() * probe["failureThreshold"].as_u64().unwrap();
     assert!(delay > noticed, "the pod refuses connections before its probe has failed");
@@ -96,7 +65,7 @@ fn each_part_selects_the_pods_and_their_ports() {
     let container = &pod["spec"]["containers"][0];
     let ports: Vec<&Value> =
         container["ports"].as_array().unwrap().iter().map(|port| &port["name"]).collect();
-    let profile: toml::Value = toml::from_str(&profile()).unwrap();
+    let profile: toml::Value = toml::from_str(&config_map_profile()).unwrap();
     for (port, key) in container["ports"].as_array().unwrap().iter().zip(["listen", "admin_listen"]) {
         let listens = profile["server"][key].as_str().unwrap();
         assert!(listens.ends_with(&format!(":{}", port["containerPort"])), "{key}");
@@ -128,7 +97,7 @@ fn the_pods_are_closed_and_two() {
 
 #[test]
 fn the_token_is_where_the_profile_looks_for_it_and_good_for_whom_the_role_says() {
-    let (pod, profile) = (pod(), profile());
+    let (pod, profile) = (pod(), config_map_profile());
     let source = &pod["spec"]["volumes"][2]["projected"]["sources"][0]["serviceAccountToken"];
     let mounts = pod["spec"]["containers"][0]["volumeMounts"].as_array().unwrap();
     let mount = mounts.iter().find(|mount| mount["name"] == pod["spec"]["volumes"][2]["name"]).unwrap();

@@ -7,12 +7,11 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use cofferdam_servers::Running;
+use cofferdam_testing::{Running, TestEnv, cofferdam};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::balancer::Balancer;
-use crate::support::{Site, cofferdam};
 
 /// How long a call stays at the service, so that some are always in flight.
 const SERVICE_TIME: Duration = Duration::from_millis(60);
@@ -47,7 +46,7 @@ async fn a_rolling_update_drops_no_call_while_replicas_drain_and_some_without() 
     let without = update("0s").await;
     let (answered, dropped) = counts(&without);
     println!("without: {dropped} calls dropped of {}", answered + dropped);
-    assert!(dropped > 0, "the balancer is too clever to prove anything: {answered} calls, none dropped");
+    assert!(dropped > 0, "the balancer hides dropped calls, so the test proves nothing: {answered} calls");
 }
 
 fn counts(tally: &Tally) -> (usize, usize) {
@@ -57,12 +56,12 @@ fn counts(tally: &Tally) -> (usize, usize) {
 /// Replaces both of two replicas, one after the other, a new one first: `maxUnavailable` 0.
 async fn update(drain_delay: &str) -> Arc<Tally> {
     let url = service().await;
-    let site = Site::new(&url, "");
-    site.set_tickets("a-token-for-the-tickets");
+    let env = TestEnv::with_service(&url, "");
+    env.set_tickets("a-token-for-the-tickets");
     let balancer = Balancer::start().await;
     let mut old = Vec::new();
     for _ in 0..2 {
-        let replica = Replica::start(&site, drain_delay);
+        let replica = Replica::start(&env, drain_delay);
         balancer.add(replica.address).await;
         old.push(replica);
     }
@@ -76,7 +75,7 @@ async fn update(drain_delay: &str) -> Arc<Tally> {
     let mut new = Vec::new();
     for replica in old {
         tally.more(50).await;
-        let fresh = Replica::start(&site, drain_delay);
+        let fresh = Replica::start(&env, drain_delay);
         balancer.add(fresh.address).await;
         new.push(fresh);
         replica.end_in_the_middle_of_a_call().await;
@@ -88,10 +87,10 @@ async fn update(drain_delay: &str) -> Arc<Tally> {
 }
 
 impl Replica {
-    fn start(site: &Site, drain_delay: &str) -> Self {
+    fn start(env: &TestEnv, drain_delay: &str) -> Self {
         let mut command = cofferdam();
         command.env("COFFERDAM__SERVER__DRAIN_DELAY", drain_delay);
-        let (mut process, url) = site.serve(&mut command);
+        let (mut process, url) = env.serve(&mut command);
         let address = |text: &str| {
             let text = text.trim_start_matches("http://");
             text.split(['/', ' ']).next().unwrap().parse().unwrap()
@@ -101,7 +100,7 @@ impl Replica {
         Self { process, address: address(&url), admin }
     }
 
-    /// SIGTERM while a call is in flight here; returns when the process has ended, and ended well.
+    /// Sends SIGTERM while a call is in flight; returns once the process has ended successfully.
     async fn end_in_the_middle_of_a_call(self) {
         let metrics = format!("http://{}/metrics", self.admin);
         loop {
@@ -113,14 +112,14 @@ impl Replica {
         }
         let id = i32::try_from(self.process.id()).ok().and_then(Pid::from_raw).unwrap();
         kill_process(id, Signal::TERM).unwrap();
-        // The balancer and the clients run beside it.
+        // The balancer and the clients run on other threads.
         let (status, _, stderr) = tokio::task::block_in_place(|| self.process.wait()).unwrap();
         assert!(status.success(), "{status}\n{stderr}");
     }
 }
 
 impl Tally {
-    /// Returns once `count` more calls have been answered.
+    /// Returns once `count` more calls have succeeded.
     async fn more(&self, count: usize) {
         let goal = self.answered.load(Ordering::SeqCst) + count;
         let reached = async {
@@ -163,7 +162,7 @@ async fn call(client: &reqwest::Client, balancer: SocketAddr) -> Result<(), Stri
     if answer["result"]["isError"] != json!(true) && shown.contains("ada") { Ok(()) } else { Err(shown) }
 }
 
-/// A service that takes its time.
+/// A slow service.
 async fn service() -> String {
     let whoami = get(|| async {
         tokio::time::sleep(SERVICE_TIME).await;

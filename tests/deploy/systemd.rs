@@ -1,52 +1,7 @@
-//! `deploy/systemd`: the unit is what systemd takes, and stays as closed as it was measured.
+//! `deploy/systemd`: the profile beside the unit.
 
-use std::fs;
-use std::process::Command;
-
-use crate::support::cofferdam;
-use crate::{deploy, text_of};
-
-const UNIT: &str = "systemd/cofferdam.service";
-
-/// The exposure that systemd 252 measures, from 0 (closed) to 10, in tenths. `deploy/systemd/README.md` says it too.
-const EXPOSURE: u32 = 11;
-
-fn systemd_analyze() -> Command {
-    Command::new(cofferdam_servers::systemd_analyze().unwrap_or_else(|error| panic!("{error}")))
-}
-
-/// `systemd-analyze verify` of the unit, with the program under test in its place.
-fn verify(text: &str) -> (bool, String) {
-    let dir = tempfile::tempdir().unwrap();
-    let unit = dir.path().join("cofferdam.service");
-    fs::write(&unit, text.replace("/usr/local/bin/cofferdam", env!("CARGO_BIN_EXE_cofferdam"))).unwrap();
-    let output = systemd_analyze().args(["verify", "--man=no", "--recursive-errors=no"]).arg(&unit).output();
-    let output = output.unwrap();
-    (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
-}
-
-#[test]
-fn systemd_understands_every_line_of_the_unit() {
-    let text = text_of(UNIT);
-    let (good, said) = verify(&text);
-    assert!(good && said.is_empty(), "{said}");
-    let (_, said) = verify(&text.replace("NoNewPrivileges", "NoNewPrivilege"));
-    assert!(said.contains("NoNewPrivilege"), "a misspelt key passes: {said}");
-}
-
-#[test]
-fn the_unit_is_as_closed_as_it_was_measured() {
-    let exposed = |threshold: u32| {
-        let mut command = systemd_analyze();
-        command.args(["security", "--offline=true", "--no-pager", &format!("--threshold={threshold}")]);
-        command.arg(deploy(UNIT)).output().unwrap()
-    };
-    let output = exposed(EXPOSURE);
-    let shown = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{shown}{}", String::from_utf8_lossy(&output.stderr));
-    println!("{}", shown.lines().last().unwrap_or_default());
-    assert!(!exposed(1).status.success(), "the threshold is not looked at");
-}
+use cofferdam_testing::cofferdam;
+use cofferdam_testing::deploy::{deploy, text_of};
 
 #[test]
 fn the_profile_beside_the_unit_is_right_and_finds_its_credentials() {
@@ -54,7 +9,7 @@ fn the_profile_beside_the_unit_is_right_and_finds_its_credentials() {
         cofferdam().args(["profile", "check", "--profile"]).arg(deploy("systemd/profile.toml")).output();
     let output = output.unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let unit = text_of(UNIT);
+    let unit = text_of("systemd/cofferdam.service");
     let profile = text_of("systemd/profile.toml");
     let named: Vec<&str> = profile
         .lines()

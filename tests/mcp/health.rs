@@ -1,10 +1,10 @@
-//! Health and metrics.
+//! Health routes and metrics.
 
 use cofferdam_vault::ErrorKind;
 use cofferdam_vault::testkit::{Calls as VaultCalls, Fault};
 use serde_json::{Value, json};
 
-use crate::harness::{Setup, within};
+use crate::server::{ServerBuilder, within};
 
 async fn get(address: std::net::SocketAddr, path: &str) -> (u16, String) {
     let answer = within(reqwest::get(format!("http://{address}{path}"))).await.unwrap();
@@ -13,7 +13,7 @@ async fn get(address: std::net::SocketAddr, path: &str) -> (u16, String) {
 
 #[tokio::test]
 async fn everyone_sees_counts_and_the_operator_sees_names() {
-    let server = Setup::default().http().await;
+    let server = ServerBuilder::default().start().await;
     assert_eq!(get(server.address, "/healthz").await, (200, "ok\n".into()));
     let (status, text) = get(server.address, "/readyz").await;
     assert_eq!(status, 200);
@@ -24,22 +24,22 @@ async fn everyone_sees_counts_and_the_operator_sees_names() {
     let (status, text) = get(server.admin, "/readyz").await;
     assert_eq!(status, 200);
     let details: Value = serde_json::from_str(&text).unwrap();
-    assert_eq!(details["vaults"][0]["name"], json!("desk-vault"));
+    assert_eq!(details["vaults"][0]["name"], json!("sample-vault"));
     assert_eq!(details["vaults"][0]["backend"], json!("memory"));
-    assert_eq!(details["modules"][0]["vault"], json!("desk-vault"));
+    assert_eq!(details["modules"][0]["vault"], json!("sample-vault"));
     assert!(details["modules"][0]["since"].as_str().unwrap().ends_with('Z'), "{details}");
     assert_eq!(get(server.address, "/metrics").await.0, 404, "metrics are the operator's");
 }
 
 #[tokio::test]
 async fn with_every_vault_down_the_server_is_not_ready_but_lives() {
-    let server = Setup::default().http().await;
+    let server = ServerBuilder::default().start().await;
     server.parts.faults.set(VaultCalls::All, Fault::vault(ErrorKind::Unavailable));
     while get(server.address, "/readyz").await.0 == 200 {
-        server.desk("get_item", json!({ "id": "1" })).await;
+        server.call("get_item", json!({ "id": "1" })).await;
     }
     let (_, text) = get(server.address, "/readyz").await;
-    assert!(text.contains("\"down\":1") && !text.contains("desk"), "{text}");
+    assert!(text.contains("\"down\":1") && !text.contains("sample"), "{text}");
     let (status, text) = get(server.admin, "/readyz").await;
     assert_eq!(status, 503);
     let details: Value = serde_json::from_str(&text).unwrap();
@@ -50,17 +50,17 @@ async fn with_every_vault_down_the_server_is_not_ready_but_lives() {
 
 #[tokio::test]
 async fn metrics_count_what_happened() {
-    let server = Setup::default().http().await;
-    server.desk("get_item", json!({ "id": "1" })).await;
-    server.desk("no_such_tool", json!({})).await;
+    let server = ServerBuilder::default().start().await;
+    server.call("get_item", json!({ "id": "1" })).await;
+    server.call("no_such_tool", json!({})).await;
     let (_, text) = get(server.admin, "/metrics").await;
     for line in [
         "cofferdam_calls_total{code=\"ok\"} 1",
         "cofferdam_calls_total{code=\"unknown_tool\"} 1",
         "cofferdam_calls_total{code=\"internal\"} 0",
         "cofferdam_calls_in_flight 0",
-        "cofferdam_vault_state{vault=\"desk-vault\",backend=\"memory\",state=\"ready\"} 1",
-        "cofferdam_vault_state{vault=\"desk-vault\",backend=\"memory\",state=\"down\"} 0",
+        "cofferdam_vault_state{vault=\"sample-vault\",backend=\"memory\",state=\"ready\"} 1",
+        "cofferdam_vault_state{vault=\"sample-vault\",backend=\"memory\",state=\"down\"} 0",
     ] {
         assert!(text.lines().any(|l| l == line), "no line {line} in\n{text}");
     }

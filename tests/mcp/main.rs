@@ -1,12 +1,14 @@
-//! The meta-tools end to end: real clients, a real server, vaults in memory and a service on loopback.
+//! The meta-tools over MCP: a real server, vaults in memory and a service on loopback.
 
-// Only functions marked `#[test]` are exempt by clippy.toml; their helpers are tests too.
-#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)] // a panic in a test is its report
 
-mod answers;
-mod clients;
-mod ends;
-mod guards;
-mod harness;
+mod cancellation;
+mod concurrency;
 mod health;
+mod host_origin;
+mod protocol;
+mod results;
+mod revisions;
+mod server;
+mod shutdown;
 mod stdio;

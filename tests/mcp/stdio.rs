@@ -1,4 +1,4 @@
-//! The same over standard input and output.
+//! The server over standard input and output.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use tokio::io::{
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::harness::{Running, Setup, within};
+use crate::server::{Parts, ServerBuilder, within};
 
 struct Stdio {
-    parts: Running,
+    parts: Parts,
     input: WriteHalf<DuplexStream>,
     output: Lines<BufReader<ReadHalf<DuplexStream>>>,
     shutdown: CancellationToken,
@@ -23,7 +23,7 @@ struct Stdio {
 
 impl Stdio {
     async fn start(drain: Duration) -> Self {
-        let parts = Setup::default().parts().await;
+        let parts = ServerBuilder::default().parts().await;
         let (ours, theirs) = tokio::io::duplex(1 << 20);
         let (read, write) = tokio::io::split(theirs);
         let handler = Handler::for_caller(
@@ -38,12 +38,12 @@ impl Stdio {
         Self { parts, input, output: BufReader::new(read).lines(), shutdown, ended }
     }
 
-    async fn say(&mut self, line: &str) {
+    async fn send(&mut self, line: &str) {
         self.input.write_all(format!("{line}\n").as_bytes()).await.unwrap();
     }
 
-    async fn hear(&mut self) -> Value {
-        let line = within(self.output.next_line()).await.unwrap().expect("the server has gone");
+    async fn receive(&mut self) -> Value {
+        let line = within(self.output.next_line()).await.unwrap().expect("the server has ended");
         serde_json::from_str(&line).unwrap()
     }
 
@@ -53,16 +53,19 @@ impl Stdio {
             "capabilities": {},
             "clientInfo": { "name": "test", "version": "1" },
         });
-        self.say(&json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params }).to_string())
-            .await;
-        assert_eq!(self.hear().await["result"]["protocolVersion"], json!("2025-06-18"));
-        self.say(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }).to_string()).await;
+        self.send(
+            &json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params }).to_string(),
+        )
+        .await;
+        assert_eq!(self.receive().await["result"]["protocolVersion"], json!("2025-06-18"));
+        self.send(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }).to_string()).await;
     }
 
     async fn call(&mut self, id: i64, tool: &str, arguments: Value) {
-        let arguments = json!({ "module": "desk", "tool": tool, "account": "work", "arguments": arguments });
+        let arguments =
+            json!({ "module": "sample", "tool": tool, "account": "work", "arguments": arguments });
         let params = json!({ "name": "call_module_tool", "arguments": arguments });
-        self.say(
+        self.send(
             &json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params }).to_string(),
         )
         .await;
@@ -72,25 +75,25 @@ impl Stdio {
 #[tokio::test]
 async fn nonsense_is_answered_and_nothing_ends() {
     let mut stdio = Stdio::start(Duration::ZERO).await;
-    stdio.say("{\"jsonrpc\":").await;
-    assert_eq!(stdio.hear().await["error"]["code"], json!(-32700));
-    stdio.say("").await;
+    stdio.send("{\"jsonrpc\":").await;
+    assert_eq!(stdio.receive().await["error"]["code"], json!(-32700));
+    stdio.send("").await;
     stdio
-        .say(&json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": {} }).to_string())
+        .send(&json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": {} }).to_string())
         .await;
-    stdio.say(&"x".repeat(5 * 1024 * 1024)).await;
-    assert_eq!(stdio.hear().await["error"]["code"], json!(-32700));
+    stdio.send(&"x".repeat(5 * 1024 * 1024)).await;
+    assert_eq!(stdio.receive().await["error"]["code"], json!(-32700));
     let ping = json!({ "jsonrpc": "2.0", "id": "p", "method": "ping" });
-    stdio.say(&ping.to_string()).await;
-    assert_eq!(stdio.hear().await["id"], json!("p"));
+    stdio.send(&ping.to_string()).await;
+    assert_eq!(stdio.receive().await["id"], json!("p"));
     stdio
-        .say(&json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": {} }).to_string())
+        .send(&json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": {} }).to_string())
         .await;
     stdio.initialize().await;
-    stdio.say("[1]").await;
-    assert_eq!(stdio.hear().await["error"]["code"], json!(-32600));
+    stdio.send("[1]").await;
+    assert_eq!(stdio.receive().await["error"]["code"], json!(-32600));
     stdio.call(1, "get_item", json!({ "id": "a" })).await;
-    let answer = stdio.hear().await;
+    let answer = stdio.receive().await;
     assert_eq!(answer["result"]["structuredContent"], json!({ "result": { "id": "a" } }), "{answer}");
 }
 
@@ -102,11 +105,11 @@ async fn a_cancelled_call_ends_at_the_service_and_gets_no_answer() {
     stdio.parts.service.until_waiting(1).await;
     let params = json!({ "requestId": 1, "reason": "changed my mind" });
     stdio
-        .say(&json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": params }).to_string())
+        .send(&json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": params }).to_string())
         .await;
     stdio.parts.service.until_waiting(0).await;
     stdio.call(2, "get_item", json!({ "id": "b" })).await;
-    assert_eq!(stdio.hear().await["id"], json!(2));
+    assert_eq!(stdio.receive().await["id"], json!(2));
 }
 
 #[tokio::test]
@@ -115,7 +118,7 @@ async fn a_client_that_closes_its_end_still_gets_what_it_asked_for() {
     stdio.initialize().await;
     stdio.call(1, "get_item", json!({ "id": "a" })).await;
     stdio.input.shutdown().await.unwrap();
-    assert_eq!(stdio.hear().await["id"], json!(1));
+    assert_eq!(stdio.receive().await["id"], json!(1));
     within(stdio.ended).await.unwrap().unwrap();
 }
 
@@ -126,7 +129,7 @@ async fn a_shutdown_cancels_what_does_not_finish_in_time() {
     stdio.call(1, "wait", json!({})).await;
     stdio.parts.service.until_waiting(1).await;
     stdio.shutdown.cancel();
-    let answer = stdio.hear().await;
+    let answer = stdio.receive().await;
     assert_eq!(answer["result"]["structuredContent"]["error"]["code"], json!("cancelled"), "{answer}");
     within(stdio.ended).await.unwrap().unwrap();
 }
@@ -140,7 +143,7 @@ async fn the_stateless_revision_needs_no_handshake() {
         "io.modelcontextprotocol/clientInfo": { "name": "test", "version": "1" },
     });
     let list = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": { "_meta": meta } });
-    stdio.say(&list.to_string()).await;
-    let answer = stdio.hear().await;
+    stdio.send(&list.to_string()).await;
+    let answer = stdio.receive().await;
     assert_eq!(answer["result"]["tools"][0]["name"], json!("get_module_schema"), "{answer}");
 }

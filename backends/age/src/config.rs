@@ -159,7 +159,7 @@ mod tests {
     use super::*;
 
     fn problems(settings: &str) -> Diagnostics {
-        toml::from_str::<Config>(settings).map_err(|error| error.message().to_owned()).unwrap().check()
+        toml::from_str::<Config>(settings).map_err(|error| error.message().to_owned()).unwrap().problems()
     }
 
     #[test]

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use cofferdam_vault::testkit::{BackendUnderTest, exercise};
 use cofferdam_vault::{BoxFuture, ErrorKind, SecretFields, SecretPath, Vault};
-use support::{Site, put};
+use support::{AgeFolder, put};
 
-struct AgeSubject(Site);
+struct AgeSubject(AgeFolder);
 
 impl BackendUnderTest for AgeSubject {
     fn open(&self) -> Arc<dyn Vault> {
@@ -38,5 +38,5 @@ impl BackendUnderTest for AgeSubject {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_age_file_keeps_the_contract() {
-    exercise(|| async { AgeSubject(Site::with_empty_vault()) }).await;
+    exercise(|| async { AgeSubject(AgeFolder::with_empty_vault()) }).await;
 }

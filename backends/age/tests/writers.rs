@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use cofferdam_vault::testkit::{field, fields, path};
 use cofferdam_vault::{ErrorKind, Expect, Stage, Vault};
-use support::{Site, leftovers, set, token};
+use support::{AgeFolder, leftovers, set, token};
 
 /// How many writers are killed.
 const KILLS: u32 = 500;
@@ -121,19 +121,19 @@ fn assert_no_canary(folder: &Path) {
 
 #[tokio::test]
 async fn a_killed_writer_leaves_the_old_or_the_new_content() {
-    let site = Site::with_empty_vault();
-    let vault = site.open();
+    let folder = AgeFolder::with_empty_vault();
+    let vault = folder.open();
     set(&*vault, "a/neighbour", "untouched").await.unwrap();
     let start = fields([("token", "0"), ("filler", &*filler(0))]);
     vault.write(&path("a/rounds"), &start, Expect::Absent).await.unwrap();
 
     let (mut round, mut hits_at_random, mut hits_aimed) = (0, 0, 0);
     for kill in 0..KILLS {
-        let mut writer = start_writer(site.folder(), false);
+        let mut writer = start_writer(folder.folder(), false);
         wait_for_a_round(&mut writer);
         let aimed = kill % 2 == 0;
         if aimed {
-            wait_for_a_temporary_file(site.folder());
+            wait_for_a_temporary_file(folder.folder());
         } else {
             // A moment of its own for each kill, spread evenly over a round.
             std::thread::sleep(ROUND * (kill * 37 % KILLS) / KILLS);
@@ -141,7 +141,7 @@ async fn a_killed_writer_leaves_the_old_or_the_new_content() {
         writer.kill().unwrap();
         writer.wait().unwrap();
 
-        let hit = u32::from(!leftovers(site.folder()).is_empty());
+        let hit = u32::from(!leftovers(folder.folder()).is_empty());
         if aimed {
             hits_aimed += hit
         } else {
@@ -154,8 +154,8 @@ async fn a_killed_writer_leaves_the_old_or_the_new_content() {
         );
         assert_eq!(token(&*vault, "a/neighbour").await.unwrap(), "untouched");
         if kill % 25 == 0 {
-            assert!(site.decrypt().contains(&filler(now)), "the real age reads it too");
-            assert_no_canary(site.folder());
+            assert!(folder.decrypt().contains(&filler(now)), "the file can be decrypted");
+            assert_no_canary(folder.folder());
         }
         round = now;
     }
@@ -167,10 +167,10 @@ async fn a_killed_writer_leaves_the_old_or_the_new_content() {
     );
     assert!(hits_at_random + hits_aimed > 0, "no kill fell between temporary file and rename");
 
-    assert_no_canary(site.folder());
+    assert_no_canary(folder.folder());
     set(&*vault, "a/neighbour", "touched").await.unwrap();
     assert_eq!(
-        leftovers(site.folder()),
+        leftovers(folder.folder()),
         Vec::<String>::new(),
         "the next writer removes what killed ones left"
     );
@@ -178,10 +178,10 @@ async fn a_killed_writer_leaves_the_old_or_the_new_content() {
 
 #[tokio::test]
 async fn a_hundred_writers_in_four_processes_lose_no_addition() {
-    let site = Site::with_empty_vault();
-    let vault = site.open();
+    let folder = AgeFolder::with_empty_vault();
+    let vault = folder.open();
     set(&*vault, "a/sum", "0").await.unwrap();
-    let writers: Vec<Child> = (0..PROCESSES).map(|_| start_writer(site.folder(), true)).collect();
+    let writers: Vec<Child> = (0..PROCESSES).map(|_| start_writer(folder.folder(), true)).collect();
     for writer in writers {
         let output = writer.wait_with_output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));

@@ -6,8 +6,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use cofferdam_vault::{ErrorKind, ExposeSecret as _, SecretString, Threads, VaultError};
 use http::StatusCode;
 use tokio::time::Instant;
-use vaultrs::api::sys::requests::UnwrapRequest;
-use vaultrs::api::token::requests::LookupTokenSelfRequest;
 
 use crate::client::{Client, Namespace};
 use crate::endpoint::{self, Request};
@@ -106,7 +104,7 @@ impl Authenticator {
         let issued =
             Envelope::parse(&response.body).and_then(|body| body.auth()).map_err(|_| self.malformed())?;
         let header = TokenHeader::new(&issued.client_token.0)?;
-        let lookup = client.send(&LookupTokenSelfRequest {}, Some(&header), Namespace::Configured).await?;
+        let lookup = client.send(&endpoint::look_up_token(), Some(&header), Namespace::Configured).await?;
         if let Ok(lookup) = response::data(&lookup.body) {
             self.warn_of_limited_uses(&lookup);
         }
@@ -122,7 +120,7 @@ impl Authenticator {
     /// Takes over a token that was issued elsewhere, and looks up its validity.
     async fn adopt(&self, client: &Client, header: TokenHeader) -> Result<Token, VaultError> {
         let start = Instant::now();
-        let response = client.send(&LookupTokenSelfRequest {}, Some(&header), Namespace::Configured).await?;
+        let response = client.send(&endpoint::look_up_token(), Some(&header), Namespace::Configured).await?;
         self.check(&response)?;
         let lookup: TokenLookup = response::data(&response.body).map_err(|_| self.malformed())?;
         self.warn_of_limited_uses(&lookup);
@@ -143,8 +141,7 @@ impl Authenticator {
             return Ok(secret_id.clone());
         }
         let token = TokenHeader::new(&wrapping)?;
-        let response =
-            client.send(&UnwrapRequest { token: None }, Some(&token), Namespace::Configured).await?;
+        let response = client.send(&endpoint::unwrap(), Some(&token), Namespace::Configured).await?;
         if response.status != StatusCode::OK {
             return Err(error::from_status(&self.location, &response).unwrap_or_else(|| {
                 VaultError::vault(

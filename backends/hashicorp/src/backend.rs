@@ -9,7 +9,6 @@ use cofferdam_vault::{
     BackendConfig, BoxFuture, Capabilities, ErrorKind, Expect, FieldName, Lease, Page, PageToken, Secret,
     SecretFields, SecretPath, Stage, Threads, Vault, VaultContext, VaultError, VaultInfo, Version,
 };
-use vaultrs::api::sys::requests::ReadHealthRequest;
 
 use crate::authenticator::Authenticator;
 use crate::client::{Client, Namespace};
@@ -22,7 +21,7 @@ use crate::secret_id::SecretIdFile;
 use crate::session_manager::SessionManager;
 use crate::settings::{KvVersion, Settings, TlsFiles};
 use crate::store::Store;
-use crate::{certificates, check, diagnose, dynamic, error, list, resolve};
+use crate::{certificates, check, diagnose, dynamic, endpoint, error, list, resolve};
 
 /// A vault in HashiCorp Vault or OpenBao.
 pub(crate) struct HashicorpVault {
@@ -229,8 +228,7 @@ impl Vault for HashicorpVault {
     /// Requests the server's health, and logs in if there is no session: a read needs both.
     fn probe(&self) -> BoxFuture<'_, Result<(), VaultError>> {
         Box::pin(async move {
-            let request = ReadHealthRequest::default();
-            let response = self.sessions.client.send(&request, None, Namespace::Root).await?;
+            let response = self.sessions.client.send(&endpoint::health(), None, Namespace::Root).await?;
             error::check_health(&self.sessions.location, &response)?;
             self.sessions.get().await.map(drop)
         })

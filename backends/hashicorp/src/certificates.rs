@@ -118,42 +118,39 @@ fn now() -> Duration {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::process::Command;
 
     use super::*;
 
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-    /// Creates a certificate that expires in `days`, in PEM with its key.
-    fn certificate(folder: &Path, days: &str) -> String {
-        let mut command = Command::new("openssl");
-        command.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=cofferdam"]);
-        command.args(["-days", days, "-keyout", "made", "-out", "made.pem"]).current_dir(folder);
-        let output = command.output().expect("the tests need `openssl`; install it (Debian: openssl)");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        ["made.pem", "made"].map(|name| fs::read_to_string(folder.join(name)).unwrap()).concat()
-    }
+    /// When the certificates below were created, as a time since 1970.
+    const CREATED: Duration = Duration::from_secs(1_796_010_555);
+
+    /// A certificate that expires after one day, and its key.
+    const SHORT: &str = include_str!("../tests/fixtures/short.pem");
+
+    /// A certificate that expires after a hundred days, and its key.
+    const LONG: &str = include_str!("../tests/fixtures/long.pem");
 
     #[test]
     fn an_expiry_is_reported_in_advance() {
         let folder = tempfile::tempdir().unwrap();
-        let (short, long) = (certificate(folder.path(), "1"), certificate(folder.path(), "100"));
         let path = folder.path().join("file.pem");
         let level = |text: &str, check: fn(&Path, Duration) -> Option<Diagnostic>, later: u32| {
             fs::write(&path, text).unwrap();
-            let found = check(&path, now() + DAY * later);
+            let found = check(&path, CREATED + DAY * later);
             assert!(!format!("{found:?}").contains("PRIVATE"), "a key was printed");
             found.map(|found| found.severity)
         };
-        let both = format!("{short}{long}");
+        let both = format!("{SHORT}{LONG}");
         for (text, later, of_client, of_ca) in [
-            (&short, 0, Severity::Warning, Severity::Warning),
-            (&short, 2, Severity::Error, Severity::Error),
-            (&long, 0, Severity::Info, Severity::Info),
-            (&long, 90, Severity::Warning, Severity::Warning),
-            (&both, 0, Severity::Warning, Severity::Warning),
-            (&both, 2, Severity::Error, Severity::Warning),
-            (&both, 200, Severity::Error, Severity::Error),
+            (SHORT, 0, Severity::Warning, Severity::Warning),
+            (SHORT, 2, Severity::Error, Severity::Error),
+            (LONG, 0, Severity::Info, Severity::Info),
+            (LONG, 90, Severity::Warning, Severity::Warning),
+            (both.as_str(), 0, Severity::Warning, Severity::Warning),
+            (both.as_str(), 2, Severity::Error, Severity::Warning),
+            (both.as_str(), 200, Severity::Error, Severity::Error),
         ] {
             assert_eq!(level(text, client, later), Some(of_client), "in {later} days");
             assert_eq!(level(text, ca, later), Some(of_ca), "in {later} days");
@@ -164,6 +161,6 @@ mod tests {
             // If there is none, the probe reports it.
             assert_eq!(level("", check, 0), None);
         }
-        assert_eq!(client(&folder.path().join("absent"), now()), None);
+        assert_eq!(client(&folder.path().join("absent"), CREATED), None);
     }
 }

@@ -1,9 +1,9 @@
-//! Sends one request and returns one response: the endpoints of `vaultrs` over an HTTP client of this crate.
+//! Sends one request and returns one response.
 //!
-//! The client of `vaultrs` is not used, for three reasons. It drops what this backend needs: response headers
-//! (`Retry-After`) and leases. It exposes what must stay secret: it logs the server's error messages, its settings print
-//! the token, and its token header is not marked as sensitive and panics on a token with a line break. And it cannot turn
-//! off redirects and the proxies of the environment. This crate shares its endpoints: paths, methods and bodies.
+//! The crate `vaultrs` is not used, for three reasons. It drops what this backend needs: response headers (`Retry-After`)
+//! and leases. It exposes what must stay secret: it logs the server's error messages, its settings print the token, and its
+//! token header is not marked as sensitive and panics on a token with a line break. And it cannot turn off redirects and the
+//! proxies of the environment.
 
 use std::time::Duration;
 
@@ -12,12 +12,11 @@ use cofferdam_vault::{ErrorKind, Threads, VaultError};
 use http::{HeaderMap, HeaderValue, header};
 use reqwest::RequestBuilder;
 use reqwest::tls::TlsInfo;
-use rustify::Endpoint;
-use url::Origin;
-use vaultrs::api::sys::requests::ReadHealthRequest;
+use url::{Origin, Url};
 use zeroize::Zeroizing;
 
 use crate::address::Address;
+use crate::endpoint::{self, Request};
 use crate::error;
 use crate::http::LazyClient;
 use crate::response::Response;
@@ -31,9 +30,6 @@ pub(crate) const TASK_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Maximum size of a response. Vault stores no secret larger than 1 MiB, and a listing of 100,000 names is smaller.
 const MAX_RESPONSE_BYTES: usize = 16 * 1024 * 1024;
-
-/// Passed to `rustify` as the server's address. Only path and query of the URL that it builds are used.
-const PLACEHOLDER: &str = "http://vault";
 
 /// Sends requests to one server.
 pub(crate) struct Client {
@@ -72,21 +68,21 @@ impl Client {
         self.http.discard();
     }
 
-    /// Sends `endpoint` and returns the response, whatever its status.
+    /// Sends `request` and returns the response, whatever its status.
     ///
     /// # Errors
     ///
     /// If there is no response, or one that is too large.
     pub(crate) async fn send(
         &self,
-        endpoint: &impl Endpoint,
+        request: &Request,
         token: Option<&TokenHeader>,
         namespace: Namespace,
     ) -> Result<Response, VaultError> {
         let address = self.address.as_ref().map_err(Clone::clone)?;
-        let request = self.request(address, endpoint, token, namespace).await?;
+        let prepared = self.prepare(address, request, token, namespace).await?;
         let response = async {
-            let response = request.send().await?;
+            let response = prepared.send().await?;
             let retry_after =
                 response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
             let (status, retry_after) =
@@ -112,32 +108,30 @@ impl Client {
     /// The server's certificate in DER. `None` without TLS, and if the server does not respond, which the probe reports.
     pub(crate) async fn certificate(&self) -> Option<Vec<u8>> {
         let address = self.address.as_ref().ok().filter(|address| address.tls)?;
-        let health = ReadHealthRequest::default();
-        let request = self.request(address, &health, None, Namespace::Root).await.ok()?;
-        let response = request.send().await.ok()?;
+        let prepared = self.prepare(address, &endpoint::health(), None, Namespace::Root).await.ok()?;
+        let response = prepared.send().await.ok()?;
         response.extensions().get::<TlsInfo>()?.peer_certificate().map(<[u8]>::to_vec)
     }
 
-    async fn request(
+    async fn prepare(
         &self,
         address: &Address,
-        endpoint: &impl Endpoint,
+        request: &Request,
         token: Option<&TokenHeader>,
         namespace: Namespace,
     ) -> Result<RequestBuilder, VaultError> {
-        let request = endpoint.request(PLACEHOLDER).map_err(|_| invalid_url())?;
-        let (parts, body) = request.into_parts();
-        let query = parts.uri.query().filter(|query| !query.is_empty());
-        let query = query.map_or_else(String::new, |query| format!("?{query}"));
-        let url = format!("{}/v1{}{query}", address.base, parts.uri.path());
+        let mut url = Url::parse(&format!("{}/v1", address.base)).map_err(|_| invalid_url())?;
+        // Encodes each segment for its place, and drops `.` and `..`.
+        url.path_segments_mut().map_err(|()| invalid_url())?.extend(request.path.split('/'));
+        url.set_query(request.query.as_deref());
         let client = self.http.get().await?;
-        let request = client
-            .request(parts.method, url)
+        let prepared = client
+            .request(request.method.clone(), url)
             .headers(self.headers(token, namespace)?)
-            .body(Bytes::from_owner(Zeroizing::new(body)));
+            .body(Bytes::from_owner(request.body.clone()));
         Ok(match &address.user {
-            Some(user) => request.basic_auth(user, None::<&str>),
-            None => request,
+            Some(user) => prepared.basic_auth(user, None::<&str>),
+            None => prepared,
         })
     }
 

@@ -12,7 +12,6 @@ use cofferdam_config::Diagnostic;
 use cofferdam_vault::{ErrorKind, Protection, SecretPath, Threads, VaultError, file_permissions};
 use http::StatusCode;
 use serde::Deserialize;
-use vaultrs::api::token::requests::LookupTokenSelfRequest;
 
 use crate::endpoint;
 use crate::expiry::{self, TimeLeft};
@@ -134,7 +133,7 @@ struct Meta {
 /// Looks up the token; `None` if the policy denies that.
 async fn look_up(sessions: &Arc<SessionManager>) -> Result<Option<Lookup>, VaultError> {
     let denied = || VaultError::secret(ErrorKind::Denied, "");
-    match sessions.send(&LookupTokenSelfRequest {}, denied).await {
+    match sessions.send(&endpoint::look_up_token(), denied).await {
         Ok((response, _)) => Ok(response::data(&response.body).ok()),
         Err(error) if error.kind() == ErrorKind::Denied => Ok(None),
         Err(error) => Err(error),

@@ -1,42 +1,28 @@
-//! The endpoints that `vaultrs` lacks, or has only with secrets in plain strings.
+//! The requests of Vault's HTTP API that this backend sends: method, path and body.
+//!
+//! Source: <https://developer.hashicorp.com/vault/api-docs>.
 
 use cofferdam_vault::{ExposeSecret as _, SecretFields, SecretString};
-use rustify::Endpoint;
-use rustify::enums::{RequestMethod, RequestType, ResponseType};
-use rustify::errors::ClientError;
+use http::Method;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::fields;
 
-/// A request with a path below `/v1/` and a body that is wiped on drop.
+/// A request with a path below `/v1/`. Its body, empty for most requests, is wiped on drop.
 pub(crate) struct Request {
-    method: RequestMethod,
-    path: String,
-    body: Option<Zeroizing<Vec<u8>>>,
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    pub(crate) query: Option<String>,
+    pub(crate) body: Zeroizing<Vec<u8>>,
 }
 
-impl Endpoint for Request {
-    type Response = ();
-    const REQUEST_BODY_TYPE: RequestType = RequestType::JSON;
-    const RESPONSE_BODY_TYPE: ResponseType = ResponseType::JSON;
-
-    fn path(&self) -> String {
-        self.path.clone()
-    }
-
-    fn method(&self) -> RequestMethod {
-        self.method.clone()
-    }
-
-    fn body(&self) -> Result<Option<Vec<u8>>, ClientError> {
-        // The client wipes this copy, and `Drop` the other.
-        Ok(self.body.as_ref().map(|body| body.to_vec()))
-    }
+fn bare(method: Method, path: impl Into<String>) -> Request {
+    Request { method, path: path.into(), query: None, body: Zeroizing::default() }
 }
 
 fn post(path: impl Into<String>, body: Zeroizing<Vec<u8>>) -> Request {
-    Request { method: RequestMethod::POST, path: path.into(), body: Some(body) }
+    Request { body, ..bare(Method::POST, path) }
 }
 
 fn json(body: &impl Serialize) -> Zeroizing<Vec<u8>> {
@@ -44,9 +30,73 @@ fn json(body: &impl Serialize) -> Zeroizing<Vec<u8>> {
     Zeroizing::new(serde_json::to_vec(body).unwrap_or_default())
 }
 
+/// Returns the health of the server. Needs no token.
+pub(crate) fn health() -> Request {
+    bare(Method::GET, "sys/health")
+}
+
+/// Looks up the token that sends this.
+pub(crate) fn look_up_token() -> Request {
+    bare(Method::GET, "auth/token/lookup-self")
+}
+
+/// Renews the token that sends this by its own period.
+pub(crate) fn renew_token() -> Request {
+    bare(Method::POST, "auth/token/renew-self")
+}
+
+/// Revokes the token that sends this, with its leases.
+pub(crate) fn revoke_token() -> Request {
+    bare(Method::POST, "auth/token/revoke-self")
+}
+
+/// Returns what the wrapping token that sends this wraps, once.
+pub(crate) fn unwrap() -> Request {
+    bare(Method::POST, "sys/wrapping/unwrap")
+}
+
 /// Reads `path` from the engine that is mounted there.
 pub(crate) fn read(path: &str) -> Request {
-    Request { method: RequestMethod::GET, path: path.to_owned(), body: None }
+    bare(Method::GET, path)
+}
+
+/// Lists the names below `path`.
+///
+/// `LIST` is a method of Vault's own.
+pub(crate) fn list(path: &str) -> Request {
+    // A constant that is a valid token of HTTP: cannot fail.
+    bare(Method::from_bytes(b"LIST").unwrap_or(Method::GET), path)
+}
+
+/// Deletes `path` from KV version 1.
+pub(crate) fn delete_v1(path: &str) -> Request {
+    bare(Method::DELETE, path)
+}
+
+/// Reads a version of a secret from KV version 2, the current one if `version` is `None`.
+pub(crate) fn read_v2(mount: &str, path: &str, version: Option<u64>) -> Request {
+    let query = version.map(|version| format!("version={version}"));
+    Request { query, ..bare(Method::GET, format!("{mount}/data/{path}")) }
+}
+
+/// Marks the current version as deleted in KV version 2.
+pub(crate) fn delete_latest_v2(mount: &str, path: &str) -> Request {
+    bare(Method::DELETE, format!("{mount}/data/{path}"))
+}
+
+/// Marks `version` as deleted in KV version 2.
+pub(crate) fn delete_v2(mount: &str, path: &str, version: u64) -> Request {
+    post(format!("{mount}/delete/{path}"), json(&Versions { versions: [version] }))
+}
+
+/// Takes a deletion of `version` back in KV version 2.
+pub(crate) fn undelete_v2(mount: &str, path: &str, version: u64) -> Request {
+    post(format!("{mount}/undelete/{path}"), json(&Versions { versions: [version] }))
+}
+
+#[derive(Serialize)]
+struct Versions {
+    versions: [u64; 1],
 }
 
 /// Writes `fields` to KV version 1.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use cofferdam_vault::{Expect, SecretFields, SecretPath, VaultError, Version};
 use http::StatusCode;
-use vaultrs::api::kv1::requests::{DeleteSecretRequest, GetSecretRequest};
 
 use crate::endpoint;
 use crate::error;
@@ -26,9 +25,10 @@ impl Kv1 {
     }
 
     async fn state(&self, path: &SecretPath) -> Result<Option<(SecretFields, Version)>, VaultError> {
-        let (mount, at) = (&self.0, self.0.at(Some(path)));
-        let request = GetSecretRequest { mount: mount.name.clone(), path: at.clone() };
-        let denied = || mount.denied("read", &format!("{}/{at}", mount.name));
+        let mount = &self.0;
+        let at = format!("{}/{}", mount.name, mount.at(Some(path)));
+        let request = endpoint::read(&at);
+        let denied = || mount.denied("read", &at);
         let (response, _) = mount.sessions.send(&request, denied).await?;
         let body = Envelope::parse(&response.body)
             .map_err(|_| error::malformed(&mount.sessions.location, "a read"))?;
@@ -81,9 +81,10 @@ impl Kv1 {
 
     pub(crate) async fn delete(&self, path: &SecretPath, expect: Expect) -> Result<(), VaultError> {
         self.check(path, &expect).await?;
-        let (mount, at) = (&self.0, self.0.at(Some(path)));
-        let request = DeleteSecretRequest { mount: mount.name.clone(), path: at.clone() };
-        let denied = || mount.denied("delete", &format!("{}/{at}", mount.name));
+        let mount = &self.0;
+        let at = format!("{}/{}", mount.name, mount.at(Some(path)));
+        let request = endpoint::delete_v1(&at);
+        let denied = || mount.denied("delete", &at);
         let (response, _) = mount.sessions.send(&request, denied).await?;
         if response.status.is_success() {
             return Ok(());

@@ -6,10 +6,6 @@ use cofferdam_vault::{ErrorKind, Expect, SecretFields, SecretPath, VaultError, V
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use vaultrs::api::kv2::requests::{
-    DeleteLatestSecretVersionRequest, DeleteSecretVersionsRequest, ReadSecretMetadataRequest,
-    ReadSecretRequest, UndeleteSecretVersionsRequest,
-};
 
 use crate::endpoint;
 use crate::error;
@@ -87,7 +83,7 @@ impl Kv2 {
 
     async fn state(&self, path: &SecretPath, version: Option<u64>) -> Result<State, VaultError> {
         let mount = &self.0;
-        let request = ReadSecretRequest { mount: mount.name.clone(), path: mount.at(Some(path)), version };
+        let request = endpoint::read_v2(&mount.name, &mount.at(Some(path)), version);
         let denied = || mount.denied("read", &mount.policy_path(path));
         let (response, _) = mount.sessions.send(&request, denied).await?;
         match response.status {
@@ -202,8 +198,7 @@ impl Kv2 {
         let at = mount.at(Some(path));
         match expect {
             Expect::Any => {
-                let request =
-                    DeleteLatestSecretVersionRequest { mount: mount.name.clone(), path: at.clone() };
+                let request = endpoint::delete_latest_v2(&mount.name, &at);
                 let denied = || mount.denied("delete", &format!("{}/data/{at}", mount.name));
                 let (response, _) = mount.sessions.send(&request, denied).await?;
                 if response.status.is_success() {
@@ -227,9 +222,8 @@ impl Kv2 {
     /// delete is preserved, because it has another number; the delete is then undone.
     async fn delete_number(&self, path: &SecretPath, number: u64) -> Result<(), VaultError> {
         let mount = &self.0;
-        let (name, at, versions) = (mount.name.clone(), mount.at(Some(path)), vec![number]);
-        let delete =
-            DeleteSecretVersionsRequest { mount: name.clone(), path: at.clone(), versions: versions.clone() };
+        let (name, at) = (&mount.name, mount.at(Some(path)));
+        let delete = endpoint::delete_v2(name, &at, number);
         let denied = || mount.denied("update", &format!("{name}/delete/{at}"));
         let (response, _) = mount.sessions.send(&delete, denied).await?;
         if !response.status.is_success() {
@@ -239,8 +233,7 @@ impl Kv2 {
             State::Deleted(deleted) if deleted == number => Ok(()),
             State::Absent => Ok(()),
             State::Deleted(_) | State::Present { .. } => {
-                let undelete =
-                    UndeleteSecretVersionsRequest { mount: name.clone(), path: at.clone(), versions };
+                let undelete = endpoint::undelete_v2(name, &at, number);
                 let denied = || mount.denied("update", &format!("{name}/undelete/{at}"));
                 mount.sessions.send(&undelete, denied).await?;
                 Err(error::conflict(path))
@@ -264,8 +257,9 @@ impl Kv2 {
         }
         let mount = &self.0;
         let at = mount.at(Some(path));
-        let request = ReadSecretMetadataRequest { mount: mount.name.clone(), path: at.clone() };
-        let denied = || mount.denied("read", &format!("{}/metadata/{at}", mount.name));
+        let metadata = format!("{}/metadata/{at}", mount.name);
+        let request = endpoint::read(&metadata);
+        let denied = || mount.denied("read", &metadata);
         let (response, _) = mount.sessions.send(&request, denied).await?;
         if response.status == StatusCode::NOT_FOUND {
             self.check_is_vault(&response)?;

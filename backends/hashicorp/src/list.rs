@@ -9,9 +9,8 @@ use cofferdam_vault::{Page, PageToken, SecretPath, VaultError};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use http::StatusCode;
 use serde::Deserialize;
-use vaultrs::api::kv1::requests::ListSecretRequest;
-use vaultrs::api::kv2::requests::ListSecretsRequest;
 
+use crate::endpoint;
 use crate::error;
 use crate::mount::Mount;
 use crate::response::{self, Envelope};
@@ -87,18 +86,12 @@ async fn children(mount: &Mount, folder: Option<&SecretPath>) -> Result<Vec<Visi
         keys: Vec<String>,
     }
     let at = mount.at(folder);
-    let response = match mount.is_v2() {
-        true => {
-            let listed = format!("{}/metadata/{at}", mount.name);
-            let request = ListSecretsRequest { mount: mount.name.clone(), path: at };
-            mount.sessions.send(&request, || mount.denied("list", &listed)).await?.0
-        }
-        false => {
-            let listed = format!("{}/{at}", mount.name);
-            let request = ListSecretRequest { mount: mount.name.clone(), path: at };
-            mount.sessions.send(&request, || mount.denied("list", &listed)).await?.0
-        }
+    let listed = match mount.is_v2() {
+        true => format!("{}/metadata/{at}", mount.name),
+        false => format!("{}/{at}", mount.name),
     };
+    let request = endpoint::list(&listed);
+    let (response, _) = mount.sessions.send(&request, || mount.denied("list", &listed)).await?;
     let malformed = |_| error::malformed(&mount.sessions.location, "a listing");
     if response.status == StatusCode::NOT_FOUND {
         Envelope::parse(&response.body).map_err(malformed)?;

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use cofferdam_vault::{ErrorKind, VaultError};
 use tokio::time::{Instant, timeout};
-use vaultrs::api::token::requests::RenewTokenSelfRequest;
 
 use crate::client::{Client, Namespace, TASK_TIMEOUT};
+use crate::endpoint;
 use crate::error;
 use crate::response::Envelope;
 use crate::session::{Session, Validity};
@@ -35,7 +35,7 @@ pub(crate) async fn renew(
     initial: Duration,
 ) -> Result<Validity, VaultError> {
     let start = Instant::now();
-    let request = RenewTokenSelfRequest { increment: None };
+    let request = endpoint::renew_token();
     let response = timeout(TASK_TIMEOUT, client.send(&request, Some(&session.token), Namespace::Configured));
     let response = response.await.unwrap_or_else(|_| {
         Err(VaultError::vault(ErrorKind::Timeout, format!("{location} did not respond")))

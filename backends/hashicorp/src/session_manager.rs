@@ -8,15 +8,14 @@ use cofferdam_vault::{BoxFuture, ErrorKind, VaultError};
 use futures_util::FutureExt as _;
 use futures_util::future::Shared;
 use http::StatusCode;
-use rustify::Endpoint;
 use tokio::sync::oneshot;
 use tokio::time::{sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use vaultrs::api::token::requests::{LookupTokenSelfRequest, RevokeTokenSelfRequest};
 
 use crate::authenticator::Authenticator;
 use crate::client::{Client, Namespace, TASK_TIMEOUT};
+use crate::endpoint::{self, Request};
 use crate::error;
 use crate::leases::Leases;
 use crate::renewal;
@@ -84,7 +83,7 @@ impl SessionManager {
         login.await
     }
 
-    /// Sends `endpoint` with the token of the current session, and returns that session too. `denied` is the error of a
+    /// Sends `request` with the token of the current session, and returns that session too. `denied` is the error of a
     /// 403 that does not mean an expired login.
     ///
     /// # Errors
@@ -92,11 +91,11 @@ impl SessionManager {
     /// If there is no response, or one about the server or the login.
     pub(crate) async fn send(
         self: &Arc<Self>,
-        endpoint: &impl Endpoint,
+        request: &Request,
         denied: impl FnOnce() -> VaultError,
     ) -> Result<(Response, Arc<Session>), VaultError> {
         let session = self.get().await?;
-        let response = self.client.send(endpoint, Some(&session.token), Namespace::Configured).await?;
+        let response = self.client.send(request, Some(&session.token), Namespace::Configured).await?;
         if let Some(error) = error::from_status(&self.location, &response) {
             return Err(error);
         }
@@ -115,7 +114,7 @@ impl SessionManager {
         if !session.can_look_up_itself {
             return if session.age() < MIN_UNVERIFIED_AGE { denied() } else { self.expire(session) };
         }
-        let lookup = LookupTokenSelfRequest {};
+        let lookup = endpoint::look_up_token();
         match self.client.send(&lookup, Some(&session.token), Namespace::Configured).await {
             Ok(response) if response.status.is_success() => denied(),
             Ok(response) => {
@@ -253,7 +252,7 @@ impl SessionManager {
         let mut sessions = self.leases.revoke_all(&self.client, &self.location).await;
         sessions.extend(current.filter(|current| !sessions.iter().any(|known| Arc::ptr_eq(known, current))));
         for session in sessions.iter().filter(|session| session.owned && session.is_valid()) {
-            let revoke = RevokeTokenSelfRequest {};
+            let revoke = endpoint::revoke_token();
             if let Err(error) = self.client.send(&revoke, Some(&session.token), Namespace::Configured).await {
                 tracing::warn!(vault = %self.location, %error, "a token was not revoked; it expires by itself");
             }

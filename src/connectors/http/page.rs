@@ -118,8 +118,8 @@ pub(super) struct Page<'a> {
 }
 
 impl PageStyle {
-    /// The arguments that fetch the page after `page`: those of the call, with the changed ones replaced. Returns `None` if
-    /// there is no further page, or if no declared argument fetches it.
+    /// The arguments that fetch the page after `page`: those of the call, with the changed ones replaced. Returns
+    /// `None` if there is no further page, or if no declared argument fetches it.
     pub(super) fn next(&self, page: &Page<'_>) -> Option<Map<String, Value>> {
         let changes = match self {
             Self::LinkHeader => page.linked()?,

@@ -1,8 +1,9 @@
 //! The path of a request: `/repos/{owner}/{repo}/contents/{path*}`.
 //!
-//! An argument never changes another segment. Everything but letters, digits and `-._~` is percent-encoded, so a slash
-//! in `{owner}` does not separate segments. That is not enough: the `url` crate and many servers resolve the dot segments
-//! `.` and `..`, encoded or not, and some servers decode twice. A value that decodes to a dot segment is refused.
+//! An argument never changes another segment. Everything but letters, digits and `-._~` is percent-encoded, so a
+//! slash in `{owner}` does not separate segments. That is not enough: the `url` crate and many servers resolve the dot
+//! segments `.` and `..`, encoded or not, and some servers decode twice. A value that decodes to a dot segment is
+//! refused.
 
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};

@@ -25,10 +25,10 @@ use crate::broker::CredentialSpec;
 /// body = "{payload}"                                           # one argument is the whole body
 /// ```
 ///
-/// A string that is one placeholder becomes the argument with its JSON type, and `"{text|base64}"` a string in Base64. A
-/// placeholder inside a longer string (`"repo:{repo} {terms}"`) becomes a string, and its argument must be required. A
-/// literal brace is doubled. An absent argument is omitted, and so is a table or list of absent arguments only. `null` is
-/// sent in a JSON body, and omitted elsewhere.
+/// A string that is one placeholder becomes the argument with its JSON type, and `"{text|base64}"` a string in
+/// Base64. A placeholder inside a longer string (`"repo:{repo} {terms}"`) becomes a string, and its argument must be
+/// required. A literal brace is doubled. An absent argument is omitted, and so is a table or list of absent arguments
+/// only. `null` is sent in a JSON body, and omitted elsewhere.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RequestTable {
@@ -38,7 +38,8 @@ pub struct RequestTable {
     pub path: String,
     /// The query parameters. None if absent.
     pub query: Option<Value>,
-    /// Headers of this tool, which override those of the module: constants or strings with placeholders. None if absent.
+    /// Headers of this tool, which override those of the module: constants or strings with placeholders. None if
+    /// absent.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
     /// The body. None if absent.

@@ -1,8 +1,9 @@
 //! Skips nearly all positions of a text at which no credential begins.
 //!
-//! Each call has a credential of its own, so the matcher is built for each call. Building an automaton takes longer than
-//! searching a usual answer. This filter is a table of bits instead: each encoding sets one bit, by a hash of its first
-//! bytes. If the bit of a position is not set, no encoding begins there. If it is set, the encodings are compared.
+//! Each call has its own credential, so the matcher is built for each call. Building an automaton takes longer than
+//! searching a usual answer. This filter is a table of bits instead: each encoding sets one bit, by a hash of its
+//! first bytes. If the bit of a position is not set, no encoding begins there. If it is set, the encodings are
+//! compared.
 
 use zeroize::Zeroizing;
 

@@ -1,6 +1,4 @@
-//! Tests of the whole stack: the middleware of every route, and the public conformance suite.
-
-mod conformance;
+//! Tests of the whole stack: the middleware of every route.
 
 use axum::Router;
 use axum::body::Body;

@@ -1,9 +1,8 @@
-//! A folder with keys and a vault file, and the real `age` to work on them as an operator does.
-#![allow(dead_code)] // each test file takes what it needs
+//! A folder with keys and a vault file, which tests change as an operator does. That the program `age` reads and writes the same
+//! files is tested in `tests/real/backends`.
+#![allow(dead_code)] // each test binary uses a part of it
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use cofferdam_vault::testkit::{field, path};
@@ -16,23 +15,34 @@ use tempfile::TempDir;
 use toml_edit::{DocumentMut, Item, Table, value};
 
 /// A folder with an identity; the vault file is `v.age` in it.
-pub(crate) struct Site {
+pub(crate) struct AgeFolder {
     folder: TempDir,
 }
 
-impl Site {
-    /// A fresh folder with the identity `key.txt`, made by `age-keygen`, and no vault file.
+impl AgeFolder {
+    /// A new folder with the identity `key.txt` and no vault file.
     pub(crate) fn new() -> Self {
-        let site = Self { folder: tempfile::tempdir().unwrap() };
-        run("age-keygen", &["-o", &site.text("key.txt")], b"");
-        site
+        let folder = Self { folder: tempfile::tempdir().unwrap() };
+        folder.make_key("key.txt");
+        folder
+    }
+
+    /// Writes an identity file as `age-keygen` does.
+    pub(crate) fn make_key(&self, name: &str) {
+        let identity = age::x25519::Identity::generate();
+        let public = identity.to_public();
+        let text = format!(
+            "# created: 2026-11-21T13:57:26Z\n# public key: {public}\n{}\n",
+            identity.to_string().expose_secret()
+        );
+        std::fs::write(self.path(name), text).unwrap();
     }
 
     /// The same with a vault file that holds no secret.
     pub(crate) fn with_empty_vault() -> Self {
-        let site = Self::new();
-        site.encrypt("");
-        site
+        let folder = Self::new();
+        folder.encrypt("");
+        folder
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -62,14 +72,16 @@ impl Site {
         recipient_of(&self.path("key.txt"))
     }
 
-    /// The plaintext, as the real `age` sees it.
+    /// The plaintext of the vault file.
     pub(crate) fn decrypt(&self) -> String {
-        decrypt(&self.path("v.age"), &self.path("key.txt"))
+        let file = std::fs::read(self.path("v.age")).unwrap();
+        String::from_utf8(age::decrypt(&identity_of(&self.path("key.txt")), &file).unwrap()).unwrap()
     }
 
-    /// Replaces the plaintext as an operator does: with the real `age`, past every lock.
+    /// Replaces the vault file as an operator does, ignoring every lock.
     pub(crate) fn encrypt(&self, plaintext: &str) {
-        run("age", &["-r", &self.recipient(), "-o", &self.text("v.age")], plaintext.as_bytes());
+        let recipient = identity_of(&self.path("key.txt")).to_public();
+        std::fs::write(self.path("v.age"), age::encrypt(&recipient, plaintext.as_bytes()).unwrap()).unwrap();
     }
 
     /// Changes the plaintext as an operator does.
@@ -80,7 +92,7 @@ impl Site {
     }
 }
 
-/// Puts a table of fields into a plaintext as an operator does.
+/// Inserts a table of fields into a plaintext as an operator does.
 pub(crate) fn put(document: &mut DocumentMut, at: &SecretPath, fields: &SecretFields) {
     let mut table = Table::new();
     for (name, text) in fields {
@@ -104,35 +116,15 @@ pub(crate) fn open(folder: &Path, settings: &str, prompt: Option<Arc<dyn Prompt>
     })
 }
 
+/// The public key of an identity file.
 pub(crate) fn recipient_of(identity: &Path) -> String {
-    let public = run("age-keygen", &["-y", identity.to_str().unwrap()], b"");
-    String::from_utf8(public).unwrap().trim().to_owned()
+    identity_of(identity).to_public().to_string()
 }
 
-pub(crate) fn decrypt(file: &Path, identity: &Path) -> String {
-    let plaintext = run("age", &["-d", "-i", identity.to_str().unwrap(), file.to_str().unwrap()], b"");
-    String::from_utf8(plaintext).unwrap()
-}
-
-/// Runs a program of the package `age` (or `openssh-client`), and fails loudly where it is missing or unhappy.
-pub(crate) fn run(program: &str, arguments: &[&str], input: &[u8]) -> Vec<u8> {
-    let path = match program.starts_with("age") {
-        true => cofferdam_servers::age().unwrap().join(program),
-        false => program.into(),
-    };
-    let mut child = Command::new(path)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap_or_else(|error| {
-            panic!("this test needs `{program}` ({error}): apt-get install openssh-client")
-        });
-    child.stdin.take().unwrap().write_all(input).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    output.stdout
+fn identity_of(file: &Path) -> age::x25519::Identity {
+    let text = std::fs::read_to_string(file).unwrap();
+    let line = text.lines().find(|line| line.starts_with("AGE-SECRET-KEY-")).unwrap();
+    line.parse().unwrap()
 }
 
 /// Reads the field `token`.

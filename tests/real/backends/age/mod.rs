@@ -1,0 +1,4 @@
+//! The backend `age` with the program `age`.
+
+mod fixture;
+mod interop;

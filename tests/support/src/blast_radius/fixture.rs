@@ -1,0 +1,220 @@
+//! What the server under test works with: four vaults on real servers, proxies before those on a network, and a service that
+//! checks the tokens. Created once per run; a scenario leaves it as it was.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::json;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::age_file::AgeFile;
+use super::aws::{CREDENTIALS, SecretsManager, error_response};
+use super::plan::{CACHE_OFF, CACHE_ON};
+use super::profile::{self, MODULES};
+use super::proxy::{CountingProxy, ScriptedResponse};
+use super::toxics::{Proxy, Toxics};
+use super::vault::HashicorpVault;
+use super::{Failed, Fault, Plan, Scenario, Target};
+use crate::FakeService;
+
+/// How long a flapping vault is up, and how long it is down.
+const FLAP: Duration = Duration::from_secs(1);
+
+/// The servers and files around the server under test.
+pub struct Fixture {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) client: reqwest::Client,
+    pub(crate) vault: HashicorpVault,
+    pub(crate) toxics: Toxics,
+    /// Runs as long as the fixture.
+    _service: FakeService,
+    aws: SecretsManager,
+    age: AgeFile,
+    vault_route: Route,
+    aws_route: Route,
+    flapping: Option<AbortOnDropHandle<()>>,
+}
+
+/// The way to a vault on a network.
+struct Route {
+    counting: CountingProxy,
+    proxy: Proxy,
+}
+
+impl Fixture {
+    /// Starts everything. Takes some seconds, or minutes if a server has to be built first.
+    ///
+    /// # Errors
+    ///
+    /// If a server cannot be had, or does not start.
+    pub async fn start() -> Result<Self, Failed> {
+        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build()?;
+        let folder = tempfile::Builder::new().prefix("cofferdam-blast-").tempdir()?;
+        let toxics = Toxics::start(client.clone())?;
+        let vault = HashicorpVault::start(client.clone()).await?;
+        let aws = SecretsManager::start(client.clone(), &profile::token("aws")).await?;
+        vault.put("hashicorp", &profile::token("hashicorp")).await?;
+        let vault_route = Route::to(&toxics, "hashicorp", vault.address()?).await?;
+        let aws_route = Route::to(&toxics, "aws", aws.address()?).await?;
+        let tokens = MODULES.map(|module| (profile::token(module), profile::login(module)));
+        let tokens: Vec<_> = tokens.iter().map(|(token, login)| (token.as_str(), login.as_str())).collect();
+        let service = FakeService::start(&tokens).await;
+        let age = AgeFile::make(folder.path(), &profile::token("age"))?;
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir(at("modules"))?;
+        for module in MODULES {
+            let manifest = profile::manifest(module, &service.url());
+            fs::write(at(&format!("modules/{module}.toml")), manifest)?;
+        }
+        let private = cofferdam::os::write_private_file;
+        private(&at("secret-id"), vault.secret_id.as_bytes())?;
+        private(&at("aws-credentials"), CREDENTIALS.as_bytes())?;
+        private(&at(".env"), format!("BLAST_ENV_TOKEN={}\n", profile::token("env")).as_bytes())?;
+        let flapping = None;
+        Ok(Self {
+            folder,
+            client,
+            vault,
+            toxics,
+            _service: service,
+            aws,
+            age,
+            vault_route,
+            aws_route,
+            flapping,
+        })
+    }
+
+    /// Prepares what a scenario needs before its server starts; returns the profile's file.
+    pub(crate) fn prepare(&mut self, plan: &Plan, scenario: Scenario) -> Result<PathBuf, Failed> {
+        self.age.prepare(scenario.fault)?;
+        let (file, key) = self.age.paths();
+        let mut text = profile::SERVER.to_owned();
+        let settings = format!("{}{}", plan.settings, if scenario.cache { CACHE_ON } else { CACHE_OFF });
+        let mut add = |module: &str, own: &str| {
+            profile::vault_and_module(&mut text, module, own, &settings);
+        };
+        add("env", "backend = \"env\"\nprefix = \"BLAST\"\ndotenv = \".env\"");
+        let mut age = String::from("backend = \"age\"\n");
+        // Writing to a String cannot fail.
+        let _ = write!(age, "file = '{}'\nidentity_file = '{}'", file.display(), key.display());
+        add("age", &age);
+        let address = self.vault_route.counting.address.to_string();
+        add("hashicorp", &profile::hashicorp(&address, &self.vault.role_id));
+        add(
+            "aws",
+            &format!(
+                "backend = \"aws\"\nregion = \"eu-central-1\"\nendpoint = \"http://{}\"\n\
+                 credentials_file = \"aws-credentials\"",
+                self.aws_route.counting.address
+            ),
+        );
+        let path = self.folder.path().join("profile.toml");
+        fs::write(&path, text)?;
+        Ok(path)
+    }
+
+    /// The counting proxy before a vault on a network; a file has none.
+    pub(crate) fn proxy(&self, target: Target) -> Option<&CountingProxy> {
+        match target {
+            Target::Hashicorp => Some(&self.vault_route.counting),
+            Target::Aws => Some(&self.aws_route.counting),
+            Target::Age => None,
+        }
+    }
+
+    /// Makes the vault fail.
+    pub(crate) async fn inject(&mut self, Scenario { target, fault, .. }: Scenario) -> Result<(), Failed> {
+        let route = match target {
+            Target::Age => return self.age.break_by(fault),
+            Target::Hashicorp => &self.vault_route,
+            Target::Aws => &self.aws_route,
+        };
+        match (fault, target) {
+            (Fault::Stopped | Fault::StoppedAtStart, Target::Hashicorp) => self.vault.kill(),
+            (Fault::Stopped | Fault::StoppedAtStart, _) => self.aws.kill(),
+            (Fault::BlackHole, _) => route.proxy.swallow().await?,
+            (Fault::Latency, _) => route.proxy.toxic("latency", json!({ "latency": 5000 })).await?,
+            (Fault::Reset, _) => route.proxy.toxic("reset_peer", json!({ "timeout": 0 })).await?,
+            // One byte each 50 ms: the head alone takes longer than the timeout of an attempt.
+            (Fault::SlowDrip, _) => {
+                let drip = json!({ "average_size": 1, "size_variation": 0, "delay": 50_000 });
+                route.proxy.toxic("slicer", drip).await?;
+            }
+            (Fault::Flapping, _) => self.flapping = Some(flap(route.proxy.clone())),
+            (Fault::Garbage, _) => route.counting.respond(Some(garbage())),
+            (Fault::Sealed, Target::Hashicorp) => self.vault.seal().await?,
+            (Fault::PolicyRemoved, Target::Hashicorp) => self.vault.set_policy(false).await?,
+            (Fault::Throttled, Target::Hashicorp) => self.vault.set_quota(true).await?,
+            (Fault::Sealed, _) => route.counting.respond(Some(error_response(
+                "DecryptionFailure",
+                "Secrets Manager can't decrypt the protected secret text using the provided KMS key.",
+            ))),
+            (Fault::PolicyRemoved, _) => route.counting.respond(Some(error_response(
+                "AccessDeniedException",
+                "User is not authorized to perform: secretsmanager:GetSecretValue",
+            ))),
+            (Fault::Throttled, _) => {
+                route.counting.respond(Some(error_response("ThrottlingException", "Rate exceeded")))
+            }
+            _ => return Err(format!("{target} cannot be made `{fault}`").into()),
+        }
+        Ok(())
+    }
+
+    /// Repairs the vault; it works when this returns.
+    pub(crate) async fn repair(&mut self, Scenario { target, fault, .. }: Scenario) -> Result<(), Failed> {
+        self.flapping = None;
+        match (fault, target) {
+            (_, Target::Age) => self.age.repair()?,
+            (Fault::Stopped | Fault::StoppedAtStart, Target::Hashicorp) => self.vault.revive()?,
+            (Fault::Stopped | Fault::StoppedAtStart, _) => {
+                self.aws.revive().await?;
+                self.aws_route.proxy.set_upstream(self.aws.address()?).await?;
+            }
+            (Fault::Sealed, Target::Hashicorp) => self.vault.unseal()?,
+            (Fault::PolicyRemoved, Target::Hashicorp) => self.vault.set_policy(true).await?,
+            (Fault::Throttled, Target::Hashicorp) => self.vault.set_quota(false).await?,
+            _ => {
+                self.toxics.heal().await?;
+                self.vault_route.counting.respond(None);
+                self.aws_route.counting.respond(None);
+            }
+        }
+        Ok(())
+    }
+
+    /// Undoes [`Fixture::prepare`].
+    pub(crate) fn restore(&mut self) -> Result<(), Failed> {
+        self.age.restore()
+    }
+}
+
+impl Route {
+    async fn to(toxics: &Toxics, name: &str, server: std::net::SocketAddr) -> Result<Self, Failed> {
+        let proxy = toxics.proxy(name, server).await?;
+        Ok(Self { counting: CountingProxy::start(proxy.listen).await?, proxy })
+    }
+}
+
+/// Disables and enables the proxy in turn, beginning at once.
+fn flap(proxy: Proxy) -> AbortOnDropHandle<()> {
+    AbortOnDropHandle::new(tokio::spawn(async move {
+        for up in [false, true].into_iter().cycle() {
+            // If the request failed, the vault would not flap and the scenario would report it.
+            let _ = proxy.enable(up).await;
+            tokio::time::sleep(FLAP).await;
+        }
+    }))
+}
+
+/// A response of some other program at the vault's address.
+fn garbage() -> ScriptedResponse {
+    ScriptedResponse {
+        status: "200 OK",
+        content_type: "application/json",
+        body: b"\xff\xfe{\"data\": garbage \x00\x01".to_vec(),
+    }
+}

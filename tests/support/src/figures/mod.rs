@@ -1,0 +1,22 @@
+//! What the example `figures` measures: each figure, what is promised, and what it is on this machine now.
+
+pub mod bare;
+pub mod calls;
+mod environments;
+mod figure;
+mod issue_service;
+mod plan;
+mod resolve;
+mod server;
+pub mod starts;
+pub mod steady;
+mod wrk;
+
+pub use environments::{Environment, Environments};
+pub use figure::Figure;
+pub use issue_service::IssueService;
+pub use plan::Plan;
+pub use resolve::resolve;
+pub use server::{Process, Server};
+
+use crate::{Failed, Program};
