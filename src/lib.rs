@@ -15,11 +15,9 @@
 //! - [`mcp`]: the meta-tools over rmcp
 //! - [`http`]: routes, middleware, health and metrics
 //! - [`cli`]: the commands, which build the application from the parts above
-//! - `braces`: strings with placeholders
-//! - `names`: suggestions for unknown names
+//! - `placeholders`: strings with placeholders in braces
 //! - [`os`]: OS-specific code, with fallbacks for other platforms
 
-mod braces;
 pub mod broker;
 pub mod caller;
 pub mod calls;
@@ -29,7 +27,7 @@ pub mod connectors;
 pub mod http;
 pub mod manifest;
 pub mod mcp;
-mod names;
 pub mod os;
+mod placeholders;
 pub mod profile;
 pub mod registry;

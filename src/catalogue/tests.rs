@@ -83,10 +83,10 @@ fn every_shipped_manifest_has_no_problem() {
     assert_eq!(registry.modules(&Caller::local()).count(), ENTRIES.len());
     for (module, entry) in registry.modules(&Caller::local()).zip(&ENTRIES) {
         assert_eq!(entry.file, format!("{}.toml", module.name));
-        assert!(module.source.is_some(), "{} does not say where its facts come from", module.name);
+        assert!(module.source.is_some(), "{} has no `source`", module.name);
         assert!(
             folder(module).join("README.md").exists(),
-            "{} does not say where its answers are from",
+            "{} has no source of its example answers",
             module.name
         );
     }
@@ -242,7 +242,7 @@ fn rows_are_filtered_by_listed_operators_alone_and_never_changed_without_a_filte
         "(tags.cs.\"{a,b}\")",
         "(note.eq.\"say \\\"hi\\\"\")",
     ] {
-        assert!(filtered(good), "{good} was refused");
+        assert!(filtered(good), "{good} was rejected");
     }
     for bad in [
         "",
@@ -266,12 +266,12 @@ fn rows_are_filtered_by_listed_operators_alone_and_never_changed_without_a_filte
         "(id.eq.\"a\"b)",
         "(id.eq.7)\n",
     ] {
-        assert!(!filtered(bad), "{bad} was taken");
+        assert!(!filtered(bad), "{bad} was accepted");
     }
     assert!(!takes("delete_rows", json!({ "table": "orders" })));
     assert!(!takes("update_rows", json!({ "table": "orders", "values": { "a": 1 } })));
     assert!(!takes("select_rows", json!({ "table": "orders", "limit": 1, "status": "eq.open" })));
     for table in ["rpc/x", "a b", "../x", "a?b", ""] {
-        assert!(!takes("select_rows", json!({ "table": table, "limit": 1 })), "{table} was taken");
+        assert!(!takes("select_rows", json!({ "table": table, "limit": 1 })), "{table} was accepted");
     }
 }

@@ -243,15 +243,15 @@ const ONE_MISTAKE: &[(&str, &str, &str)] = &[
 #[test]
 fn each_mistake_is_reported_with_its_line() {
     assert_eq!(problems(&good()), [""; 0]);
-    let mut wrong_answers = Vec::new();
+    let mut failures = Vec::new();
     for (right, wrong, expected) in ONE_MISTAKE {
         assert!(good().contains(right), "{right:?} is not in the good manifest");
         let found = problems(&good().replacen(right, wrong, 1));
         if found.len() != 1 || !found[0].starts_with(expected) {
-            wrong_answers.push(format!("{wrong:?}: {found:#?}, wanted {expected:?}"));
+            failures.push(format!("{wrong:?}: {found:#?}, expected {expected:?}"));
         }
     }
-    assert!(wrong_answers.is_empty(), "{}", wrong_answers.join("\n"));
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
 #[test]
@@ -278,7 +278,7 @@ fn all_mistakes_are_reported_at_once_in_the_order_of_lines() {
 }
 
 #[test]
-fn tools_of_one_name_are_refused_and_so_is_a_module_without_tools() {
+fn two_tools_with_one_name_are_rejected_and_so_is_a_module_without_tools() {
     let twice = format!("{}{TOOL}", good());
     assert_eq!(
         problems(&twice),

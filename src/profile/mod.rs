@@ -6,7 +6,7 @@
 //! 1. `source`: finds the file, or the copy inside the binary
 //! 2. `document`: parses its TOML, and keeps the place of each value
 //! 3. `overrides`: merges environment variables and flags over it
-//! 4. `schema` and `validate`: every key is known, and every value has the right type
+//! 4. `schema`, `subschema` and `validate`: every key is known, and every value has the right type
 //! 5. `draft`: the result so far, which names the folder of manifests
 //! 6. `check`: the meaning of the keys, and whether they agree with each other and with the manifests
 //! 7. `settings`: the checked profile
@@ -25,6 +25,7 @@ mod policy;
 mod schema;
 mod settings;
 mod source;
+mod subschema;
 mod tables;
 mod validate;
 

@@ -18,7 +18,7 @@ use figment::{Figment, Metadata, Provider, Source};
 use serde_json::Value as Schema;
 
 use super::document::Document;
-use super::validate::{branches, expected, secret_key};
+use super::subschema::{branches, expected, secret_key};
 
 /// The prefix of all variables that override a profile.
 const PREFIX: &str = "COFFERDAM__";
@@ -74,20 +74,20 @@ impl Merged {
         diagnostics: &mut Diagnostics,
     ) -> Self {
         let Document { values, positions, .. } = document;
-        let mut figment = Figment::from(Layer { metadata: Metadata::named("profile file"), values });
+        let mut figment = Figment::from(Values { metadata: Metadata::named("profile file"), values });
         let mut set = BTreeMap::new();
         for (name, value) in &overrides.variables {
             let origin = Origin::Environment(name.to_string_lossy().into_owned());
-            let layer = target(name, &positions, schema).and_then(|(path, schema)| {
+            let set_value = target(name, &positions, schema).and_then(|(path, schema)| {
                 if let Some(first) = set.insert(path.clone(), origin.clone()) {
                     return Err(error(format!("sets `{path}`, and so does {first}"), "unset one of the two"));
                 }
                 let text =
                     value.to_str().ok_or_else(|| error("its value is not UTF-8", "write it in UTF-8"))?;
-                Ok(Layer::new(&origin, &path, read(text, Some(schema))?))
+                Ok(Values::new(&origin, &path, read(text, Some(schema))?))
             });
-            figment = match diagnostics.take(layer.map_err(|found| found.at(origin))) {
-                Some(layer) => figment.merge(layer),
+            figment = match diagnostics.take(set_value.map_err(|found| found.at(origin))) {
+                Some(set_value) => figment.merge(set_value),
                 None => figment,
             };
         }
@@ -95,9 +95,9 @@ impl Merged {
             let origin = Origin::Flag(given.flag.to_owned());
             let path = KeyPath::default().below(given.key);
             let schema = path.keys().iter().try_fold(schema, |schema, key| property(schema, key));
-            let layer = read(&given.value, schema).map(|value| Layer::new(&origin, &path, value));
-            figment = match diagnostics.take(layer.map_err(|found| found.at(origin))) {
-                Some(layer) => figment.merge(layer),
+            let set_value = read(&given.value, schema).map(|value| Values::new(&origin, &path, value));
+            figment = match diagnostics.take(set_value.map_err(|found| found.at(origin))) {
+                Some(set_value) => figment.merge(set_value),
                 None => figment,
             };
         }
@@ -148,14 +148,14 @@ impl Merged {
 const FLAG: &str = "command-line flag";
 const VARIABLE: &str = "environment variable";
 
-/// One layer as figment takes it.
+/// One source of values, as figment takes it.
 #[derive(Debug)]
-struct Layer {
+struct Values {
     metadata: Metadata,
     values: Dict,
 }
 
-impl Layer {
+impl Values {
     fn new(origin: &Origin, path: &KeyPath, value: Value) -> Self {
         let metadata = match origin {
             Origin::File(path) => Metadata::from("profile file", Source::File(path.clone())),
@@ -171,7 +171,7 @@ impl Layer {
     }
 }
 
-impl Provider for Layer {
+impl Provider for Values {
     fn metadata(&self) -> Metadata {
         self.metadata.clone()
     }

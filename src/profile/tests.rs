@@ -68,8 +68,8 @@ impl BackendConfig for StoreConfig {
         wrong.then(problem).into_iter().collect()
     }
 
-    fn collisions(&self, wanted: &[(SecretPath, Vec<FieldName>)]) -> Diagnostics {
-        let crowd = self.cramped && wanted.iter().filter(|(_, fields)| !fields.is_empty()).count() > 1;
+    fn collisions(&self, secrets: &[(SecretPath, Vec<FieldName>)]) -> Diagnostics {
+        let crowd = self.cramped && secrets.iter().filter(|(_, fields)| !fields.is_empty()).count() > 1;
         let problem = || Diagnostic::error("cramped", "two secrets share one name", "make room");
         crowd.then(problem).into_iter().collect()
     }
@@ -97,7 +97,7 @@ fn source(text: &str) -> Source {
 }
 
 static SCHEMA: LazyLock<Value> = LazyLock::new(|| crate::profile::schema::of_backends(BACKENDS));
-static SCHEMA_OF_ALL: LazyLock<Value> = LazyLock::new(crate::profile::schema::schema);
+static SCHEMA_OF_ALL: LazyLock<Value> = LazyLock::new(super::schema);
 
 /// Both phases, for vaults with the test backends.
 fn load(source: &Source, overrides: &Overrides) -> Result<Profile, ProfileError> {

@@ -13,6 +13,7 @@ use serde_json::{Map, Value as Schema};
 
 use super::name::{NAME_HELP, NAME_PATTERN, is_name};
 use super::overrides::Merged;
+use super::subschema::{branches, choice_key, constants, expected, pattern_of, secret_key};
 
 /// Validates the values of `merged`. Returns those that are valid; what is wrong with the others is added to `diagnostics`.
 ///
@@ -273,17 +274,6 @@ impl Validator<'_> {
     }
 }
 
-/// The diagnostic for a key that would hold a secret, in a table with the keys `known`.
-pub(super) fn secret_key<'k>(key: &str, known: impl IntoIterator<Item = &'k str>) -> Diagnostic {
-    let by_file = format!("{key}_file");
-    let help = if known.into_iter().any(|known| known == by_file) {
-        format!("put the secret into a file, and name the file: `{by_file}`")
-    } else {
-        "remove it; the credentials of a module belong in its vault".to_owned()
-    };
-    Diagnostic::error("", "unknown key, and a profile must not contain secrets; its value was not read", help)
-}
-
 fn looks_secret_or_file(key: &str) -> bool {
     looks_secret(key) || key.ends_with("_file")
 }
@@ -291,58 +281,6 @@ fn looks_secret_or_file(key: &str) -> bool {
 /// `value` in double quotes, for a message; `None` if it could be a secret.
 fn quoted(path: &KeyPath, value: &str) -> Option<String> {
     if path.looks_secret() { None } else { quote::identifier(value) }
-}
-
-/// The schemas of which a value must match one, if there are several. A choice of strings counts as one: see [`constants`].
-pub(super) fn branches(schema: &Schema) -> Option<&[Schema]> {
-    let branches = schema.get("oneOf").or_else(|| schema.get("anyOf"))?.as_array()?;
-    let is_choice = branches.iter().all(|branch| branch.get("const").is_some());
-    (!is_choice).then_some(branches)
-}
-
-/// The key whose constant distinguishes the branches.
-fn choice_key(branches: &[Schema]) -> Option<&str> {
-    let constants = |branch: &Schema, key: &str| {
-        branch.get("properties").and_then(|p| p.get(key)).is_some_and(|schema| schema.get("const").is_some())
-    };
-    let keys = branches.first()?.get("properties")?.as_object()?.keys();
-    keys.map(String::as_str).find(|key| branches.iter().all(|branch| constants(branch, key)))
-}
-
-/// The strings that a schema allows, if it allows only some.
-///
-/// schemars represents a choice of strings with descriptions as one schema per string.
-fn constants(schema: &Schema) -> Vec<&str> {
-    let list = |key| schema.get(key).and_then(Schema::as_array).into_iter().flatten();
-    let described = list("oneOf").filter_map(|branch| branch.get("const"));
-    schema.get("const").into_iter().chain(list("enum")).chain(described).filter_map(Schema::as_str).collect()
-}
-
-fn pattern_of(schema: Option<&Schema>) -> Option<&str> {
-    schema?.get("pattern")?.as_str()
-}
-
-/// What a schema expects, for the end of a sentence that begins with "write".
-pub(super) fn expected(schema: &Schema) -> String {
-    let constants = constants(schema);
-    if !constants.is_empty() {
-        return alternatives(constants);
-    }
-    let required = schema.get("required").and_then(Schema::as_array).into_iter().flatten();
-    let required: Vec<&str> = required.filter_map(Schema::as_str).collect();
-    match (schema.get("type").and_then(Schema::as_str), pattern_of(Some(schema))) {
-        (Some("object"), _) if !required.is_empty() => {
-            return format!("a table with `{}`", required.join("`, `"));
-        }
-        (Some("string"), Some(duration::PATTERN)) => duration::EXPECTED,
-        (Some("string"), _) => "a string in double quotes",
-        (Some("integer"), _) => "a whole number without quotes",
-        (Some("number"), _) => "a number without quotes",
-        (Some("boolean"), _) => "`true` or `false` without quotes",
-        (Some("array"), _) => "a list, such as [\"a\", \"b\"]",
-        _ => "a table",
-    }
-    .to_owned()
 }
 
 fn kind_of(value: &Value) -> &'static str {

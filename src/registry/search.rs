@@ -1,9 +1,9 @@
-//! Which tools fit some words: a small inverted index with BM25 over names, descriptions and arguments.
+//! Full-text search for tools: a small inverted index with BM25 over names, descriptions and arguments.
 //!
-//! A search looks at the tools that hold the rarest words of the query, and at a bounded number of them, so that its
-//! cost does not grow with the number of tools. Words are folded by a few English suffix rules (`issues`, `merged`).
-//! For less weight a word of the query also fits longer words that begin with it (`repo`: `repository`), the longest
-//! that it begins with (`healthy`: `health`), and words that mean the same (`remove`: `delete`).
+//! A search scores the tools that contain the rarest words of the query, and a bounded number of them, so that its cost
+//! does not grow with the number of tools. Words are stemmed by a few English suffix rules (`issues`, `merged`). With less
+//! weight, a word of the query also matches longer words that start with it (`repo`: `repository`), the longest word that
+//! it starts with (`healthy`: `health`), and synonyms (`remove`: `delete`).
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Bound::{Included, Unbounded};
@@ -12,26 +12,27 @@ use std::sync::{Arc, LazyLock};
 use super::module::Module;
 use crate::manifest::Tool;
 
-/// How much of a query is looked at, in characters.
-const QUERY_CHARS: usize = 1000;
+/// The maximum length of a query that is read, in characters.
+const MAX_QUERY_CHARS: usize = 1000;
 
-/// How many words of a query are looked at.
-const QUERY_WORDS: usize = 16;
+/// The maximum number of words of a query that are used.
+const MAX_QUERY_WORDS: usize = 16;
 
-/// How many tools are looked at for one word; a word of more tools only adds to those that other words have found.
-const POSTINGS_MAX: usize = 1000;
+/// The maximum number of tools that are scored for one word. A more frequent word only adds to the scores of tools that other
+/// words have found.
+const MAX_POSTINGS: usize = 1000;
 
-/// How many longer words one word of a query may stand for, and from how many letters on.
+/// The maximum number of longer words that one word of a query matches, and the minimum length of that word.
 const LONGER_WORDS: usize = 4;
 const LONGER_FROM_CHARS: usize = 3;
 const LONGER_WEIGHT: f32 = 0.5;
 
-/// From how many letters on a shorter word may stand for one of the query; it must also be three fifths of it.
+/// The minimum length of a shorter word that matches one of the query. It must also be three fifths of its length.
 const SHORTER_FROM_CHARS: usize = 4;
 const SHORTER_WEIGHT: f32 = 0.5;
 
-/// Words that people use for one another, a line for each meaning.
-const ALIKE: [&str; 16] = [
+/// Synonyms, one group a line.
+const SYNONYMS: [&str; 16] = [
     "delete remove trash erase drop",
     "create make new add insert write",
     "update edit change modify replace overwrite set",
@@ -49,30 +50,30 @@ const ALIKE: [&str; 16] = [
     "folder directory",
     "approve review",
 ];
-const ALIKE_WEIGHT: f32 = 0.3;
+const SYNONYM_WEIGHT: f32 = 0.3;
 
-/// How much a word counts by where it stands.
+/// The weight of a word by the field that contains it.
 const IN_NAME: f32 = 4.0;
 const IN_MODULE: f32 = 3.0;
 const IN_DESCRIPTION: f32 = 1.5;
 const IN_ARGUMENTS: f32 = 1.0;
 
-/// BM25's usual constants: how soon a repeated word stops to count, and how much length is held against a tool.
+/// The parameters of BM25: the saturation of repeated words, and the normalization by length.
 const K1: f32 = 1.2;
 const B: f32 = 0.5;
 
-/// Words that say nothing about a tool.
-const EMPTY_WORDS: [&str; 32] = [
+/// Words that are not indexed.
+const STOP_WORDS: [&str; 32] = [
     "a", "all", "an", "and", "are", "as", "at", "be", "by", "can", "do", "for", "from", "how", "i", "in",
     "is", "it", "me", "my", "of", "on", "one", "or", "that", "the", "this", "to", "want", "what", "which",
     "with",
 ];
 
-/// For each word of [`ALIKE`], folded, the others of its lines.
-static OTHERS: LazyLock<HashMap<String, Vec<String>>> = LazyLock::new(|| {
+/// For each stemmed word of [`SYNONYMS`], the others of its groups.
+static SYNONYMS_OF: LazyLock<HashMap<String, Vec<String>>> = LazyLock::new(|| {
     let mut others: HashMap<String, Vec<String>> = HashMap::new();
-    for line in ALIKE {
-        let line: Vec<String> = line.split(' ').map(fold).collect();
+    for line in SYNONYMS {
+        let line: Vec<String> = line.split(' ').map(stem).collect();
         for word in &line {
             others
                 .entry(word.clone())
@@ -91,7 +92,7 @@ pub(super) struct Index {
     average_length: f32,
 }
 
-/// A tool that holds a word, and how much the word counts there.
+/// A tool that contains a word, and the weight of the word in it.
 #[derive(Debug, Clone, Copy)]
 struct Posting {
     tool: u32,
@@ -104,7 +105,7 @@ struct Indexed {
     length: f32,
 }
 
-/// Where a tool stands in the registry.
+/// The position of a tool in the registry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Found {
     pub(super) module: usize,
@@ -124,15 +125,15 @@ impl Index {
         builder.finish()
     }
 
-    /// The tools that fit `query` best, the best first; those that fit alike in the registry's order.
+    /// The tools that match `query` best, the best first. Tools with equal scores are in the registry's order.
     pub(super) fn search(&self, query: &str, limit: usize) -> Vec<Found> {
-        let mut wanted = self.wanted(query);
-        wanted.sort_by_key(|(postings, _)| postings.len());
+        let mut terms = self.terms(query);
+        terms.sort_by_key(|(postings, _)| postings.len());
         let mut scores: HashMap<u32, f32> = HashMap::new();
-        for (postings, factor) in wanted {
+        for (postings, factor) in terms {
             let rarity = self.rarity(postings.len()) * factor;
-            if postings.len() <= POSTINGS_MAX || scores.is_empty() {
-                for posting in postings.iter().take(POSTINGS_MAX) {
+            if postings.len() <= MAX_POSTINGS || scores.is_empty() {
+                for posting in postings.iter().take(MAX_POSTINGS) {
                     *scores.entry(posting.tool).or_default() += rarity * self.strength(posting);
                 }
             } else {
@@ -151,35 +152,35 @@ impl Index {
             .collect()
     }
 
-    /// The postings of the query's words, and of those that stand for one of them, each with its weight.
-    fn wanted(&self, query: &str) -> Vec<(&[Posting], f32)> {
-        let query: String = query.chars().take(QUERY_CHARS).collect();
-        let mut asked = words(&query);
-        asked.truncate(QUERY_WORDS);
-        let mut wanted = Wanted { index: self, seen: HashSet::new(), postings: Vec::new() };
-        asked.iter().for_each(|word| wanted.add(word, 1.0));
-        for word in &asked {
-            OTHERS.get(word).into_iter().flatten().for_each(|other| wanted.add(other, ALIKE_WEIGHT));
+    /// The postings of the query's words, and of the words that match one of them, each with its weight.
+    fn terms(&self, query: &str) -> Vec<(&[Posting], f32)> {
+        let query: String = query.chars().take(MAX_QUERY_CHARS).collect();
+        let mut query_words = words(&query);
+        query_words.truncate(MAX_QUERY_WORDS);
+        let mut terms = Terms { index: self, seen: HashSet::new(), postings: Vec::new() };
+        query_words.iter().for_each(|word| terms.add(word, 1.0));
+        for word in &query_words {
+            SYNONYMS_OF.get(word).into_iter().flatten().for_each(|other| terms.add(other, SYNONYM_WEIGHT));
             if let Some(shorter) = self.shorter(word) {
-                wanted.add(shorter, SHORTER_WEIGHT);
+                terms.add(shorter, SHORTER_WEIGHT);
             }
             if word.chars().count() < LONGER_FROM_CHARS {
                 continue;
             }
             let from = self.words.range::<str, _>((Included(word.as_str()), Unbounded));
-            let longer = from.take_while(|(held, _)| held.starts_with(word.as_str()));
-            longer.take(LONGER_WORDS + 1).for_each(|(held, _)| wanted.add(held, LONGER_WEIGHT));
+            let longer = from.take_while(|(indexed, _)| indexed.starts_with(word.as_str()));
+            longer.take(LONGER_WORDS + 1).for_each(|(indexed, _)| terms.add(indexed, LONGER_WEIGHT));
         }
-        wanted.postings
+        terms.postings
     }
 
-    /// The longest word that is held, and that `word` begins with.
+    /// The longest indexed word that `word` starts with.
     fn shorter<'w>(&self, word: &'w str) -> Option<&'w str> {
         let ends: Vec<usize> = word.char_indices().map(|(end, _)| end).collect();
         let least = SHORTER_FROM_CHARS.max((ends.len() * 3).div_ceil(5));
-        // Where the character behind a beginning starts, the beginning ends.
-        let mut beginnings = ends.iter().skip(least).rev().filter_map(|end| word.get(..*end));
-        beginnings.find(|beginning| self.words.contains_key(*beginning))
+        // A prefix ends where the next character starts.
+        let mut prefixes = ends.iter().skip(least).rev().filter_map(|end| word.get(..*end));
+        prefixes.find(|prefix| self.words.contains_key(*prefix))
     }
 
     fn rarity(&self, holders: usize) -> f32 {
@@ -195,17 +196,17 @@ impl Index {
     }
 }
 
-/// Makes an index. Twenty thousand tools hold few words many times, so each spelling is folded once.
+/// Builds an index. Twenty thousand tools contain few distinct words many times, so each spelling is stemmed once.
 #[derive(Default)]
 struct Builder {
-    /// A spelling in lower case, and where its folded word stands in `postings`; `None` where it says nothing.
+    /// The index in `postings` of each spelling in lower case; `None` for a stop word.
     spellings: HashMap<Box<str>, Option<usize>>,
-    folded: HashMap<String, usize>,
+    stemmed: HashMap<String, usize>,
     postings: Vec<Vec<Posting>>,
     tools: Vec<Indexed>,
 }
 
-/// Words, and how much each counts; each once.
+/// Words with their weights, each word once.
 type Weights = Vec<(usize, f32)>;
 
 impl Builder {
@@ -215,13 +216,13 @@ impl Builder {
         for text in [&module.name, &module.service.title] {
             self.count(text, IN_MODULE, &mut weights);
         }
-        // However often it stands there.
+        // However often the module contains it.
         weights.iter_mut().for_each(|(_, weight)| *weight = IN_MODULE);
         weights
     }
 
     fn add(&mut self, found: Found, of_module: &Weights, tool: &Tool) {
-        // A process holds far fewer tools than 2^32; one beyond would be called, but not found.
+        // A process has far fewer tools than 2^32. A further one could be called, but not found.
         let Ok(at) = u32::try_from(self.tools.len()) else { return };
         let mut weights = of_module.clone();
         self.count(&tool.name, IN_NAME, &mut weights);
@@ -241,7 +242,7 @@ impl Builder {
     fn count(&mut self, text: &str, weight: f32, weights: &mut Weights) {
         each_word(text, |spelling| {
             let Some(word) = self.word(spelling) else { return };
-            match weights.iter_mut().find(|(held, _)| *held == word) {
+            match weights.iter_mut().find(|(known, _)| *known == word) {
                 Some((_, sum)) => *sum += weight,
                 None => weights.push((word, weight)),
             }
@@ -252,8 +253,8 @@ impl Builder {
         if let Some(word) = self.spellings.get(spelling) {
             return *word;
         }
-        let word = (!EMPTY_WORDS.contains(&spelling)).then(|| {
-            *self.folded.entry(fold(spelling)).or_insert_with(|| {
+        let word = (!STOP_WORDS.contains(&spelling)).then(|| {
+            *self.stemmed.entry(stem(spelling)).or_insert_with(|| {
                 self.postings.push(Vec::new());
                 self.postings.len() - 1
             })
@@ -265,7 +266,7 @@ impl Builder {
     fn finish(mut self) -> Index {
         let total: f32 = self.tools.iter().map(|tool| tool.length).sum();
         let average_length = total / (self.tools.len().max(1) as f32);
-        let words = self.folded.into_iter().filter_map(|(word, at)| {
+        let words = self.stemmed.into_iter().filter_map(|(word, at)| {
             let mut postings = std::mem::take(self.postings.get_mut(at)?);
             postings.shrink_to_fit();
             Some((word.into(), postings))
@@ -274,29 +275,29 @@ impl Builder {
     }
 }
 
-/// Postings with their weights, each word's once.
-struct Wanted<'a> {
+/// The words that a query matches, each once: their postings with their weights.
+struct Terms<'a> {
     index: &'a Index,
     seen: HashSet<&'a str>,
     postings: Vec<(&'a [Posting], f32)>,
 }
 
-impl Wanted<'_> {
+impl Terms<'_> {
     fn add(&mut self, word: &str, weight: f32) {
-        if let Some((held, postings)) = self.index.words.get_key_value(word)
-            && self.seen.insert(held)
+        if let Some((indexed, postings)) = self.index.words.get_key_value(word)
+            && self.seen.insert(indexed)
         {
             self.postings.push((postings.as_slice(), weight));
         }
     }
 }
 
-/// The words of a text, folded, without those that say nothing.
+/// The words of a text, stemmed, without stop words.
 fn words(text: &str) -> Vec<String> {
     let mut words = Vec::new();
     each_word(text, |word| {
-        if !EMPTY_WORDS.contains(&word) {
-            words.push(fold(word));
+        if !STOP_WORDS.contains(&word) {
+            words.push(stem(word));
         }
     });
     words
@@ -322,8 +323,8 @@ fn each_word(text: &str, mut take: impl FnMut(&str)) {
     }
 }
 
-/// A word without the endings that English puts on one: `issues` and `issue`, `merged` and `merge` become one.
-fn fold(word: &str) -> String {
+/// The stem of a word: `issues` and `issue`, `merged` and `merge` have the same stem.
+fn stem(word: &str) -> String {
     let long_enough = |stem: &str| stem.chars().count() >= 3;
     let mut stem = word.to_owned();
     if let Some(short) = word.strip_suffix("ies").filter(|short| long_enough(short)) {
@@ -350,7 +351,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_forms_of_a_word_fold_into_one() {
+    fn the_forms_of_a_word_have_one_stem() {
         for forms in [
             ["issue", "issues", "Issues"],
             ["merge", "merged", "merging"],
@@ -359,20 +360,20 @@ mod tests {
             ["repository", "repositories", "REPOSITORY"],
             ["list", "listing", "lists"],
         ] {
-            let folded: HashSet<_> = forms.iter().flat_map(|form| words(form)).collect();
-            assert_eq!(folded.len(), 1, "{forms:?} became {folded:?}");
+            let stemmed: HashSet<_> = forms.iter().flat_map(|form| words(form)).collect();
+            assert_eq!(stemmed.len(), 1, "{forms:?} became {stemmed:?}");
         }
-        assert_ne!(fold("status"), fold("state"));
+        assert_ne!(stem("status"), stem("state"));
     }
 
     #[test]
-    fn a_word_stands_for_those_that_mean_the_same_and_for_its_own_beginning() {
-        let of = |word: &str| OTHERS[&fold(word)].clone();
-        assert!(of("removed").contains(&fold("delete")) && of("deletes").contains(&fold("trash")));
-        assert!(!of("delete").contains(&fold("delete")));
+    fn a_word_matches_its_synonyms_and_its_own_prefix() {
+        let of = |word: &str| OTHERS[&stem(word)].clone();
+        assert!(of("removed").contains(&stem("delete")) && of("deletes").contains(&stem("trash")));
+        assert!(!of("delete").contains(&stem("delete")));
         let mut index = Index::default();
-        for held in ["health", "data", "größ"] {
-            index.words.insert(held.into(), Vec::new());
+        for word in ["health", "data", "größ"] {
+            index.words.insert(word.into(), Vec::new());
         }
         let shorter = |word: &str| index.shorter(word).map(str::to_owned);
         assert_eq!(shorter("healthy").as_deref(), Some("health"));

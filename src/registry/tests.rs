@@ -102,13 +102,13 @@ fn the_folder_goes_before_the_catalogue_even_when_it_is_broken() {
     let registry = Registry::load(&[entry("github", "github")], &manifests);
     assert!(registry.module(&Caller::local(), "github").is_none());
     assert_eq!(registry.broken()[0].file, "m/github.toml");
-    assert!(manifests.names().contains(&"github"), "a bad manifest must not refuse the profile");
+    assert!(manifests.names().contains(&"github"), "an invalid manifest must not make the profile invalid");
     assert_eq!(manifests.credential_fields("github"), Some(Vec::new()));
     assert_eq!(manifests.credential_fields("absent"), None);
 }
 
 #[test]
-fn a_second_file_of_one_name_is_refused_and_the_first_stays() {
+fn a_second_file_with_one_name_is_rejected_and_the_first_stays() {
     let (a, b) = (manifest("acme", &["first"]), manifest("acme", &["second"]));
     let manifests = ManifestLibrary::from_texts([("m/a.toml", a.as_str()), ("m/b.toml", &b)]);
     let registry = Registry::load(&[entry("acme", "acme")], &manifests);
@@ -130,9 +130,9 @@ fn only_regular_files_of_bounded_size_are_read_from_the_folder() {
     let manifests = ManifestLibrary::load(Some(folder.path()));
     let registry = Registry::load(&[entry("acme", "acme")], &manifests);
     assert_eq!(registry.modules(&Caller::local()).count(), 1);
-    let told: Vec<_> =
+    let reported: Vec<_> =
         registry.broken().iter().map(|b| b.problems.iter().next().unwrap().message.as_str()).collect();
-    assert_eq!(told, ["is larger than 1024 KiB", "is not a regular file", "is not valid UTF-8"]);
+    assert_eq!(reported, ["is larger than 1024 KiB", "is not a regular file", "is not valid UTF-8"]);
 
     let manifests = ManifestLibrary::load(Some(&folder.path().join("absent")));
     let registry = Registry::load(&[entry("github", "github")], &manifests);
@@ -141,7 +141,7 @@ fn only_regular_files_of_bounded_size_are_read_from_the_folder() {
 }
 
 #[test]
-fn arguments_that_do_not_fit_are_told_together_and_without_their_values() {
+fn wrong_arguments_are_reported_together_and_without_their_values() {
     let text = manifest("acme", &["one"]);
     let registry = Registry::load(
         &[entry("acme", "acme")],
@@ -151,7 +151,7 @@ fn arguments_that_do_not_fit_are_told_together_and_without_their_values() {
     let tool = module.tool("one").unwrap();
     assert_eq!(tool.check(&arguments(json!({"id": "x", "count": null, "tags": ["a"]}))), Ok(()));
     let secret = "hunter2".repeat(1000);
-    for (sent, told) in [
+    for (sent, reported) in [
         (json!({}), "the argument `id` is missing"),
         (json!({"id": 7}), "`id` must be a string"),
         (json!({"id": secret}), "`id` must have at most 8 characters"),
@@ -160,7 +160,7 @@ fn arguments_that_do_not_fit_are_told_together_and_without_their_values() {
         (json!({"id": "x", "tags": ["a", secret]}), "`tags.1` must be one of a, b"),
         (json!({"id": "x", "cuont": 1}), "unknown argument `cuont`; did you mean `count`?"),
     ] {
-        assert_eq!(tool.check(&arguments(sent)), Err(told.to_owned()));
+        assert_eq!(tool.check(&arguments(sent)), Err(reported.to_owned()));
     }
     let several = tool.check(&arguments(json!({"count": "y", "more": 1}))).unwrap_err();
     for part in ["`id` is missing", "`count` must be", "unknown argument `more`"] {
@@ -177,30 +177,30 @@ fn however_much_is_wrong_the_answer_stays_short() {
     for at in 0..10_000 {
         sent.insert(format!("{}\u{1b}{at}", "x".repeat(1000)), json!(1));
     }
-    let told = tool.check(&sent).unwrap_err();
-    assert!(told.len() < 2000, "{} bytes", told.len());
-    assert!(told.ends_with("; and more") && !told.contains('\u{1b}'), "{told}");
+    let reported = tool.check(&sent).unwrap_err();
+    assert!(reported.len() < 2000, "{} bytes", reported.len());
+    assert!(reported.ends_with("; and more") && !reported.contains('\u{1b}'), "{reported}");
 }
 
 #[test]
 fn a_module_without_an_address_is_left_out_and_the_profile_is_to_blame() {
-    let text = manifest("homeless", &["one"]).replace("base_url = \"https://homeless.test/v1\"\n", "");
-    let manifests = ManifestLibrary::from_texts([("m/homeless.toml", text.as_str())]);
-    let mut half = entry("half", "homeless");
+    let text = manifest("nowhere", &["one"]).replace("base_url = \"https://nowhere.test/v1\"\n", "");
+    let manifests = ManifestLibrary::from_texts([("m/nowhere.toml", text.as_str())]);
+    let mut half = entry("half", "nowhere");
     half.accounts[0].base_url = Some("https://work.example.test/".parse().unwrap());
-    let mut housed = entry("housed", "homeless");
-    housed.base_url = Some("https://all.example.test/".parse().unwrap());
-    housed.accounts[0].base_url = half.accounts[0].base_url.clone();
-    let registry = Registry::load(&[entry("none", "homeless"), half, housed], &manifests);
-    let told: Vec<String> = registry.broken().iter().map(ToString::to_string).collect();
+    let mut addressed = entry("addressed", "nowhere");
+    addressed.base_url = Some("https://all.example.test/".parse().unwrap());
+    addressed.accounts[0].base_url = half.accounts[0].base_url.clone();
+    let registry = Registry::load(&[entry("none", "nowhere"), half, addressed], &manifests);
+    let reported: Vec<String> = registry.broken().iter().map(ToString::to_string).collect();
     let report = |module: &str, accounts: &str| {
         format!(
             "modules.{module}: needs a `base_url` for {accounts}, because its manifest has none; \
              add base_url = \"https://…\" in the profile, to the module or to each account"
         )
     };
-    assert_eq!(told, [report("none", "work, personal"), report("half", "personal")]);
-    let module = registry.module(&Caller::local(), "housed").unwrap();
+    assert_eq!(reported, [report("none", "work, personal"), report("half", "personal")]);
+    let module = registry.module(&Caller::local(), "addressed").unwrap();
     let addresses: Vec<&str> =
         module.accounts.iter().map(|account| account.endpoint.base_url.as_str()).collect();
     assert_eq!(addresses, ["https://work.example.test/", "https://all.example.test/"]);

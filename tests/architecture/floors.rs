@@ -17,7 +17,7 @@ const FLOORS: [&str; 15] = [
     "connectors",
     "broker",
     "caller",
-    "braces",
+    "placeholders",
     "names",
     "os",
 ];

@@ -48,7 +48,7 @@ fn a_wrong_profile_is_reported_to_programs_as_json() {
 #[test]
 fn an_unknown_profile_is_answered_with_those_that_exist() {
     let output = TestEnv::new(TWO_VAULTS).run(&["module", "list", "--profile", "devv"]).expect(2);
-    assert!(output.stderr.contains("`dev`") && output.stderr.contains("`airgap`"), "{output:#?}");
+    assert!(output.stderr.contains("\"dev\"") && output.stderr.contains("airgap, dev"), "{output:#?}");
     TestEnv::new(TWO_VAULTS).run(&["module", "list", "--profile", "./nowhere.toml"]).expect(2);
 }
 

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::secret::Credential;
-use crate::braces::{Piece, pieces};
+use crate::placeholders::{Piece, pieces};
 
 /// A string with `{field}` placeholders, for example `token {token}`. A literal brace is doubled.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]

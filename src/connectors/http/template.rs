@@ -6,7 +6,7 @@ use cofferdam_config::quote;
 use serde_json::{Map, Value};
 
 use super::arguments::{Checker, Position};
-use crate::braces::{Piece, pieces};
+use crate::placeholders::{Piece, pieces};
 use crate::connectors::failure::CallFailure;
 
 /// A JSON value with placeholders.

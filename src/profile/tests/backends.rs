@@ -9,20 +9,20 @@ fn report(text: &str) -> String {
 
 #[cfg(feature = "age")]
 #[test]
-fn a_passphrase_in_a_profile_is_refused_and_never_printed() {
+fn a_passphrase_in_a_profile_is_rejected_and_never_printed() {
     for literal in ["\"c4nary\"", "[\"c4nary\"]", "{ c4 = \"c4nary\" }"] {
         let text =
             format!("[vaults.notes]\nbackend = \"age\"\nfile = \"notes.age\"\npassphrase = {literal}\n");
         let found = report(&text);
         assert!(found.starts_with("p.toml:4:14  vaults.notes.passphrase: "), "{found}");
         assert_eq!(found.lines().count(), 1, "{found}");
-        assert!(found.contains("use ask") && !found.contains("c4nary"), "{found}");
+        assert!(found.contains("ask") && !found.contains("c4nary"), "{found}");
     }
 }
 
 #[cfg(feature = "age")]
 #[test]
-fn an_age_vault_says_all_that_is_wrong_with_it() {
+fn an_age_vault_reports_all_that_is_wrong_with_it() {
     let vault = "[vaults.notes]\nbackend = \"age\"\nidentity_file = \"\"\nretries = -1\n";
     let found = report(&format!("{vault}file = \"x\"\narmour = true\n"));
     let lines: Vec<_> = found.lines().collect();
@@ -34,7 +34,7 @@ fn an_age_vault_says_all_that_is_wrong_with_it() {
 
 #[cfg(feature = "env")]
 #[test]
-fn two_credentials_on_one_variable_refuse_the_profile() {
+fn two_credentials_on_one_variable_make_the_profile_invalid() {
     let text = "[vaults.local]\nbackend = \"env\"\n[modules.github]\nvault = \"local\"\naccounts = [\"a-b\", \"a_b\"]\n";
     let found = report(text);
     assert!(found.starts_with("p.toml:2:11  vaults.local.backend: "), "{found}");
@@ -45,7 +45,7 @@ fn two_credentials_on_one_variable_refuse_the_profile() {
 
 #[cfg(feature = "hashicorp")]
 #[test]
-fn every_login_of_a_hashicorp_vault_is_taken_and_a_misspelt_one_is_told_all_of_them() {
+fn every_login_of_a_hashicorp_vault_is_accepted_and_a_misspelt_one_is_reported_with_all_of_them() {
     let vault = |auth: &str| {
         format!(
             "[vaults.main]\nbackend = \"hashicorp\"\naddress = \"https://v.example\"\nclient_cert_file = \"c\"\n\
@@ -70,7 +70,7 @@ fn every_login_of_a_hashicorp_vault_is_taken_and_a_misspelt_one_is_told_all_of_t
 
 #[cfg(not(feature = "age"))]
 #[test]
-fn a_backend_that_was_left_out_is_told_as_such() {
+fn a_backend_that_is_not_in_the_binary_is_reported_as_such() {
     let found = report(shipped::SHIPPED[0].1);
     assert!(found.contains("this binary was built without the backend \"age\""), "{found}");
 }

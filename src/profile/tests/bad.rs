@@ -178,7 +178,7 @@ fn a_name_fits_a_secrets_path() {
 }
 
 #[test]
-fn names_that_differ_only_by_dashes_are_refused() {
+fn names_that_differ_only_by_dashes_are_rejected() {
     let vault = "backend = \"store\"\naddress = \"https://x.example\"";
     let found = problems(&format!("[vaults.a-b]\n{vault}\n[vaults.a_b]\n{vault}\n"));
     assert_eq!(

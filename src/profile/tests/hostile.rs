@@ -5,7 +5,7 @@ use super::*;
 const CANARY: &str = "c4nary-8f1e-do-not-print";
 
 #[test]
-fn a_secret_in_a_profile_is_refused_and_never_printed() {
+fn a_secret_in_a_profile_is_rejected_and_never_printed() {
     let vault = "[vaults.main]\nbackend = \"store\"\naddress = \"https://store.example\"\n";
     let module = "[modules.github]\nvault = \"main\"\n";
     let c = CANARY;
@@ -64,16 +64,16 @@ fn every_mistake_of_syntax_is_reported() {
 }
 
 #[test]
-fn no_cut_of_a_profile_panics_and_every_refusal_names_a_line() {
+fn no_cut_of_a_profile_panics_and_every_rejection_names_a_line() {
     for (_, text) in shipped::SHIPPED {
         for (end, _) in text.char_indices().step_by(3) {
-            refused_with_lines(&text[..end]);
+            rejected_with_lines(&text[..end]);
         }
     }
 }
 
 #[test]
-fn no_flipped_byte_panics_and_every_refusal_names_a_line() {
+fn no_flipped_byte_panics_and_every_rejection_names_a_line() {
     let mut random = fastrand::Rng::with_seed(7);
     for (_, text) in shipped::SHIPPED {
         // Comments would only swallow the flips.
@@ -86,12 +86,12 @@ fn no_flipped_byte_panics_and_every_refusal_names_a_line() {
                 let at = random.usize(..bytes.len());
                 bytes[at] = if random.bool() { syntax[random.usize(..syntax.len())] } else { random.u8(..) };
             }
-            refused_with_lines(&String::from_utf8_lossy(&bytes));
+            rejected_with_lines(&String::from_utf8_lossy(&bytes));
         }
     }
 }
 
-fn refused_with_lines(text: &str) {
+fn rejected_with_lines(text: &str) {
     let Err(error) = load_text(text) else { return };
     assert!(!error.problems.is_empty());
     for problem in error.problems {

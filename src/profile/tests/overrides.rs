@@ -13,7 +13,7 @@ fn loaded(variables: &[(&str, &str)]) -> Profile {
     load(&source(FILE), &overrides(variables)).unwrap()
 }
 
-fn refused(variables: &[(&str, &str)]) -> Vec<String> {
+fn rejected(variables: &[(&str, &str)]) -> Vec<String> {
     let loaded = load(&source(FILE), &overrides(variables));
     loaded.map(|_| ()).expect_err("this is wrong").report().lines().map(str::to_owned).collect()
 }
@@ -67,7 +67,7 @@ fn a_value_is_text_where_the_key_takes_text_and_toml_elsewhere() {
     assert_eq!(profile.modules[0].accounts[1].name, "4");
     assert!(profile.modules[0].insecure_http);
     assert_eq!(
-        refused(&[("COFFERDAM__SERVER__MAX_CALLS", "many")]),
+        rejected(&[("COFFERDAM__SERVER__MAX_CALLS", "many")]),
         ["environment variable COFFERDAM__SERVER__MAX_CALLS  its value has the wrong type; \
           write a whole number without quotes"]
     );
@@ -76,7 +76,7 @@ fn a_value_is_text_where_the_key_takes_text_and_toml_elsewhere() {
 #[test]
 fn a_diagnostic_names_the_origin_of_the_value() {
     assert_eq!(
-        refused(&[("COFFERDAM__VAULTS__GITHUB_VAULT__ADDRESS", "gopher://x")]),
+        rejected(&[("COFFERDAM__VAULTS__GITHUB_VAULT__ADDRESS", "gopher://x")]),
         ["environment variable COFFERDAM__VAULTS__GITHUB_VAULT__ADDRESS  vaults.github-vault.address: \
           not an https address; write https://…"]
     );
@@ -87,9 +87,9 @@ fn a_diagnostic_names_the_origin_of_the_value() {
 }
 
 #[test]
-fn an_unknown_variable_is_refused_with_the_nearest() {
+fn an_unknown_variable_is_rejected_with_the_nearest() {
     assert_eq!(
-        refused(&[
+        rejected(&[
             ("COFFERDAM__SERVR__LISTEN", "x"),
             ("COFFERDAM__SERVER__LISTN", "x"),
             ("COFFERDAM__VAULTS__GITHUB_VALT__ADDRESS", "x"),
@@ -107,22 +107,22 @@ fn an_unknown_variable_is_refused_with_the_nearest() {
         ]
     );
     for empty in ["COFFERDAM__", "COFFERDAM____", "COFFERDAM__SERVER__", "COFFERDAM__SERVER__LISTEN__X"] {
-        assert_eq!(refused(&[(empty, "x")]).len(), 1, "{empty}");
+        assert_eq!(rejected(&[(empty, "x")]).len(), 1, "{empty}");
     }
 }
 
 #[test]
-fn a_variable_with_a_secret_is_refused_and_never_printed() {
+fn a_variable_with_a_secret_is_rejected_and_never_printed() {
     for name in ["VAULTS__GITHUB_VAULT__TOKEN", "VAULTS__GITHUB_VAULT__PORT", "SERVER__MAX_CALLS", "X"] {
         let variable = format!("COFFERDAM__{name}");
-        let found = refused(&[(&variable, "canary-value")]);
+        let found = rejected(&[(&variable, "canary-value")]);
         assert!(!found.concat().contains("canary-value"), "{found:?}");
     }
 }
 
 #[test]
-fn two_variables_for_one_key_are_refused() {
-    let found = refused(&[
+fn two_variables_for_one_key_are_rejected() {
+    let found = rejected(&[
         ("COFFERDAM__SERVER__LISTEN", "127.0.0.1:2"),
         ("COFFERDAM__SERVER__listen", "127.0.0.1:3"),
     ]);
@@ -136,7 +136,7 @@ fn two_variables_for_one_key_are_refused() {
 }
 
 #[test]
-fn names_alike_are_refused_and_no_variable_reaches_either() {
+fn names_alike_are_rejected_and_no_variable_reaches_either() {
     let vault = "backend = \"store\"\naddress = \"https://x.example\"\n";
     let text = format!("[vaults.a-b]\n{vault}[vaults.a_b]\n{vault}");
     let overrides = overrides(&[("COFFERDAM__VAULTS__A_B__ADDRESS", "https://y.example")]);

@@ -1,19 +1,19 @@
-//! Texts with names in braces: `Bearer {token}`, `/repos/{owner}/{repo}`.
+//! Strings with placeholders in braces: `Bearer {token}`, `/repos/{owner}/{repo}`.
 
-/// A piece of such a text.
+/// A piece of such a string.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Piece {
-    /// What stands there as it is.
+    /// Literal text.
     Literal(String),
-    /// What stands between two braces; never empty.
+    /// The name of a placeholder; never empty.
     Name(String),
 }
 
-/// The pieces of `text`, in order; a doubled brace means the character.
+/// Splits `text` into its pieces, in order. A doubled brace means the character.
 ///
 /// # Errors
 ///
-/// What is wrong with its braces.
+/// What is wrong with the braces.
 pub(crate) fn pieces(text: &str) -> Result<Vec<Piece>, String> {
     let mut pieces = Vec::new();
     let mut literal = String::new();
@@ -30,7 +30,7 @@ pub(crate) fn pieces(text: &str) -> Result<Vec<Piece>, String> {
                     match rest.next() {
                         Some('}') => break,
                         Some(c) if c != '{' => name.push(c),
-                        _ => return Err("has a `{` without its `}`; double it to mean the character".into()),
+                        _ => return Err("has a `{` without a `}`; double it to mean the character".into()),
                     }
                 }
                 if name.is_empty() {
@@ -41,7 +41,7 @@ pub(crate) fn pieces(text: &str) -> Result<Vec<Piece>, String> {
                 }
                 pieces.push(Piece::Name(name));
             }
-            '}' => return Err("has a `}` without its `{`; double it to mean the character".into()),
+            '}' => return Err("has a `}` without a `{`; double it to mean the character".into()),
             _ => literal.push(c),
         }
     }
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_taken_apart_and_doubled_braces_are_characters() {
+    fn a_string_is_split_and_doubled_braces_are_characters() {
         let name = |name: &str| Piece::Name(name.into());
         let literal = |text: &str| Piece::Literal(text.into());
         assert_eq!(pieces("a{{{b}}}c{d}"), Ok(vec![literal("a{"), name("b"), literal("}c"), name("d")]));
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn braces_that_do_not_fit_are_refused() {
+    fn unbalanced_braces_are_rejected() {
         for bad in ["{", "}", "{a", "a}", "{}", "{a{b}}", "Bearer {token"] {
             assert!(pieces(bad).is_err(), "{bad}");
         }
