@@ -4,7 +4,7 @@ use crate::cycles::folder_edges;
 use crate::sources::{Source, below};
 
 /// From the top to the bottom. The backend crates, the contract and `cofferdam-config` are below all of them.
-const FLOORS: [&str; 15] = [
+const FLOORS: [&str; 14] = [
     "main",
     "cli",
     "http",
@@ -18,7 +18,6 @@ const FLOORS: [&str; 15] = [
     "broker",
     "caller",
     "placeholders",
-    "names",
     "os",
 ];
 
