@@ -6,8 +6,8 @@ use cofferdam_config::quote;
 use serde_json::{Map, Value};
 
 use super::arguments::{Checker, Position};
-use crate::placeholders::{Piece, pieces};
 use crate::connectors::failure::CallFailure;
+use crate::placeholders::{Piece, pieces};
 
 /// A JSON value with placeholders.
 #[derive(Debug, Clone, PartialEq)]

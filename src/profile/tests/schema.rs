@@ -44,7 +44,6 @@ fn every_table_is_closed_and_every_key_explained() {
 #[cfg(all(feature = "age", feature = "aws", feature = "env", feature = "file", feature = "hashicorp"))]
 #[test]
 fn the_checked_in_schema_is_the_one_that_is_made() {
-    std::fs::write("/tmp/mf/schema.new.json", serde_json::to_string_pretty(&schema()).unwrap()).unwrap();
     let checked_in: Value =
         serde_json::from_str(include_str!("../../../profiles/profile.schema.json")).unwrap();
     assert!(checked_in == schema(), "update it: cargo run -- profile schema > profiles/profile.schema.json");
