@@ -97,7 +97,7 @@ fn source(text: &str) -> Source {
 }
 
 static SCHEMA: LazyLock<Value> = LazyLock::new(|| crate::profile::schema::of_backends(BACKENDS));
-static SCHEMA_OF_ALL: LazyLock<Value> = LazyLock::new(super::schema);
+static SCHEMA_OF_ALL: LazyLock<Value> = LazyLock::new(schema);
 
 /// Both phases, for vaults with the test backends.
 fn load(source: &Source, overrides: &Overrides) -> Result<Profile, ProfileError> {

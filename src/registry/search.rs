@@ -368,7 +368,7 @@ mod tests {
 
     #[test]
     fn a_word_matches_its_synonyms_and_its_own_prefix() {
-        let of = |word: &str| OTHERS[&stem(word)].clone();
+        let of = |word: &str| SYNONYMS_OF[&stem(word)].clone();
         assert!(of("removed").contains(&stem("delete")) && of("deletes").contains(&stem("trash")));
         assert!(!of("delete").contains(&stem("delete")));
         let mut index = Index::default();
