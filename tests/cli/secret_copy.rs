@@ -89,7 +89,7 @@ fn what_cannot_be_copied_is_refused_before_anything_is_done() {
     let env = filled_env();
     for (args, word) in [
         (&["--from", "files", "--to", "files"][..], "same store"),
-        (&["--from", "files", "--to", "variables"], "cannot be written"),
+        (&["--from", "files", "--to", "variables"], "cannot copy to vault `variables`"),
         (&["--from", "nowhere", "--to", "files"], "has no vault `nowhere`"),
         (&["--from", "files", "--to", "nowhere"], "its vaults are"),
         (&["--from", "files"], "--to"),

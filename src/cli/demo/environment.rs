@@ -1,11 +1,11 @@
 //! The files of the demo in a temporary folder: a profile, two manifests and two vaults.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::{fs, io};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::{fs, io, thread};
 
 use cofferdam_vault::ExposeSecret as _;
-use tempfile::TempDir;
 
 use super::service::Tokens;
 use crate::os::write_private_file;
@@ -64,10 +64,15 @@ request = {{ method = "GET", path = "/{name}" }}
     )
 }
 
+/// Maximum number of attempts to remove the folder.
+const REMOVALS: usize = 100;
+/// Pause between two attempts.
+const REMOVAL_PAUSE: Duration = Duration::from_millis(20);
+
 /// The temporary folder. Dropping it removes the folder.
 #[derive(Debug)]
 pub(super) struct Environment {
-    folder: TempDir,
+    folder: PathBuf,
 }
 
 impl Environment {
@@ -77,8 +82,8 @@ impl Environment {
     ///
     /// Returns the error of the file system.
     pub(super) fn new(service: SocketAddr, tokens: &Tokens) -> io::Result<Self> {
-        let environment = Self { folder: tempfile::Builder::new().prefix("cofferdam-demo-").tempdir()? };
-        let at = |name: &str| environment.folder.path().join(name);
+        let environment = Self { folder: tempfile::Builder::new().prefix("cofferdam-demo-").tempdir()?.keep() };
+        let at = |name: &str| environment.folder.join(name);
         fs::create_dir(at("modules"))?;
         let notes = "kind = \"header\"\nheaders = { x-api-key = \"{token}\" }";
         fs::write(at("modules/tickets.toml"), manifest("tickets", "Tickets", service, "kind = \"bearer\""))?;
@@ -93,7 +98,7 @@ impl Environment {
 
     /// Returns the path of the profile.
     pub(super) fn profile(&self) -> PathBuf {
-        self.folder.path().join("demo.toml")
+        self.folder.join("demo.toml")
     }
 
     /// Replaces the age file by garbage, as an interrupted copy would.
@@ -102,8 +107,8 @@ impl Environment {
     ///
     /// Returns the error of the file system.
     pub(super) fn break_notes_vault(&self) -> io::Result<BrokenVault> {
-        let file = self.folder.path().join("notes.age");
-        let backup = self.folder.path().join("notes.age.backup");
+        let file = self.folder.join("notes.age");
+        let backup = self.folder.join("notes.age.backup");
         fs::rename(&file, &backup)?;
         write_private_file(&file, b"half a file")?;
         Ok(BrokenVault { file, backup })
@@ -115,8 +120,27 @@ impl Environment {
     ///
     /// Returns the error of the file system.
     pub(super) fn remove(self) -> io::Result<()> {
-        self.folder.close()
+        remove(&self.folder)
     }
+}
+
+impl Drop for Environment {
+    fn drop(&mut self) {
+        // An interrupted demo has no one to report to.
+        let _ = remove(&self.folder);
+    }
+}
+
+/// Removes `folder`. A write to the age vault that an interruption left running may create a file meanwhile, so this tries
+/// again while the folder exists. In a removed folder nothing can be created.
+fn remove(folder: &Path) -> io::Result<()> {
+    for _ in 1..REMOVALS {
+        match fs::remove_dir_all(folder) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => thread::sleep(REMOVAL_PAUSE),
+            _ => return Ok(()),
+        }
+    }
+    fs::remove_dir_all(folder)
 }
 
 /// A vault whose file was replaced by garbage.
