@@ -17,7 +17,7 @@ const HOSTS: [(&str, &str); 5] = [
     ("inspector", ".mcp-inspector/mcp.json"),
 ];
 
-/// Stands for tokens in the files of the fixtures. It is never printed.
+/// Replaces the tokens in the files of the fixtures. It is never printed.
 const TOKENS: &str = "made-up";
 
 /// An environment with a home folder, whose profile listens on the default port.

@@ -8,7 +8,8 @@ use crate::ports;
 use crate::process::Running;
 
 const VERSION: &str = "5.2.1";
-const REMEDY: &str = "install Python 3.10 or newer with `venv` (Debian: python3-venv), and allow access to PyPI";
+const REMEDY: &str =
+    "install Python 3.10 or newer with `venv` (Debian: python3-venv), and allow access to PyPI";
 
 /// moto's Python environment, which `cfn-lint` is a part of.
 pub(crate) fn environment() -> Result<PathBuf, Unavailable> {

@@ -47,9 +47,9 @@ impl Baseline {
                 }
             }
         }
-        let gone = unseen
-            .iter()
-            .map(|name| format!("{revision}: `{name}` is not a check of this run; remove it from the baseline"));
+        let gone = unseen.iter().map(|name| {
+            format!("{revision}: `{name}` is not a check of this run; remove it from the baseline")
+        });
         verdict.problems.extend(gone);
         verdict
     }
