@@ -39,7 +39,7 @@ pub enum Passphrase {
     /// `"ask"`.
     Ask,
     /// Another value, which is refused.
-    Refused,
+    Other,
 }
 
 impl<'de> Deserialize<'de> for Passphrase {
@@ -49,9 +49,9 @@ impl<'de> Deserialize<'de> for Passphrase {
             toml::Value::String(mut text) => {
                 let ask = text == "ask";
                 text.zeroize();
-                if ask { Self::Ask } else { Self::Refused }
+                if ask { Self::Ask } else { Self::Other }
             }
-            _ => Self::Refused,
+            _ => Self::Other,
         })
     }
 }
@@ -108,7 +108,7 @@ impl Config {
                 );
             }
         }
-        if self.passphrase == Some(Passphrase::Refused) {
+        if self.passphrase == Some(Passphrase::Other) {
             found.error(
                 "passphrase",
                 "must be \"ask\": a profile must not contain secrets",

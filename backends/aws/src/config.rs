@@ -54,22 +54,22 @@ pub struct Config {
     /// Refused: a profile must not contain secrets.
     #[serde(default)]
     #[schemars(skip)]
-    access_key_id: Refused,
+    access_key_id: Forbidden,
     /// Refused, like `access_key_id`.
     #[serde(default)]
     #[schemars(skip)]
-    secret_access_key: Refused,
+    secret_access_key: Forbidden,
     /// Refused, like `access_key_id`.
     #[serde(default)]
     #[schemars(skip)]
-    session_token: Refused,
+    session_token: Forbidden,
 }
 
 /// Whether a forbidden key is present. Its value is not kept.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Refused(bool);
+struct Forbidden(bool);
 
-impl<'de> Deserialize<'de> for Refused {
+impl<'de> Deserialize<'de> for Forbidden {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         IgnoredAny::deserialize(deserializer).map(|_| Self(true))
     }

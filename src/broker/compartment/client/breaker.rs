@@ -34,7 +34,7 @@ use super::error::AttemptError;
 use crate::broker::compartment::policy::{BreakerPolicy, CompartmentPolicy};
 use crate::broker::compartment::timing::saturating_add;
 
-/// How long a throttling vault that names no pause is spared by callers who have a cached secret.
+/// How long callers with a cached secret do not use a vault that throttles without a retry-after.
 const THROTTLE_PAUSE: Duration = Duration::from_secs(1);
 
 /// What the last attempts say about the vault.
