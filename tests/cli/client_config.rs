@@ -91,14 +91,14 @@ fn backup_of(path: &Path) -> PathBuf {
 
 #[test]
 fn each_hosts_own_file_gets_the_server_and_keeps_all_else() {
-    for (host, place) in HOSTS {
+    for (host, location) in HOSTS {
         let before = host_file(&format!("{host}.json"));
         for (form, flags) in [("http", &[][..]), ("stdio", &["--stdio"])] {
             if (host, form) == ("claude-desktop", "http") {
                 continue; // its file has no such form
             }
             let home = Home::new();
-            let file = home.put(place, &before);
+            let file = home.put(location, &before);
             let (owner, mode) = (fs::metadata(&file).unwrap(), 0o640);
             let write = [&[host, "--write"], flags].concat();
 
@@ -149,12 +149,12 @@ fn the_golden_files_differ_from_the_hosts_by_our_entry_alone() {
 
 #[test]
 fn what_is_printed_is_what_is_written_into_a_new_file() {
-    for (host, place) in HOSTS {
+    for (host, location) in HOSTS {
         for flags in [&[][..], &["--stdio"]] {
             let home = Home::new();
             let printed = home.connect(&[&[host], flags].concat()).expect(0);
             let snippet: Value = serde_json::from_str(&printed.stdout).unwrap();
-            let file = home.0.folder().join("home").join(place);
+            let file = home.0.folder().join("home").join(location);
             assert!(printed.stderr.contains(file.to_str().unwrap()), "{printed:#?}");
             assert!(!file.exists(), "printing writes nothing");
             let written = home.connect(&[&[host, "--write", "--json"], flags].concat()).expect(0).json();
@@ -205,11 +205,11 @@ fn a_file_that_is_wrong_is_refused_with_the_place_and_left_as_it_was() {
             "mcp.json:2:1  duplicate key `cofferdam`",
         ),
     ];
-    for (host, text, place) in wrong {
+    for (host, text, location) in wrong {
         let home = Home::new();
         let file = home.put("mcp.json", text);
         let output = home.connect(&[host, "--write", "--file", file.to_str().unwrap()]).expect(1);
-        assert!(output.stderr.contains(place), "{text}: {output:#?}");
+        assert!(output.stderr.contains(location), "{text}: {output:#?}");
         assert!(output.stderr.contains("help:"), "{output:#?}");
         assert_eq!(read(&file), text);
         assert_eq!(beside(&file), Vec::<String>::new());

@@ -88,11 +88,11 @@ impl Description {
             }
             let found = modern(self.document.pointer(target.trim_start_matches('#')).unwrap());
             pending.extend(targets(&found));
-            let mut place = &mut bundle;
+            let mut node = &mut bundle;
             for part in target.trim_start_matches("#/").split('/') {
-                place = &mut place[part];
+                node = &mut node[part];
             }
-            *place = found;
+            *node = found;
         }
         bundle
     }
@@ -154,8 +154,8 @@ impl Operation<'_> {
         variants
     }
 
-    fn parameters(&self, place: &str) -> impl Iterator<Item = &Value> {
-        self.parameters.iter().copied().filter(move |parameter| parameter["in"] == place)
+    fn parameters(&self, location: &str) -> impl Iterator<Item = &Value> {
+        self.parameters.iter().copied().filter(move |parameter| parameter["in"] == location)
     }
 
     fn path_problems(&self, request: &Request) -> Vec<String> {
