@@ -1,7 +1,7 @@
 //! Whether a request fits an API's OpenAPI description: its path, its parameters and its body.
 //!
-//! Prism checks most of this, but accepts some invalid bodies and every unknown name. A service ignores an unknown name at best,
-//! so here it is a problem.
+//! Prism checks most of this, but accepts some invalid bodies and every unknown name. A service ignores an unknown name at
+//! best, so here it is a problem.
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! `docker-compose.yml` with a real engine, under a project name of its own. Dropping the value removes its containers, networks
-//! and volumes.
+//! `docker-compose.yml` with a real engine, under a project name of its own. Dropping the value removes its containers,
+//! networks and volumes.
 
 use std::fs;
 use std::path::Path;

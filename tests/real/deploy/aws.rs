@@ -1,4 +1,5 @@
-//! `deploy/aws`: CloudFormation accepts the templates, and in stacks in moto the policies grant exactly what the backend needs.
+//! `deploy/aws`: CloudFormation accepts the templates, and in stacks in moto the policies grant exactly what the backend
+//! needs.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -178,8 +179,8 @@ async fn managed_policy(env: &MotoEnv, name: &str) -> Value {
     policy_in(&api(env, "iam", &asked).await)
 }
 
-/// The policy in a response of IAM, which is XML. AWS writes it as percent-encoded JSON; moto, for what a stack has created, as
-/// JSON escaped for XML, or with Python's quotes.
+/// The policy in a response of IAM, which is XML. AWS writes it as percent-encoded JSON; moto, for what a stack has
+/// created, as JSON escaped for XML, or with Python's quotes.
 fn policy_in(answer: &str) -> Value {
     let document = ["PolicyDocument", "Document"].into_iter().find_map(|tag| {
         let (_, rest) = answer.split_once(&format!("<{tag}>"))?;

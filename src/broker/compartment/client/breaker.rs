@@ -12,11 +12,11 @@
 //!
 //! - **The error decides what counts** ([`VaultError::counts_for_breaker`]). An error about one secret, "not found"
 //!   included, proves that the vault works and counts as a success. Throttling counts as neither.
-//! - **A success clears the count.** The breaker detects an unreachable vault, not a failure rate: by rate alone, a busy vault
-//!   that answers all but one call in a thousand would be cut off.
+//! - **A success clears the count.** The breaker detects an unreachable vault, not a failure rate: by rate alone, a busy
+//!   vault that answers all but one call in a thousand would be cut off.
 //! - **Open admits nothing.** Time alone does not close the circuit, and calls do not test the vault. Probes do.
-//! - **Half-open admits every call.** A probe reads no secret, so it may succeed while reads fail. The first failed read opens
-//!   the circuit again: a flapping vault costs one failed call per probe interval.
+//! - **Half-open admits every call.** A probe reads no secret, so it may succeed while reads fail. The first failed read
+//!   opens the circuit again: a flapping vault costs one failed call per probe interval.
 //! - **Late results do not count.** An attempt carries the [`Pass`] of the epoch in which it was admitted. A result from an
 //!   earlier epoch says nothing about the current one.
 //! - **The first failure already makes the vault suspect.** Callers with a cached secret do not wait until the circuit

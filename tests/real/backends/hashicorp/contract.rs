@@ -1,5 +1,5 @@
-//! The suite that every backend passes, with the smallest sufficient policy: on a Vault that the test seals and unseals, or on the
-//! server that the environment names, which it disconnects and connects again.
+//! The suite that every backend passes, with the smallest sufficient policy: on a Vault that the test seals and unseals, or
+//! on the server that the environment names, which it disconnects and connects again.
 
 use std::sync::{Arc, Mutex};
 
