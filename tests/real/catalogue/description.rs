@@ -192,9 +192,9 @@ impl Operation<'_> {
             let schema = self.description.resolved(&parameter["schema"]);
             if schema["type"] == "array" {
                 let whole = parameter["explode"] != false;
-                let texts: Vec<&str> =
+                let strings: Vec<&str> =
                     if whole { sent } else { sent.iter().flat_map(|text| text.split(',')).collect() };
-                let values: Vec<Value> = texts
+                let values: Vec<Value> = strings
                     .iter()
                     .map(|text| typed(self.description.resolved(&schema["items"]), text))
                     .collect();

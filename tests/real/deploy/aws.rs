@@ -132,7 +132,7 @@ fn statements(policy: &Value) -> Vec<&Value> {
     policy["Statement"].as_array().unwrap().iter().collect()
 }
 
-fn texts(value: &Value) -> Vec<&str> {
+fn strings(value: &Value) -> Vec<&str> {
     match value {
         Value::String(text) => vec![text],
         Value::Array(items) => items.iter().map(|item| item.as_str().unwrap()).collect(),
@@ -142,7 +142,7 @@ fn texts(value: &Value) -> Vec<&str> {
 
 /// The operations of Secrets Manager that `policy` names.
 fn granted(policy: &Value) -> BTreeSet<String> {
-    let actions = statements(policy).into_iter().flat_map(|rule| texts(&rule["Action"]));
+    let actions = statements(policy).into_iter().flat_map(|rule| strings(&rule["Action"]));
     actions.filter_map(|action| action.strip_prefix("secretsmanager:")).map(str::to_owned).collect()
 }
 
@@ -154,8 +154,8 @@ fn allows(policy: &Value, operation: &str, on: &str) -> bool {
 fn permits(policy: &Value, action: &str, on: &str) -> bool {
     statements(policy).into_iter().any(|rule| {
         assert_eq!(rule["Effect"], "Allow");
-        texts(&rule["Action"]).contains(&action)
-            && texts(&rule["Resource"]).iter().any(|pattern| match pattern.strip_suffix('*') {
+        strings(&rule["Action"]).contains(&action)
+            && strings(&rule["Resource"]).iter().any(|pattern| match pattern.strip_suffix('*') {
                 Some(begin) => on.starts_with(begin),
                 None => on == *pattern,
             })
