@@ -1,4 +1,4 @@
-//! Removes the credentials in use from what a service answers, encoded ones too.
+//! Removes the credentials in use from a service's answers, including encoded ones.
 //!
 //! A service may reflect its request: an echo, an error that quotes a header, a signed link. The credential is
 //! searched for as it is, in hexadecimal and in Base64 at every offset, regardless of case. The search covers the

@@ -18,7 +18,7 @@ pub(crate) fn program(program: &str, package: &str) -> Result<PathBuf, Unavailab
         .ok_or_else(|| Unavailable::new(program, "its package brings no such program", &remedy))
 }
 
-/// Installs Debian's `packages`, which `what` is made of, unless they are there.
+/// Installs the Debian `packages` of `what`, unless they are installed.
 ///
 /// # Errors
 ///

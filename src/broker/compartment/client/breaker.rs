@@ -13,7 +13,7 @@
 //! - **The error decides what counts** ([`VaultError::counts_for_breaker`]). An error about one secret, "not found"
 //!   included, proves that the vault works and counts as a success. Throttling counts as neither.
 //! - **A success clears the count.** The breaker detects an unreachable vault, not a failure rate: by rate alone, a busy
-//!   vault that answers all but one call in a thousand would be cut off.
+//!   vault that serves all but one call in a thousand would be cut off.
 //! - **Open admits nothing.** Time alone does not close the circuit, and calls do not test the vault. Probes do.
 //! - **Half-open admits every call.** A probe reads no secret, so it may succeed while reads fail. The first failed read
 //!   opens the circuit again: a flapping vault costs one failed call per probe interval.
@@ -40,7 +40,7 @@ const THROTTLE_PAUSE: Duration = Duration::from_secs(1);
 /// What the last attempts say about the vault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Health {
-    /// The vault answers.
+    /// The vault responds.
     Healthy,
     /// An attempt failed recently and none has succeeded since. Callers with a cached secret do not wait for the vault.
     Suspect,
@@ -65,7 +65,7 @@ struct Circuit {
     epoch: u64,
     /// When the epoch began.
     since: Timestamp,
-    /// Until when callers with a cached secret spare a throttling vault.
+    /// Until when callers with a cached secret do not use a throttling vault.
     throttled_until: Option<Instant>,
 }
 

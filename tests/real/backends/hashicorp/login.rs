@@ -226,7 +226,7 @@ async fn a_service_account_of_kubernetes_logs_in() {
     assert_eq!(token_of(&*vault, "m/a").await, "one");
 }
 
-/// A JWT for `audience`, good for a minute, signed with `key.pem`.
+/// A JWT for `audience`, valid for a minute, signed with `key.pem`.
 fn signed(folder: &Path, audience: &str) -> String {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
     let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
