@@ -63,13 +63,13 @@ async fn the_stacks_hold_what_the_backend_needs_and_grant_no_more() {
     let probe = format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:cofferdam/cofferdam-probe");
     let reader = role_policy(&env, "cofferdam-github", "read").await;
     let writer = managed_policy(&env, "cofferdam-github-write").await;
-    assert_eq!(granted(&reader), read, "what reading calls, and what its policy grants");
-    assert_eq!(granted(&writer), written, "what writing calls, and what its policy grants");
+    assert_eq!(allowed_actions(&reader), read, "what reading calls, and what its policy grants");
+    assert_eq!(allowed_actions(&writer), written, "what writing calls, and what its policy grants");
     for action in &read {
         let on = if action == "DescribeSecret" { &probe } else { &github };
         assert!(allows(&reader, action, on), "{action} on {on}");
     }
-    for action in granted(&reader).iter().filter(|action| *action != "BatchGetSecretValue") {
+    for action in allowed_actions(&reader).iter().filter(|action| *action != "BatchGetSecretValue") {
         assert!(!allows(&reader, action, &notes), "{action} on another module's secret");
     }
     for action in &written {
@@ -141,7 +141,7 @@ fn strings(value: &Value) -> Vec<&str> {
 }
 
 /// The operations of Secrets Manager that `policy` names.
-fn granted(policy: &Value) -> BTreeSet<String> {
+fn allowed_actions(policy: &Value) -> BTreeSet<String> {
     let actions = statements(policy).into_iter().flat_map(|rule| strings(&rule["Action"]));
     actions.filter_map(|action| action.strip_prefix("secretsmanager:")).map(str::to_owned).collect()
 }
