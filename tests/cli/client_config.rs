@@ -185,7 +185,7 @@ fn another_form_replaces_the_first_and_every_backup_stays() {
 }
 
 #[test]
-fn a_file_that_is_wrong_is_refused_with_the_place_and_left_as_it_was() {
+fn an_invalid_file_is_refused_with_the_location_and_not_changed() {
     let wrong = [
         ("cursor", "{\"mcpServers\": {\"a\": {\"token\": \"made-up\"}}", "mcp.json:1:"),
         ("cursor", "{\n  \"mcpServers\": {},\n}", "mcp.json:2:"),
@@ -254,7 +254,7 @@ fn behind_a_link_the_file_is_replaced_and_the_link_stays() {
 }
 
 #[test]
-fn what_may_not_be_written_or_is_no_file_is_refused() {
+fn what_may_not_be_written_or_is_not_a_file_is_refused() {
     let home = Home::new();
     let file = home.put("mcp.json", "{}");
     fs::set_permissions(&file, fs::Permissions::from_mode(0o444)).unwrap();

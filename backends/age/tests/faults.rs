@@ -221,7 +221,7 @@ fn handles_on(folder: &AgeFolder, name: &str) -> usize {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_writer_that_nobody_waits_for_gives_up_the_lock_of_another_process() {
+async fn a_cancelled_write_stops_waiting_for_the_lock_of_another_process() {
     let folder = AgeFolder::new();
     folder.encrypt(PLAINTEXT);
     let lock = File::create(folder.path("v.age.lock")).unwrap();

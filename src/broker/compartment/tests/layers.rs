@@ -223,7 +223,7 @@ async fn a_secret_that_a_suspect_vault_revokes_is_evicted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn callers_with_a_cached_secret_spare_a_throttling_vault() {
+async fn callers_with_a_cached_secret_do_not_use_a_throttling_vault() {
     for (asked, pause) in [(Some(30 * SECOND), 30 * SECOND), (None, SECOND)] {
         let rig = Rig::new(CompartmentPolicy { retries: 0, ..CompartmentPolicy::default() });
         rig.token().await.unwrap();
