@@ -26,13 +26,13 @@ fn construction() -> Scrubber {
 
 #[divan::bench(args = ["2 KiB", "1 MiB", "1 MiB, escaped twice"])]
 fn bytes(bencher: Bencher<'_, '_>, size: &str) {
-    let (scrubber, text) = (scrubber(), text(size));
+    let (scrubber, text) = (scrubber(), sample(size));
     bencher.counter(BytesCount::of_str(&text)).bench(|| scrubber.bytes(text.as_bytes()).len());
 }
 
 #[divan::bench(args = ["2 KiB", "1 MiB"])]
 fn strings(bencher: Bencher<'_, '_>, size: &str) {
-    let (scrubber, text) = (scrubber(), text(size));
+    let (scrubber, text) = (scrubber(), sample(size));
     let value: Value = serde_json::from_str(&text).unwrap();
     bencher
         .counter(BytesCount::of_str(&text))
@@ -44,7 +44,7 @@ fn scrubber() -> Scrubber {
     Scrubber::new([TOKEN, &format!("Bearer {TOKEN}")])
 }
 
-fn text(size: &str) -> String {
+fn sample(size: &str) -> String {
     let large = || format!("[{}]", vec![RESPONSE; 512].join(","));
     match size {
         "2 KiB" => RESPONSE.to_owned(),

@@ -1,6 +1,7 @@
 //! Cofferdam: an MCP server that calls services for a language model without revealing their credentials.
 //!
-//! Each module (a service such as GitHub) has its credentials in a vault of its own. A vault that fails disables its modules only.
+//! Each module (a service such as GitHub) has its credentials in a vault of its own. A vault that fails disables its
+//! modules only.
 //!
 //! The modules of this crate, from the vaults to the command line:
 //!

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Lets the pods of this folder log in to Vault and read the secrets of one module. It makes a policy, and a role that is bound to
-# their service account and to the audience of their token. Run it once for each module's vault, and again after a change.
+# Lets the pods of this folder log in to Vault and read the secrets of one module. It makes a policy, and a role that is
+# bound to their service account and to the audience of their token. Run it once for each module's vault, and again after a
+# change.
 #
 #     vault auth enable kubernetes
 #     vault write auth/kubernetes/config kubernetes_host=https://kubernetes.default.svc   # a Vault inside the cluster

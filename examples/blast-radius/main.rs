@@ -8,11 +8,11 @@
 //! ```
 //!
 //! The servers are real (Vault, moto, toxiproxy; fetched and built once by `tests/servers`), and so is the server under test:
-//! `cofferdam serve` in a process of its own, called over `POST /mcp`. Everything listens on loopback alone and ends with this
-//! process. It needs a machine that does nothing else, because the figures are times.
+//! `cofferdam serve` in a process of its own, called over `POST /mcp`. Everything listens on loopback alone and ends with
+//! this process. It needs a machine that does nothing else, because the figures are times.
 //!
-//! Exit code 1: a promise was broken; the promise about the others' latency is reported and does not count. 2: something could
-//! not be run at all.
+//! Exit code 1: a promise was broken; the promise about the others' latency is reported and does not count. 2: something
+//! could not be run at all.
 
 #![allow(clippy::print_stdout, clippy::print_stderr)] // it prints what it finds
 

@@ -7,9 +7,9 @@
 //! cargo run --release --example figures -- --long --write   writes the table into docs/measurements.md
 //! ```
 //!
-//! Every server is a process of its own: this program again, as `cofferdam serve` or as the bare rmcp server. The load is Debian's
-//! `wrk`. Everything listens on loopback alone and ends with this process. It needs Linux, and a machine that does nothing else,
-//! because the figures are times.
+//! Every server is a process of its own: this program again, as `cofferdam serve` or as the bare rmcp server. The load is
+//! Debian's `wrk`. Everything listens on loopback alone and ends with this process. It needs Linux, and a machine that does
+//! nothing else, because the figures are times.
 //!
 //! Exit code 1: a promise was broken. 2: something could not be measured at all.
 

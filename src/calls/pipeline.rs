@@ -146,7 +146,7 @@ impl Calls {
     /// Sends the request, with one credential after the other while the service rejects them and the broker has
     /// another.
     ///
-    /// A write is sent again too: a service that answers 401 has done nothing.
+    /// A write is sent again too: a service that returns 401 has done nothing.
     async fn send(
         &self,
         caller: &Caller,

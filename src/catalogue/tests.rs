@@ -48,7 +48,7 @@ fn folder(module: &Module) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(&module.name)
 }
 
-fn kept(tool: &Tool, answer: &Value) -> Value {
+fn selected(tool: &Tool, answer: &Value) -> Value {
     serde_json::to_value(tool.select.as_ref().unwrap().search(answer).unwrap()).unwrap()
 }
 
@@ -113,13 +113,16 @@ fn what_is_kept_of_a_vendors_example_answer_holds_no_null_and_is_shorter() {
             let name = format!("{}.{}", module.name, tool.name);
             let answer =
                 answers.get(&tool.name).unwrap_or_else(|| panic!("{name} selects and has no example answer"));
-            let kept = kept(tool, answer);
+            let selected = selected(tool, answer);
             let mut passed_on = Vec::new();
             objects(answer, &mut passed_on);
-            let null = first_null(&kept, "", &passed_on);
-            assert!(null.is_none(), "{name}: null at {null:?} of {kept}");
-            assert!(kept != json!([]) && kept != json!({}), "{name} keeps nothing");
-            assert!(kept.to_string().len() <= answer.to_string().len(), "{name} keeps more than there is");
+            let null = first_null(&selected, "", &passed_on);
+            assert!(null.is_none(), "{name}: null at {null:?} of {selected}");
+            assert!(selected != json!([]) && selected != json!({}), "{name} keeps nothing");
+            assert!(
+                selected.to_string().len() <= answer.to_string().len(),
+                "{name} keeps more than there is"
+            );
         }
         for tool in answers.keys() {
             let selects = module.tool(tool).is_some_and(|tool| tool.select.is_some());
@@ -203,10 +206,13 @@ fn answers_that_hold_secrets_give_nothing_else_and_not_these() {
         ("get_data_api_settings", &["jwt_secret"]),
     ] {
         let answer = &answers[tool];
-        let kept = kept(supabase.tool(tool).unwrap(), answer).to_string();
+        let selected = selected(supabase.tool(tool).unwrap(), answer).to_string();
         for secret in secrets {
             let text = answer.get(0).unwrap_or(answer)[secret].as_str().unwrap();
-            assert!(!kept.contains(text) && !kept.contains(secret), "{tool} shows `{secret}`: {kept}");
+            assert!(
+                !selected.contains(text) && !selected.contains(secret),
+                "{tool} shows `{secret}`: {selected}"
+            );
         }
     }
 }

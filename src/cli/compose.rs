@@ -129,8 +129,8 @@ fn file_of(name: &str, base_dir: &Path) -> Option<PathBuf> {
     std::path::absolute(file).ok().filter(|path| path.is_file())
 }
 
-/// Returns a value for `--profile` that names `profile` in any working directory: the absolute path of its file, or the name of
-/// the profile inside the binary.
+/// Returns a value for `--profile` that names `profile` in any working directory: the absolute path of its file, or the
+/// name of the profile inside the binary.
 pub(super) fn nameable_anywhere(profile: &Profile) -> PathBuf {
     file_of(&profile.name, &profile.base_dir).unwrap_or_else(|| Source::embedded(&profile.name).into())
 }

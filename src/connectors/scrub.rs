@@ -1,4 +1,4 @@
-//! Removes the credentials in use from what a service answers, encoded ones too.
+//! Removes the credentials in use from a service's answers, including encoded ones.
 //!
 //! A service may reflect its request: an echo, an error that quotes a header, a signed link. The credential is
 //! searched for as it is, in hexadecimal and in Base64 at every offset, regardless of case. The search covers the
@@ -58,14 +58,14 @@ impl Scrubber {
             .partition(|text| text.len() >= SHORTEST);
         // A string that contains a shorter secret, like `Bearer …`, is found by that secret.
         long.sort_by_key(|text| text.len());
-        let mut texts: Vec<&str> = Vec::new();
+        let mut distinct: Vec<&str> = Vec::new();
         for text in long {
-            if !texts.iter().any(|shorter| text.contains(shorter)) {
-                texts.push(text);
+            if !distinct.iter().any(|shorter| text.contains(shorter)) {
+                distinct.push(text);
             }
         }
         let mut encodings = Vec::new();
-        texts.iter().for_each(|text| encodings::push_all(text, &mut encodings));
+        distinct.iter().for_each(|text| encodings::push_all(text, &mut encodings));
         let short = short.into_iter().map(|text| Zeroizing::new(text.to_owned())).collect();
         encodings.sort_by(|a, b| a.bytes().cmp(b.bytes()));
         encodings.dedup();

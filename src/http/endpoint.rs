@@ -79,7 +79,8 @@ fn unreadable(error: &axum::Error) -> Response {
     }
 }
 
-/// Returns an error if the header names a revision that is not supported. rmcp does not check it if a request has no metadata.
+/// Returns an error if the header names a revision that is not supported. rmcp does not check it if a request has no
+/// metadata.
 fn unsupported_revision(headers: &HeaderMap, body: &[u8]) -> Option<ServerJsonRpcMessage> {
     #[derive(Deserialize)]
     struct WithId {

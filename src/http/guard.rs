@@ -1,8 +1,9 @@
 //! Checks `Host` and `Origin`, to keep web pages from reaching this server through a browser.
 //!
 //! Any web page can make a browser send requests to loopback. With DNS rebinding, where the page's own name resolves to our
-//! address, it can even read the responses. So `Host` must be a name of this server, and `Origin` must be the same origin or one
-//! that the profile lists. An IP address is accepted as `Host` if the client connected to it: a rebinding page has a name there.
+//! address, it can even read the responses. So `Host` must be a name of this server, and `Origin` must be the same origin
+//! or one that the profile lists. An IP address is accepted as `Host` if the client connected to it: a rebinding page has a
+//! name there.
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -166,13 +166,13 @@ fn with_article(kind: &impl fmt::Display) -> String {
 
 fn choices(options: &Value) -> String {
     let Some(options) = options.as_array() else { return "one of the schema's values".to_owned() };
-    let texts: Vec<String> = options
+    let strings: Vec<String> = options
         .iter()
         .take(MAX_CHOICES)
         .map(|option| quoted(option.as_str().map_or_else(|| option.to_string(), str::to_owned).as_str()))
         .collect();
     let more = if options.len() > MAX_CHOICES { " or another of the schema's" } else { "" };
-    format!("one of {}{more}", list(texts.iter().map(String::as_str)))
+    format!("one of {}{more}", list(strings.iter().map(String::as_str)))
 }
 
 fn counted(count: u64, what: &str) -> String {

@@ -162,11 +162,11 @@ impl ManifestLibrary {
         self.by_name.insert(name, Entry { file, source, manifest });
     }
 
-    /// The catalogue and `texts`, each with its file, in place of a folder.
+    /// The catalogue and `files`, each with its file, in place of a folder.
     #[cfg(test)]
-    pub(crate) fn from_texts<'a>(texts: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+    pub(crate) fn from_files<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut library = Self::load(None);
-        for (file, text) in texts {
+        for (file, text) in files {
             library.add_text(file, text, Source::Folder);
         }
         library

@@ -262,10 +262,10 @@ fn all_mistakes_are_reported_at_once_in_the_order_of_lines() {
         .replace("side_effect = \"none\"", "side_effect = \"some\"")
         .replace("{weight: weight}", "{weight")
         .replace("method = \"GET\"", "method = 7");
-    let places: Vec<String> =
-        problems(&text).iter().filter_map(|told| Some(told.split_once(": ")?.0.to_owned())).collect();
+    let locations: Vec<String> =
+        problems(&text).iter().filter_map(|problem| Some(problem.split_once(": ")?.0.to_owned())).collect();
     assert_eq!(
-        places,
+        locations,
         [
             "1 title",
             "4 titel",

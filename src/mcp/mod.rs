@@ -1,13 +1,13 @@
 //! MCP over rmcp: two meta-tools, which give a model access to any number of modules.
 //!
-//! [`Handler`] serves both transports. Over HTTP, middleware puts the [`Caller`](crate::caller::Caller) into the extensions of
-//! each request; on stdio the whole process has one caller. Nothing here depends on how a caller was identified.
+//! [`Handler`] serves both transports. Over HTTP, middleware puts the [`Caller`](crate::caller::Caller) into the extensions
+//! of each request; on stdio the whole process has one caller. Nothing here depends on how a caller was identified.
 //!
 //! A client cancels a call with `notifications/cancelled` on stdio, and by closing the request over HTTP. Without sessions a
 //! separate notification cannot identify the request: two clients may use the same request ID.
 //!
-//! The failure of a tool is a tool result with `isError`, which the model reads. Hosts hide protocol errors from the model, so
-//! these only report an invalid request.
+//! The failure of a tool is a tool result with `isError`, which the model reads. Hosts hide protocol errors from the model,
+//! so these only report an invalid request.
 
 mod arguments;
 mod framing;

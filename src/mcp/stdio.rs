@@ -1,7 +1,7 @@
 //! The MCP transport over standard input and output.
 //!
-//! The stdio transport of rmcp drops a line that is not JSON without a response, and its client waits forever. This one responds
-//! with a parse error and continues, whatever a line contains.
+//! The stdio transport of rmcp drops a line that is not JSON without a response, and its client waits forever. This one
+//! responds with a parse error and continues, whatever a line contains.
 
 use std::collections::HashSet;
 use std::io;

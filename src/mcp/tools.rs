@@ -10,8 +10,8 @@ use crate::registry::Module;
 pub(super) const GET_MODULE_SCHEMA: &str = "get_module_schema";
 pub(super) const CALL_MODULE_TOOL: &str = "call_module_tool";
 
-/// The maximum size of the list of modules in each description, in bytes. It keeps `tools/list` below 6 KiB, which costs about
-/// 1,500 tokens in every conversation.
+/// The maximum size of the list of modules in each description, in bytes. It keeps `tools/list` below 6 KiB, which costs
+/// about 1,500 tokens in every conversation.
 const MAX_LIST_BYTES: usize = 1536;
 
 /// The space within it for the number of modules that are not listed, in bytes.

@@ -15,9 +15,9 @@ pub(super) struct Document {
     pub(super) values: Dict,
     /// Where each key and value is written.
     pub(super) positions: Positions,
-    /// What is wrong with the text itself.
+    /// What is wrong with the syntax.
     pub(super) diagnostics: Diagnostics,
-    /// Whether all values could be read. If not, further diagnostics could only follow from those of the text.
+    /// Whether all values could be read. If not, further diagnostics could only follow from those of the syntax.
     pub(super) complete: bool,
 }
 

@@ -84,8 +84,8 @@ fn table<T: JsonSchema>(generator: &mut SchemaGenerator) -> Value {
     tidied(generator.subschema_for::<T>().to_value())
 }
 
-/// Removes what TOML does not have (null) and what JSON Schema does not have (Rust's integer formats), and writes durations as
-/// a profile does.
+/// Removes what TOML does not have (null) and what JSON Schema does not have (Rust's integer formats), and writes durations
+/// as a profile does.
 fn tidied(schema: Value) -> Value {
     match schema {
         Value::Object(mut keys) => {

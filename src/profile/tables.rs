@@ -61,8 +61,8 @@ impl Default for ServerTable {
 pub(super) struct ModuleTable {
     /// The vault that the credentials come from: the name of a `[vaults.NAME]` table.
     pub(super) vault: String,
-    /// The accounts, the default one first: names, or tables with a name and further settings. Absent: `["default"]`; the list must not
-    /// be empty.
+    /// The accounts, the default one first: names, or tables with a name and further settings. Absent: `["default"]`; the
+    /// list must not be empty.
     #[serde(default = "default_accounts")]
     #[schemars(length(min = 1))]
     pub(super) accounts: Vec<AccountTable>,

@@ -90,7 +90,7 @@ const BACKENDS: &[Backend] = &[
 
 /// The catalogue, and the manifest `broken`.
 static MANIFESTS: LazyLock<ManifestLibrary> =
-    LazyLock::new(|| ManifestLibrary::from_texts([("m/broken.toml", "junk")]));
+    LazyLock::new(|| ManifestLibrary::from_files([("m/broken.toml", "junk")]));
 
 fn source(text: &str) -> Source {
     Source::new("p", PathBuf::from("p.toml"), Path::new("/site"), text.to_owned())

@@ -53,7 +53,7 @@ fn arguments(value: Value) -> Map<String, Value> {
 fn a_broken_manifest_takes_down_its_module_and_no_other() {
     let good = manifest("good", &["one"]);
     let bad = good.replace("\"good\"", "\"bad\"").replace("side_effect = \"none\"", "");
-    let manifests = ManifestLibrary::from_texts([
+    let manifests = ManifestLibrary::from_files([
         ("m/bad.toml", bad.as_str()),
         ("m/good.toml", &good),
         ("m/junk.toml", "junk"),
@@ -93,12 +93,12 @@ fn the_folder_goes_before_the_catalogue_even_when_it_is_broken() {
     let own = manifest("github", &["only_this"]);
     let registry = Registry::load(
         &[entry("github", "github")],
-        &ManifestLibrary::from_texts([("m/github.toml", own.as_str())]),
+        &ManifestLibrary::from_files([("m/github.toml", own.as_str())]),
     );
     let module = registry.module(&Caller::local(), "github").unwrap();
     assert!(module.tool("only_this").is_some() && module.tool("get_issue").is_none());
 
-    let manifests = ManifestLibrary::from_texts([("m/github.toml", "junk")]);
+    let manifests = ManifestLibrary::from_files([("m/github.toml", "junk")]);
     let registry = Registry::load(&[entry("github", "github")], &manifests);
     assert!(registry.module(&Caller::local(), "github").is_none());
     assert_eq!(registry.broken()[0].file, "m/github.toml");
@@ -110,7 +110,7 @@ fn the_folder_goes_before_the_catalogue_even_when_it_is_broken() {
 #[test]
 fn a_second_file_with_one_name_is_rejected_and_the_first_stays() {
     let (a, b) = (manifest("acme", &["first"]), manifest("acme", &["second"]));
-    let manifests = ManifestLibrary::from_texts([("m/a.toml", a.as_str()), ("m/b.toml", &b)]);
+    let manifests = ManifestLibrary::from_files([("m/a.toml", a.as_str()), ("m/b.toml", &b)]);
     let registry = Registry::load(&[entry("acme", "acme")], &manifests);
     assert!(registry.module(&Caller::local(), "acme").unwrap().tool("first").is_some());
     assert_eq!(registry.broken().len(), 1);
@@ -145,7 +145,7 @@ fn wrong_arguments_are_reported_together_and_without_their_values() {
     let text = manifest("acme", &["one"]);
     let registry = Registry::load(
         &[entry("acme", "acme")],
-        &ManifestLibrary::from_texts([("m/acme.toml", text.as_str())]),
+        &ManifestLibrary::from_files([("m/acme.toml", text.as_str())]),
     );
     let module = registry.module(&Caller::local(), "acme").unwrap();
     let tool = module.tool("one").unwrap();
@@ -185,7 +185,7 @@ fn however_much_is_wrong_the_answer_stays_short() {
 #[test]
 fn a_module_without_an_address_is_left_out_and_the_profile_is_to_blame() {
     let text = manifest("nowhere", &["one"]).replace("base_url = \"https://nowhere.test/v1\"\n", "");
-    let manifests = ManifestLibrary::from_texts([("m/nowhere.toml", text.as_str())]);
+    let manifests = ManifestLibrary::from_files([("m/nowhere.toml", text.as_str())]);
     let mut half = entry("half", "nowhere");
     half.accounts[0].base_url = Some("https://work.example.test/".parse().unwrap());
     let mut addressed = entry("addressed", "nowhere");
@@ -239,14 +239,14 @@ fn a_thousand_modules_of_twenty_tools_load_and_are_found() {
     let names: Vec<String> =
         (0..20).map(|at| format!("{}_{at}", ["get", "list", "create", "find"][at % 4])).collect();
     let tools: Vec<&str> = names.iter().map(String::as_str).collect();
-    let texts: Vec<(String, String)> = (0..1000)
+    let sources: Vec<(String, String)> = (0..1000)
         .map(|at| (format!("m/service{at}.toml"), manifest(&format!("service{at}"), &tools)))
         .collect();
     let entries: Vec<ModuleEntry> =
         (0..1000).map(|at| entry(&format!("service{at}"), &format!("service{at}"))).collect();
     let started = Instant::now();
     let manifests =
-        ManifestLibrary::from_texts(texts.iter().map(|(file, text)| (file.as_str(), text.as_str())));
+        ManifestLibrary::from_files(sources.iter().map(|(file, text)| (file.as_str(), text.as_str())));
     let checked = started.elapsed();
     let registry = Registry::load(&entries, &manifests);
     let loaded = started.elapsed();

@@ -11,10 +11,10 @@ use cofferdam::calls::Code;
 use crate::sources::root;
 
 /// The differences between `expected` and `found`, one line each.
-fn differences(expected: &BTreeSet<String>, found: &BTreeSet<String>, place: &str) -> Vec<String> {
-    let missing = expected.difference(found).map(|name| format!("{place} does not describe `{name}`"));
+fn differences(expected: &BTreeSet<String>, found: &BTreeSet<String>, location: &str) -> Vec<String> {
+    let missing = expected.difference(found).map(|name| format!("{location} does not describe `{name}`"));
     let stale =
-        found.difference(expected).map(|name| format!("{place} describes `{name}`, which does not exist"));
+        found.difference(expected).map(|name| format!("{location} describes `{name}`, which does not exist"));
     missing.chain(stale).collect()
 }
 

@@ -178,7 +178,7 @@ async fn a_swapped_mount_is_seen_by_the_next_read() {
         fs::remove_dir_all(folder.join(format!("..{}", number - 1))).unwrap();
         let credential = fixture.call("github").await.unwrap();
         let field = CredentialTemplate::try_from("{token}".to_owned()).unwrap();
-        assert_eq!(field.fill(&credential).expose_secret(), token);
+        assert_eq!(field.render(&credential).expose_secret(), token);
         assert_eq!(fixture.status("faulty").state, CompartmentState::Ready);
     }
     fixture.broker.close().await;

@@ -17,7 +17,7 @@ const HOSTS: [(&str, &str); 5] = [
     ("inspector", ".mcp-inspector/mcp.json"),
 ];
 
-/// Stands for tokens in the files of the fixtures. It is never printed.
+/// Replaces the tokens in the files of the fixtures. It is never printed.
 const TOKENS: &str = "made-up";
 
 /// An environment with a home folder, whose profile listens on the default port.
@@ -91,14 +91,14 @@ fn backup_of(path: &Path) -> PathBuf {
 
 #[test]
 fn each_hosts_own_file_gets_the_server_and_keeps_all_else() {
-    for (host, place) in HOSTS {
+    for (host, location) in HOSTS {
         let before = host_file(&format!("{host}.json"));
         for (form, flags) in [("http", &[][..]), ("stdio", &["--stdio"])] {
             if (host, form) == ("claude-desktop", "http") {
                 continue; // its file has no such form
             }
             let home = Home::new();
-            let file = home.put(place, &before);
+            let file = home.put(location, &before);
             let (owner, mode) = (fs::metadata(&file).unwrap(), 0o640);
             let write = [&[host, "--write"], flags].concat();
 
@@ -149,12 +149,12 @@ fn the_golden_files_differ_from_the_hosts_by_our_entry_alone() {
 
 #[test]
 fn what_is_printed_is_what_is_written_into_a_new_file() {
-    for (host, place) in HOSTS {
+    for (host, location) in HOSTS {
         for flags in [&[][..], &["--stdio"]] {
             let home = Home::new();
             let printed = home.connect(&[&[host], flags].concat()).expect(0);
             let snippet: Value = serde_json::from_str(&printed.stdout).unwrap();
-            let file = home.0.folder().join("home").join(place);
+            let file = home.0.folder().join("home").join(location);
             assert!(printed.stderr.contains(file.to_str().unwrap()), "{printed:#?}");
             assert!(!file.exists(), "printing writes nothing");
             let written = home.connect(&[&[host, "--write", "--json"], flags].concat()).expect(0).json();
@@ -185,7 +185,7 @@ fn another_form_replaces_the_first_and_every_backup_stays() {
 }
 
 #[test]
-fn a_file_that_is_wrong_is_refused_with_the_place_and_left_as_it_was() {
+fn an_invalid_file_is_refused_with_the_location_and_not_changed() {
     let wrong = [
         ("cursor", "{\"mcpServers\": {\"a\": {\"token\": \"made-up\"}}", "mcp.json:1:"),
         ("cursor", "{\n  \"mcpServers\": {},\n}", "mcp.json:2:"),
@@ -205,11 +205,11 @@ fn a_file_that_is_wrong_is_refused_with_the_place_and_left_as_it_was() {
             "mcp.json:2:1  duplicate key `cofferdam`",
         ),
     ];
-    for (host, text, place) in wrong {
+    for (host, text, location) in wrong {
         let home = Home::new();
         let file = home.put("mcp.json", text);
         let output = home.connect(&[host, "--write", "--file", file.to_str().unwrap()]).expect(1);
-        assert!(output.stderr.contains(place), "{text}: {output:#?}");
+        assert!(output.stderr.contains(location), "{text}: {output:#?}");
         assert!(output.stderr.contains("help:"), "{output:#?}");
         assert_eq!(read(&file), text);
         assert_eq!(beside(&file), Vec::<String>::new());
@@ -254,7 +254,7 @@ fn behind_a_link_the_file_is_replaced_and_the_link_stays() {
 }
 
 #[test]
-fn what_may_not_be_written_or_is_no_file_is_refused() {
+fn what_may_not_be_written_or_is_not_a_file_is_refused() {
     let home = Home::new();
     let file = home.put("mcp.json", "{}");
     fs::set_permissions(&file, fs::Permissions::from_mode(0o444)).unwrap();

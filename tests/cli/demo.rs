@@ -19,10 +19,10 @@ fn the_demo_keeps_its_promises_and_leaves_nothing_behind() {
 
 #[test]
 fn the_demo_is_reported_to_programs_as_json() {
-    let told = TestEnv::new(TWO_VAULTS).run(&["demo", "--json"]).expect(0).json();
-    assert_eq!(told["ok"], true, "{told:#}");
-    assert_eq!(told["steps"][1]["tickets"], "answers", "{told:#}");
-    assert_eq!(told["steps"][1]["notes"]["fails"], "module_unavailable", "{told:#}");
+    let report = TestEnv::new(TWO_VAULTS).run(&["demo", "--json"]).expect(0).json();
+    assert_eq!(report["ok"], true, "{report:#}");
+    assert_eq!(report["steps"][1]["tickets"], "answers", "{report:#}");
+    assert_eq!(report["steps"][1]["notes"]["fails"], "module_unavailable", "{report:#}");
 }
 
 #[test]

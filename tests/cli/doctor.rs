@@ -101,7 +101,8 @@ fn a_healthy_setup_has_no_bad_finding() {
     }
 }
 
-/// A vault that never responds is reported after its timeout with everything else that is wrong, and does not prevent the other checks.
+/// A vault that never responds is reported after its timeout with everything else that is wrong, and does not prevent the
+/// other checks.
 #[test]
 fn each_problem_is_reported_with_what_to_do() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -25,10 +25,14 @@ fn a_good_profile_ends_with_0() {
 fn a_wrong_profile_shows_every_problem_at_once_and_ends_with_2() {
     let env = TestEnv::new(THREE_PROBLEMS);
     let output = env.run(&["profile", "check"]).expect(2);
-    for (place, word) in
+    for (location, word) in
         [("profile.toml:3", "agee"), ("profile.toml:8", "attempt_timeout"), ("profile.toml:11", "variable")]
     {
-        assert!(output.stderr.contains(place) && output.stderr.contains(word), "{place}: {}", output.stderr);
+        assert!(
+            output.stderr.contains(location) && output.stderr.contains(word),
+            "{location}: {}",
+            output.stderr
+        );
     }
     // Every other command refuses the profile, too.
     env.run(&["module", "list"]).expect(2);

@@ -11,7 +11,7 @@ fn three_vaults() -> String {
     )
 }
 
-fn filled_env() -> TestEnv {
+fn env_with_secrets() -> TestEnv {
     let env = TestEnv::new(&three_vaults()).with_variable("TICKETS_TOKEN", CANARY);
     for (field, value) in [("username", "ada"), ("password", CANARY)] {
         env.run_with_input(&["secret", "set", "notes/default", field], value).expect(0);
@@ -36,7 +36,7 @@ fn state(name: &str, state: &str) -> (String, String) {
 
 #[test]
 fn without_apply_nothing_is_changed_and_with_it_everything_is_there() {
-    let env = filled_env();
+    let env = env_with_secrets();
     let copy = ["secret", "copy", "--from", "files", "--to", "spare"];
     let dry = env.run(&copy).expect(0);
     assert!(dry.stdout.contains("1 to copy") && dry.stderr.contains("--apply"), "{dry:#?}");
@@ -66,7 +66,7 @@ fn without_apply_nothing_is_changed_and_with_it_everything_is_there() {
 
 #[test]
 fn what_differs_stays_unless_it_is_to_be_replaced() {
-    let env = filled_env();
+    let env = env_with_secrets();
     let copy = ["secret", "copy", "--from", "files", "--to", "spare", "--apply"];
     env.run(&copy).expect(0);
     env.run_with_input(&["secret", "set", "notes/default", "password"], "another").expect(0);
@@ -86,7 +86,7 @@ fn what_differs_stays_unless_it_is_to_be_replaced() {
 
 #[test]
 fn what_cannot_be_copied_is_refused_before_anything_is_done() {
-    let env = filled_env();
+    let env = env_with_secrets();
     for (args, word) in [
         (&["--from", "files", "--to", "files"][..], "same store"),
         (&["--from", "files", "--to", "variables"], "cannot copy to vault `variables`"),
@@ -102,7 +102,7 @@ fn what_cannot_be_copied_is_refused_before_anything_is_done() {
 
 #[test]
 fn between_profiles_each_goes_to_its_modules_vault() {
-    let env = filled_env();
+    let env = env_with_secrets();
     // In the other profile, each module has a vault of its own, and `tickets` another path.
     let other = TWO_VAULTS.replace("secrets.age", "other-notes.age").replace(
         "backend = \"env\"",

@@ -1,5 +1,5 @@
-//! A load balancer as in a cluster, on loopback: it distributes connections to the replicas that it believes ready, and learns
-//! late that one is no longer ready.
+//! A load balancer as in a cluster, on loopback: it distributes connections to the replicas that it believes ready, and
+//! learns late that one is no longer ready.
 //!
 //! Like kube-proxy, it distributes connections, not requests, and does not try another replica if one refuses.
 

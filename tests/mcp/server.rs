@@ -207,8 +207,8 @@ pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
 /// What to start.
 pub(crate) struct ServerBuilder {
     pub(crate) settings: ServerSettings,
-    /// Modules and their accounts, on the vault `sample-vault`: those of the catalogue by their names, and copies of the sample
-    /// module by other names.
+    /// Modules and their accounts, on the vault `sample-vault`: those of the catalogue by their names, and copies of the
+    /// sample module by other names.
     pub(crate) modules: Vec<(String, Vec<&'static str>)>,
 }
 

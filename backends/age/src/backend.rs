@@ -28,7 +28,7 @@ impl BackendConfig for Config {
     const BACKEND: &'static str = "age";
 
     fn check(&self) -> Diagnostics {
-        self.problems()
+        self.diagnostics()
     }
 
     fn into_vault(self, context: VaultContext) -> Arc<dyn Vault> {

@@ -39,7 +39,7 @@ pub enum Passphrase {
     /// `"ask"`.
     Ask,
     /// Another value, which is refused.
-    Refused,
+    Other,
 }
 
 impl<'de> Deserialize<'de> for Passphrase {
@@ -49,9 +49,9 @@ impl<'de> Deserialize<'de> for Passphrase {
             toml::Value::String(mut text) => {
                 let ask = text == "ask";
                 text.zeroize();
-                if ask { Self::Ask } else { Self::Refused }
+                if ask { Self::Ask } else { Self::Other }
             }
-            _ => Self::Refused,
+            _ => Self::Other,
         })
     }
 }
@@ -95,7 +95,7 @@ impl Config {
     }
 
     /// Everything that is wrong with the settings by themselves.
-    pub(crate) fn problems(&self) -> Diagnostics {
+    pub(crate) fn diagnostics(&self) -> Diagnostics {
         let mut found = Diagnostics::new();
         for (key, path) in self.paths() {
             if path.as_os_str().is_empty() {
@@ -108,7 +108,7 @@ impl Config {
                 );
             }
         }
-        if self.passphrase == Some(Passphrase::Refused) {
+        if self.passphrase == Some(Passphrase::Other) {
             found.error(
                 "passphrase",
                 "must be \"ask\": a profile must not contain secrets",
@@ -158,8 +158,8 @@ fn looks_like_a_key(path: &Path) -> bool {
 mod tests {
     use super::*;
 
-    fn problems(settings: &str) -> Diagnostics {
-        toml::from_str::<Config>(settings).map_err(|error| error.message().to_owned()).unwrap().problems()
+    fn diagnostics(settings: &str) -> Diagnostics {
+        toml::from_str::<Config>(settings).map_err(|error| error.message().to_owned()).unwrap().diagnostics()
     }
 
     #[test]
@@ -170,7 +170,7 @@ mod tests {
             "file = 'v'\npassphrase_file = 'p'",
             "file = 'v'\npassphrase = 'ask'",
         ] {
-            assert_eq!(problems(good), Diagnostics::new(), "{good}");
+            assert_eq!(diagnostics(good), Diagnostics::new(), "{good}");
         }
     }
 
@@ -184,7 +184,7 @@ mod tests {
             ("file = 'v'\npassphrase = 'ask'\nrecipients_file = 'r'", &["recipients_file"]),
             ("file = 'v'\npassphrase = 'x'\nidentity_file = 'k'", &["passphrase", "passphrase"]),
         ] {
-            let found: Vec<_> = problems(settings).into_iter().map(|problem| problem.key).collect();
+            let found: Vec<_> = diagnostics(settings).into_iter().map(|problem| problem.key).collect();
             assert_eq!(found, keys, "{settings}");
         }
     }
@@ -198,7 +198,7 @@ mod tests {
             ("file = 'v'\nidentity_file = 'AGE-SECRET-KEY-1CANARY'", "identity_file"),
             ("file = 'v'\nidentity_file = \"-----BEGIN OPENSSH PRIVATE KEY-----\\ncanary\"", "identity_file"),
         ] {
-            let found = problems(settings);
+            let found = diagnostics(settings);
             assert!(found.iter().any(|problem| problem.key == key), "{settings}");
             let printed = format!("{found:?}").to_lowercase();
             assert!(!printed.contains("canary") && !printed.contains("57737"), "{printed}");

@@ -43,7 +43,7 @@ pub(crate) fn open(path: &Path, bytes: &[u8], keys: &Keys) -> Result<Decrypted, 
                 .map_err(|error| vault_error(path, Cause::DecryptingWithPassphrase(error)))
         }
     }?;
-    Ok(Decrypted { plaintext: text(path, decrypted)?, armored })
+    Ok(Decrypted { plaintext: into_utf8(path, decrypted)?, armored })
 }
 
 fn decrypt<'a>(
@@ -58,7 +58,7 @@ fn decrypt<'a>(
     Ok(plaintext)
 }
 
-fn text(path: &Path, mut bytes: Zeroizing<Vec<u8>>) -> Result<Zeroizing<String>, VaultError> {
+fn into_utf8(path: &Path, mut bytes: Zeroizing<Vec<u8>>) -> Result<Zeroizing<String>, VaultError> {
     String::from_utf8(std::mem::take(&mut *bytes)).map(Zeroizing::new).map_err(|error| {
         error.into_bytes().zeroize();
         VaultError::vault(

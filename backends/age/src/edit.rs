@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn every_string_survives_in_every_form_of_a_table() {
-        let texts = [
+        let strings = [
             "",
             "'",
             "\"\"\"'''",
@@ -158,7 +158,7 @@ mod tests {
             "\"a/b\".x = 'old'\n",
             "\"a/b\" = 7\n",
         ] {
-            for text in texts {
+            for text in strings {
                 put_into(before, "a/b", &fields([("x", text), ("odd.name", text)]));
             }
         }

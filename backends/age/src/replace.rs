@@ -1,8 +1,8 @@
 //! Replaces the vault file atomically: after a power failure it has the old or the new content.
 //!
 //! The new content is encrypted and written to a temporary file in the same folder. That file is synced to the disk before
-//! a rename makes it the vault file; the folder is synced afterwards. A writer that is killed leaves its temporary file behind.
-//! The next writer removes it: it holds the lock, so no other writer is active.
+//! a rename makes it the vault file; the folder is synced afterwards. A writer that is killed leaves its temporary file
+//! behind. The next writer removes it: it holds the lock, so no other writer is active.
 
 use std::fs::{self, File};
 use std::io::{self, Write};

@@ -221,7 +221,7 @@ fn handles_on(folder: &AgeFolder, name: &str) -> usize {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_writer_that_nobody_waits_for_gives_up_the_lock_of_another_process() {
+async fn a_cancelled_write_stops_waiting_for_the_lock_of_another_process() {
     let folder = AgeFolder::new();
     folder.encrypt(PLAINTEXT);
     let lock = File::create(folder.path("v.age.lock")).unwrap();
@@ -234,9 +234,9 @@ async fn a_writer_that_nobody_waits_for_gives_up_the_lock_of_another_process() {
         threads: Threads::new("notes", 1),
         prompt: None,
     });
-    let wanted = fields([("token", "t")]);
+    let expected = fields([("token", "t")]);
     let at = path("a/b");
-    let mut write = vault.write(&at, &wanted, Expect::Any);
+    let mut write = vault.write(&at, &expected, Expect::Any);
     let started = std::future::poll_fn(|context| Poll::Ready(write.as_mut().poll(context))).await;
     assert!(started.is_pending());
     while handles_on(&folder, "v.age.lock") < 2 {

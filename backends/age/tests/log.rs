@@ -24,11 +24,14 @@ async fn an_identity_file_that_others_can_read_is_reported_once_and_no_secret_ev
     assert_eq!(token(&*vault, "a/b").await.unwrap(), "canary-5f");
     folder.encrypt("[\"a/b\"]\ntoken = canary-5f\n");
     token(&*vault, "a/b").await.unwrap_err();
-    let told = log.contents();
-    assert_eq!(told.matches("WARN").count(), 1, "{told}");
-    assert!(told.contains("key.txt") && told.contains("mode 0644") && told.contains("chmod 600"), "{told}");
+    let logged = log.contents();
+    assert_eq!(logged.matches("WARN").count(), 1, "{logged}");
+    assert!(
+        logged.contains("key.txt") && logged.contains("mode 0644") && logged.contains("chmod 600"),
+        "{logged}"
+    );
     let identity = fs::read_to_string(folder.path("key.txt")).unwrap();
     let identity = identity.lines().last().unwrap();
-    assert!(!told.contains("canary") && !told.contains(identity), "a secret is in the log");
+    assert!(!logged.contains("canary") && !logged.contains(identity), "a secret is in the log");
     assert!(!format!("{vault:?}").contains("canary"));
 }

@@ -35,7 +35,7 @@ impl BackendConfig for Config {
     const BACKEND: &'static str = "aws";
 
     fn check(&self) -> Diagnostics {
-        self.problems()
+        self.diagnostics()
     }
 
     fn into_vault(self, context: VaultContext) -> Arc<dyn Vault> {
@@ -148,8 +148,8 @@ impl Vault for AwsVault {
         })
     }
 
-    /// Describes a secret that need not exist. "Not found" and "denied" also show that Secrets Manager is reachable and accepts
-    /// the credentials. So the probe needs no permission, and reads no secret.
+    /// Describes a secret that need not exist. "Not found" and "denied" also show that Secrets Manager is reachable and
+    /// accepts the credentials. So the probe needs no permission, and reads no secret.
     fn probe(&self) -> BoxFuture<'_, Result<(), VaultError>> {
         Box::pin(async move {
             match self.store.current_version(&self.names.probe()).await {

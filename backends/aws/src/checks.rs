@@ -10,17 +10,17 @@ pub(crate) fn region(text: &str) -> Option<&'static str> {
         parts.iter().all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase()))
     };
     let number = |part: &str| (1..=2).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
-    let good = match parts.as_slice() {
+    let valid = match parts.as_slice() {
         [words_of @ .., last] => words_of.len() >= 2 && words(words_of) && number(last),
         [] => false,
     };
-    (!good).then_some("is not the name of a region")
+    (!valid).then_some("is not the name of a region")
 }
 
 /// Checks the ARN of a role.
 pub(crate) fn role(text: &str) -> Option<&'static str> {
     let parts: Vec<&str> = text.splitn(6, ':').collect();
-    let good = match parts.as_slice() {
+    let valid = match parts.as_slice() {
         ["arn", partition, "iam", "", account, resource] => {
             (*partition == "aws" || partition.starts_with("aws-"))
                 && account.len() == 12
@@ -32,21 +32,21 @@ pub(crate) fn role(text: &str) -> Option<&'static str> {
         }
         _ => false,
     };
-    (!good).then_some("is not the ARN of a role")
+    (!valid).then_some("is not the ARN of a role")
 }
 
 /// Checks the name of a session.
 pub(crate) fn session_name(text: &str) -> Option<&'static str> {
-    let good = (2..=64).contains(&text.len())
+    let valid = (2..=64).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+=,.@_-".contains(&b));
-    (!good).then_some("must be 2 to 64 letters, digits and `+=,.@_-`")
+    (!valid).then_some("must be 2 to 64 letters, digits and `+=,.@_-`")
 }
 
 /// Checks an external ID.
 pub(crate) fn external_id(text: &str) -> Option<&'static str> {
-    let good = (2..=1224).contains(&text.len())
+    let valid = (2..=1224).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+=,.@:/_-".contains(&b));
-    (!good).then_some("must be 2 to 1224 letters, digits and `+=,.@:/_-`")
+    (!valid).then_some("must be 2 to 1224 letters, digits and `+=,.@:/_-`")
 }
 
 /// Checks the prefix of names.
@@ -67,8 +67,8 @@ mod tests {
 
     #[test]
     fn regions_differ_from_other_words() {
-        for good in ["eu-central-1", "us-gov-west-1", "cn-northwest-1", "ap-southeast-12", "us-iso-east-1"] {
-            assert_eq!(region(good), None, "{good}");
+        for valid in ["eu-central-1", "us-gov-west-1", "cn-northwest-1", "ap-southeast-12", "us-iso-east-1"] {
+            assert_eq!(region(valid), None, "{valid}");
         }
         for bad in [
             "",
@@ -86,9 +86,9 @@ mod tests {
 
     #[test]
     fn roles_differ_from_other_arns() {
-        for good in ["arn:aws:iam::123456789012:role/cofferdam", "arn:aws-cn:iam::123456789012:role/a/b/c_d"]
+        for valid in ["arn:aws:iam::123456789012:role/cofferdam", "arn:aws-cn:iam::123456789012:role/a/b/c_d"]
         {
-            assert_eq!(role(good), None, "{good}");
+            assert_eq!(role(valid), None, "{valid}");
         }
         for bad in [
             "",
@@ -106,8 +106,8 @@ mod tests {
 
     #[test]
     fn prefixes_are_whole_segments() {
-        for good in ["cofferdam", "team/cofferdam", "Team_1+=.@-"] {
-            assert_eq!(prefix(good), None, "{good}");
+        for valid in ["cofferdam", "team/cofferdam", "Team_1+=.@-"] {
+            assert_eq!(prefix(valid), None, "{valid}");
         }
         for bad in ["", "/a", "a/", "a//b", "a b", "!a", "é", &"a".repeat(257)] {
             assert!(prefix(bad).is_some(), "{bad}");

@@ -54,22 +54,22 @@ pub struct Config {
     /// Refused: a profile must not contain secrets.
     #[serde(default)]
     #[schemars(skip)]
-    access_key_id: Refused,
+    access_key_id: Forbidden,
     /// Refused, like `access_key_id`.
     #[serde(default)]
     #[schemars(skip)]
-    secret_access_key: Refused,
+    secret_access_key: Forbidden,
     /// Refused, like `access_key_id`.
     #[serde(default)]
     #[schemars(skip)]
-    session_token: Refused,
+    session_token: Forbidden,
 }
 
 /// Whether a forbidden key is present. Its value is not kept.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Refused(bool);
+struct Forbidden(bool);
 
-impl<'de> Deserialize<'de> for Refused {
+impl<'de> Deserialize<'de> for Forbidden {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         IgnoredAny::deserialize(deserializer).map(|_| Self(true))
     }
@@ -100,7 +100,7 @@ impl Config {
     }
 
     /// Everything that is wrong with the settings by themselves.
-    pub(crate) fn problems(&self) -> Diagnostics {
+    pub(crate) fn diagnostics(&self) -> Diagnostics {
         let mut found: Diagnostics = self.literals().collect();
         found.extend(self.invalid_values());
         for (key, url) in [("endpoint", &self.endpoint), ("sts_endpoint", &self.sts_endpoint)] {
@@ -206,8 +206,8 @@ fn invalid_endpoint(key: &str, url: &str, insecure_http: bool) -> Option<Diagnos
 mod tests {
     use super::*;
 
-    fn problems(settings: &str) -> Diagnostics {
-        toml::from_str::<Config>(settings).map_err(|error| error.message().to_owned()).unwrap().problems()
+    fn diagnostics(settings: &str) -> Diagnostics {
+        toml::from_str::<Config>(settings).map_err(|error| error.message().to_owned()).unwrap().diagnostics()
     }
 
     #[test]
@@ -245,7 +245,7 @@ mod tests {
             "assume_role = 'arn:aws:iam::123456789012:role/r'\nexternal_id = 'ab'\nsession_name = 'me'",
             "recovery_window_days = 7",
         ] {
-            assert_eq!(problems(good), Diagnostics::new(), "{good}");
+            assert_eq!(diagnostics(good), Diagnostics::new(), "{good}");
         }
     }
 
@@ -262,7 +262,7 @@ mod tests {
             ("recovery_window_days = 31", &["recovery_window_days"]),
             ("region = ''\nprefix = ''", &["region", "prefix"]),
         ] {
-            let found: Vec<_> = problems(settings).into_iter().map(|problem| problem.key).collect();
+            let found: Vec<_> = diagnostics(settings).into_iter().map(|problem| problem.key).collect();
             assert_eq!(found, keys, "{settings}");
         }
     }
@@ -275,7 +275,7 @@ mod tests {
             ("session_token = ['canary']", "session_token"),
             ("endpoint = 'https://ada:canary@example.com'", "endpoint"),
         ] {
-            let found = problems(settings);
+            let found = diagnostics(settings);
             assert!(found.iter().any(|problem| problem.key == key), "{settings}");
             assert!(!format!("{found:?}").contains("canary"), "{found:?}");
         }

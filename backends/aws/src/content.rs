@@ -60,7 +60,7 @@ impl Content {
                     let field = name
                         .parse::<FieldName>()
                         .map_err(|error| malformed(format!("in {secret}, {error}; rename it")))?;
-                    let text = value.text(secret, &field)?;
+                    let text = value.into_string(secret, &field)?;
                     Ok((field, text))
                 })
                 .collect(),
@@ -75,7 +75,7 @@ impl Content {
                             "the secret {secret} has no field {field}; add it to the secret's JSON object"
                         ))
                     })?;
-                    found.insert(field.clone(), value.text(secret, field)?);
+                    found.insert(field.clone(), value.into_string(secret, field)?);
                 }
                 Ok(found)
             }
@@ -111,7 +111,7 @@ pub(crate) fn serialize(fields: &SecretFields) -> Result<Zeroizing<String>, Vaul
 }
 
 impl Value {
-    fn text(self, secret: &str, field: &FieldName) -> Result<SecretString, VaultError> {
+    fn into_string(self, secret: &str, field: &FieldName) -> Result<SecretString, VaultError> {
         match self {
             Self::Text(text) => Ok(SecretString::from(text.as_str())),
             Self::Unsupported => Err(malformed(format!(

@@ -28,7 +28,8 @@ pub(crate) async fn permissions(files: Vec<(PathBuf, &'static str)>, threads: &T
     threads.run(check).await.unwrap_or_default()
 }
 
-/// Diagnoses whether the role may read beyond its prefix: names outside it, and `foreign`, the names of other vaults' secrets.
+/// Diagnoses whether the role may read beyond its prefix: names outside it, and `foreign`, the names of other vaults'
+/// secrets.
 pub(crate) async fn role(store: &Store, has_prefix: bool, foreign: &[String]) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     if !has_prefix {

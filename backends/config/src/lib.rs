@@ -12,7 +12,7 @@
 //! - [`base_url`]: which URLs a setting may name
 //! - [`duration`], [`size`]: how a duration and a size in bytes are written
 //! - [`KeyPath`]: the path of a key, and whether it is named like one that holds a secret
-//! - [`document`]: a TOML text with the location of each key and value
+//! - [`document`]: a TOML document with the location of each key and value
 
 pub mod base_url;
 mod diagnostic;

@@ -27,7 +27,7 @@ impl SecretPath {
     /// whatever characters an identity provider puts into its names.
     ///
     /// 160 bits of SHA-256 in hexadecimal. The issuer's length is part of what is hashed, so that no
-    /// split of one text into issuer and subject collides with another.
+    /// split of one string into issuer and subject collides with another.
     pub fn user_segment(issuer: &str, subject: &str) -> Self {
         let mut digest = Sha256::new();
         digest.update((issuer.len() as u64).to_be_bytes());

@@ -35,7 +35,7 @@ impl BackendConfig for Config {
     const BACKEND: &'static str = "env";
 
     fn check(&self) -> Diagnostics {
-        self.problems()
+        self.diagnostics()
     }
 
     fn collisions(&self, secrets: &[(SecretPath, Vec<FieldName>)]) -> Diagnostics {

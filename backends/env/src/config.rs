@@ -24,7 +24,7 @@ pub struct Config {
 
 impl Config {
     /// Everything that is wrong with the settings by themselves.
-    pub(crate) fn problems(&self) -> Diagnostics {
+    pub(crate) fn diagnostics(&self) -> Diagnostics {
         let mut found = Diagnostics::new();
         if let Some(prefix) = &self.prefix
             && let Some(why) = names::invalid_prefix(prefix)

@@ -48,9 +48,9 @@ struct DotenvFixture {
 
 impl DotenvFixture {
     fn new() -> Self {
-        let subject = Self { folder: tempfile::tempdir().unwrap(), secrets: Mutex::default() };
-        subject.save();
-        subject
+        let fixture = Self { folder: tempfile::tempdir().unwrap(), secrets: Mutex::default() };
+        fixture.save();
+        fixture
     }
 
     /// Replaces the file in one step, as an editor does.

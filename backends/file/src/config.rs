@@ -18,7 +18,7 @@ pub struct Config {
 
 impl Config {
     /// Everything that is wrong with the settings by themselves.
-    pub(crate) fn problems(&self) -> Diagnostics {
+    pub(crate) fn diagnostics(&self) -> Diagnostics {
         let empty = self.folder.as_os_str().is_empty();
         let help = "name a folder, for example \"/run/secrets\"";
         empty.then(|| Diagnostic::error("folder", "the path is empty", help)).into_iter().collect()
@@ -32,8 +32,8 @@ mod tests {
     #[test]
     fn wrong_settings_are_reported_by_key() {
         let config = |text| toml::from_str::<Config>(text);
-        assert!(config("folder = '/run/secrets'").unwrap().problems().is_empty());
-        let problems = config("folder = ''").unwrap().problems();
+        assert!(config("folder = '/run/secrets'").unwrap().diagnostics().is_empty());
+        let problems = config("folder = ''").unwrap().diagnostics();
         assert_eq!(problems.into_iter().map(|problem| problem.key).collect::<Vec<_>>(), ["folder"]);
         assert!(config("").is_err() && config("folder = '/x'\nlayout = 'flat'").is_err());
     }

@@ -137,7 +137,7 @@ mod tests {
                 "{mode:o}"
             );
         }
-        // The mode that the kubelet gives a volume's folder, which is not writable all the same.
+        // The kubelet gives a volume's folder this mode, although the volume is read-only.
         set(&files[1], 0o400);
         set(dir.path(), 0o1777);
         assert_eq!(levels(false)[0], (vault.clone(), Severity::Error));

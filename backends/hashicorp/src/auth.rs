@@ -94,13 +94,13 @@ impl Method {
 pub(crate) enum Literal {
     #[default]
     Absent,
-    Refused,
+    Present,
 }
 
 impl<'de> Deserialize<'de> for Literal {
     /// Accepts a value of any type, so that no type error prints it.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(IgnoredAny).map(|_| Self::Refused)
+        deserializer.deserialize_any(IgnoredAny).map(|_| Self::Present)
     }
 }
 

@@ -138,7 +138,7 @@ fn literals(auth: &AuthTable, found: &mut Diagnostics) {
         ("auth.jwt", auth.jwt, "jwt_file"),
         ("auth.password", auth.password, "password_file"),
     ] {
-        if literal == Literal::Refused {
+        if literal == Literal::Present {
             found.error(
                 key,
                 "a profile must not contain secrets",

@@ -87,10 +87,10 @@ pub(crate) async fn login(
     let Ok(session) = sessions.get().await else { return Vec::new() };
     let mut found = match look_up(sessions).await {
         Ok(Some(lookup)) => {
-            let mut found = lookup.findings(session.owned);
+            let mut found = lookup.diagnostics(session.owned);
             let role = lookup.meta.as_ref().and_then(|meta| meta.role_name.as_deref());
             if let Some((secret_id, role)) = secret_id.zip(role) {
-                found.extend(secret_id.findings(role, sessions, threads).await);
+                found.extend(secret_id.diagnostics(role, sessions, threads).await);
             }
             found
         }
@@ -142,7 +142,7 @@ async fn look_up(sessions: &Arc<SessionManager>) -> Result<Option<Lookup>, Vault
 
 impl Lookup {
     /// Rates the token; `owned` is whether it was issued to this server.
-    fn findings(&self, owned: bool) -> Vec<Diagnostic> {
+    fn diagnostics(&self, owned: bool) -> Vec<Diagnostic> {
         let mut found = Vec::new();
         let policies: Vec<&str> =
             self.policies.iter().chain(self.identity_policies.iter().flatten()).map(|p| &**p).collect();
@@ -270,8 +270,9 @@ mod tests {
     #[test]
     fn a_login_is_rated_by_its_policies_and_its_expiry() {
         let lookup = |json: &str| -> Lookup { serde_json::from_str(json).unwrap() };
-        let level =
-            |json: &str, owned: bool| lookup(json).findings(owned).iter().map(|found| found.severity).max();
+        let level = |json: &str, owned: bool| {
+            lookup(json).diagnostics(owned).iter().map(|found| found.severity).max()
+        };
         assert_eq!(level(r#"{"policies":["root"],"ttl":0}"#, false), Some(Severity::Error));
         assert_eq!(level(r#"{"policies":["default"],"ttl":9}"#, true), Some(Severity::Error));
         assert_eq!(level(r#"{"policies":["default"],"identity_policies":["p"],"ttl":9}"#, true), None);

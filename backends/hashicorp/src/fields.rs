@@ -62,8 +62,9 @@ mod tests {
     fn a_value_that_is_not_a_string_is_its_json() {
         let json = br#"{"a":"te\"xt","b":1.50,"c":true,"d":null,"e":{"x": [1]},"no name":"x","":"y"}"#;
         let fields = decode(&parse(json).unwrap()).unwrap();
-        let texts: Vec<_> = fields.iter().map(|(name, text)| (name.as_str(), text.expose_secret())).collect();
-        assert_eq!(texts, [("a", "te\"xt"), ("b", "1.50"), ("c", "true"), ("e", "{\"x\": [1]}")]);
+        let strings: Vec<_> =
+            fields.iter().map(|(name, text)| (name.as_str(), text.expose_secret())).collect();
+        assert_eq!(strings, [("a", "te\"xt"), ("b", "1.50"), ("c", "true"), ("e", "{\"x\": [1]}")]);
     }
 
     #[test]

@@ -28,9 +28,9 @@
 //! ```
 //!
 //! The `default` policy lets a token look itself up, renew and revoke itself, and renew leases; all of that is used. A token
-//! that may not look itself up cannot distinguish a denied secret from its own expiry. Then a denial counts as expiry at most once in
-//! ten seconds. Service tokens are renewed. Batch tokens cannot be renewed and are replaced at two thirds of their TTL; their
-//! leases expire with them.
+//! that may not look itself up cannot distinguish a denied secret from its own expiry. Then a denial counts as expiry at
+//! most once in ten seconds. Service tokens are renewed. Batch tokens cannot be renewed and are replaced at two thirds of
+//! their TTL; their leases expire with them.
 //!
 //! # The lifecycle of a login
 //!

@@ -39,7 +39,7 @@ impl SecretIdFile {
     }
 
     /// Rates the secret ID of `role`. Returns nothing if the server does not respond, which the probe reports.
-    pub(crate) async fn findings(
+    pub(crate) async fn diagnostics(
         &self,
         role: &str,
         sessions: &Arc<SessionManager>,
@@ -54,7 +54,7 @@ impl SecretIdFile {
             Ok((response, _)) => {
                 let lookup: Option<Lookup> = response::data(&response.body).ok();
                 lookup
-                    .map(|lookup| lookup.findings(&self.how_to_replace(role), SystemTime::now()))
+                    .map(|lookup| lookup.diagnostics(&self.how_to_replace(role), SystemTime::now()))
                     .unwrap_or_default()
             }
             Err(error) if error.kind() == ErrorKind::Denied => vec![Diagnostic::warning(
@@ -86,7 +86,7 @@ struct Lookup {
 }
 
 impl Lookup {
-    fn findings(&self, how_to_replace: &str, now: SystemTime) -> Vec<Diagnostic> {
+    fn diagnostics(&self, how_to_replace: &str, now: SystemTime) -> Vec<Diagnostic> {
         let mut found = Vec::new();
         if self.secret_id_num_uses > 0 {
             found.push(Diagnostic::error(
@@ -132,7 +132,7 @@ mod tests {
         let worst = |ttl, uses, end: &str| {
             let lookup =
                 Lookup { secret_id_ttl: ttl, secret_id_num_uses: uses, expiration_time: end.to_owned() };
-            lookup.findings("renew it", now).iter().map(|found| found.severity).max()
+            lookup.diagnostics("renew it", now).iter().map(|found| found.severity).max()
         };
         assert_eq!(worst(0, 0, "0001-01-01T00:00:00Z"), Some(Severity::Info));
         assert_eq!(worst(0, 3, "0001-01-01T00:00:00Z"), Some(Severity::Error));

@@ -8,7 +8,7 @@ use cofferdam_vault_hashicorp::Config;
 const ADDRESS: &str = "address = 'https://vault.example'\n";
 const AUTH: &str = "auth = { method = 'token', token_file = 't' }\n";
 
-fn problems(text: &str) -> Diagnostics {
+fn diagnostics(text: &str) -> Diagnostics {
     match toml::from_str::<Config>(text) {
         Ok(config) => config.check(),
         Err(error) => panic!("{text}: {}", error.message()),
@@ -27,14 +27,14 @@ fn the_required_keys_of_each_method_are_enough() {
         "method = 'jwt', jwt_file = 'j', role = 'r'",
         "method = 'userpass', username = 'ada@example', password_file = 'p'",
     ] {
-        assert_eq!(problems(&format!("{ADDRESS}auth = {{ {auth} }}")), Diagnostics::new(), "{auth}");
+        assert_eq!(diagnostics(&format!("{ADDRESS}auth = {{ {auth} }}")), Diagnostics::new(), "{auth}");
     }
     let cert = "client_cert_file = 'c'\nclient_key_file = 'k'\nauth = { method = 'cert', name = 'n' }";
-    assert_eq!(problems(&format!("{ADDRESS}{cert}")), Diagnostics::new());
-    assert_eq!(problems("ambient = true"), Diagnostics::new());
+    assert_eq!(diagnostics(&format!("{ADDRESS}{cert}")), Diagnostics::new());
+    assert_eq!(diagnostics("ambient = true"), Diagnostics::new());
     let all = "mount = 'team/kv'\nprefix = 'a/b'\nkv = 1\nnamespace = 'x/y/'\nca_file = 'ca'\n\
                redirects = ['https://b.example']\npaths = { 'db/ro' = 'database/creds/readonly' }";
-    assert_eq!(problems(&format!("{ADDRESS}{AUTH}{all}")), Diagnostics::new());
+    assert_eq!(diagnostics(&format!("{ADDRESS}{AUTH}{all}")), Diagnostics::new());
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn each_problem_names_its_key() {
             &["address", "client_cert_file"],
         ),
     ] {
-        let found: Vec<_> = problems(text).into_iter().map(|problem| problem.key).collect();
+        let found: Vec<_> = diagnostics(text).into_iter().map(|problem| problem.key).collect();
         assert_eq!(found, keys, "{text}");
     }
     for (more, keys) in [
@@ -64,7 +64,8 @@ fn each_problem_names_its_key() {
         ("client_key_file = 'c'", &["client_cert_file"]),
         ("ca_file = ''", &["ca_file"]),
     ] {
-        let found: Vec<_> = problems(&format!("{ADDRESS}{AUTH}{more}")).into_iter().map(|p| p.key).collect();
+        let found: Vec<_> =
+            diagnostics(&format!("{ADDRESS}{AUTH}{more}")).into_iter().map(|p| p.key).collect();
         assert_eq!(found, keys, "{more}");
     }
     for (auth, keys) in [
@@ -83,7 +84,7 @@ fn each_problem_names_its_key() {
         ("method = 'jwt', jwt_file = 'j', mount = '../..'", &["auth.mount"]),
     ] {
         let found: Vec<_> =
-            problems(&format!("{ADDRESS}auth = {{ {auth} }}")).into_iter().map(|p| p.key).collect();
+            diagnostics(&format!("{ADDRESS}auth = {{ {auth} }}")).into_iter().map(|p| p.key).collect();
         assert_eq!(found, keys, "{auth}");
     }
 }
@@ -103,13 +104,13 @@ fn a_secret_in_the_profile_is_refused_and_not_printed() {
             "auth.secret_id_file",
         ),
     ] {
-        let found = problems(&format!("{ADDRESS}auth = {{ {auth} }}"));
+        let found = diagnostics(&format!("{ADDRESS}auth = {{ {auth} }}"));
         assert!(found.iter().any(|problem| problem.key == key), "{auth}: {found:?}");
         let printed = format!("{found:?}").to_lowercase();
         assert!(["canary", "57737", "deadbeef"].iter().all(|secret| !printed.contains(secret)), "{printed}");
     }
     let found =
-        problems(&format!("address = 'https://ada:canary@vault.example'\ninsecure_http = true\n{AUTH}"));
+        diagnostics(&format!("address = 'https://ada:canary@vault.example'\ninsecure_http = true\n{AUTH}"));
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(!format!("{found:?}").contains("canary"));
     for auth in ["'canary'", "57737", "5.7737", "true", "['canary']"] {

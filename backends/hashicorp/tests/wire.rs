@@ -102,9 +102,9 @@ fn secret() -> String {
 async fn the_token_follows_no_redirect_but_to_a_listed_address() {
     let (standby, active) = (ScriptedServer::start().await, ScriptedServer::start().await);
     active.respond(READ, 200, [], secret());
-    let place = || [("location", format!("{}/v1/secret/data/m/a", active.address))];
+    let location = || [("location", format!("{}/v1/secret/data/m/a", active.address))];
     for status in [301, 302, 303, 307, 308] {
-        standby.respond(READ, status, place(), String::new());
+        standby.respond(READ, status, location(), String::new());
         let (vault, _folder) = standby.open("");
         expect_error(read(&*vault, "m/a").await, Misconfigured, Scope::Vault);
         let (vault, _folder) = standby.open("redirects = ['http://127.0.0.1:1']");
@@ -112,7 +112,7 @@ async fn the_token_follows_no_redirect_but_to_a_listed_address() {
     }
     assert_eq!(active.requests().len(), 0, "nothing was sent there");
 
-    standby.respond(READ, 307, place(), String::new());
+    standby.respond(READ, 307, location(), String::new());
     let (vault, _folder) = standby.open(&format!("redirects = ['{}']", active.address));
     assert_eq!(token_of(&*vault, "m/a").await, "canary-secret");
     let arrived = active.requests();

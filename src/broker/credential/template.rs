@@ -45,7 +45,7 @@ impl CredentialTemplate {
     }
 
     /// Replaces each placeholder with the field of `credential`.
-    pub fn fill(&self, credential: &Credential) -> SecretString {
+    pub fn render(&self, credential: &Credential) -> SecretString {
         let pieces = || {
             self.0.iter().map(|part| match part {
                 Part::Text(literal) => literal,

@@ -82,7 +82,8 @@ impl Environment {
     ///
     /// Returns the error of the file system.
     pub(super) fn new(service: SocketAddr, tokens: &Tokens) -> io::Result<Self> {
-        let environment = Self { folder: tempfile::Builder::new().prefix("cofferdam-demo-").tempdir()?.keep() };
+        let environment =
+            Self { folder: tempfile::Builder::new().prefix("cofferdam-demo-").tempdir()?.keep() };
         let at = |name: &str| environment.folder.join(name);
         fs::create_dir(at("modules"))?;
         let notes = "kind = \"header\"\nheaders = { x-api-key = \"{token}\" }";

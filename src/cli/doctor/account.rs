@@ -56,7 +56,7 @@ impl AccountCheck {
             // A lease that cannot be revoked here expires by itself.
             let _ = timeout(limit, vault.release(lease)).await;
         }
-        let mut diagnostics = fields::problems(&secret);
+        let mut diagnostics = fields::diagnostics(&secret);
         diagnostics.extend(expiry(&secret));
         if diagnostics.is_empty() {
             let fields = self.fields.iter().map(FieldName::as_str).collect::<Vec<_>>().join(", ");

@@ -4,7 +4,7 @@ use cofferdam_config::Diagnostic;
 use cofferdam_vault::{ExposeSecret as _, FieldName, Secret};
 
 /// Returns the problems of the fields of `secret`. They name the fields and never contain a part of a value.
-pub(super) fn problems(secret: &Secret) -> Vec<Diagnostic> {
+pub(super) fn diagnostics(secret: &Secret) -> Vec<Diagnostic> {
     secret.fields.iter().filter_map(|(name, value)| problem(name, value.expose_secret())).collect()
 }
 

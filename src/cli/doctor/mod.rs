@@ -1,7 +1,7 @@
 //! `doctor`: diagnoses the profile, its files and its vaults, and says how to fix each problem.
 //!
-//! It reads each vault directly and bypasses the compartment, as `secret` does: a diagnosis needs the answer of the store, not
-//! of a cache. All vaults are checked concurrently, so that one that hangs does not delay the others.
+//! It reads each vault directly and bypasses the compartment, as `secret` does: a diagnosis needs the answer of the store,
+//! not of a cache. All vaults are checked concurrently, so that one that hangs does not delay the others.
 
 mod account;
 mod fields;

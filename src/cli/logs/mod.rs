@@ -24,8 +24,8 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Crates that log headers, arguments or bodies, with the most verbose level that each may log at, whatever the filter.
 ///
-/// - `rmcp` logs arguments and results of tools, the text of rejected messages at `warn`, and disconnected clients at `error`.
-///   It is turned off, since each call has a log line of ours.
+/// - `rmcp` logs arguments and results of tools, the text of rejected messages at `warn`, and disconnected clients at
+///   `error`. It is turned off, since each call has a log line of ours.
 /// - `aws_smithy_runtime` logs the error texts of a service at `debug`.
 /// - `aws_config` logs the full response of a credential source at `warn`.
 const WIRE_CRATES: [(&str, LevelFilter); 8] = [

@@ -1,8 +1,8 @@
 //! A queue for log lines, written by a thread of its own, so that logging never blocks.
 //!
-//! A pipe without a reader is full after 64 KiB (on Linux), and each further write to it blocks. An MCP host that does not read
-//! our standard error, or a stalled log collector, would thus block every call of every module. Lines for which the queue has
-//! no capacity are dropped and counted. Their number is reported as soon as lines can be written again.
+//! A pipe without a reader is full after 64 KiB (on Linux), and each further write to it blocks. An MCP host that does not
+//! read our standard error, or a stalled log collector, would thus block every call of every module. Lines for which the
+//! queue has no capacity are dropped and counted. Their number is reported as soon as lines can be written again.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};

@@ -72,12 +72,12 @@ impl<'a> Banner<'a> {
     pub(super) fn print(&self, output: Output) {
         match output.is_json() {
             true => output.document(&self.document()),
-            false => output.line(self.text()),
+            false => output.line(self.render()),
         }
     }
 
     /// Returns everything but the address as text.
-    pub(super) fn text(&self) -> String {
+    pub(super) fn render(&self) -> String {
         let mut lines = Vec::new();
         match self.server {
             Some(server) => lines.push(format!("admin: http://{} (/readyz, /metrics)", server.admin_address)),

@@ -26,7 +26,7 @@ pub(super) async fn serve(
     let print_banner = async {
         app.calls.broker().start().await;
         let accounts = app.calls.broker().prefetch().await;
-        let banner = Banner::new(app, None, &accounts).text();
+        let banner = Banner::new(app, None, &accounts).render();
         // A host that never reads standard error would block the write, hence a thread of its own. If the system provides
         // no thread, the banner is omitted.
         let _ = std::thread::Builder::new().spawn(move || output.note(banner));

@@ -64,18 +64,18 @@ impl AppliedAuth {
         let mut auth = Self { headers: HeaderMap::new(), query: Vec::new(), derived: Vec::new() };
         match spec {
             CredentialSpec::Bearer { token } => {
-                auth.header(AUTHORIZATION, prefixed("Bearer ", &token.fill(credential)), token)?;
+                auth.header(AUTHORIZATION, prefixed("Bearer ", &token.render(credential)), token)?;
             }
             CredentialSpec::Header { headers: templates } => {
                 for (name, template) in templates {
                     let header =
                         headers::for_credential(name).map_err(|why| format!("its header `{name}` {why}"))?;
-                    auth.header(header, template.fill(credential), template)?;
+                    auth.header(header, template.render(credential), template)?;
                 }
             }
             CredentialSpec::Query { params } => {
                 for (name, template) in params {
-                    let text = template.fill(credential);
+                    let text = template.render(credential);
                     // As it is sent: a service that reflects the request line may encode it again.
                     let mut encoded = Zeroizing::new(String::new());
                     push_encoded(&mut encoded, text.expose_secret());
@@ -95,13 +95,13 @@ impl AppliedAuth {
         password: &CredentialTemplate,
         credential: &Credential,
     ) -> Result<(), String> {
-        let name = username.fill(credential);
+        let name = username.render(credential);
         if name.expose_secret().contains(':') {
             return Err("its user name contains `:`, which basic authentication cannot carry; tell the user to store \
                         another"
                 .into());
         }
-        let word = password.fill(credential);
+        let word = password.render(credential);
         if name.expose_secret().is_empty() && word.expose_secret().is_empty() {
             return Err("its user name and password are both empty; tell the user to store them".into());
         }

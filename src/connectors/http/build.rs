@@ -173,18 +173,18 @@ fn push_value(
             return Ok(());
         }
     };
-    let texts: Vec<String> =
+    let strings: Vec<String> =
         items.iter().map(|item| scalar_text(item).ok_or_else(nested)).collect::<Result<_, _>>()?;
     match arrays {
-        Arrays::Repeat => texts.iter().for_each(|text| push_pair(out, name, text)),
-        Arrays::Comma if texts.iter().any(|text| text.contains(',')) => {
+        Arrays::Repeat => strings.iter().for_each(|text| push_pair(out, name, text)),
+        Arrays::Comma if strings.iter().any(|text| text.contains(',')) => {
             return Err(invalid(
                 argument,
                 "must not contain an element with a comma, because commas separate the elements",
             ));
         }
-        Arrays::Comma if texts.is_empty() => {}
-        Arrays::Comma => push_pair(out, name, &texts.join(",")),
+        Arrays::Comma if strings.is_empty() => {}
+        Arrays::Comma => push_pair(out, name, &strings.join(",")),
     }
     Ok(())
 }

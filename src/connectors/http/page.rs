@@ -100,7 +100,7 @@ impl PageStyle {
     }
 }
 
-/// One page: the answer, and the call that it answers.
+/// One page: the answer, and the call that it belongs to.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Page<'a> {
     /// The URL that answered.

@@ -37,10 +37,10 @@ impl PathTemplate {
             }
             return Self(Vec::new());
         };
-        let texts: Vec<&str> = rest.split('/').collect();
+        let pieces: Vec<&str> = rest.split('/').collect();
         let mut segments = Vec::new();
-        for (i, segment) in texts.iter().enumerate() {
-            if segment.is_empty() && i + 1 == texts.len() {
+        for (i, segment) in pieces.iter().enumerate() {
+            if segment.is_empty() && i + 1 == pieces.len() {
                 segments.push(Segment::One(Vec::new()));
             } else {
                 segments.extend(Self::parse_segment(segment, checker));

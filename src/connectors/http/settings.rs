@@ -121,7 +121,7 @@ pub(super) struct Limits {
 const DEFAULT_BYTES: u64 = 4 * 1024 * 1024;
 /// More than services accept from one client, and few enough for many services to hang at once.
 const DEFAULT_IN_FLIGHT: u32 = 256;
-/// Longer than a service takes that answers at all.
+/// Longer than any working service takes.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
 impl HttpSettings {

@@ -13,7 +13,7 @@ use super::encodings::Encoding;
 const PREFIX: usize = 4;
 
 /// The binary logarithm of the table's size in bits. 8 KiB fit the processor's L1 cache, and of a text without the
-/// credential about one position in some thousands is compared in vain.
+/// credential about one position in some thousands is compared unnecessarily.
 const LOG2_BITS: u32 = 16;
 
 /// The prefixes of a set of encodings.
@@ -45,7 +45,7 @@ impl PrefixFilter {
 }
 
 /// The word and the bit of a prefix, regardless of case: the bit that distinguishes `A` from `a` is set in each byte.
-/// That maps some other characters to the same bit too, which costs a comparison in vain.
+/// That maps some other characters to the same bit too, which costs an unnecessary comparison.
 fn bit_of(prefix: &[u8; PREFIX]) -> (usize, u64) {
     let folded = u32::from_le_bytes(*prefix) | 0x2020_2020;
     // Knuth's multiplicative hash: the upper bits of the product depend on all bits of the prefix.

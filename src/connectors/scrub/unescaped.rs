@@ -129,19 +129,19 @@ fn entity(bytes: &[u8]) -> Option<(char, usize)> {
 mod tests {
     use super::*;
 
-    fn view(source: &str, escape: Escape) -> String {
+    fn unescape(source: &str, escape: Escape) -> String {
         UnescapedView::new(source.as_bytes(), escape)
             .map_or_else(String::new, |view| String::from_utf8(view.bytes).unwrap())
     }
 
     #[test]
     fn escapes_are_decoded() {
-        assert_eq!(view("a%2Fb%2fc%c3%A9%zz%", Escape::Percent), "a/b/cé%zz%");
+        assert_eq!(unescape("a%2Fb%2fc%c3%A9%zz%", Escape::Percent), "a/b/cé%zz%");
         assert_eq!(
-            view(r#"\u0041\/\"\\\x42\ud83d\ude00\q\ud83d\"#, Escape::Backslash),
+            unescape(r#"\u0041\/\"\\\x42\ud83d\ude00\q\ud83d\"#, Escape::Backslash),
             "A/\"\\B\u{1f600}\\q\\ud83d\\"
         );
-        assert_eq!(view("&amp;&#65;&#x42;&#X43;&no;&#;&", Escape::Entity), "&ABC&no;&#;&");
+        assert_eq!(unescape("&amp;&#65;&#x42;&#X43;&no;&#;&", Escape::Entity), "&ABC&no;&#;&");
         for escape in Escape::ALL {
             assert!(UnescapedView::new(b"nothing % \\ & here", escape).is_none());
         }

@@ -60,7 +60,7 @@ fn module(report: &mut Report, name: String, vaults: &[String], manifests: &[&st
     let path = KeyPath::new(["modules", name.as_str()]);
     let mut keys = report.table("modules", &name)?;
     let names_vault = keys.contains_key("vault");
-    // A missing vault has been reported; the other keys are checked all the same.
+    // A missing vault has been reported; the other keys are still checked.
     keys.entry("vault".to_owned()).or_insert_with(|| Value::from(""));
     let table: ModuleTable = report.read(&path, keys)?;
 

@@ -74,9 +74,9 @@ fn duration(report: &mut Report, key: &str, text: &str, bounds: Bounds) -> Durat
     report.take(&KeyPath::new(["server", key]), found).unwrap_or_default()
 }
 
-fn each(report: &mut Report, key: &str, texts: &[String], check: fn(&str) -> Result<(), Diagnostic>) {
+fn each(report: &mut Report, key: &str, strings: &[String], check: fn(&str) -> Result<(), Diagnostic>) {
     let path = KeyPath::new(["server", key]);
-    for (index, text) in texts.iter().enumerate() {
+    for (index, text) in strings.iter().enumerate() {
         report.take(&path.child(index), check(text));
     }
 }

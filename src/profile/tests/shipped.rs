@@ -73,7 +73,7 @@ fn each_names_its_schema_in_its_first_line() {
     }
 }
 
-/// Every `# key = value` of a server's or wall's comment, uncommented, changes nothing.
+/// Every `# key = value` in a comment on the server or a vault's policy, uncommented, changes nothing.
 #[cfg(all(feature = "age", feature = "aws", feature = "env", feature = "file", feature = "hashicorp"))]
 #[test]
 fn a_commented_key_shows_its_default() {

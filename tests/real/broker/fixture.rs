@@ -81,7 +81,7 @@ fn spec(kind: &str) -> CredentialSpec {
 
 pub(crate) fn text(credential: &Credential, field: &str) -> String {
     let template = CredentialTemplate::try_from(format!("{{{field}}}")).unwrap();
-    template.fill(credential).expose_secret().to_owned()
+    template.render(credential).expose_secret().to_owned()
 }
 
 /// Polls `good` until it returns a value. Fails the test after `within`; `what` names what did not happen.

@@ -1,7 +1,7 @@
 //! Whether a request fits an API's OpenAPI description: its path, its parameters and its body.
 //!
-//! Prism checks most of this, but accepts some invalid bodies and every unknown name. A service ignores an unknown name at best,
-//! so here it is a problem.
+//! Prism checks most of this, but accepts some invalid bodies and every unknown name. A service ignores an unknown name at
+//! best, so here it is a problem.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -88,11 +88,11 @@ impl Description {
             }
             let found = modern(self.document.pointer(target.trim_start_matches('#')).unwrap());
             pending.extend(targets(&found));
-            let mut place = &mut bundle;
+            let mut node = &mut bundle;
             for part in target.trim_start_matches("#/").split('/') {
-                place = &mut place[part];
+                node = &mut node[part];
             }
-            *place = found;
+            *node = found;
         }
         bundle
     }
@@ -154,8 +154,8 @@ impl Operation<'_> {
         variants
     }
 
-    fn parameters(&self, place: &str) -> impl Iterator<Item = &Value> {
-        self.parameters.iter().copied().filter(move |parameter| parameter["in"] == place)
+    fn parameters(&self, location: &str) -> impl Iterator<Item = &Value> {
+        self.parameters.iter().copied().filter(move |parameter| parameter["in"] == location)
     }
 
     fn path_problems(&self, request: &Request) -> Vec<String> {
@@ -192,9 +192,9 @@ impl Operation<'_> {
             let schema = self.description.resolved(&parameter["schema"]);
             if schema["type"] == "array" {
                 let whole = parameter["explode"] != false;
-                let texts: Vec<&str> =
+                let strings: Vec<&str> =
                     if whole { sent } else { sent.iter().flat_map(|text| text.split(',')).collect() };
-                let values: Vec<Value> = texts
+                let values: Vec<Value> = strings
                     .iter()
                     .map(|text| typed(self.description.resolved(&schema["items"]), text))
                     .collect();

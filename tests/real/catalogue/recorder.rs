@@ -99,10 +99,11 @@ impl Service {
             return Ok((status, body));
         }
         let report: Value = serde_json::from_slice(&body).unwrap_or_default();
-        let places = report["validation"].as_array().into_iter().flatten();
-        let mut places = places.map(|problem| problem["location"][0].as_str().unwrap_or_default()).peekable();
+        let locations = report["validation"].as_array().into_iter().flatten();
+        let mut locations =
+            locations.map(|problem| problem["location"][0].as_str().unwrap_or_default()).peekable();
         // Some of the vendors' examples do not fit their own schemas; the request is valid then.
-        if places.peek().is_some() && places.all(|place| place == "response") {
+        if locations.peek().is_some() && locations.all(|location| location == "response") {
             return Ok((StatusCode::OK, Bytes::from_static(b"{}")));
         }
         Err(format!("{status} {}", String::from_utf8_lossy(&body)))

@@ -76,7 +76,7 @@ fn write(folder: &Path, name: &str, text: &str, mode: u32) {
 fn set_up(live: &Vault, folder: &Path) -> String {
     vault(live, &["secrets", "enable", "-path=secret", "kv-v2"]);
     vault(live, &["auth", "enable", "approle"]);
-    for (policy, place, capability) in [
+    for (policy, api_path, capability) in [
         ("narrow", "secret/data/narrow/*", "read"),
         ("expiring", "secret/data/expiring/*", "read"),
         ("wide", "secret/data/*", "read"),
@@ -84,7 +84,7 @@ fn set_up(live: &Vault, folder: &Path) -> String {
         ("elsewhere", "secret/data/little/none", "read"),
     ] {
         let file = folder.join("policy.hcl");
-        fs::write(&file, format!("path \"{place}\" {{ capabilities = [\"{capability}\"] }}")).unwrap();
+        fs::write(&file, format!("path \"{api_path}\" {{ capabilities = [\"{capability}\"] }}")).unwrap();
         vault(live, &["policy", "write", policy, &file.display().to_string()]);
     }
     for name in ["root", "little", "narrow", "wide", "expiring"] {

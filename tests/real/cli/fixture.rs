@@ -183,9 +183,9 @@ async fn slow(toxiproxy: &Toxiproxy, name: &str, upstream: &str) -> String {
     let client = reqwest::Client::new();
     let proxy = json!({ "name": name, "listen": listen, "upstream": upstream.trim_start_matches("http://"), "enabled": true });
     let toxic = json!({ "type": "latency", "stream": "downstream", "attributes": { "latency": LATENCY } });
-    for (place, body) in [("proxies".to_owned(), proxy), (format!("proxies/{name}/toxics"), toxic)] {
-        let answer = client.post(format!("{}/{place}", toxiproxy.api())).json(&body).send().await.unwrap();
-        assert!(answer.status().is_success(), "{place}: {}", answer.status());
+    for (api_path, body) in [("proxies".to_owned(), proxy), (format!("proxies/{name}/toxics"), toxic)] {
+        let answer = client.post(format!("{}/{api_path}", toxiproxy.api())).json(&body).send().await.unwrap();
+        assert!(answer.status().is_success(), "{api_path}: {}", answer.status());
     }
     format!("http://{listen}")
 }

@@ -1,8 +1,9 @@
-//! `docker compose up` with real containers: the staging works, only the module on Vault is affected when Vault stops, and keys
-//! stay where they belong.
+//! `docker compose up` with real containers: the staging works, only the module on Vault is affected when Vault stops, and
+//! keys stay where they belong.
 //!
-//! The test uses a container engine that is reachable, or creates one (`cofferdam_servers::Engine`). It writes what it found about
-//! the image and its process to `containers.txt` in Cargo's folder for temporary files of tests; `.ci/run` prints it.
+//! The test uses a container engine that is reachable, or creates one (`cofferdam_servers::Engine`). It writes what it
+//! found about the image and its process to `containers.txt` in Cargo's folder for temporary files of tests; `.ci/run`
+//! prints it.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::unwrap_used)] // a panic in a test is its report
 

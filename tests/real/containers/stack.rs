@@ -1,5 +1,5 @@
-//! `docker-compose.yml` with a real engine, under a project name of its own. Dropping the value removes its containers, networks
-//! and volumes.
+//! `docker-compose.yml` with a real engine, under a project name of its own. Dropping the value removes its containers,
+//! networks and volumes.
 
 use std::fs;
 use std::path::Path;
@@ -91,8 +91,8 @@ impl Stack {
         let mut child = command.spawn().unwrap();
         child.stdin.take().unwrap().write_all(token.as_bytes()).unwrap();
         let output = child.wait_with_output().unwrap();
-        assert!(output.status.success(), "{}", text(&output));
-        let text = text(&output);
+        assert!(output.status.success(), "{}", printed(&output));
+        let text = printed(&output);
         assert!(text.contains("created_time") && !text.contains(token), "{text}");
     }
 
@@ -241,10 +241,10 @@ fn give(_folder: &Path, _file: &Path) {}
 
 fn good(command: &mut Command) -> Output {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    assert!(output.status.success(), "{command:?}: {}\n{}", output.status, text(&output));
+    assert!(output.status.success(), "{command:?}: {}\n{}", output.status, printed(&output));
     output
 }
 
-fn text(output: &Output) -> String {
+fn printed(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }

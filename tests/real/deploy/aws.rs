@@ -1,4 +1,5 @@
-//! `deploy/aws`: CloudFormation accepts the templates, and in stacks in moto the policies grant exactly what the backend needs.
+//! `deploy/aws`: CloudFormation accepts the templates, and in stacks in moto the policies grant exactly what the backend
+//! needs.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -62,13 +63,13 @@ async fn the_stacks_hold_what_the_backend_needs_and_grant_no_more() {
     let probe = format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:cofferdam/cofferdam-probe");
     let reader = role_policy(&env, "cofferdam-github", "read").await;
     let writer = managed_policy(&env, "cofferdam-github-write").await;
-    assert_eq!(granted(&reader), read, "what reading calls, and what its policy grants");
-    assert_eq!(granted(&writer), written, "what writing calls, and what its policy grants");
+    assert_eq!(allowed_actions(&reader), read, "what reading calls, and what its policy grants");
+    assert_eq!(allowed_actions(&writer), written, "what writing calls, and what its policy grants");
     for action in &read {
         let on = if action == "DescribeSecret" { &probe } else { &github };
         assert!(allows(&reader, action, on), "{action} on {on}");
     }
-    for action in granted(&reader).iter().filter(|action| *action != "BatchGetSecretValue") {
+    for action in allowed_actions(&reader).iter().filter(|action| *action != "BatchGetSecretValue") {
         assert!(!allows(&reader, action, &notes), "{action} on another module's secret");
     }
     for action in &written {
@@ -131,7 +132,7 @@ fn statements(policy: &Value) -> Vec<&Value> {
     policy["Statement"].as_array().unwrap().iter().collect()
 }
 
-fn texts(value: &Value) -> Vec<&str> {
+fn strings(value: &Value) -> Vec<&str> {
     match value {
         Value::String(text) => vec![text],
         Value::Array(items) => items.iter().map(|item| item.as_str().unwrap()).collect(),
@@ -140,8 +141,8 @@ fn texts(value: &Value) -> Vec<&str> {
 }
 
 /// The operations of Secrets Manager that `policy` names.
-fn granted(policy: &Value) -> BTreeSet<String> {
-    let actions = statements(policy).into_iter().flat_map(|rule| texts(&rule["Action"]));
+fn allowed_actions(policy: &Value) -> BTreeSet<String> {
+    let actions = statements(policy).into_iter().flat_map(|rule| strings(&rule["Action"]));
     actions.filter_map(|action| action.strip_prefix("secretsmanager:")).map(str::to_owned).collect()
 }
 
@@ -153,8 +154,8 @@ fn allows(policy: &Value, operation: &str, on: &str) -> bool {
 fn permits(policy: &Value, action: &str, on: &str) -> bool {
     statements(policy).into_iter().any(|rule| {
         assert_eq!(rule["Effect"], "Allow");
-        texts(&rule["Action"]).contains(&action)
-            && texts(&rule["Resource"]).iter().any(|pattern| match pattern.strip_suffix('*') {
+        strings(&rule["Action"]).contains(&action)
+            && strings(&rule["Resource"]).iter().any(|pattern| match pattern.strip_suffix('*') {
                 Some(begin) => on.starts_with(begin),
                 None => on == *pattern,
             })
@@ -178,8 +179,8 @@ async fn managed_policy(env: &MotoEnv, name: &str) -> Value {
     policy_in(&api(env, "iam", &asked).await)
 }
 
-/// The policy in a response of IAM, which is XML. AWS writes it as percent-encoded JSON; moto, for what a stack has created, as
-/// JSON escaped for XML, or with Python's quotes.
+/// The policy in a response of IAM, which is XML. AWS writes it as percent-encoded JSON; moto, for what a stack has
+/// created, as JSON escaped for XML, or with Python's quotes.
 fn policy_in(answer: &str) -> Value {
     let document = ["PolicyDocument", "Document"].into_iter().find_map(|tag| {
         let (_, rest) = answer.split_once(&format!("<{tag}>"))?;

@@ -46,19 +46,19 @@ impl Cluster {
 
     /// Checks `yaml` completely without creating it, as `kubectl apply --dry-run=server --validate=strict` does.
     pub(crate) async fn dry_run(&self, kind: &str, yaml: String) -> Reply {
-        let place = format!("{}?dryRun=All&fieldValidation=Strict", collection(kind));
-        self.ask(Method::POST, &place, "application/yaml", yaml).await
+        let api_path = format!("{}?dryRun=All&fieldValidation=Strict", collection(kind));
+        self.ask(Method::POST, &api_path, "application/yaml", yaml).await
     }
 
     /// Creates the object in `yaml`.
     pub(crate) async fn create(&self, kind: &str, yaml: String) -> Reply {
-        let place = format!("{}?fieldValidation=Strict", collection(kind));
-        self.ask(Method::POST, &place, "application/yaml", yaml).await
+        let api_path = format!("{}?fieldValidation=Strict", collection(kind));
+        self.ask(Method::POST, &api_path, "application/yaml", yaml).await
     }
 
     /// One request as the administrator.
-    pub(crate) async fn ask(&self, method: Method, place: &str, kind: &str, body: String) -> Reply {
-        let request = self.client.request(method, format!("{}{place}", self.server.address()));
+    pub(crate) async fn ask(&self, method: Method, api_path: &str, kind: &str, body: String) -> Reply {
+        let request = self.client.request(method, format!("{}{api_path}", self.server.address()));
         let request = request.bearer_auth(Kubernetes::ADMIN).header("content-type", kind).body(body);
         let answer = request.send().await.unwrap();
         let warnings = answer.headers().get_all("warning").iter();

@@ -125,8 +125,8 @@ async fn read(vault: &Arc<dyn Vault>, at: &str) -> Result<String, VaultError> {
 /// Requests a token as the kubelet does.
 async fn service_account_token(cluster: &Cluster, account: &str, audience: &str) -> String {
     let request = json!({ "spec": { "audiences": [audience], "expirationSeconds": 600 } }).to_string();
-    let place = format!("/api/v1/namespaces/cofferdam/serviceaccounts/{account}/token");
-    let reply = cluster.ask(Method::POST, &place, "application/json", request).await;
+    let api_path = format!("/api/v1/namespaces/cofferdam/serviceaccounts/{account}/token");
+    let reply = cluster.ask(Method::POST, &api_path, "application/json", request).await;
     assert_eq!(reply.status, StatusCode::CREATED, "{}", reply.message());
     let Value::String(token) = reply.body["status"]["token"].clone() else { panic!("{:?}", reply.body) };
     token

@@ -1,8 +1,8 @@
-//! The shipped profile `airgap` in a network namespace with loopback and no route: it starts, serves, rotates, loses its file and
-//! recovers, and stops, without an attempt to send a packet.
+//! The shipped profile `airgap` in a network namespace with loopback and no route: it starts, serves, rotates, loses its
+//! file and recovers, and stops, without an attempt to send a packet.
 //!
-//! The kernel counts each packet without a route (`OutNoRoutes`) of the namespace. A control in the same namespace connects to an
-//! address of the documentation networks and must increase the count.
+//! The kernel counts each packet without a route (`OutNoRoutes`) of the namespace. A control in the same namespace connects
+//! to an address of the documentation networks and must increase the count.
 
 use std::fs;
 use std::net::{TcpStream, UdpSocket};

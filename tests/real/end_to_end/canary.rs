@@ -1,5 +1,5 @@
-//! A search for a canary, which is in each vault, everywhere that a secret must not be: in logs at `trace`, responses, errors,
-//! health routes, the output of every command, and a core dump.
+//! A search for a canary, which is in each vault, everywhere that a secret must not be: in logs at `trace`, responses,
+//! errors, health routes, the output of every command, and a core dump.
 //!
 //! The same search is first run on a process that can be dumped and removes nothing, where it must find the canary.
 

@@ -1,5 +1,5 @@
-//! MCP clients as their makers publish them, each configured only by `client-config`: list, schema and call, over HTTP and over
-//! stdio.
+//! MCP clients as their makers publish them, each configured only by `client-config`: list, schema and call, over HTTP and
+//! over stdio.
 
 use std::fs;
 use std::path::{Path, PathBuf};

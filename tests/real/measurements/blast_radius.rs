@@ -3,7 +3,7 @@
 //! Asserts which modules respond, with what, and how often a vault is called while its circuit is open.
 
 use cofferdam_testing::blast_radius::{
-    COMES_BACK, Fault, Fixture, IN_TIME, Outcome, Plan, Scenario, Target, scenario,
+    Fault, Fixture, IN_TIME, Outcome, Plan, RECOVERS, Scenario, Target, scenario,
 };
 use cofferdam_testing::{Program, program};
 
@@ -21,7 +21,7 @@ const SCENARIOS: [(Target, Fault); 8] = [
 ];
 
 /// Promises about time, which need an idle machine.
-const ABOUT_TIME: [&str; 2] = [IN_TIME, COMES_BACK];
+const ABOUT_TIME: [&str; 2] = [IN_TIME, RECOVERS];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_happens_to_one_vault_the_others_answer_and_it_comes_back() {

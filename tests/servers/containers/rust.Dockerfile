@@ -1,6 +1,7 @@
-# Stands in for the image `rust:1.95-bookworm` where no registry is in reach: Debian, a C compiler, and this machine's own toolchain.
+# Replaces the image `rust:1.95-bookworm` if its registry cannot be reached: Debian, a C compiler, and this machine's
+# toolchain.
 FROM docker.io/library/debian:bookworm-slim
-# It is made anew for each release of Rust, from what Debian then has.
+# It is built again for each release of Rust, from the packages that Debian then has.
 # hadolint ignore=DL3008
 RUN apt-get update -qq \
     && apt-get install -y -qq --no-install-recommends cmake g++ gcc libc6-dev make >/dev/null \

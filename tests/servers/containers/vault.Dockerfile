@@ -1,4 +1,4 @@
-# Stands in for the image `hashicorp/vault:1.21` where no registry is in reach: the same user, folders and program.
+# Replaces the image `hashicorp/vault:1.21` if its registry cannot be reached: the same user, folders and program.
 FROM docker.io/library/debian:bookworm-slim
 RUN groupadd --system --gid 1000 vault \
     && useradd --system --uid 100 --gid vault --home-dir /vault vault \

@@ -1,11 +1,11 @@
-//! What is fetched or built once, and kept.
+//! The cache of what is fetched or built once.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// A program that the tests need cannot be had. The message says why and how to get it.
+/// A program that the tests need is not available. The message says why and how to get it.
 #[derive(Debug)]
 pub struct Unavailable(String);
 
@@ -27,7 +27,7 @@ impl Unavailable {
 ///
 /// # Errors
 ///
-/// Where neither `XDG_CACHE_HOME` nor `HOME` is set.
+/// If neither `XDG_CACHE_HOME` nor `HOME` is set.
 pub fn cache_dir() -> Result<PathBuf, Unavailable> {
     let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     set("XDG_CACHE_HOME")
@@ -38,13 +38,13 @@ pub fn cache_dir() -> Result<PathBuf, Unavailable> {
         })
 }
 
-/// The folder `key` of the cache, filled by `fill` if no run has filled it before.
+/// The folder `key` of the cache. Calls `create` if no earlier run has created it.
 ///
-/// Test processes run side by side: one fills, under a lock, and the others wait for it. A fill that was
-/// interrupted leaves no mark, and is done anew.
-pub(crate) fn filled(
+/// Test processes run in parallel: one creates the folder under a lock, and the others wait for it. An interrupted
+/// creation leaves no mark and is repeated.
+pub(crate) fn get_or_create(
     key: &str,
-    fill: impl FnOnce(&Path) -> Result<(), Unavailable>,
+    create: impl FnOnce(&Path) -> Result<(), Unavailable>,
 ) -> Result<PathBuf, Unavailable> {
     let dir = cache_dir()?.join(key);
     let failed = |error: io::Error| {
@@ -66,13 +66,13 @@ pub(crate) fn filled(
     }
     fs::create_dir_all(&dir).map_err(failed)?;
     announce(&format!("fetching {key} into {}", dir.display()));
-    fill(&dir)?;
+    create(&dir)?;
     File::create(&mark).map_err(failed)?;
     announce(&format!("{key} is there"));
     Ok(dir)
 }
 
-/// Runs one step of a fill, with its output kept for the error.
+/// Runs one step of creating a folder. The output of a failed step is part of the error.
 pub(crate) fn run(command: &mut Command, what: &str, remedy: &str) -> Result<(), Unavailable> {
     let shown = format!("{command:?}");
     let output = command
@@ -88,14 +88,14 @@ pub(crate) fn run(command: &mut Command, what: &str, remedy: &str) -> Result<(),
     Err(Unavailable::new(what, format!("{shown} ended with {}\n{}", output.status, tail.join("\n")), remedy))
 }
 
-/// The full path of `program`, where `PATH` has it.
+/// The full path of `program`, if it is on `PATH`.
 pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
     std::env::split_paths(&std::env::var_os("PATH")?).map(|dir| dir.join(program)).find(|path| path.is_file())
 }
 
-/// Says what takes so long, past the capture of the test's output.
+/// Reports what takes so long. Bypasses the capture of the test's output.
 pub(crate) fn announce(message: &str) {
-    // Nothing is lost where standard error is closed.
+    // If standard error is closed, the message is lost, and nothing else.
     let _ = writeln!(io::stderr(), "cofferdam tests: {message}");
 }
 

@@ -24,7 +24,7 @@ pub struct NodeClients {
 ///
 /// # Errors
 ///
-/// Where there is no `python3` with `venv`, or PyPI is out of reach.
+/// If there is no `python3` with `venv`, or PyPI cannot be reached.
 pub fn python_mcp() -> Result<PathBuf, Unavailable> {
     python_client("mcp", PYTHON_MCP)
 }
@@ -38,10 +38,10 @@ pub fn fastmcp() -> Result<PathBuf, Unavailable> {
     python_client("fastmcp", FASTMCP)
 }
 
-/// Each has an environment of its own: what one needs must not decide what the other gets.
+/// Each has its own environment, so that the requirements of one do not decide the versions of the other.
 fn python_client(package: &str, version: &str) -> Result<PathBuf, Unavailable> {
-    let remedy = "install Python 3.10 or newer with `venv` (Debian: python3-venv), with PyPI in reach";
-    let dir = cache::filled(&format!("python-{package}-{version}"), |dir| {
+    let remedy = "install Python 3.10 or newer with `venv` (Debian: python3-venv), and allow access to PyPI";
+    let dir = cache::get_or_create(&format!("python-{package}-{version}"), |dir| {
         cache::python_environment(dir, &[&format!("{package}=={version}")], remedy)
     })?;
     Ok(dir.join("bin/python"))
@@ -51,7 +51,7 @@ fn python_client(package: &str, version: &str) -> Result<PathBuf, Unavailable> {
 ///
 /// # Errors
 ///
-/// Where there is no `npm`, or its registry is out of reach.
+/// If there is no `npm`, or its registry cannot be reached.
 pub fn node_clients() -> Result<NodeClients, Unavailable> {
     let dir = npm::installed(Packages {
         name: "node-clients",

@@ -6,11 +6,11 @@ use std::process::Command;
 
 use crate::cache::{self, Unavailable};
 
-/// The path of `program`; where there is none, its Debian `package` is installed first.
+/// The path of `program`. If it is missing, its Debian `package` is installed first.
 ///
 /// # Errors
 ///
-/// Where the program is not there and cannot be installed.
+/// If the program is not there and cannot be installed.
 pub(crate) fn program(program: &str, package: &str) -> Result<PathBuf, Unavailable> {
     install(program, &[package], || cache::on_path(program).is_some())?;
     let remedy = remedy(&[package]);
@@ -18,11 +18,11 @@ pub(crate) fn program(program: &str, package: &str) -> Result<PathBuf, Unavailab
         .ok_or_else(|| Unavailable::new(program, "its package brings no such program", &remedy))
 }
 
-/// Installs Debian's `packages`, which `what` is made of, unless they are there.
+/// Installs the Debian `packages` of `what`, unless they are installed.
 ///
 /// # Errors
 ///
-/// Where they are not there and cannot be installed.
+/// If they are not there and cannot be installed.
 pub(crate) fn packages(what: &str, packages: &[&str]) -> Result<(), Unavailable> {
     install(what, packages, || {
         let mut dpkg = Command::new("dpkg");
@@ -30,7 +30,8 @@ pub(crate) fn packages(what: &str, packages: &[&str]) -> Result<(), Unavailable>
     })
 }
 
-/// Only the superuser's machine is changed, which is a container or a CI machine: a developer is told what to install.
+/// Packages are installed only as root, that is, in a container or on a CI machine. For a developer, the error says what
+/// to install.
 fn install(what: &str, packages: &[&str], is_there: impl Fn() -> bool) -> Result<(), Unavailable> {
     if is_there() {
         return Ok(());

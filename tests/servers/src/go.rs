@@ -10,10 +10,10 @@ use crate::cache::{self, Unavailable};
 ///
 /// # Errors
 ///
-/// Where there is no `go`, or the build fails.
+/// If there is no `go`, or the build fails.
 pub(crate) fn built(name: &str, version: &str, files: &[(&str, &str)]) -> Result<PathBuf, Unavailable> {
     let remedy = format!("install `{name}` {version}, or Go 1.26 (https://go.dev), so that it can be built");
-    let dir = cache::filled(&format!("{name}-{version}"), |dir| {
+    let dir = cache::get_or_create(&format!("{name}-{version}"), |dir| {
         let source = dir.join("source");
         let failed = |error| Unavailable::new(name, error, &remedy);
         fs::create_dir_all(&source).map_err(failed)?;
@@ -31,10 +31,10 @@ pub(crate) fn built(name: &str, version: &str, files: &[(&str, &str)]) -> Result
 ///
 /// # Errors
 ///
-/// Where there is no `go`, or the build fails.
+/// If there is no `go`, or the build fails.
 pub(crate) fn installed(name: &str, packages: &[&str], version: &str) -> Result<PathBuf, Unavailable> {
     let remedy = format!("install `{name}`, or Go 1.26 (https://go.dev), so that it can be built");
-    cache::filled(&format!("{name}-{version}"), |dir| {
+    cache::get_or_create(&format!("{name}-{version}"), |dir| {
         let mut go = Command::new("go");
         go.env("GOBIN", dir).env("GOFLAGS", "-trimpath").arg("install");
         for package in packages {

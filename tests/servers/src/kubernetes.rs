@@ -31,7 +31,7 @@ impl Kubernetes {
     ///
     /// # Errors
     ///
-    /// Where a program cannot be had, or nothing listens after 60 s.
+    /// If a program cannot be had, or nothing listens after 60 s.
     pub fn start() -> Result<Self, Unavailable> {
         let files = [("main.go", MAIN), ("go.mod", GO_MOD), ("go.sum", GO_SUM)];
         let binary = go::built("kube-apiserver", VERSION, &files)?;

@@ -8,11 +8,12 @@ use crate::ports;
 use crate::process::Running;
 
 const VERSION: &str = "5.2.1";
-const REMEDY: &str = "install Python 3.10 or newer with `venv` (Debian: python3-venv), with PyPI in reach";
+const REMEDY: &str =
+    "install Python 3.10 or newer with `venv` (Debian: python3-venv), and allow access to PyPI";
 
 /// moto's Python environment, which `cfn-lint` is a part of.
 pub(crate) fn environment() -> Result<PathBuf, Unavailable> {
-    cache::filled(&format!("moto-{VERSION}"), |dir| {
+    cache::get_or_create(&format!("moto-{VERSION}"), |dir| {
         cache::python_environment(dir, &[&format!("moto[server]=={VERSION}")], REMEDY)
     })
 }
@@ -29,7 +30,7 @@ impl Moto {
     ///
     /// # Errors
     ///
-    /// Where it can neither be found nor installed, or does not come up.
+    /// If it can neither be found nor installed, or does not come up.
     pub fn start() -> Result<Self, Unavailable> {
         let failed = |why: &dyn std::fmt::Display| Unavailable::new("moto", why, REMEDY);
         let dir = environment()?;

@@ -21,10 +21,10 @@ pub(crate) struct Packages {
 ///
 /// # Errors
 ///
-/// Where there is no `npm`, or its registry is out of reach.
+/// If there is no `npm`, or its registry cannot be reached.
 pub(crate) fn installed(packages: Packages) -> Result<PathBuf, Unavailable> {
-    let remedy = "install Node.js with npm (Debian: npm), with the npm registry in reach";
-    cache::filled(&format!("{}-{}", packages.name, fingerprint(packages.lock)), |dir| {
+    let remedy = "install Node.js with npm (Debian: npm), and allow access to the npm registry";
+    cache::get_or_create(&format!("{}-{}", packages.name, fingerprint(packages.lock)), |dir| {
         let write = |name: &str, text: &str| {
             fs::write(dir.join(name), text).map_err(|error| Unavailable::new(packages.what, error, remedy))
         };
@@ -36,7 +36,7 @@ pub(crate) fn installed(packages: Packages) -> Result<PathBuf, Unavailable> {
     })
 }
 
-/// A short name for a text: FNV-1a, which only has to tell two lock files apart.
+/// A short fingerprint of a lock file: FNV-1a, which only has to distinguish two of them.
 fn fingerprint(text: &str) -> String {
     let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)

@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 ///
 /// # Errors
 ///
-/// Where the system has none.
+/// If the system has none.
 pub fn free() -> io::Result<u16> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
-/// Waits until `GET path` answers anything, for 60 s at most.
+/// Waits up to 60 s for any response to `GET path`.
 pub(crate) fn wait_for(port: u16, path: &str) -> Option<u16> {
     let end = Instant::now() + Duration::from_secs(60);
     while Instant::now() < end {
@@ -25,7 +25,7 @@ pub(crate) fn wait_for(port: u16, path: &str) -> Option<u16> {
     None
 }
 
-/// The status that `GET path` answers, or `None` where nothing answers.
+/// The status of the response to `GET path`, or `None` without a response.
 pub(crate) fn http_status(port: u16, path: &str) -> Option<u16> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(2))).ok()?;

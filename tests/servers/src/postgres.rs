@@ -26,7 +26,7 @@ impl Postgres {
     ///
     /// # Errors
     ///
-    /// Where PostgreSQL cannot be had, or does not come up within 30 s.
+    /// If PostgreSQL cannot be had, or does not come up within 30 s.
     pub fn start() -> Result<Self, Unavailable> {
         let bin = bin()?;
         let dir = tempfile::tempdir().map_err(|error| failed(&error))?;
@@ -59,11 +59,11 @@ impl Postgres {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// What `sql` answers to the superuser, one row a line.
+    /// What `sql` returns to the superuser, one row a line.
     ///
     /// # Errors
     ///
-    /// Where it fails; with what `psql` printed.
+    /// If it fails; with what `psql` printed.
     pub fn query(&self, sql: &str) -> Result<String, Unavailable> {
         let output = self.psql("postgres", "", sql).map_err(|error| failed(&error))?;
         if output.status.success() {
@@ -96,7 +96,7 @@ fn bin() -> Result<PathBuf, Unavailable> {
     found.pop().ok_or_else(|| failed(&"there is no `initdb`"))
 }
 
-/// A command that runs as the user `postgres` where this process is root, which PostgreSQL refuses to run as.
+/// A command that runs as the user `postgres` if this process is root, because PostgreSQL does not run as root.
 /// `setpriv` becomes the program, so that killing it kills the program.
 fn as_postgres(program: &Path) -> Command {
     if !is_root() {

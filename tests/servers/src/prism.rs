@@ -17,10 +17,10 @@ pub struct ApiDescriptions {
     pub notion: PathBuf,
 }
 
-/// A running Prism that answers as one description says, and refuses what does not fit it.
+/// A running Prism that responds as one description says, and rejects what does not match it.
 ///
-/// It lets some bodies through that do not fit, and answers 500 where the description's own example does not fit its
-/// schema. Whoever proves something with it has to look at the body as well, and at why it answers 500.
+/// It accepts some bodies that do not match, and returns 500 if the description's own example does not match its
+/// schema. A test must therefore check the body too, and the reason for a 500.
 #[derive(Debug)]
 pub struct Prism {
     port: u16,
@@ -32,7 +32,7 @@ impl Prism {
     ///
     /// # Errors
     ///
-    /// Where Node.js or npm's registry is out of reach, or it does not come up.
+    /// If Node.js is missing, npm's registry cannot be reached, or it does not start.
     pub fn start(description: &Path) -> Result<Self, Unavailable> {
         let failed = |why: &dyn std::fmt::Display| {
             Unavailable::new("Prism", why, "install Node.js 20 or newer (Debian: nodejs, npm)")
@@ -58,7 +58,7 @@ impl Prism {
 ///
 /// # Errors
 ///
-/// Where there is no `npm`, or its registry is out of reach.
+/// If there is no `npm`, or its registry cannot be reached.
 pub fn api_descriptions() -> Result<ApiDescriptions, Unavailable> {
     let modules = installed()?.join("node_modules");
     Ok(ApiDescriptions {

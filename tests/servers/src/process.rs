@@ -23,7 +23,7 @@ impl Running {
     ///
     /// # Errors
     ///
-    /// Where the program cannot be started.
+    /// If the program cannot be started.
     pub fn start(command: &mut Command) -> std::io::Result<Self> {
         Self::spawn(command.stderr(Stdio::piped()))
     }
@@ -32,7 +32,7 @@ impl Running {
     ///
     /// # Errors
     ///
-    /// Where the program cannot be started.
+    /// If the program cannot be started.
     pub fn start_logging(command: &mut Command, log: File) -> std::io::Result<Self> {
         Self::spawn(command.stderr(log))
     }
@@ -44,7 +44,7 @@ impl Running {
         let stderr = Arc::new(Mutex::new(String::new()));
         let sink = Arc::clone(&stderr);
         let mut collectors = vec![each_line(child.stdout.take().ok_or_else(missing)?, move |line| {
-            // Nobody reads any more: the test is over.
+            // The receiver is gone: the test is over.
             let _ = lines.send(line.trim_end().to_owned());
         })];
         collectors.extend(child.stderr.take().map(|pipe| {
@@ -70,11 +70,11 @@ impl Running {
         self.child.id()
     }
 
-    /// Waits for its end; answers its status, the rest of its standard output, and all of its standard error.
+    /// Waits for its end. Returns its status, the rest of its standard output, and all of its standard error.
     ///
     /// # Errors
     ///
-    /// Where it cannot be waited for.
+    /// If it cannot be waited for.
     pub fn wait(mut self) -> std::io::Result<(ExitStatus, String, String)> {
         let status = self.child.wait()?;
         for collector in self.collectors.drain(..) {

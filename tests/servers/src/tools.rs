@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use crate::cache::{self, Unavailable};
 use crate::{debian, go, moto};
 
-/// The version that is built where `PATH` has no `age`.
+/// The version that is built if there is no `age` on `PATH`.
 const AGE_VERSION: &str = "v1.2.1";
 
 /// The folder that holds `age` and `age-keygen`.
 ///
 /// # Errors
 ///
-/// Where `PATH` has neither them nor `go` to build them.
+/// If `PATH` has neither them nor `go` to build them.
 pub fn age() -> Result<PathBuf, Unavailable> {
     if let (Some(age), Some(_)) = (cache::on_path("age"), cache::on_path("age-keygen")) {
         return Ok(age.parent().map(PathBuf::from).unwrap_or_default());
@@ -24,7 +24,7 @@ pub fn age() -> Result<PathBuf, Unavailable> {
 ///
 /// # Errors
 ///
-/// Where it is not there and cannot be installed.
+/// If it is not there and cannot be installed.
 pub fn systemd_analyze() -> Result<PathBuf, Unavailable> {
     debian::program("systemd-analyze", "systemd")
 }
@@ -33,7 +33,7 @@ pub fn systemd_analyze() -> Result<PathBuf, Unavailable> {
 ///
 /// # Errors
 ///
-/// Where it is not there and cannot be installed.
+/// If it is not there and cannot be installed.
 pub fn groff() -> Result<PathBuf, Unavailable> {
     debian::program("groff", "groff-base")
 }
@@ -42,7 +42,7 @@ pub fn groff() -> Result<PathBuf, Unavailable> {
 ///
 /// # Errors
 ///
-/// Where it can neither be found nor installed.
+/// If it can neither be found nor installed.
 pub fn cfn_lint() -> Result<PathBuf, Unavailable> {
     moto::environment().map(|dir| dir.join("bin/cfn-lint"))
 }
@@ -51,7 +51,7 @@ pub fn cfn_lint() -> Result<PathBuf, Unavailable> {
 ///
 /// # Errors
 ///
-/// Where it is not there and cannot be installed.
+/// If it is not there and cannot be installed.
 pub fn wrk() -> Result<PathBuf, Unavailable> {
     debian::program("wrk", "wrk")
 }

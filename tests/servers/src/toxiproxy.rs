@@ -21,7 +21,7 @@ impl Toxiproxy {
     ///
     /// # Errors
     ///
-    /// Where it can neither be found nor built, or does not come up.
+    /// If it can neither be found nor built, or does not come up.
     pub fn start() -> Result<Self, Unavailable> {
         let failed =
             |why: &dyn std::fmt::Display| Unavailable::new("toxiproxy", why, "install Go (https://go.dev)");

@@ -21,7 +21,7 @@ const GO_SUM: &str = include_str!("../vault/go.sum");
 ///
 /// # Errors
 ///
-/// Where there is neither `vault` nor `go`.
+/// If there is neither `vault` nor `go`.
 pub fn vault_binary() -> Result<PathBuf, Unavailable> {
     if let Some(found) = cache::on_path("vault") {
         return Ok(found);
@@ -45,7 +45,7 @@ impl Vault {
     ///
     /// # Errors
     ///
-    /// Where the program cannot be had, or does not come up within 30 s.
+    /// If the program cannot be had, or does not come up within 30 s.
     pub fn start() -> Result<Self, Unavailable> {
         let mut vault = Self {
             binary: vault_binary()?,
@@ -81,7 +81,7 @@ impl Vault {
     ///
     /// # Errors
     ///
-    /// Where it fails; with what it printed.
+    /// If it fails; with what it printed.
     pub fn run(&self, arguments: &[&str]) -> Result<Output, Unavailable> {
         let mut command = Command::new(&self.binary);
         command.args(arguments).env("VAULT_ADDR", self.address()).env("VAULT_TOKEN", &self.root_token);
@@ -93,11 +93,11 @@ impl Vault {
         Err(failed(&format!("vault {arguments:?}: {}", String::from_utf8_lossy(&output.stderr))))
     }
 
-    /// Seals it: it answers 503 until [`Vault::unseal`].
+    /// Seals it: it returns 503 until [`Vault::unseal`].
     ///
     /// # Errors
     ///
-    /// Where it refuses.
+    /// If it refuses.
     pub fn seal(&self) -> Result<(), Unavailable> {
         self.run(&["operator", "seal"]).map(drop)
     }
@@ -106,10 +106,10 @@ impl Vault {
     ///
     /// # Errors
     ///
-    /// Where it refuses.
+    /// If it refuses.
     pub fn unseal(&self) -> Result<(), Unavailable> {
         self.run(&["operator", "unseal", &self.unseal_key]).map(drop)?;
-        // Unsealed is not active yet: until then it answers 429 or 503.
+        // Unsealed is not active yet: until then it returns 429 or 503.
         self.wait_until("active", |status| status == 200)
     }
 
@@ -122,7 +122,7 @@ impl Vault {
     ///
     /// # Errors
     ///
-    /// Where it does not come up.
+    /// If it does not come up.
     pub fn revive(&mut self) -> Result<(), Unavailable> {
         self.launch()?;
         self.unseal()

@@ -75,8 +75,8 @@ impl TestEnv {
         env
     }
 
-    /// An environment whose modules `tickets` (vault `env`) and `notes` (vault `age`) call the [`FakeService`] at `url`. `more`
-    /// is appended to the profile.
+    /// An environment whose modules `tickets` (vault `env`) and `notes` (vault `age`) call the [`FakeService`] at `url`.
+    /// `more` is appended to the profile.
     ///
     /// [`FakeService`]: crate::FakeService
     pub fn with_service(url: &str, more: &str) -> Self {

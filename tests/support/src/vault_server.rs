@@ -64,14 +64,14 @@ impl VaultServer {
     }
 
     /// One request as root; returns the status and the body.
-    pub async fn ask(&self, method: &str, place: &str, body: Value) -> (u16, Value) {
-        ask(&self.address, &self.root, method, place, body).await
+    pub async fn ask(&self, method: &str, api_path: &str, body: Value) -> (u16, Value) {
+        ask(&self.address, &self.root, method, api_path, body).await
     }
 
     /// One request as root, which must succeed; returns the body.
-    pub async fn root(&self, method: &str, place: &str, body: Value) -> Value {
-        let (status, answer) = self.ask(method, place, body).await;
-        assert!((200..300).contains(&status), "{method} {place}: {status} {answer}");
+    pub async fn root(&self, method: &str, api_path: &str, body: Value) -> Value {
+        let (status, answer) = self.ask(method, api_path, body).await;
+        assert!((200..300).contains(&status), "{method} {api_path}: {status} {answer}");
         answer
     }
 
@@ -86,8 +86,8 @@ impl VaultServer {
         .await;
         // Version 2 needs a moment to come up.
         for _ in 0..500 {
-            let place = if version == 2 { format!("{mount}/metadata/x") } else { format!("{mount}/x") };
-            if self.ask("GET", &place, Value::Null).await.0 == 404 {
+            let api_path = if version == 2 { format!("{mount}/metadata/x") } else { format!("{mount}/x") };
+            if self.ask("GET", &api_path, Value::Null).await.0 == 404 {
                 return mount;
             }
             tokio::task::yield_now().await;
@@ -130,17 +130,18 @@ impl VaultServer {
         text(&self.root("POST", "auth/token/create", body).await, "/auth/client_token")
     }
 
-    /// Writes the field `token` at `place` of a version 2 mount.
-    pub async fn put(&self, mount: &str, place: &str, value: &str) {
-        self.root("POST", &format!("{mount}/data/{place}"), json!({"data": {"token": value}})).await;
+    /// Writes the field `token` at `path` of a version 2 mount.
+    pub async fn put(&self, mount: &str, path: &str, value: &str) {
+        self.root("POST", &format!("{mount}/data/{path}"), json!({"data": {"token": value}})).await;
     }
 }
 
 /// One request with `token`; returns the status and the body.
-pub async fn ask(address: &str, token: &str, method: &str, place: &str, body: Value) -> (u16, Value) {
+pub async fn ask(address: &str, token: &str, method: &str, api_path: &str, body: Value) -> (u16, Value) {
     let client = reqwest::Client::builder().no_proxy().tls_danger_accept_invalid_certs(true).build().unwrap();
     let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
-    let mut request = client.request(method, format!("{address}/v1/{place}")).header("x-vault-token", token);
+    let mut request =
+        client.request(method, format!("{address}/v1/{api_path}")).header("x-vault-token", token);
     if !body.is_null() {
         request = request.json(&body);
     }

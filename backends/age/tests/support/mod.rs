@@ -1,5 +1,5 @@
-//! A folder with keys and a vault file, which tests change as an operator does. That the program `age` reads and writes the same
-//! files is tested in `tests/real/backends`.
+//! A folder with keys and a vault file, which tests change as an operator does. That the program `age` reads and writes the
+//! same files is tested in `tests/real/backends`.
 #![allow(dead_code)] // each test binary uses a part of it
 
 use std::path::{Path, PathBuf};

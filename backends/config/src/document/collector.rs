@@ -1,4 +1,4 @@
-//! Collects the diagnostics about one text.
+//! Collects the diagnostics about one document.
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -6,9 +6,9 @@ use std::ops::Range;
 use super::source::SourceText;
 use crate::{Diagnostic, Diagnostics};
 
-/// Collects the diagnostics about one text, and locates each in it.
+/// Collects the diagnostics about one document, and locates each in it.
 ///
-/// All readers of a text share it, so it is changed through a shared reference.
+/// All readers of a document share it, so it is changed through a shared reference.
 #[derive(Debug)]
 pub struct Collector<'t> {
     source: &'t SourceText,

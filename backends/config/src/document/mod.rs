@@ -1,6 +1,6 @@
-//! A TOML text: its tables, where each key and value is written, and what is wrong with it.
+//! A TOML document: its tables, where each key and value is written, and what is wrong with it.
 //!
-//! Serde stops at the first mistake, and its wording quotes what it found, a secret included. So a text is parsed with
+//! Serde stops at the first mistake, and its wording quotes what it found, a secret included. So a document is parsed with
 //! [`parse`] into tables that know their locations, and these are read
 //!
 //! - with a [`TableReader`], table by table, which collects everything that is wrong and converts a whole table with

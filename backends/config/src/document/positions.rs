@@ -1,4 +1,4 @@
-//! Where each key and value of a text is written.
+//! Where each key and value of a document is written.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -25,7 +25,7 @@ struct Spans {
     value: Range<usize>,
 }
 
-/// Where each key and value of a text is written, by the path of the key. An entry of a list counts as a key.
+/// Where each key and value of a document is written, by the path of the key. An entry of a list counts as a key.
 #[derive(Debug)]
 pub struct Positions {
     source: SourceText,
@@ -55,12 +55,12 @@ impl Positions {
         self.source.location(at)
     }
 
-    /// Whether `path` is in the text.
+    /// Whether `path` is in the document.
     pub fn contains(&self, path: &KeyPath) -> bool {
         self.spans.contains_key(path)
     }
 
-    /// The names in the table `path`, in the order of the text.
+    /// The names in the table `path`, in the order of the document.
     pub fn names(&self, path: &KeyPath) -> Vec<String> {
         let depth = path.keys().len() + 1;
         let mut names: Vec<_> = self

@@ -1,8 +1,8 @@
-//! A text, and the line and column of each byte in it.
+//! A source text, and the line and column of each byte in it.
 
 use crate::{Location, Origin};
 
-/// A text with its origin.
+/// A source text with its origin.
 #[derive(Debug, Clone)]
 pub struct SourceText {
     origin: Origin,
@@ -19,7 +19,7 @@ impl SourceText {
         Self { origin, text, line_starts }
     }
 
-    /// The text.
+    /// The source text.
     pub fn text(&self) -> &str {
         &self.text
     }

@@ -1,4 +1,4 @@
-//! Parses TOML: the tables, and what is wrong with the text itself.
+//! Parses TOML: the tables, and what is wrong with the syntax.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use super::collector::Collector;
 use super::source::SourceText;
 use crate::{Diagnostic, Diagnostics, KeyPath};
 
-/// A text as far as it could be parsed.
+/// A document as far as it could be parsed.
 pub struct Document<'t> {
     source: &'t SourceText,
     root: Spanned<DeTable<'t>>,
@@ -33,18 +33,18 @@ impl<'t> Document<'t> {
         self.root.get_ref()
     }
 
-    /// What is wrong with the text itself.
+    /// What is wrong with the syntax.
     pub fn diagnostics(&self) -> &Diagnostics {
         &self.diagnostics
     }
 
-    /// Whether all values could be read. A key that is defined twice leaves the rest of a text readable. After any other
+    /// Whether all values could be read. A key that is defined twice leaves the rest of a document readable. After any other
     /// mistake of syntax a further diagnostic could be an echo of the first.
     pub fn is_complete(&self) -> bool {
         self.complete
     }
 
-    /// A collector that holds what is wrong with the text itself.
+    /// A collector that holds what is wrong with the syntax.
     pub fn collector(&self) -> Collector<'t> {
         Collector::new(self.source, self.diagnostics.clone())
     }

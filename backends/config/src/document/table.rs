@@ -1,4 +1,4 @@
-//! Reads the tables of a text, and reports everything that is wrong with them.
+//! Reads the tables of a document, and reports everything that is wrong with them.
 
 use std::ops::Range;
 
@@ -54,7 +54,7 @@ impl<T> Field<'_, T> {
 }
 
 impl<'a> TableReader<'a> {
-    /// The table at the top of a text.
+    /// The table at the top of a document.
     pub fn root(collector: &'a Collector<'a>, table: &'a DeTable<'a>) -> Self {
         Self { collector, key: String::new(), span: 0..0, table }
     }

@@ -61,7 +61,7 @@ impl Mismatch {
         Self { keys: Vec::new(), span: None, message: message.into(), help: help.into() }
     }
 
-    fn of(key: &str, message: &str, help: impl Into<String>) -> Self {
+    fn with_key(key: &str, message: &str, help: impl Into<String>) -> Self {
         Self { keys: vec![key.escape_debug().to_string()], ..Self::new(message, help) }
     }
 
@@ -137,15 +137,15 @@ impl de::Error for Mismatch {
     }
 
     fn unknown_field(found: &str, expected: &'static [&'static str]) -> Self {
-        Self::of(found, "unknown key", help_for_key(found, expected))
+        Self::with_key(found, "unknown key", help_for_key(found, expected))
     }
 
     fn missing_field(name: &'static str) -> Self {
-        Self::of(name, "is missing", format!("add `{name}`"))
+        Self::with_key(name, "is missing", format!("add `{name}`"))
     }
 
     fn duplicate_field(name: &'static str) -> Self {
-        Self::of(name, "is there twice", "keep one of the two")
+        Self::with_key(name, "is there twice", "keep one of the two")
     }
 }
 

@@ -12,11 +12,11 @@
 //!
 //! - **The error decides what counts** ([`VaultError::counts_for_breaker`]). An error about one secret, "not found"
 //!   included, proves that the vault works and counts as a success. Throttling counts as neither.
-//! - **A success clears the count.** The breaker detects an unreachable vault, not a failure rate: by rate alone, a busy vault
-//!   that answers all but one call in a thousand would be cut off.
+//! - **A success clears the count.** The breaker detects an unreachable vault, not a failure rate: by rate alone, a busy
+//!   vault that serves all but one call in a thousand would be cut off.
 //! - **Open admits nothing.** Time alone does not close the circuit, and calls do not test the vault. Probes do.
-//! - **Half-open admits every call.** A probe reads no secret, so it may succeed while reads fail. The first failed read opens
-//!   the circuit again: a flapping vault costs one failed call per probe interval.
+//! - **Half-open admits every call.** A probe reads no secret, so it may succeed while reads fail. The first failed read
+//!   opens the circuit again: a flapping vault costs one failed call per probe interval.
 //! - **Late results do not count.** An attempt carries the [`Pass`] of the epoch in which it was admitted. A result from an
 //!   earlier epoch says nothing about the current one.
 //! - **The first failure already makes the vault suspect.** Callers with a cached secret do not wait until the circuit
@@ -34,13 +34,13 @@ use super::error::AttemptError;
 use crate::broker::compartment::policy::{BreakerPolicy, CompartmentPolicy};
 use crate::broker::compartment::timing::saturating_add;
 
-/// How long a throttling vault that names no pause is spared by callers who have a cached secret.
+/// How long callers with a cached secret do not use a vault that throttles without a retry-after.
 const THROTTLE_PAUSE: Duration = Duration::from_secs(1);
 
 /// What the last attempts say about the vault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Health {
-    /// The vault answers.
+    /// The vault responds.
     Healthy,
     /// An attempt failed recently and none has succeeded since. Callers with a cached secret do not wait for the vault.
     Suspect,
@@ -65,7 +65,7 @@ struct Circuit {
     epoch: u64,
     /// When the epoch began.
     since: Timestamp,
-    /// Until when callers with a cached secret spare a throttling vault.
+    /// Until when callers with a cached secret do not use a throttling vault.
     throttled_until: Option<Instant>,
 }
 

@@ -1,8 +1,8 @@
 //! The concurrency limit: how many requests may be at the vault at once.
 //!
-//! A permit travels with its attempt in [`cofferdam_vault::with_permit`]. It returns when the attempt is over *and* the thread
-//! that the attempt started has returned. An attempt that timed out on a hung file system therefore keeps its permit,
-//! and hung threads never exceed the limit.
+//! A permit travels with its attempt in [`cofferdam_vault::with_permit`]. It returns when the attempt is over *and* the
+//! thread that the attempt started has returned. An attempt that timed out on a hung file system therefore keeps its
+//! permit, and hung threads never exceed the limit.
 
 use std::sync::Arc;
 

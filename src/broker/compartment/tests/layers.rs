@@ -11,7 +11,7 @@ use cofferdam_vault::{
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, advance};
 
-use super::rig::{Rig, SECOND, patient, settle, token_in};
+use super::rig::{Rig, SECOND, far_deadline, settle, token_in};
 use crate::broker::compartment::{BreakerPolicy, Compartment, CompartmentPolicy, CompartmentState};
 
 #[tokio::test(start_paused = true)]
@@ -223,7 +223,7 @@ async fn a_secret_that_a_suspect_vault_revokes_is_evicted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn callers_with_a_cached_secret_spare_a_throttling_vault() {
+async fn callers_with_a_cached_secret_do_not_use_a_throttling_vault() {
     for (asked, pause) in [(Some(30 * SECOND), 30 * SECOND), (None, SECOND)] {
         let rig = Rig::new(CompartmentPolicy { retries: 0, ..CompartmentPolicy::default() });
         rig.token().await.unwrap();
@@ -401,7 +401,7 @@ async fn a_hung_thread_keeps_its_permit_so_hung_threads_stay_within_the_limit() 
     let mut both = tokio::task::JoinSet::new();
     for at in ["github/work", "github/home"] {
         let compartment = Arc::clone(&compartment);
-        both.spawn(async move { compartment.resolve(&Rig::key(at), patient()).await });
+        both.spawn(async move { compartment.resolve(&Rig::key(at), far_deadline()).await });
     }
     let _ = vault.started.acquire_many(2).await.unwrap();
     tokio::time::pause();
@@ -413,7 +413,7 @@ async fn a_hung_thread_keeps_its_permit_so_hung_threads_stay_within_the_limit() 
         0,
         "both attempts are over, and both threads still hang"
     );
-    let error = compartment.resolve(&key, patient()).await.unwrap_err();
+    let error = compartment.resolve(&key, far_deadline()).await.unwrap_err();
     assert!(error.message().contains("max_in_flight"), "{error}");
     assert_eq!(vault.threads.count(), 2, "no further thread was risked");
 
@@ -422,7 +422,7 @@ async fn a_hung_thread_keeps_its_permit_so_hung_threads_stay_within_the_limit() 
     assert_eq!(compartment.status().state, CompartmentState::Ready, "a probe has a thread of its own");
 
     drop(release);
-    let error = compartment.resolve(&key, patient()).await.unwrap_err();
+    let error = compartment.resolve(&key, far_deadline()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound, "the threads returned, and their permits with them");
 }
 
@@ -434,7 +434,7 @@ async fn a_panic_in_a_backend_fails_every_waiter_and_counts_for_the_breaker() {
         let mut crowd = tokio::task::JoinSet::new();
         for _ in 0..10 {
             let compartment = Arc::clone(&compartment);
-            crowd.spawn(async move { compartment.resolve(&Rig::key("read/panics"), patient()).await });
+            crowd.spawn(async move { compartment.resolve(&Rig::key("read/panics"), far_deadline()).await });
         }
         for answer in crowd.join_all().await {
             assert_eq!(answer.unwrap_err().kind(), ErrorKind::Malformed);
@@ -449,7 +449,7 @@ async fn a_secret_without_a_field_is_malformed_and_the_vault_stays_ready() {
     let (vault, _release) = Blocking::new(1);
     let compartment = Compartment::new("hollow".into(), CompartmentPolicy::default(), vault);
     for _ in 0..10 {
-        let error = compartment.resolve(&Rig::key("read/hollow"), patient()).await.unwrap_err();
+        let error = compartment.resolve(&Rig::key("read/hollow"), far_deadline()).await.unwrap_err();
         assert_eq!((error.kind(), error.scope()), (ErrorKind::Malformed, cofferdam_vault::Scope::Secret));
     }
     assert_eq!(compartment.status().state, CompartmentState::Ready);
@@ -462,6 +462,6 @@ async fn a_read_that_creates_a_lease_is_not_retried_after_a_lost_answer() {
     rig.faults.once(Calls::Reads, Fault::lost_response());
     assert_eq!(rig.kind().await, Some(ErrorKind::Unavailable));
     assert_eq!((rig.reads(), rig.memory.leases()), (1, 1));
-    let credential = rig.compartment.resolve(&Rig::key("github/work"), patient()).await.unwrap();
+    let credential = rig.compartment.resolve(&Rig::key("github/work"), far_deadline()).await.unwrap();
     assert!(credential.secret.lease.is_some(), "the lease stays with its secret");
 }

@@ -8,7 +8,7 @@ use cofferdam_vault::testkit::{Calls, Fault, path};
 use cofferdam_vault::{ErrorKind, Lease};
 use tokio::time::{Instant, advance};
 
-use super::rig::{Rig, SECOND, patient, settle};
+use super::rig::{Rig, SECOND, far_deadline, settle};
 use crate::broker::compartment::{CompartmentPolicy, CompartmentState};
 use crate::broker::credential::Credential;
 
@@ -22,7 +22,7 @@ fn leased(policy: CompartmentPolicy) -> Rig {
 }
 
 async fn login(rig: &Rig) -> Arc<Credential> {
-    rig.compartment.resolve(&Rig::key("github/work"), patient()).await.unwrap()
+    rig.compartment.resolve(&Rig::key("github/work"), far_deadline()).await.unwrap()
 }
 
 fn lease(credential: &Credential) -> &Lease {
@@ -177,7 +177,7 @@ async fn a_renewal_that_fails_is_tried_again_until_the_end_and_nothing_is_served
 
     rig.faults.set(Calls::All, Fault::vault(ErrorKind::Throttled));
     let start = Instant::now();
-    while let Ok(credential) = rig.compartment.resolve(&Rig::key("github/work"), patient()).await {
+    while let Ok(credential) = rig.compartment.resolve(&Rig::key("github/work"), far_deadline()).await {
         assert!(rig.memory.is_running(lease(&credential)));
         pass(SECOND / 2).await;
     }
@@ -217,12 +217,12 @@ async fn a_rejected_login_is_replaced_once_per_interval_and_released() {
     let rig = leased(CompartmentPolicy::default());
     let key = Rig::key("github/work");
     let first = login(&rig).await;
-    let next = rig.compartment.after_rejection(&key, &first, patient()).await.unwrap().unwrap();
+    let next = rig.compartment.after_rejection(&key, &first, far_deadline()).await.unwrap().unwrap();
     assert_ne!(lease(&next), lease(&first));
     for _ in 0..20 {
-        let again = rig.compartment.after_rejection(&key, &next, patient()).await.unwrap();
+        let again = rig.compartment.after_rejection(&key, &next, far_deadline()).await.unwrap();
         assert!(again.is_none(), "every login is new, so a rejected one says nothing about the next");
-        let known = rig.compartment.after_rejection(&key, &first, patient()).await.unwrap().unwrap();
+        let known = rig.compartment.after_rejection(&key, &first, far_deadline()).await.unwrap().unwrap();
         assert_eq!(lease(&known), lease(&next));
         pass(SECOND).await;
     }
@@ -231,7 +231,7 @@ async fn a_rejected_login_is_replaced_once_per_interval_and_released() {
     settle().await;
     assert_eq!(rig.memory.leases(), 1);
     pass(10 * SECOND).await;
-    let third = rig.compartment.after_rejection(&key, &next, patient()).await.unwrap().unwrap();
+    let third = rig.compartment.after_rejection(&key, &next, far_deadline()).await.unwrap().unwrap();
     assert!(rig.memory.is_running(lease(&third)));
     drop((next, third));
     settle().await;

@@ -7,7 +7,7 @@ use cofferdam_vault::ErrorKind;
 use cofferdam_vault::testkit::{Calls, Fault};
 use tokio::time::{Instant, advance};
 
-use super::rig::{Rig, SECOND, patient, settle, token_in};
+use super::rig::{Rig, SECOND, far_deadline, settle, token_in};
 use crate::broker::compartment::CompartmentPolicy;
 
 fn wide() -> CompartmentPolicy {
@@ -38,10 +38,9 @@ async fn a_dropped_caller_affects_no_other_even_if_it_was_the_first() {
     let rig = Rig::new(wide());
     rig.faults.set(Calls::Reads, Fault::Delay(SECOND));
     let compartment = Arc::clone(&rig.compartment);
-    let first =
-        tokio::spawn(
-            async move { compartment.resolve(&Rig::key("github/work"), patient()).await.map(|_| ()) },
-        );
+    let first = tokio::spawn(async move {
+        compartment.resolve(&Rig::key("github/work"), far_deadline()).await.map(|_| ())
+    });
     settle().await;
     assert_eq!(rig.reads(), 1, "the read of the first caller is running");
     let (answers, ()) = tokio::join!(rig.crowd(1_000), async {
@@ -92,8 +91,8 @@ async fn an_older_read_never_overwrites_the_result_of_a_newer_one() {
     settle().await;
     rig.faults.once(Calls::Reads, Fault::secret(ErrorKind::NotFound));
     let newer = rig.compartment.loader.reload(&key).unwrap();
-    assert!(newer.wait_until(patient()).await.unwrap().is_err(), "the secret is gone");
-    let late = older.wait_until(patient()).await.unwrap().unwrap();
+    assert!(newer.wait_until(far_deadline()).await.unwrap().is_err(), "the secret is gone");
+    let late = older.wait_until(far_deadline()).await.unwrap().unwrap();
     assert_eq!(token_in(&late.credential), "one", "its callers get it");
     settle().await;
     assert_eq!(rig.kind().await, Some(ErrorKind::NotFound), "the cache does not");
@@ -122,7 +121,7 @@ async fn the_end_of_the_older_read_leaves_the_newer_one_registered() {
     advance(SECOND / 2).await;
     let _newer = rig.compartment.loader.reload(&key).unwrap();
     settle().await;
-    older.wait_until(patient()).await.unwrap().unwrap();
+    older.wait_until(far_deadline()).await.unwrap().unwrap();
     settle().await;
     assert_eq!(rig.token().await.unwrap(), "one");
     assert_eq!(rig.reads(), 2, "a miss now joins the newer one");

@@ -14,7 +14,7 @@ use crate::broker::compartment::{CacheKey, CompartmentPolicy, CompartmentState};
 const BATCH: usize = 20;
 
 /// Puts `count` secrets into the rig's vault and returns their keys.
-fn many(rig: &Rig, count: usize) -> Vec<Arc<CacheKey>> {
+fn put_secrets(rig: &Rig, count: usize) -> Vec<Arc<CacheKey>> {
     (0..count)
         .map(|n| {
             let at = format!("module/m{n}");
@@ -27,7 +27,7 @@ fn many(rig: &Rig, count: usize) -> Vec<Arc<CacheKey>> {
 #[tokio::test(start_paused = true)]
 async fn two_hundred_secrets_take_ten_requests_and_later_calls_none() {
     let rig = Rig::new(CompartmentPolicy::default());
-    let keys = many(&rig, 200);
+    let keys = put_secrets(&rig, 200);
     assert!(rig.compartment.prefetch(&keys).await.iter().all(|found| *found == Some(Ok(()))));
     for n in 0..200 {
         assert_eq!(rig.token_of(&format!("module/m{n}")).await.unwrap(), "one");
@@ -39,7 +39,7 @@ async fn two_hundred_secrets_take_ten_requests_and_later_calls_none() {
 #[tokio::test(start_paused = true)]
 async fn a_caller_who_misses_meanwhile_joins_the_batch() {
     let rig = Rig::new(CompartmentPolicy::default());
-    let keys = many(&rig, 3);
+    let keys = put_secrets(&rig, 3);
     rig.faults.set(Calls::Reads, Fault::Delay(SECOND));
     let (_, token) = tokio::join!(rig.compartment.prefetch(&keys), async {
         settle().await;
@@ -51,7 +51,7 @@ async fn a_caller_who_misses_meanwhile_joins_the_batch() {
 #[tokio::test(start_paused = true)]
 async fn an_absent_secret_is_reported_and_cached_and_affects_no_other() {
     let rig = Rig::new(CompartmentPolicy::default());
-    let mut keys = many(&rig, 2);
+    let mut keys = put_secrets(&rig, 2);
     keys.insert(1, Rig::key("module/absent"));
     let found = rig.compartment.prefetch(&keys).await;
     let kinds: Vec<_> = found.into_iter().map(|found| found.unwrap().err().map(|e| e.kind())).collect();
@@ -63,7 +63,7 @@ async fn an_absent_secret_is_reported_and_cached_and_affects_no_other() {
 #[tokio::test(start_paused = true)]
 async fn no_secret_that_creates_a_lease_is_prefetched() {
     let rig = Rig::new(CompartmentPolicy::default());
-    let mut keys = many(&rig, 2);
+    let mut keys = put_secrets(&rig, 2);
     rig.memory.serve_dynamic(&path("db/ro"), 30 * SECOND);
     keys.push(Rig::key("db/ro"));
     assert_eq!(rig.compartment.prefetch(&keys).await, [Some(Ok(())), Some(Ok(())), None]);
@@ -73,7 +73,7 @@ async fn no_secret_that_creates_a_lease_is_prefetched() {
 #[tokio::test(start_paused = true)]
 async fn a_failed_batch_is_retried_like_a_read() {
     let rig = Rig::new(CompartmentPolicy::default());
-    let keys = many(&rig, 5);
+    let keys = put_secrets(&rig, 5);
     rig.faults.once(Calls::Reads, Fault::throttled(Some(SECOND)));
     let start = Instant::now();
     assert!(rig.compartment.prefetch(&keys).await.iter().all(|found| *found == Some(Ok(()))));
@@ -83,7 +83,7 @@ async fn a_failed_batch_is_retried_like_a_read() {
 #[tokio::test(start_paused = true)]
 async fn a_vault_that_fails_ends_it_after_one_batch_and_is_counted() {
     let rig = Rig::new(CompartmentPolicy::default());
-    let keys = many(&rig, 200);
+    let keys = put_secrets(&rig, 200);
     rig.faults.set(Calls::All, Fault::vault(ErrorKind::Unavailable));
     let found = rig.compartment.prefetch(&keys).await;
     assert_eq!(found.iter().filter(|found| found.is_some()).count(), BATCH);
@@ -95,7 +95,7 @@ async fn a_vault_that_fails_ends_it_after_one_batch_and_is_counted() {
 #[tokio::test(start_paused = true)]
 async fn a_slow_vault_delays_a_start_by_no_more_than_a_reads_deadline() {
     let rig = Rig::new(CompartmentPolicy::default());
-    let keys = many(&rig, 200);
+    let keys = put_secrets(&rig, 200);
     rig.faults.set(Calls::Reads, Fault::Delay(3 * SECOND / 2));
     let start = Instant::now();
     let found = rig.compartment.prefetch(&keys).await;

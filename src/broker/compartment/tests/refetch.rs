@@ -8,17 +8,17 @@ use cofferdam_vault::{ErrorKind, Stage};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, advance};
 
-use super::rig::{Rig, SECOND, patient, token_in};
+use super::rig::{Rig, SECOND, far_deadline, token_in};
 use crate::broker::compartment::{CompartmentPolicy, CompartmentState};
 use crate::broker::credential::Credential;
 
 async fn current(rig: &Rig) -> Arc<Credential> {
-    rig.compartment.resolve(&Rig::key("github/work"), patient()).await.unwrap()
+    rig.compartment.resolve(&Rig::key("github/work"), far_deadline()).await.unwrap()
 }
 
 async fn rejected(rig: &Rig, credential: &Credential) -> Option<(String, Stage)> {
     let key = Rig::key("github/work");
-    let next = rig.compartment.after_rejection(&key, credential, patient()).await.unwrap();
+    let next = rig.compartment.after_rejection(&key, credential, far_deadline()).await.unwrap();
     next.map(|next| (token_in(&next), next.stage))
 }
 
@@ -31,9 +31,9 @@ async fn a_thousand_rejections_of_one_version_cause_one_refetch() {
     let mut calls = JoinSet::new();
     for _ in 0..1_000 {
         let (compartment, old) = (Arc::clone(&rig.compartment), Arc::clone(&old));
-        calls.spawn(
-            async move { compartment.after_rejection(&Rig::key("github/work"), &old, patient()).await },
-        );
+        calls.spawn(async move {
+            compartment.after_rejection(&Rig::key("github/work"), &old, far_deadline()).await
+        });
     }
     for next in calls.join_all().await {
         assert_eq!(token_in(&next.unwrap().unwrap()), "two");
@@ -50,7 +50,7 @@ async fn an_unchanged_secret_is_followed_by_its_previous_state_and_then_by_nothi
     rig.memory.put("github/work", [("token", "two")]);
     let ahead = current(&rig).await;
     let key = Rig::key("github/work");
-    let next = rig.compartment.after_rejection(&key, &ahead, patient()).await.unwrap().unwrap();
+    let next = rig.compartment.after_rejection(&key, &ahead, far_deadline()).await.unwrap().unwrap();
     assert_eq!((token_in(&next), next.stage), ("one".into(), Stage::Previous));
     assert_eq!(rig.reads(), 3);
     assert_eq!(rejected(&rig, &next).await, None);
@@ -114,7 +114,7 @@ async fn a_secret_that_is_gone_is_an_error_and_leaves_the_cache() {
     rig.memory.remove("github/work");
     let key = Rig::key("github/work");
     for _ in 0..3 {
-        let error = rig.compartment.after_rejection(&key, &old, patient()).await.unwrap_err();
+        let error = rig.compartment.after_rejection(&key, &old, far_deadline()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
     }
     assert_eq!(rig.reads(), 2);

@@ -14,7 +14,7 @@ use crate::broker::credential::Credential;
 pub(super) const SECOND: Duration = Duration::from_secs(1);
 
 /// A deadline that no test reaches.
-pub(super) fn patient() -> Instant {
+pub(super) fn far_deadline() -> Instant {
     Instant::now() + Duration::from_secs(24 * 60 * 60)
 }
 
@@ -58,7 +58,7 @@ impl Rig {
     }
 
     pub(super) async fn token_of(&self, at: &str) -> Result<String, VaultError> {
-        self.compartment.resolve(&Self::key(at), patient()).await.map(|credential| token_in(&credential))
+        self.compartment.resolve(&Self::key(at), far_deadline()).await.map(|credential| token_in(&credential))
     }
 
     pub(super) async fn kind(&self) -> Option<ErrorKind> {
@@ -70,7 +70,7 @@ impl Rig {
         let mut crowd = JoinSet::new();
         for _ in 0..callers {
             let compartment = Arc::clone(&self.compartment);
-            crowd.spawn(async move { compartment.resolve(&Self::key("github/work"), patient()).await });
+            crowd.spawn(async move { compartment.resolve(&Self::key("github/work"), far_deadline()).await });
         }
         crowd
             .join_all()

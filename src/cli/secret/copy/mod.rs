@@ -48,8 +48,8 @@ pub(crate) struct CopyArgs {
     /// The source: a vault of the profile
     #[arg(long, value_name = "VAULT")]
     from: String,
-    /// The destination: a vault of --to-profile if given, else of the profile. By default, with --to-profile, the vault of each
-    /// module
+    /// The destination: a vault of --to-profile if given, else of the profile. By default, with --to-profile, the vault of
+    /// each module
     #[arg(long, value_name = "VAULT", required_unless_present = "to_profile")]
     to: Option<String>,
     /// The profile of the destination, a name or a file as for --profile. By default, the same profile

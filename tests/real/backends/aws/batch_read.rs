@@ -17,7 +17,7 @@ async fn write_secrets(env: &MotoEnv, count: usize) {
     }
 }
 
-fn texts(answers: &[Result<Secret, VaultError>]) -> Vec<String> {
+fn tokens(answers: &[Result<Secret, VaultError>]) -> Vec<String> {
     answers.iter().map(|answer| text(answer.as_ref().unwrap())).collect()
 }
 
@@ -31,7 +31,7 @@ async fn two_hundred_secrets_take_ten_calls() {
     write_secrets(&env, 200).await;
     let vault = env.open_with(&env.settings());
     let answers = vault.read_many(&requests(200)).await;
-    assert_eq!(texts(&answers), numbers(200));
+    assert_eq!(tokens(&answers), numbers(200));
     assert_eq!((env.proxy.count("BatchGetSecretValue"), env.proxy.count("*")), (10, 10));
 }
 
@@ -59,8 +59,8 @@ async fn without_the_permission_secrets_are_read_one_by_one_and_batches_are_not_
     write_secrets(&env, 25).await;
     env.proxy.set("BatchGetSecretValue", Fault::code(400, "AccessDeniedException"));
     let vault = env.open_with(&env.settings());
-    assert_eq!(texts(&vault.read_many(&requests(25)).await), numbers(25));
-    assert_eq!(texts(&vault.read_many(&requests(3)).await), numbers(3));
+    assert_eq!(tokens(&vault.read_many(&requests(25)).await), numbers(25));
+    assert_eq!(tokens(&vault.read_many(&requests(3)).await), numbers(3));
     assert_eq!((env.proxy.count("BatchGetSecretValue"), env.proxy.count("GetSecretValue")), (1, 28));
 }
 
@@ -71,7 +71,7 @@ async fn a_batch_that_leaves_a_secret_out_is_made_up_for() {
     let vault = env.open_with(&env.settings());
     env.proxy
         .once("BatchGetSecretValue", Fault::Answer(200, Vec::new(), "{\"SecretValues\": []}".to_owned()));
-    assert_eq!(texts(&vault.read_many(&requests(3)).await), numbers(3));
+    assert_eq!(tokens(&vault.read_many(&requests(3)).await), numbers(3));
 }
 
 #[tokio::test]
@@ -92,5 +92,5 @@ async fn a_vault_that_goes_down_in_between_is_asked_no_further() {
         assert_eq!(env.proxy.count("*") - before, 1);
         env.proxy.clear();
     }
-    assert_eq!(texts(&vault.read_many(&requests(20)).await), numbers(20));
+    assert_eq!(tokens(&vault.read_many(&requests(20)).await), numbers(20));
 }

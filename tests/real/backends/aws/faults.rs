@@ -176,7 +176,7 @@ async fn missing_credentials_are_found_when_they_come() {
 }
 
 #[tokio::test]
-async fn the_region_may_stand_in_the_aws_profile() {
+async fn the_region_may_be_in_the_aws_profile() {
     let env = MotoEnv::new().await;
     env.put("github/work", r#"{"token": "t"}"#).await;
     let config = env.dir.path().join("config");

@@ -1,5 +1,5 @@
-//! The suite that every backend passes, with the smallest sufficient policy: on a Vault that the test seals and unseals, or on the
-//! server that the environment names, which it disconnects and connects again.
+//! The suite that every backend passes, with the smallest sufficient policy: on a Vault that the test seals and unseals, or
+//! on the server that the environment names, which it disconnects and connects again.
 
 use std::sync::{Arc, Mutex};
 
@@ -46,7 +46,7 @@ struct Folder {
 }
 
 impl Folder {
-    fn place(&self, path: &SecretPath) -> String {
+    fn api_path(&self, path: &SecretPath) -> String {
         let data = if self.fixture.version == 2 { "/data" } else { "" };
         format!("{}{data}/{}/{path}", self.fixture.mount, self.prefix)
     }
@@ -69,13 +69,13 @@ impl BackendUnderTest for Folder {
                 fields.iter().map(|(name, text)| (name.to_string(), text.expose_secret().into())).collect();
             let body =
                 if self.fixture.version == 2 { json!({ "data": fields }) } else { Value::Object(fields) };
-            self.fixture.server.root("POST", &self.place(path), body).await;
+            self.fixture.server.root("POST", &self.api_path(path), body).await;
         })
     }
 
     fn remove<'a>(&'a self, path: &'a SecretPath) -> BoxFuture<'a, ()> {
         Box::pin(
-            async move { drop(self.fixture.server.root("DELETE", &self.place(path), Value::Null).await) },
+            async move { drop(self.fixture.server.root("DELETE", &self.api_path(path), Value::Null).await) },
         )
     }
 
@@ -124,8 +124,8 @@ impl SwitchedProxy {
         self.post("/proxies/cut", json!({"enabled": connected})).await;
     }
 
-    async fn post(&self, place: &str, body: Value) {
-        let url = format!("{}{place}", self.toxiproxy.lock().unwrap().api());
+    async fn post(&self, api_path: &str, body: Value) {
+        let url = format!("{}{api_path}", self.toxiproxy.lock().unwrap().api());
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let answer = client.post(url).json(&body).send().await.unwrap();
         assert!(answer.status().is_success(), "{}", answer.status());

@@ -98,14 +98,14 @@ impl BackendUnderTest for Folder {
         Box::pin(async move {
             let fields: Map<String, Value> =
                 fields.iter().map(|(name, text)| (name.to_string(), text.expose_secret().into())).collect();
-            let place = format!("{}/data/{}/{path}", self.fixture.mount, self.prefix);
-            self.fixture.server.root("POST", &place, json!({ "data": fields })).await;
+            let api_path = format!("{}/data/{}/{path}", self.fixture.mount, self.prefix);
+            self.fixture.server.root("POST", &api_path, json!({ "data": fields })).await;
         })
     }
 
     fn remove<'a>(&'a self, path: &'a SecretPath) -> BoxFuture<'a, ()> {
-        let place = format!("{}/data/{}/{path}", self.fixture.mount, self.prefix);
-        Box::pin(async move { drop(self.fixture.server.root("DELETE", &place, Value::Null).await) })
+        let api_path = format!("{}/data/{}/{path}", self.fixture.mount, self.prefix);
+        Box::pin(async move { drop(self.fixture.server.root("DELETE", &api_path, Value::Null).await) })
     }
 
     fn take_down(&self) -> BoxFuture<'_, ErrorKind> {

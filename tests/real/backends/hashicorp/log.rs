@@ -1,5 +1,5 @@
-//! What is logged at `trace`, and what `Debug` prints. The log belongs to the whole process, so the test runs in a process of its
-//! own.
+//! What is logged at `trace`, and what `Debug` prints. The log belongs to the whole process, so the test runs in a process
+//! of its own.
 
 use cofferdam_testing::runs_alone;
 use cofferdam_testing::vault_server::{VaultServer, open, read, token_of};

@@ -179,10 +179,10 @@ async fn a_jwt_logs_in_and_is_read_again_at_each_login() {
 async fn a_service_account_of_kubernetes_logs_in() {
     let fixture = Fixture::new().await;
     let kubernetes = Kubernetes::start().unwrap_or_else(|error| panic!("{error}"));
-    let ask = async |method: reqwest::Method, place: &str, body: Value| {
+    let ask = async |method: reqwest::Method, api_path: &str, body: Value| {
         let client =
             reqwest::Client::builder().no_proxy().tls_danger_accept_invalid_certs(true).build().unwrap();
-        let request = client.request(method, format!("{}{place}", kubernetes.address()));
+        let request = client.request(method, format!("{}{api_path}", kubernetes.address()));
         let answer = request.bearer_auth(Kubernetes::ADMIN).json(&body).send().await.unwrap();
         let status = answer.status().as_u16();
         (status, serde_json::from_slice::<Value>(&answer.bytes().await.unwrap()).unwrap_or(Value::Null))
@@ -226,7 +226,7 @@ async fn a_service_account_of_kubernetes_logs_in() {
     assert_eq!(token_of(&*vault, "m/a").await, "one");
 }
 
-/// A JWT for `audience`, good for a minute, signed with `key.pem`.
+/// A JWT for `audience`, valid for a minute, signed with `key.pem`.
 fn signed(folder: &Path, audience: &str) -> String {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
     let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());

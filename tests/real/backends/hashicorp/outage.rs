@@ -1,5 +1,5 @@
-//! A Vault is sealed, killed, and loses tokens and permissions: each time the error has the right kind and scope, and the same
-//! vault works again.
+//! A Vault is sealed, killed, and loses tokens and permissions: each time the error has the right kind and scope, and the
+//! same vault works again.
 
 use cofferdam_testing::vault_server::{VaultServer, expect_error, full_policy, open, read, token_of};
 use cofferdam_vault::ErrorKind::{Conflict, Denied, Misconfigured, NotFound, Unauthenticated, Unavailable};

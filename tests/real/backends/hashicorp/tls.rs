@@ -63,9 +63,9 @@ impl DevServer {
         panic!("the server does not come up");
     }
 
-    async fn root(&self, method: &str, place: &str, body: Value) {
-        let (status, answer) = ask(&self.address, "root", method, place, body).await;
-        assert!((200..300).contains(&status), "{place}: {status} {answer}");
+    async fn root(&self, method: &str, api_path: &str, body: Value) {
+        let (status, answer) = ask(&self.address, "root", method, api_path, body).await;
+        assert!((200..300).contains(&status), "{api_path}: {status} {answer}");
     }
 
     /// Creates a certificate to log in with, which expires within a day, and its key.

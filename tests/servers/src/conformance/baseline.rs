@@ -1,6 +1,6 @@
 //! Which checks are known not to pass, and why.
 //!
-//! The suite has a baseline format of its own, but it lets an entry stand that names a check which no longer exists, asks
+//! The suite has a baseline format of its own, but it accepts an entry whose check no longer exists, asks
 //! for no reason, and counts a skipped check as good. Here each check that does not pass needs an entry, each entry a
 //! check that does not pass, and a reason.
 
@@ -27,7 +27,7 @@ struct Expected {
 }
 
 impl Baseline {
-    /// Reads a file's text. `revisions` are those that are run: an entry for another would never be looked at.
+    /// Parses a baseline file. `revisions` are those that are run: an entry for another revision would never be checked.
     ///
     /// # Errors
     ///
@@ -49,7 +49,7 @@ impl Baseline {
                 }
                 for check in &entry.checks {
                     if !known.insert((revision, check)) {
-                        return Err(format!("`{check}` stands there twice for {revision}"));
+                        return Err(format!("`{check}` is listed twice for {revision}"));
                     }
                 }
             }

@@ -1,4 +1,4 @@
-//! MCP's public conformance suite, run against a server, and what it found held against a baseline.
+//! MCP's public conformance suite, run against a server, and its results compared with a baseline.
 //!
 //! ```no_run
 //! use cofferdam_servers::{Baseline, Verdict, conformance};
@@ -28,7 +28,7 @@ use crate::cache::Unavailable;
 use crate::clients;
 use crate::npm::{self, Packages};
 
-/// After how many milliseconds the suite gives up a scenario. The slowest needs a few seconds.
+/// The timeout of one scenario, in milliseconds. The slowest needs a few seconds.
 const SCENARIO_TIMEOUT_MS: &str = "30000";
 
 /// How long all scenarios may take. They need half a minute.
@@ -37,8 +37,8 @@ const SUITE_TIMEOUT: Duration = Duration::from_secs(300);
 /// What it is, for a message.
 const WHAT: &str = "MCP's conformance suite";
 
-/// What to do where it was installed and does not run.
-const REMEDY: &str = "look whether the server under test answers, and whether the cache folder is whole";
+/// What to do if it is installed and does not run.
+const REMEDY: &str = "check that the server under test responds and that the cache folder is complete";
 
 /// npm `@modelcontextprotocol/conformance`, as `conformance/package.json` pins it, and the Node.js that runs it.
 #[derive(Debug)]
@@ -88,7 +88,7 @@ pub enum Status {
 ///
 /// # Errors
 ///
-/// Where there is no `npm`, or its registry is out of reach.
+/// If there is no `npm`, or its registry cannot be reached.
 pub fn conformance() -> Result<Conformance, Unavailable> {
     let dir = npm::installed(Packages {
         name: "conformance",
@@ -107,7 +107,7 @@ impl Conformance {
     ///
     /// # Errors
     ///
-    /// Where the suite does not run to its end. A scenario that hangs is given up by the suite, and is a check that failed.
+    /// If the suite does not run to its end. The suite stops a scenario that hangs, which counts as a failed check.
     pub fn run(&self, url: &str, revision: &str) -> Result<Vec<Scenario>, Unavailable> {
         let names = self.scenarios(revision)?;
         let dir = tempfile::tempdir().map_err(|error| failed(&error))?;
@@ -157,7 +157,7 @@ impl Conformance {
         )))
     }
 
-    /// The suite with nothing of the machine's environment, and with no way off it.
+    /// The suite, without the machine's environment and without access to other machines.
     fn command(&self) -> Command {
         let mut command = Command::new(&self.node);
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).stdin(Stdio::null());

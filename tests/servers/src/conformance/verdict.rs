@@ -1,4 +1,4 @@
-//! What a run of the suite found, held against its baseline.
+//! The results of a run of the suite, compared with its baseline.
 
 use std::fmt::Write as _;
 
@@ -16,7 +16,7 @@ pub struct Verdict {
 }
 
 impl Baseline {
-    /// Holds what was found in `revision` against what is expected.
+    /// Compares what was found in `revision` with what is expected.
     pub fn judge(&self, revision: &str, found: &[Scenario]) -> Verdict {
         let mut unseen = self.expected(revision);
         let mut verdict = Verdict {
@@ -47,9 +47,9 @@ impl Baseline {
                 }
             }
         }
-        let gone = unseen
-            .iter()
-            .map(|name| format!("{revision}: `{name}` is no check of this run; take it out of the baseline"));
+        let gone = unseen.iter().map(|name| {
+            format!("{revision}: `{name}` is not a check of this run; remove it from the baseline")
+        });
         verdict.problems.extend(gone);
         verdict
     }
@@ -115,7 +115,7 @@ mod tests {
         let passes = baseline("s:known").judge("a", &found(Status::Success));
         assert_eq!(passes.problems, ["a: `s:known` passes; take it out of the baseline"]);
         let gone = baseline("s:gone").judge("a", &found(Status::Success));
-        assert_eq!(gone.problems, ["a: `s:gone` is no check of this run; take it out of the baseline"]);
+        assert_eq!(gone.problems, ["a: `s:gone` is not a check of this run; remove it from the baseline"]);
         let nothing = Baseline::read("", &[]).unwrap();
         let empty = nothing.judge("a", &[Scenario { name: "s".into(), checks: Vec::new() }]);
         assert_eq!(empty.problems, ["a: s checked nothing"]);

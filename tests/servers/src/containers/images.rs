@@ -1,4 +1,4 @@
-//! The base images, made on this machine under the names that they have in Docker's registry, which is not asked.
+//! The base images, made on this machine under the names that they have in Docker's registry, which is not used.
 
 use std::fs;
 use std::path::Path;
@@ -16,7 +16,7 @@ const VAULT_DOCKERFILE: &str = include_str!("../../containers/vault.Dockerfile")
 /// Certificates of authorities that this machine trusts beyond Debian's, for a registry behind a proxy.
 const AUTHORITIES: &str = "usr/local/share/ca-certificates";
 const REMEDY: &str =
-    "bring Debian's and crates.io's registries in reach, or use a Docker engine that has these images";
+    "allow access to the registries of Debian and crates.io, or use a Docker engine that has these images";
 
 /// Makes the images that are not there.
 pub(super) fn make(settings: &Settings) -> Result<(), Unavailable> {

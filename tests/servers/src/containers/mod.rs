@@ -26,7 +26,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// Where there is none and none can be made; with what to install.
+    /// If there is none and none can be created. The error says what to install.
     pub fn reach() -> Result<Self, Unavailable> {
         if succeeds(Command::new("docker").arg("version")) {
             if succeeds(Command::new("docker").args(["compose", "version"])) {

@@ -14,7 +14,7 @@ use crate::debian::{self, is_root};
 use crate::go;
 use crate::process::Running;
 
-/// Docker Compose. Later ones take podman's networks for changed ones, and make each container anew at each `up`.
+/// Docker Compose. Later ones take podman's networks for changed ones, and recreate each container at each `up`.
 const COMPOSE_VERSION: &str = "v2.28.1";
 const REMEDY: &str =
     "install Docker Engine with Docker Compose 2 (https://docs.docker.com/engine/install), and start it";

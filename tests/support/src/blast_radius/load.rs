@@ -1,7 +1,7 @@
 //! Steady load: calls of `call_module_tool` over `POST /mcp` at a fixed rate.
 //!
 //! The load is open: a call is sent when it is due, not after the response to the previous one, and its latency counts from
-//! when it was due. So a stalled server does not hide its stall by receiving fewer calls. A thread of its own keeps the pace,
+//! when it was due. So a stalled server does not hide its stall by receiving fewer calls. A thread of its own keeps the rate,
 //! because the runtime's timer has a resolution of a millisecond.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -19,7 +19,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// Running load.
 pub(crate) struct Load {
     shared: Arc<Shared>,
-    pacer: Option<std::thread::JoinHandle<()>>,
+    generator: Option<std::thread::JoinHandle<()>>,
 }
 
 struct Shared {
@@ -66,9 +66,9 @@ impl Load {
             stopped: AtomicBool::new(false),
             in_flight: AtomicUsize::new(0),
         });
-        let (paced, runtime) = (Arc::clone(&shared), Handle::current());
-        let pacer = std::thread::spawn(move || pace(&paced, &runtime, every));
-        Ok(Self { shared, pacer: Some(pacer) })
+        let (for_generator, runtime) = (Arc::clone(&shared), Handle::current());
+        let generator = std::thread::spawn(move || generate(&for_generator, &runtime, every));
+        Ok(Self { shared, generator: Some(generator) })
     }
 
     /// The calls so far of the module at `index`.
@@ -86,9 +86,9 @@ impl Load {
     /// Sends no more calls and waits for those in flight.
     pub(crate) async fn stop(&mut self) {
         self.shared.stopped.store(true, Ordering::SeqCst);
-        if let Some(pacer) = self.pacer.take() {
+        if let Some(generator) = self.generator.take() {
             // It sleeps for one interval at most and cannot panic.
-            let _ = tokio::task::block_in_place(|| pacer.join());
+            let _ = tokio::task::block_in_place(|| generator.join());
         }
         while self.shared.in_flight.load(Ordering::SeqCst) > 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -115,7 +115,7 @@ impl Module {
     }
 }
 
-fn pace(shared: &Arc<Shared>, runtime: &Handle, every: Duration) {
+fn generate(shared: &Arc<Shared>, runtime: &Handle, every: Duration) {
     let mut due = Instant::now();
     for index in (0..shared.modules.len()).cycle() {
         if shared.stopped.load(Ordering::SeqCst) {

@@ -30,8 +30,8 @@ const SIDE: usize = 100;
 /// Calls per second on each module: few for one, many for all.
 const RATE: f64 = 2.0;
 
-/// One window: 2,800 calls on each side, and time for a breaker to open; with the default settings of a vault that hangs, that
-/// takes twelve seconds.
+/// One window: 2,800 calls on each side, and time for a breaker to open; with the default settings of a vault that hangs,
+/// that takes twelve seconds.
 const WINDOW: Duration = Duration::from_secs(14);
 
 /// The default settings of a vault, except for the probe interval.

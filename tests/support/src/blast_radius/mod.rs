@@ -18,7 +18,7 @@ mod vault;
 
 pub use faults::{Fault, Target};
 pub use fixture::Fixture;
-pub use outcome::{COMES_BACK, Figures, IN_TIME, Outcome, Promise, Windows};
+pub use outcome::{Figures, IN_TIME, Outcome, Promise, RECOVERS, Windows};
 pub use plan::{MAX_INTERVALS, MAX_RATIO, Plan};
 pub use scenario::Scenario;
 

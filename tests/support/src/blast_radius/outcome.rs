@@ -22,7 +22,7 @@ const SLACK: Duration = Duration::from_millis(250);
 pub const IN_TIME: &str = "it says so in time";
 
 /// The promise that a vault is back soon after its repair.
-pub const COMES_BACK: &str = "it comes back by itself";
+pub const RECOVERS: &str = "it recovers by itself";
 
 /// A period in which calls were due.
 #[derive(Debug, Clone, Copy)]
@@ -225,14 +225,14 @@ impl Outcome {
         ));
         if let Some(requests) = self.open_requests {
             let found = format!("{requests} in {:.1} s open, {} allowed", self.open_seconds, open.allowed);
-            promises.push(promise("one request an interval while given up", requests <= open.allowed, found));
+            promises.push(promise("one request an interval while open", requests <= open.allowed, found));
         }
         let back = match (self.good_after, self.ready_after) {
             (Some(good), Some(ready)) => Some(good.max(ready)),
             _ => None,
         };
         promises.push(promise(
-            COMES_BACK,
+            RECOVERS,
             back.is_some_and(|intervals| intervals <= MAX_INTERVALS),
             back.map_or("not back".to_owned(), |intervals| format!("after {intervals:.2} intervals")),
         ));

@@ -15,8 +15,8 @@ pub struct Plan {
     pub calm: Duration,
     /// Calls per second on each module.
     pub rate: u32,
-    /// The numbers of runs after which a scenario is judged again while its ratio of p99 exceeds [`MAX_RATIO`]; the medians of
-    /// all runs count.
+    /// The numbers of runs after which a scenario is judged again while its ratio of p99 exceeds [`MAX_RATIO`]; the medians
+    /// of all runs count.
     pub repeats: &'static [usize],
     /// The largest number of such further runs in total.
     pub further: usize,

@@ -51,14 +51,15 @@ impl HashicorpVault {
 
     /// Writes the field `token` of `{module}/default`. Tries for two seconds, because the engine needs a moment to come up.
     pub(crate) async fn put(&self, module: &str, token: &str) -> Result<(), Failed> {
-        let (place, body) = (format!("secret/data/{module}/default"), json!({ "data": { "token": token } }));
+        let (api_path, body) =
+            (format!("secret/data/{module}/default"), json!({ "data": { "token": token } }));
         for _ in 0..100 {
-            if self.ask("POST", &place, body.clone()).await.is_ok() {
+            if self.ask("POST", &api_path, body.clone()).await.is_ok() {
                 return Ok(());
             }
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
-        self.ask("POST", &place, body).await.map(drop)
+        self.ask("POST", &api_path, body).await.map(drop)
     }
 
     pub(crate) fn kill(&mut self) {
@@ -81,10 +82,10 @@ impl HashicorpVault {
 
     /// Writes the policy of the login, or removes it.
     pub(crate) async fn set_policy(&self, there: bool) -> Result<(), Failed> {
-        let place = "sys/policies/acl/blast";
+        let api_path = "sys/policies/acl/blast";
         match there {
-            true => self.ask("PUT", place, json!({ "policy": POLICY })).await.map(drop),
-            false => self.ask("DELETE", place, Value::Null).await.map(drop),
+            true => self.ask("PUT", api_path, json!({ "policy": POLICY })).await.map(drop),
+            false => self.ask("DELETE", api_path, Value::Null).await.map(drop),
         }
     }
 
@@ -100,8 +101,8 @@ impl HashicorpVault {
     }
 
     /// One request as root.
-    async fn ask(&self, method: &str, place: &str, body: Value) -> Result<Value, Failed> {
-        let url = format!("{}/v1/{place}", self.process.address());
+    async fn ask(&self, method: &str, api_path: &str, body: Value) -> Result<Value, Failed> {
+        let url = format!("{}/v1/{api_path}", self.process.address());
         let mut request = self.client.request(reqwest::Method::from_bytes(method.as_bytes())?, url);
         request = request.header("x-vault-token", self.process.root_token());
         if !body.is_null() {
@@ -110,7 +111,7 @@ impl HashicorpVault {
         let answer = request.send().await?;
         let (status, text) = (answer.status(), answer.text().await?);
         if !status.is_success() {
-            return Err(format!("Vault returns {status} for {method} {place}: {text}").into());
+            return Err(format!("Vault returns {status} for {method} {api_path}: {text}").into());
         }
         Ok(serde_json::from_str(&text).unwrap_or(Value::Null))
     }

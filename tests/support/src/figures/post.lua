@@ -2,7 +2,7 @@
 --
 --     wrk … -s post.lua http://127.0.0.1:7080/mcp -- BODY PROOF
 --
--- PROOF stands in every right answer, and in no other. At the end it prints one line of JSON.
+-- Every correct response contains PROOF, and no other does. At the end it prints one line of JSON.
 
 local threads = {}
 
