@@ -1,6 +1,6 @@
 //! Cost of `get_module_schema {query}` among more than 20,000 tools: `cargo bench --bench search`.
 
-#![allow(missing_docs)] // `main` and the benches have no readers
+#![allow(clippy::unwrap_used, missing_docs)] // a panic is the report; `main` and the benches have no readers
 
 use cofferdam::caller::Caller;
 use cofferdam_testing::generated_modules::{questions, registry};

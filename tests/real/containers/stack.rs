@@ -202,7 +202,7 @@ impl Drop for Stack {
             let logs = self
                 .compose_command(&["logs", "--tail", "40", "bootstrap", "unseal", "cofferdam", "service"])
                 .output();
-            eprintln!("{}", logs.as_ref().map(text).unwrap_or_default());
+            eprintln!("{}", logs.as_ref().map(printed).unwrap_or_default());
         }
         self.remove();
     }

@@ -115,7 +115,7 @@ impl VaultClient {
         let read = || async move {
             let results = self.vault.read_many(requests).await;
             match results.first() {
-                Some(Err(error)) if results.iter().all(|result| is_vault_error(result)) => Err(error.clone()),
+                Some(Err(error)) if results.iter().all(is_vault_error) => Err(error.clone()),
                 _ => Ok(results),
             }
         };

@@ -1,5 +1,7 @@
 //! What the example `figures` measures: each figure, what is promised, and what it is on this machine now.
 
+#![allow(clippy::print_stdout, reason = "a measurement shows its progress")]
+
 pub mod bare;
 pub mod calls;
 mod environments;
