@@ -16,6 +16,7 @@
 //! - [`mcp`]: the meta-tools over rmcp
 //! - [`http`]: routes, middleware, health and metrics
 //! - [`cli`]: the commands, which build the application from the parts above
+//! - `fair_share`: a capacity that several owners share, such that none can use it up
 //! - `placeholders`: strings with placeholders in braces
 //! - [`os`]: OS-specific code, with fallbacks for other platforms
 
@@ -25,6 +26,7 @@ pub mod calls;
 pub mod catalogue;
 pub mod cli;
 pub mod connectors;
+mod fair_share;
 pub mod http;
 pub mod manifest;
 pub mod mcp;

@@ -4,7 +4,7 @@ use crate::cycles::folder_edges;
 use crate::sources::{Source, below};
 
 /// From the top to the bottom. The backend crates, the contract and `cofferdam-config` are below all of them.
-const FLOORS: [&str; 14] = [
+const FLOORS: [&str; 15] = [
     "main",
     "cli",
     "http",
@@ -17,6 +17,7 @@ const FLOORS: [&str; 14] = [
     "connectors",
     "broker",
     "caller",
+    "fair_share",
     "placeholders",
     "os",
 ];
