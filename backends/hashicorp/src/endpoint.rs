@@ -62,10 +62,9 @@ pub(crate) fn read(path: &str) -> Request {
 
 /// Lists the names below `path`.
 ///
-/// `LIST` is a method of Vault's own.
+/// Vault takes this for its own method `LIST`, which not every proxy passes on.
 pub(crate) fn list(path: &str) -> Request {
-    // A constant that is a valid token of HTTP: cannot fail.
-    bare(Method::from_bytes(b"LIST").unwrap_or(Method::GET), path)
+    Request { query: Some("list=true".to_owned()), ..bare(Method::GET, path) }
 }
 
 /// Deletes `path` from KV version 1.

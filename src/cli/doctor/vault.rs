@@ -113,8 +113,11 @@ impl VaultCheck {
         if available {
             self.check_accounts(limit, bar, &mut report).await;
         } else if !self.accounts.is_empty() {
-            let message =
-                format!("its {} accounts were not checked, because the vault is down", self.accounts.len());
+            let unchecked = match self.accounts.len() {
+                1 => "its account was".to_owned(),
+                many => format!("its {many} accounts were"),
+            };
+            let message = format!("{unchecked} not checked, because the vault is down");
             report
                 .add(&subject, Diagnostic::warning("", message, "fix the vault, and run the command again"));
         }
