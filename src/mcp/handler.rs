@@ -26,6 +26,9 @@ use crate::calls::{CallError, Calls, Outcome};
 /// The time for which a client may cache the list of tools, in milliseconds. Modules change only when the server starts.
 const TOOLS_TTL_MS: u64 = 60_000;
 
+/// The number of requests of a single client in addition to one per call: calls that wait, and requests that are not calls.
+const SPARE_REQUESTS: usize = 1024;
+
 /// The instructions for the model.
 const INSTRUCTIONS: &str = "External services, one module each. Find a tool and its input schema with \
      get_module_schema, then run it with call_module_tool. The server handles credentials: never ask for one.";
@@ -61,6 +64,11 @@ impl Handler {
     /// Returns the token that cancels all calls.
     pub(super) fn stop(&self) -> CancellationToken {
         self.stop.clone()
+    }
+
+    /// Returns how many requests of a single client may be pending: as many as an HTTP server has connections.
+    pub(super) fn max_pending(&self) -> usize {
+        self.calls.max_calls().saturating_add(SPARE_REQUESTS)
     }
 
     fn caller(&self, context: &RequestContext<RoleServer>) -> Result<Caller, ErrorData> {
