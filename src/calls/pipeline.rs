@@ -90,7 +90,8 @@ impl Calls {
     ) -> Result<CallAnswer, CallError> {
         let started = Instant::now();
         let tracker = OutcomeTracker::default();
-        let steps = self.run(caller, &request, deadline, &tracker);
+        // On the heap, because each layer of the guard would hold a copy of the future that it was given.
+        let steps = Box::pin(self.run(caller, &request, deadline, &tracker));
         let result = guard(steps, &tracker, deadline, stop)
             .await
             .map_err(|error| error.about(&request.module, Some(&request.tool)));

@@ -81,6 +81,24 @@ impl Handler {
             .ok_or_else(|| ErrorData::internal_error("the request has no caller", None))
     }
 
+    async fn run_meta_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let caller = self.caller(&context)?;
+        let result = match request.name.as_ref() {
+            tools::CALL_MODULE_TOOL => self.call_module_tool(&caller, request, &context).await,
+            tools::GET_MODULE_SCHEMA => catch_panic(|| self.get_module_schema(&caller, request))
+                .unwrap_or_else(|| results::from_error(&CallError::internal(Outcome::NotSent))),
+            other => {
+                let message = format!("Unknown tool: {}", bounded(other));
+                return Err(ErrorData::invalid_params(message, None));
+            }
+        };
+        Ok(result.into())
+    }
+
     async fn call_module_tool(
         &self,
         caller: &Caller,
@@ -153,22 +171,13 @@ impl ServerHandler for Handler {
             .with_cache_scope(CacheScope::Private))
     }
 
-    async fn call_tool(
+    /// The future is on the heap, because rmcp moves the one that contains it several times.
+    fn call_tool(
         &self,
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
-    ) -> Result<CallToolResponse, ErrorData> {
-        let caller = self.caller(&context)?;
-        let result = match request.name.as_ref() {
-            tools::CALL_MODULE_TOOL => self.call_module_tool(&caller, request, &context).await,
-            tools::GET_MODULE_SCHEMA => catch_panic(|| self.get_module_schema(&caller, request))
-                .unwrap_or_else(|| results::from_error(&CallError::internal(Outcome::NotSent))),
-            other => {
-                let message = format!("Unknown tool: {}", bounded(other));
-                return Err(ErrorData::invalid_params(message, None));
-            }
-        };
-        Ok(result.into())
+    ) -> impl Future<Output = Result<CallToolResponse, ErrorData>> + Send {
+        Box::pin(self.run_meta_tool(request, context))
     }
 
     // These features are not supported. The defaults of rmcp would return an empty success.
