@@ -58,6 +58,11 @@ impl<K: Eq + Hash + Clone> FairShare<K> {
         self.capacity - self.lock().free
     }
 
+    /// The units that `owner` holds.
+    pub(crate) fn held(&self, owner: &K) -> u64 {
+        self.lock().held.get(owner).copied().unwrap_or(0)
+    }
+
     /// Gives `owner` so many units, or none. Does not wait.
     ///
     /// # Errors
@@ -136,7 +141,10 @@ mod tests {
     use super::*;
 
     /// Takes single units for `owner` until it is refused.
-    fn take_all(of: &Arc<FairShare<&'static str>>, owner: &'static str) -> (Vec<Share<&'static str>>, Refused) {
+    fn take_all(
+        of: &Arc<FairShare<&'static str>>,
+        owner: &'static str,
+    ) -> (Vec<Share<&'static str>>, Refused) {
         let mut shares = Vec::new();
         loop {
             match of.take(owner, 1) {
@@ -151,6 +159,7 @@ mod tests {
         let of = FairShare::new(60);
         let (a, refused) = take_all(&of, "a");
         assert_eq!((a.len(), refused), (40, Refused::OwnShare));
+        assert_eq!((of.held(&"a"), of.held(&"b")), (40, 0));
         let (b, _) = take_all(&of, "b");
         let (c, _) = take_all(&of, "c");
         assert!(!b.is_empty() && !c.is_empty(), "{} and {}", b.len(), c.len());

@@ -16,7 +16,7 @@ pub(super) struct Key {
     pub(super) tool: String,
 }
 
-/// A mutex for each key. Holds an entry for each key in use, so the calls in flight bound its size.
+/// A mutex for each key. Holds an entry for each key in use, so the calls that run or wait bound its size.
 #[derive(Debug, Default)]
 pub(super) struct KeyedMutex {
     mutexes: Mutex<HashMap<Key, Arc<AsyncMutex<()>>>>,

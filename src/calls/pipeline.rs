@@ -1,17 +1,15 @@
-//! A call from admission to its end: the steps, in order.
+//! A call from its arguments to its end: the steps, in order.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use cofferdam_config::suggestions::bounded;
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use super::admission::{Admission, Entered, Slot};
 use super::answer::CallAnswer;
-use super::error::{CallError, Code, Outcome};
+use super::error::{CallError, Outcome};
 use super::failure::{credential_rejected, failed, no_credential};
 use super::guard::{OutcomeTracker, guard};
-use super::keyed_mutex::{Key, KeyedMutex, KeyedMutexGuard};
 use super::metrics::CallMetrics;
 use super::request::CallRequest;
 use super::target::{Target, unknown_module};
@@ -19,7 +17,7 @@ use crate::broker::Broker;
 use crate::caller::Caller;
 use crate::connectors::http::HttpConnector;
 use crate::connectors::{Answer, CallFailure, Connector as _};
-use crate::registry::Registry;
+use crate::registry::{Module, Registry};
 
 /// How many further credentials a rejected call tries: the secret read again, then its previous state.
 const MORE_CREDENTIALS: usize = 2;
@@ -30,30 +28,21 @@ pub struct Calls {
     registry: Arc<Registry>,
     broker: Arc<Broker>,
     connector: HttpConnector,
-    serialized: KeyedMutex,
-    permits: Semaphore,
-    max_calls: usize,
+    admission: Admission,
     metrics: CallMetrics,
 }
 
 impl Calls {
-    /// At most `max_calls` calls run at once. A further one fails with `rate_limited`; with zero, every call does.
+    /// At most `max_calls` calls run at once, of which one module gets at most two thirds. A further one fails with
+    /// `rate_limited`; with zero, every call that would be sent does.
     pub fn new(
         registry: Arc<Registry>,
         broker: Arc<Broker>,
         connector: HttpConnector,
         max_calls: usize,
     ) -> Self {
-        let max_calls = max_calls.min(Semaphore::MAX_PERMITS);
-        Self {
-            registry,
-            broker,
-            connector,
-            serialized: KeyedMutex::default(),
-            permits: Semaphore::new(max_calls),
-            max_calls,
-            metrics: CallMetrics::default(),
-        }
+        let admission = Admission::new(max_calls);
+        Self { registry, broker, connector, admission, metrics: CallMetrics::default() }
     }
 
     /// The modules and tools.
@@ -71,9 +60,19 @@ impl Calls {
         &self.metrics
     }
 
-    /// How many calls are running.
+    /// How many calls are running. Calls that wait do not count.
     pub fn in_flight(&self) -> usize {
-        self.max_calls.saturating_sub(self.permits.available_permits())
+        self.admission.in_flight()
+    }
+
+    /// How many calls may run at once.
+    pub fn max_calls(&self) -> usize {
+        self.admission.max_calls()
+    }
+
+    /// How many calls of `module` wait for other calls of it.
+    pub fn waiting(&self, module: &Arc<Module>) -> usize {
+        self.admission.waiting(module)
     }
 
     /// Runs one call. It ends at `deadline` or when `stop` does, and so does its request to the service. Dropping the
@@ -81,7 +80,7 @@ impl Calls {
     ///
     /// # Errors
     ///
-    /// See [`Code`].
+    /// See [`Code`](super::Code).
     pub async fn call(
         &self,
         caller: &Caller,
@@ -91,14 +90,11 @@ impl Calls {
     ) -> Result<CallAnswer, CallError> {
         let started = Instant::now();
         let tracker = OutcomeTracker::default();
-        let result = match self.permits.try_acquire() {
-            Ok(_permit) => {
-                let steps = self.run(caller, &request, deadline, &tracker);
-                guard(steps, &tracker, deadline, stop).await
-            }
-            Err(_) => Err(self.overloaded()),
-        }
-        .map_err(|error| error.about(&request.module, Some(&request.tool)));
+        // On the heap, because each layer of the guard would hold a copy of the future that it was given.
+        let steps = Box::pin(self.run(caller, &request, deadline, &tracker));
+        let result = guard(steps, &tracker, deadline, stop)
+            .await
+            .map_err(|error| error.about(&request.module, Some(&request.tool)));
         self.metrics.count(&result);
         let code = result.as_ref().map_or_else(|error| error.code.as_str(), |_| "ok");
         tracing::info!(
@@ -120,8 +116,8 @@ impl Calls {
         tracker: &OutcomeTracker,
     ) -> Result<CallAnswer, CallError> {
         let target = Target::resolve(&self.registry, caller, request)?;
-        let _serialized = self.serialize(caller, target).await;
-        let answer = self.send(caller, target, request, deadline, tracker).await?;
+        let entered = self.admission.enter(caller, target, deadline).await?;
+        let (answer, _slot) = self.send(caller, target, request, &entered, deadline, tracker).await?;
         let (size, full, effects) = (answer.bytes, request.full, target.tool.operation.effects);
         let tool = Arc::clone(target.tool);
         let selected =
@@ -129,22 +125,8 @@ impl Calls {
         selected.unwrap_or_else(|| Err(CallError::internal(Outcome::after_sending(effects))))
     }
 
-    /// Waits until no other call of this caller uses the same tool and account, unless the tool is concurrency-safe.
-    async fn serialize(&self, caller: &Caller, target: Target<'_>) -> Option<KeyedMutexGuard<'_>> {
-        if target.tool.operation.effects.concurrency_safe {
-            return None;
-        }
-        let key = Key {
-            caller: caller.clone(),
-            module: target.module.name.clone(),
-            account: target.account.name.clone(),
-            tool: target.tool.name.clone(),
-        };
-        Some(self.serialized.lock(key).await)
-    }
-
     /// Sends the request, with one credential after the other while the service rejects them and the broker has
-    /// another.
+    /// another. Returns the answer with the slot of the call.
     ///
     /// A write is sent again too: a service that returns 401 has done nothing.
     async fn send(
@@ -152,9 +134,10 @@ impl Calls {
         caller: &Caller,
         target: Target<'_>,
         request: &CallRequest,
+        entered: &Entered<'_>,
         deadline: Instant,
         tracker: &OutcomeTracker,
-    ) -> Result<Answer, CallError> {
+    ) -> Result<(Answer, Slot), CallError> {
         let (service, operation, endpoint) =
             (&target.module.service, &target.tool.operation, &target.account.endpoint);
         let (module, account) = (&target.module.name, &target.account.name);
@@ -165,8 +148,10 @@ impl Calls {
         };
         let mut credential =
             self.broker.credential(caller, module, account, deadline).await.map_err(explain)?;
+        let mut slot = self.admission.take_slot(target.module, tracker.outcome())?;
         let mut more = MORE_CREDENTIALS;
         loop {
+            let deadline = deadline.min(Instant::now() + entered.timeout);
             tracker.set(Outcome::after_sending(operation.effects));
             let answer = self
                 .connector
@@ -175,14 +160,16 @@ impl Calls {
             let said = match answer {
                 Err(CallFailure::CredentialRejected { message }) => message,
                 Err(failure) => return Err(failed(target, failure)),
-                Ok(answer) => return Ok(answer),
+                Ok(answer) => return Ok((answer, slot)),
             };
             tracker.set(Outcome::Rejected);
+            drop(slot);
             let another = match more {
                 0 => None,
                 _ => self.broker.after_rejection(caller, &credential, deadline).await.map_err(explain)?,
             };
             credential = another.ok_or_else(|| credential_rejected(target, &said))?;
+            slot = self.admission.take_slot(target.module, tracker.outcome())?;
             more -= 1;
         }
     }
@@ -190,10 +177,5 @@ impl Calls {
     /// The error for a module that does not exist, or that is hidden from `caller`.
     pub(crate) fn unknown_module(&self, caller: &Caller, name: &str) -> CallError {
         unknown_module(&self.registry, caller, name)
-    }
-
-    fn overloaded(&self) -> CallError {
-        let why = format!("The server already runs {} calls, its maximum. Try again.", self.max_calls);
-        CallError::not_sent(Code::RateLimited, why).retry_after(Some(Duration::from_secs(1)))
     }
 }

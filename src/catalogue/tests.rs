@@ -25,6 +25,8 @@ fn every_module() -> Registry {
             base_url: Some("https://service.test".parse().unwrap()),
             path: PathTemplate::default(),
             insecure_http: false,
+            in_flight: None,
+            queue: None,
         })
         .collect();
     Registry::load(&entries, &manifests)

@@ -5,6 +5,7 @@
 //!
 //! - `effects`, `outcome`: what an operation does, and whether it may have done it
 //! - `answer`, `failure`: how a call ends
+//! - `limits`: how many calls of a module run and wait at once
 //! - `scrub`: removes credentials from both
 //! - `workers`: threads that process large answers
 
@@ -13,6 +14,7 @@ mod connector;
 mod effects;
 mod failure;
 pub mod http;
+mod limits;
 mod outcome;
 mod scrub;
 mod workers;
@@ -21,6 +23,7 @@ pub use answer::Answer;
 pub use connector::Connector;
 pub use effects::{Effects, SideEffect};
 pub use failure::CallFailure;
+pub use limits::CallLimits;
 pub use outcome::Outcome;
 pub use scrub::Scrubber;
 pub use workers::WorkerPool;

@@ -7,6 +7,7 @@ use http::header::{CONTENT_TYPE, HeaderName};
 
 use super::health::Health;
 use crate::broker::{CompartmentState, VaultStatus};
+use crate::caller::Caller;
 use crate::calls::Calls;
 
 /// The media type of the format.
@@ -33,9 +34,19 @@ fn write_all(text: &mut String, calls: &Calls, vaults: &[VaultStatus]) -> fmt::R
     for (code, count) in calls.metrics().iter() {
         writeln!(text, "cofferdam_calls_total{{code=\"{code}\"}} {count}")?;
     }
-    writeln!(text, "# HELP cofferdam_calls_in_flight Tool calls in flight.")?;
+    writeln!(text, "# HELP cofferdam_calls_in_flight Tool calls in flight, without those that wait.")?;
     writeln!(text, "# TYPE cofferdam_calls_in_flight gauge")?;
     writeln!(text, "cofferdam_calls_in_flight {}", calls.in_flight())?;
+    writeln!(text, "# HELP cofferdam_calls_waiting Tool calls that wait for other calls of their module.")?;
+    writeln!(text, "# TYPE cofferdam_calls_waiting gauge")?;
+    for module in calls.registry().modules(&Caller::local()) {
+        writeln!(
+            text,
+            "cofferdam_calls_waiting{{module=\"{}\"}} {}",
+            escaped(&module.name),
+            calls.waiting(module)
+        )?;
+    }
     writeln!(text, "# HELP cofferdam_vault_state 1 if the vault is in this state, else 0.")?;
     writeln!(text, "# TYPE cofferdam_vault_state gauge")?;
     for vault in vaults {

@@ -26,6 +26,9 @@ use crate::calls::{CallError, Calls, Outcome};
 /// The time for which a client may cache the list of tools, in milliseconds. Modules change only when the server starts.
 const TOOLS_TTL_MS: u64 = 60_000;
 
+/// The number of requests of a single client in addition to one per call: calls that wait, and requests that are not calls.
+const SPARE_REQUESTS: usize = 1024;
+
 /// The instructions for the model.
 const INSTRUCTIONS: &str = "External services, one module each. Find a tool and its input schema with \
      get_module_schema, then run it with call_module_tool. The server handles credentials: never ask for one.";
@@ -63,6 +66,11 @@ impl Handler {
         self.stop.clone()
     }
 
+    /// Returns how many requests of a single client may be pending: as many as an HTTP server has connections.
+    pub(super) fn max_pending(&self) -> usize {
+        self.calls.max_calls().saturating_add(SPARE_REQUESTS)
+    }
+
     fn caller(&self, context: &RequestContext<RoleServer>) -> Result<Caller, ErrorData> {
         let parts = context.extensions.get::<http::request::Parts>();
         parts
@@ -71,6 +79,24 @@ impl Handler {
             .cloned()
             // The route lacks the middleware. There is no default caller.
             .ok_or_else(|| ErrorData::internal_error("the request has no caller", None))
+    }
+
+    async fn run_meta_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let caller = self.caller(&context)?;
+        let result = match request.name.as_ref() {
+            tools::CALL_MODULE_TOOL => self.call_module_tool(&caller, request, &context).await,
+            tools::GET_MODULE_SCHEMA => catch_panic(|| self.get_module_schema(&caller, request))
+                .unwrap_or_else(|| results::from_error(&CallError::internal(Outcome::NotSent))),
+            other => {
+                let message = format!("Unknown tool: {}", bounded(other));
+                return Err(ErrorData::invalid_params(message, None));
+            }
+        };
+        Ok(result.into())
     }
 
     async fn call_module_tool(
@@ -145,22 +171,13 @@ impl ServerHandler for Handler {
             .with_cache_scope(CacheScope::Private))
     }
 
-    async fn call_tool(
+    /// The future is on the heap, because rmcp moves the one that contains it several times.
+    fn call_tool(
         &self,
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
-    ) -> Result<CallToolResponse, ErrorData> {
-        let caller = self.caller(&context)?;
-        let result = match request.name.as_ref() {
-            tools::CALL_MODULE_TOOL => self.call_module_tool(&caller, request, &context).await,
-            tools::GET_MODULE_SCHEMA => catch_panic(|| self.get_module_schema(&caller, request))
-                .unwrap_or_else(|| results::from_error(&CallError::internal(Outcome::NotSent))),
-            other => {
-                let message = format!("Unknown tool: {}", bounded(other));
-                return Err(ErrorData::invalid_params(message, None));
-            }
-        };
-        Ok(result.into())
+    ) -> impl Future<Output = Result<CallToolResponse, ErrorData>> + Send {
+        Box::pin(self.run_meta_tool(request, context))
     }
 
     // These features are not supported. The defaults of rmcp would return an empty success.

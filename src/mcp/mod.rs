@@ -13,6 +13,7 @@ mod arguments;
 mod framing;
 mod handler;
 pub(crate) mod malformed;
+mod pending;
 mod protocol;
 mod results;
 mod schema;

@@ -3,24 +3,24 @@
 //! The stdio transport of rmcp drops a line that is not JSON without a response, and its client waits forever. This one
 //! responds with a parse error and continues, whatever a line contains.
 
-use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rmcp::model::{
     ClientJsonRpcMessage, ClientNotification, ClientRequest, ErrorData, GetMeta as _, JsonRpcMessage,
-    ProtocolVersion, RequestId, ServerJsonRpcMessage,
+    ProtocolVersion, ServerJsonRpcMessage,
 };
 use rmcp::service::{RoleServer, ServerInitializeError, ServiceExt as _};
 use rmcp::transport::{Transport, stdio_pipes};
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
-use tokio::sync::{Mutex, mpsc, watch};
+use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::framing::{Line, read_line, write_message};
 use super::handler::Handler;
 use super::malformed;
+use super::pending::PendingRequests;
 use super::protocol::{MAX_REQUEST_BYTES, REVISIONS};
 
 /// The capacity of the queue between the reader and the handler, in messages.
@@ -59,15 +59,15 @@ where
     W: AsyncWrite + Unpin + Send + 'static,
 {
     let (messages, incoming) = mpsc::channel(QUEUE_CAPACITY);
-    let (pending, mut pending_changes) = watch::channel(HashSet::new());
-    let lines = Lines { incoming, output: Arc::new(Mutex::new(output)), pending: Arc::new(pending) };
-    let reader = Reader { messages, output: lines.output.clone(), pending: lines.pending.clone() };
+    let pending = Arc::new(PendingRequests::new(handler.max_pending()));
+    let lines = Lines { incoming, output: Arc::new(Mutex::new(output)), pending: pending.clone() };
+    let reader = Reader { messages, output: lines.output.clone(), pending: pending.clone() };
     let stop = handler.stop();
     let reading = tokio::spawn(async move {
         reader.read(BufReader::new(input), shutdown).await;
-        if tokio::time::timeout(drain, pending_changes.wait_for(HashSet::is_empty)).await.is_err() {
+        if tokio::time::timeout(drain, pending.all_done()).await.is_err() {
             stop.cancel();
-            let _ = tokio::time::timeout(GRACE_PERIOD, pending_changes.wait_for(HashSet::is_empty)).await;
+            let _ = tokio::time::timeout(GRACE_PERIOD, pending.all_done()).await;
         }
         // Drops the last sender, which tells the handler that the input has ended.
         drop(reader);
@@ -82,14 +82,11 @@ where
     result
 }
 
-/// The requests without a response so far.
-type Pending = Arc<watch::Sender<HashSet<RequestId>>>;
-
 /// The transport for rmcp.
 struct Lines<W> {
     incoming: mpsc::Receiver<ClientJsonRpcMessage>,
     output: Arc<Mutex<W>>,
-    pending: Pending,
+    pending: Arc<PendingRequests>,
 }
 
 impl<W: AsyncWrite + Unpin + Send + 'static> Transport<RoleServer> for Lines<W> {
@@ -108,9 +105,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Transport<RoleServer> for Lines<W> 
                 _ => None,
             };
             if let Some(id) = id {
-                pending.send_modify(|pending| {
-                    pending.remove(id);
-                });
+                pending.remove(id);
             }
             written
         }
@@ -129,7 +124,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Transport<RoleServer> for Lines<W> 
 struct Reader<W> {
     messages: mpsc::Sender<ClientJsonRpcMessage>,
     output: Arc<Mutex<W>>,
-    pending: Pending,
+    pending: Arc<PendingRequests>,
 }
 
 impl<W: AsyncWrite + Unpin> Reader<W> {
@@ -158,10 +153,10 @@ impl<W: AsyncWrite + Unpin> Reader<W> {
                         let request = matches!(message, JsonRpcMessage::Request(_));
                         initialized |= initializes(&message);
                         // Before the handshake, rmcp closes the connection on any message that is not a request.
-                        if (initialized || request) && !self.forward(message).await {
-                            return;
+                        match self.register(&message) {
+                            Ok(()) if (initialized || request) && !self.forward(message).await => return,
+                            registered => registered.err(),
                         }
-                        None
                     }
                     Err(_) => malformed::error_response(&line),
                 },
@@ -174,26 +169,30 @@ impl<W: AsyncWrite + Unpin> Reader<W> {
         }
     }
 
-    /// Forwards a message to the handler. Returns whether the handler is still running.
-    async fn forward(&self, message: ClientJsonRpcMessage) -> bool {
-        match &message {
-            JsonRpcMessage::Request(request) => {
-                self.pending.send_modify(|pending| {
-                    pending.insert(request.id.clone());
-                });
-            }
+    /// Adds a request to the pending ones, or removes the one that a notification cancels.
+    ///
+    /// # Errors
+    ///
+    /// The response to a request that is refused. The reader writes it itself, so that a client that reads no responses
+    /// is read no further.
+    fn register(&self, message: &ClientJsonRpcMessage) -> Result<(), ServerJsonRpcMessage> {
+        match message {
+            JsonRpcMessage::Request(request) => self.pending.add(request)?,
             // A cancelled request gets no response.
             JsonRpcMessage::Notification(message) => {
                 if let ClientNotification::CancelledNotification(cancelled) = &message.notification
                     && let Some(id) = &cancelled.params.request_id
                 {
-                    self.pending.send_modify(|pending| {
-                        pending.remove(id);
-                    });
+                    self.pending.remove(id);
                 }
             }
             _ => {}
         }
+        Ok(())
+    }
+
+    /// Forwards a message to the handler. Returns whether the handler is still running.
+    async fn forward(&self, message: ClientJsonRpcMessage) -> bool {
         self.messages.send(message).await.is_ok()
     }
 }

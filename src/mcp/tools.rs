@@ -65,12 +65,12 @@ fn object(value: Value) -> Arc<JsonObject> {
 /// Returns the definition of a meta-tool, without the list of modules in its description.
 pub(super) fn definition(name: &str) -> Option<Tool> {
     match name {
-        GET_MODULE_SCHEMA => Some(tool(GET_MODULE_SCHEMA, GET_DESCRIPTION.to_owned(), &GET_SCHEMA).annotate(
+        GET_MODULE_SCHEMA => Some(tool(GET_MODULE_SCHEMA, GET_DESCRIPTION, &GET_SCHEMA).annotate(
             ToolAnnotations::with_title("Look up modules and tools").read_only(true).open_world(false),
         )),
         // The hints describe the most dangerous tool of any module. The schema of each tool has its own effects.
         CALL_MODULE_TOOL => Some(
-            tool(CALL_MODULE_TOOL, CALL_DESCRIPTION.to_owned(), &CALL_SCHEMA).annotate(
+            tool(CALL_MODULE_TOOL, CALL_DESCRIPTION, &CALL_SCHEMA).annotate(
                 ToolAnnotations::with_title("Run a module's tool")
                     .read_only(false)
                     .destructive(true)
@@ -95,7 +95,7 @@ pub(super) fn list<'m>(modules: impl Iterator<Item = &'m Arc<Module>>) -> Vec<To
         .collect()
 }
 
-fn tool(name: &'static str, description: String, schema: &LazyLock<Arc<JsonObject>>) -> Tool {
+fn tool(name: &'static str, description: &'static str, schema: &LazyLock<Arc<JsonObject>>) -> Tool {
     Tool::new(name, description, Arc::clone(schema))
 }
 

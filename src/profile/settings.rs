@@ -57,6 +57,10 @@ pub struct ModuleEntry {
     pub path: PathTemplate,
     /// Whether credentials may be sent over plain `http` to other machines. Default no.
     pub insecure_http: bool,
+    /// How many of its calls may run at once, if it is not the manifest's number.
+    pub in_flight: Option<u32>,
+    /// How many of its calls may wait, if it is not the manifest's number.
+    pub queue: Option<u32>,
 }
 
 /// One account of a module.

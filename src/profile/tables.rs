@@ -23,7 +23,8 @@ pub(super) struct ServerTable {
     /// The maximum time of one call, from the request to the answer. Default `"60s"`; from 1 ms to 1 h, zero is not allowed.
     #[schemars(extend("pattern" = cofferdam_config::duration::PATTERN))]
     pub(super) call_timeout: String,
-    /// The maximum number of concurrent calls; further ones are rejected. Default 10000; zero is not allowed.
+    /// The maximum number of concurrent calls; further ones are rejected. One module gets at most two thirds of it. Calls that
+    /// wait for others of their module do not count. Default 10000; zero is not allowed.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub(super) max_calls: u32,
     /// How long a shutdown still accepts connections, with `/readyz` at 503, so that a load balancer stops sending them.
@@ -79,6 +80,16 @@ pub(super) struct ModuleTable {
     /// Whether credentials may be sent over plain `http` to other machines. Default no.
     #[serde(default)]
     pub(super) insecure_http: bool,
+    /// The maximum number of concurrent calls of this module; further ones wait. Absent: the manifest's `limits.in_flight`,
+    /// 256 by default; zero is not allowed.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub(super) in_flight: Option<u32>,
+    /// The maximum number of calls of this module that wait; further ones are rejected. Absent: the manifest's
+    /// `limits.queue`, 256 by default; zero rejects each call that would have to wait.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub(super) queue: Option<u32>,
 }
 
 fn default_accounts() -> Vec<AccountTable> {

@@ -140,6 +140,7 @@ fn an_absent_key_has_its_default() {
     assert_eq!((module.vault.as_str(), module.manifest.as_str()), ("main", "github"));
     assert_eq!(module.accounts.iter().map(|account| account.name.as_str()).collect::<Vec<_>>(), ["default"]);
     assert_eq!((module.path.to_string().as_str(), module.insecure_http), ("{module}/{account}", false));
+    assert_eq!((module.in_flight, module.queue), (None, None));
     assert_eq!(profile.server.listen.to_string(), "127.0.0.1:7080");
     assert_eq!(profile.server.call_timeout.as_secs(), 60);
     assert!(profile.warnings.is_empty(), "{:?}", profile.warnings);

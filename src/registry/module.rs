@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use cofferdam_config::suggestions::list;
 use cofferdam_config::{Diagnostic, Diagnostics};
+use tokio::sync::Semaphore;
 
-use crate::connectors::WorkerPool;
 use crate::connectors::http::{Endpoint, Service};
+use crate::connectors::{CallLimits, WorkerPool};
 use crate::manifest::{Manifest, Tool};
 use crate::profile::ModuleEntry;
 
@@ -26,6 +27,11 @@ pub struct Module {
     pub accounts: Vec<Account>,
     /// The service behind it.
     pub service: Service,
+    /// The limits on its calls: the profile's, else the manifest's.
+    pub limits: CallLimits,
+    /// One permit for each of its calls that may run at once. A service that hangs uses these up, and nothing that
+    /// another module needs, of the same manifest or not.
+    pub(crate) permits: Semaphore,
     /// Its tools, in the manifest's order.
     pub tools: Vec<Arc<Tool>>,
     /// The index in `tools` of each name. Modules of one manifest share it.
@@ -54,6 +60,13 @@ impl Module {
         if !missing.is_empty() {
             return Err(missing_base_url(&entry.name, &missing).into());
         }
+        let of_manifest = manifest.http.call_limits();
+        let limits = CallLimits {
+            in_flight: entry.in_flight.unwrap_or(of_manifest.in_flight),
+            queue: entry.queue.unwrap_or(of_manifest.queue),
+            ..of_manifest
+        };
+        let permits = usize::try_from(limits.in_flight).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
         Ok(Self {
             name: entry.name.clone(),
             version: manifest.version.clone(),
@@ -66,6 +79,8 @@ impl Module {
                 credential: manifest.credential.clone(),
                 workers: WorkerPool::new(&entry.name),
             },
+            limits,
+            permits: Semaphore::new(permits),
             tools: manifest.tools.clone(),
             tool_index: Arc::clone(&manifest.tool_index),
         })

@@ -17,6 +17,8 @@ fn entry(name: &str, manifest: &str) -> ModuleEntry {
         base_url: None,
         path: PathTemplate::default(),
         insecure_http: false,
+        in_flight: None,
+        queue: None,
     }
 }
 
@@ -86,6 +88,21 @@ fn two_modules_may_share_a_manifest_and_an_address_comes_from_the_nearest() {
     assert_eq!(of("moved", "personal"), "https://other.example.test/");
     let tool = |module: &str| registry.module(&Caller::local(), module).unwrap().tool("get_issue").unwrap();
     assert!(Arc::ptr_eq(tool("github"), tool("moved")));
+}
+
+#[test]
+fn the_limits_of_a_profile_go_before_those_of_the_manifest() {
+    let text = manifest("m", &["one"])
+        .replace("[credential]", "limits = { in_flight = 5, queue = 6 }\n[credential]");
+    let mut own = entry("own", "m");
+    (own.in_flight, own.queue) = (Some(7), Some(0));
+    let manifests = ManifestLibrary::from_files([("m/m.toml", text.as_str())]);
+    let registry = Registry::load(&[entry("plain", "m"), own], &manifests);
+    let limits = |module: &str| {
+        let module = registry.module(&Caller::local(), module).unwrap();
+        (module.limits.in_flight, module.limits.queue, module.permits.available_permits())
+    };
+    assert_eq!((limits("plain"), limits("own")), ((5, 6, 5), (7, 0, 7)));
 }
 
 #[test]

@@ -275,6 +275,8 @@ impl ServerBuilder {
                 base_url: Some(format!("http://{address}").parse().unwrap()),
                 path: PathTemplate::default(),
                 insecure_http: false,
+                in_flight: None,
+                queue: None,
             })
             .collect();
         let registry = Arc::new(Registry::load(&entries, &known));

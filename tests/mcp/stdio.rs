@@ -113,6 +113,21 @@ async fn a_cancelled_call_ends_at_the_service_and_gets_no_answer() {
 }
 
 #[tokio::test]
+async fn an_id_that_is_in_use_is_refused_and_nothing_waits_for_its_call() {
+    let mut stdio = Stdio::start(Duration::ZERO).await;
+    stdio.initialize().await;
+    stdio.call(1, "wait", json!({})).await;
+    stdio.parts.service.until_waiting(1).await;
+    stdio.call(1, "get_item", json!({ "id": "a" })).await;
+    let answer = stdio.receive().await;
+    assert_eq!((&answer["id"], &answer["error"]["code"]), (&json!(1), &json!(-32600)), "{answer}");
+    stdio.send(&json!({ "jsonrpc": "2.0", "id": "p", "method": "ping" }).to_string()).await;
+    assert_eq!(stdio.receive().await["id"], json!("p"));
+    stdio.call(2, "get_item", json!({ "id": "b" })).await;
+    assert_eq!(stdio.receive().await["id"], json!(2));
+}
+
+#[tokio::test]
 async fn a_client_that_closes_its_end_still_gets_what_it_asked_for() {
     let mut stdio = Stdio::start(Duration::from_secs(3600)).await;
     stdio.initialize().await;

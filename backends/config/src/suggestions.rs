@@ -16,6 +16,10 @@ const MIN_SIMILARITY: f64 = 0.75;
 ///
 /// For a name that a caller sent, in an answer to that caller.
 pub fn bounded(name: &str) -> String {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b' ');
+    if name.len() <= SHOWN_CHARS && name.bytes().all(is_plain) {
+        return name.to_owned();
+    }
     let mut shown: String = name.chars().take(SHOWN_CHARS).flat_map(char::escape_debug).collect();
     if name.chars().nth(SHOWN_CHARS).is_some() {
         shown.push('…');

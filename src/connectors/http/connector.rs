@@ -101,13 +101,10 @@ impl Call<'_> {
         let auth = AppliedAuth::new(&self.service.credential, credential)?;
         let scrubber = Arc::new(auth.scrubber(credential));
         let now = Instant::now();
-        let deadline = deadline.min(now + settings.limits.timeout);
+        let deadline = deadline.min(now + settings.limits.calls.timeout);
         if deadline <= now {
             return Err(CallFailure::timeout(title, Outcome::NotSent));
         }
-        let Ok(Ok(_permit)) = timeout_at(deadline, settings.permits.acquire()).await else {
-            return Err(CallFailure::timeout(title, Outcome::NotSent));
-        };
         let exchange = async {
             let request = self.operation.request.build(&self.endpoint.base_url, settings, self.arguments)?;
             let exchange = Exchange {

@@ -9,7 +9,6 @@ use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderName};
 use jmespath::Expression;
 use serde::Deserialize;
-use tokio::sync::Semaphore;
 use url::Url;
 
 use super::destination::check_host;
@@ -18,6 +17,7 @@ use super::headers;
 use super::page::{PageStyle, PageTable};
 use super::retry_after::RateLimit;
 use crate::broker::CredentialSpec;
+use crate::connectors::limits::CallLimits;
 
 /// The `[http]` table of a manifest, as written.
 #[derive(Debug, Clone, Deserialize)]
@@ -86,10 +86,15 @@ pub struct LimitsTable {
     pub answer: Option<String>,
     /// The largest request body. `"4MiB"` if absent; zero is refused.
     pub request: Option<String>,
-    /// How many calls to the service may run at once. Further ones wait within their deadline. 256 if absent; zero is
-    /// refused.
+    /// How many calls of a module may run at once. Further ones wait. 256 if absent; zero is refused. A profile can
+    /// override it for a module.
     pub in_flight: Option<u32>,
-    /// How long a call may take, if the caller's own deadline is not earlier. `"30s"` if absent; zero is refused.
+    /// How many calls of a module may wait, for others of `in_flight` or of a tool that is not concurrency-safe. Further
+    /// ones are refused. 256 if absent; with zero, a call that would have to wait is refused. A profile can override it
+    /// for a module.
+    pub queue: Option<u32>,
+    /// How long a call may wait for `in_flight` and take after that, if the caller's own deadline is not earlier. The
+    /// time of its vault does not count. `"30s"` if absent; zero is refused.
     pub timeout: Option<String>,
 }
 
@@ -104,8 +109,6 @@ pub struct HttpSettings {
     pub(super) rejected_status: Vec<u16>,
     pub(super) arrays: Arrays,
     pub(super) limits: Limits,
-    /// One for each call that may run. A service that hangs uses these up, and nothing that other services need.
-    pub(super) permits: Semaphore,
 }
 
 /// The bounds of one call.
@@ -113,14 +116,15 @@ pub struct HttpSettings {
 pub(super) struct Limits {
     pub(super) answer_bytes: u64,
     pub(super) request_bytes: u64,
-    pub(super) timeout: Duration,
-    in_flight: u32,
+    pub(super) calls: CallLimits,
 }
 
 /// Much more than fits a model's context, and little enough for every call in flight to need it.
 const DEFAULT_BYTES: u64 = 4 * 1024 * 1024;
 /// More than services accept from one client, and few enough for many services to hang at once.
 const DEFAULT_IN_FLIGHT: u32 = 256;
+/// As many as run. The last one waits for about as long as one call takes.
+const DEFAULT_QUEUE: u32 = 256;
 /// Longer than any working service takes.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -151,22 +155,17 @@ impl HttpSettings {
         if !diagnostics.is_empty() {
             return Err(diagnostics);
         }
-        Ok(Self {
-            base_url,
-            headers,
-            page,
-            error_message,
-            rate_limit,
-            rejected_status,
-            arrays,
-            permits: Semaphore::new(usize::try_from(limits.in_flight).unwrap_or(Semaphore::MAX_PERMITS)),
-            limits,
-        })
+        Ok(Self { base_url, headers, page, error_message, rate_limit, rejected_status, arrays, limits })
     }
 
     /// The base URL for accounts without one of their own. `None` if each account must have one.
     pub fn base_url(&self) -> Option<&Url> {
         self.base_url.as_ref()
+    }
+
+    /// The limits on the calls of each module, unless the profile sets its own.
+    pub fn call_limits(&self) -> CallLimits {
+        self.limits.calls
     }
 }
 
@@ -260,7 +259,12 @@ fn limits(table: &LimitsTable, diagnostics: &mut Diagnostics) -> Limits {
     if in_flight == 0 {
         diagnostics.error("limits.in_flight", "is 0, so that no call could run", "write at least 1");
     }
-    Limits { answer_bytes, request_bytes, timeout: timeout.unwrap_or(DEFAULT_TIMEOUT), in_flight }
+    let calls = CallLimits {
+        in_flight,
+        queue: table.queue.unwrap_or(DEFAULT_QUEUE),
+        timeout: timeout.unwrap_or(DEFAULT_TIMEOUT),
+    };
+    Limits { answer_bytes, request_bytes, calls }
 }
 
 fn timeout(text: &str) -> Result<Duration, Diagnostic> {
@@ -292,7 +296,8 @@ mod tests {
             settings(json!({ "base_url": "https://api.example.com" }), json!({ "kind": "bearer" })).unwrap();
         assert_eq!(settings.limits.answer_bytes, 4 * 1024 * 1024);
         assert_eq!(settings.limits.request_bytes, 4 * 1024 * 1024);
-        assert_eq!(settings.limits.timeout, Duration::from_secs(30));
+        let calls = CallLimits { in_flight: 256, queue: 256, timeout: Duration::from_secs(30) };
+        assert_eq!(settings.call_limits(), calls);
         assert_eq!(settings.rejected_status, [401]);
         assert_eq!(settings.rate_limit.retry_after, RETRY_AFTER);
         assert_eq!(settings.arrays, Arrays::Repeat);

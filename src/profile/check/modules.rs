@@ -24,6 +24,8 @@ pub(in crate::profile) struct CheckedModule {
     pub(super) path: Option<PathTemplate>,
     base_url: Option<Url>,
     insecure_http: bool,
+    in_flight: Option<u32>,
+    queue: Option<u32>,
 }
 
 impl CheckedModule {
@@ -37,6 +39,8 @@ impl CheckedModule {
             base_url: self.base_url,
             path: self.path?,
             insecure_http: self.insecure_http,
+            in_flight: self.in_flight,
+            queue: self.queue,
         })
     }
 }
@@ -89,6 +93,8 @@ fn module(report: &mut Report, name: String, vaults: &[String], manifests: &[&st
         path: template,
         base_url,
         insecure_http: table.insecure_http,
+        in_flight: table.in_flight,
+        queue: table.queue,
     })
 }
 

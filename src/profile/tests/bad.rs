@@ -209,6 +209,8 @@ fn a_module_names_a_vault_a_manifest_and_each_account_once() {
         in_module("accounts = [\"a\", { name = \"a\" }]"),
         ["p.toml:8:18  modules.github.accounts.1: account \"a\" is already listed; list each account once"]
     );
+    assert!(in_module("in_flight = 0")[0].contains("modules.github.in_flight: 0 is out of range"));
+    assert!(in_module("queue = -1")[0].contains("modules.github.queue: "));
     assert!(
         load_text(&format!("{GOOD}manifest = \"broken\"")).is_ok(),
         "the registry reports a broken manifest"

@@ -60,12 +60,15 @@ fn a_value_is_text_where_the_key_takes_text_and_toml_elsewhere() {
     let profile = loaded(&[
         ("COFFERDAM__MODULES__GITHUB__ACCOUNTS", r#"["work", "4"]"#),
         ("COFFERDAM__MODULES__GITHUB__INSECURE_HTTP", "true"),
+        ("COFFERDAM__MODULES__GITHUB__IN_FLIGHT", "9"),
+        ("COFFERDAM__MODULES__GITHUB__QUEUE", "0"),
         ("COFFERDAM__VAULTS__GITHUB_VAULT__ADDRESS", "https://\"quoted\""),
         ("COFFERDAM__VAULTS__GITHUB_VAULT__AUTH", r#"{ method = "token", token_file = "t" }"#),
         ("COFFERDAM__VAULTS__GITHUB_VAULT__AUTH__TOKEN_FILE", "4"),
     ]);
     assert_eq!(profile.modules[0].accounts[1].name, "4");
     assert!(profile.modules[0].insecure_http);
+    assert_eq!((profile.modules[0].in_flight, profile.modules[0].queue), (Some(9), Some(0)));
     assert_eq!(
         rejected(&[("COFFERDAM__SERVER__MAX_CALLS", "many")]),
         ["environment variable COFFERDAM__SERVER__MAX_CALLS  its value has the wrong type; \

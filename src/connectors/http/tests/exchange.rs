@@ -188,28 +188,6 @@ async fn a_deadline_that_has_passed_sends_nothing() {
 }
 
 #[tokio::test]
-async fn a_hanging_service_holds_no_more_calls_than_its_own() {
-    let arrived = Arc::new(Notify::new());
-    let arrival = arrived.clone();
-    let hang = move || {
-        arrival.notify_one();
-        std::future::pending::<()>()
-    };
-    let service = TestService::start(Router::new().route("/x", any(hang)));
-    let request = json!({ "method": "POST", "path": "/x" });
-    let parts =
-        json!({ "http": { "limits": { "in_flight": 1 } }, "request": request, "side_effect": "write" });
-    let mut fixture = fixture(&service.url(), parts);
-    fixture.timeout = Duration::from_millis(500);
-    let (first, second) = tokio::join!(fixture.call(), async {
-        arrived.notified().await;
-        fixture.timeout_of(Duration::from_millis(50)).await
-    });
-    assert!(matches!(second, Err(CallFailure::Timeout { outcome: Outcome::NotSent, .. })), "{second:?}");
-    assert!(matches!(first, Err(CallFailure::Timeout { outcome: Outcome::Unknown, .. })), "{first:?}");
-}
-
-#[tokio::test]
 async fn dropping_the_call_ends_the_request() {
     struct Gone(mpsc::UnboundedSender<()>);
     impl Drop for Gone {
