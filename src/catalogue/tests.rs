@@ -25,6 +25,7 @@ fn every_module() -> Registry {
             base_url: Some("https://service.test".parse().unwrap()),
             path: PathTemplate::default(),
             insecure_http: false,
+            lookups: None,
         })
         .collect();
     Registry::load(&entries, &manifests)

@@ -57,6 +57,8 @@ pub struct ModuleEntry {
     pub path: PathTemplate,
     /// Whether credentials may be sent over plain `http` to other machines. Default no.
     pub insecure_http: bool,
+    /// How many look-ups of host names it may run at once, if it is not the manifest's number.
+    pub lookups: Option<u32>,
 }
 
 /// One account of a module.

@@ -7,7 +7,7 @@ use cofferdam_config::suggestions::list;
 use cofferdam_config::{Diagnostic, Diagnostics};
 
 use crate::connectors::WorkerPool;
-use crate::connectors::http::{Endpoint, Service};
+use crate::connectors::http::{Clients, Endpoint, Service};
 use crate::manifest::{Manifest, Tool};
 use crate::profile::ModuleEntry;
 
@@ -64,6 +64,7 @@ impl Module {
                 title: manifest.title.clone(),
                 settings: Arc::clone(&manifest.http),
                 credential: manifest.credential.clone(),
+                clients: Clients::new(&entry.name, entry.lookups.unwrap_or(manifest.http.lookups())),
                 workers: WorkerPool::new(&entry.name),
             },
             tools: manifest.tools.clone(),

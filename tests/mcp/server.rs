@@ -275,6 +275,7 @@ impl ServerBuilder {
                 base_url: Some(format!("http://{address}").parse().unwrap()),
                 path: PathTemplate::default(),
                 insecure_http: false,
+                lookups: None,
             })
             .collect();
         let registry = Arc::new(Registry::load(&entries, &known));

@@ -89,6 +89,9 @@ pub struct LimitsTable {
     /// How many calls to the service may run at once. Further ones wait within their deadline. 256 if absent; zero is
     /// refused.
     pub in_flight: Option<u32>,
+    /// How many look-ups of host names a module may run at once, each on a thread of its own. Further ones wait. 2 if
+    /// absent; up to 64, zero is refused. A profile can override it for a module.
+    pub lookups: Option<u32>,
     /// How long a call may take, if the caller's own deadline is not earlier. `"30s"` if absent; zero is refused.
     pub timeout: Option<String>,
 }
@@ -115,12 +118,17 @@ pub(super) struct Limits {
     pub(super) request_bytes: u64,
     pub(super) timeout: Duration,
     in_flight: u32,
+    lookups: u32,
 }
 
 /// Much more than fits a model's context, and little enough for every call in flight to need it.
 const DEFAULT_BYTES: u64 = 4 * 1024 * 1024;
 /// More than services accept from one client, and few enough for many services to hang at once.
 const DEFAULT_IN_FLIGHT: u32 = 256;
+/// Calls share the look-up of a name, and a module has few names. The second thread serves while the first one hangs.
+const DEFAULT_LOOKUPS: u32 = 2;
+/// More names than a module's accounts have.
+const MAX_LOOKUPS: u32 = 64;
 /// Longer than any working service takes.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -167,6 +175,11 @@ impl HttpSettings {
     /// The base URL for accounts without one of their own. `None` if each account must have one.
     pub fn base_url(&self) -> Option<&Url> {
         self.base_url.as_ref()
+    }
+
+    /// How many look-ups a module may run at once, unless the profile sets its own number.
+    pub fn lookups(&self) -> u32 {
+        self.limits.lookups
     }
 }
 
@@ -260,7 +273,12 @@ fn limits(table: &LimitsTable, diagnostics: &mut Diagnostics) -> Limits {
     if in_flight == 0 {
         diagnostics.error("limits.in_flight", "is 0, so that no call could run", "write at least 1");
     }
-    Limits { answer_bytes, request_bytes, timeout: timeout.unwrap_or(DEFAULT_TIMEOUT), in_flight }
+    let lookups = table.lookups.unwrap_or(DEFAULT_LOOKUPS);
+    if !(1..=MAX_LOOKUPS).contains(&lookups) {
+        let help = format!("write a number from 1 to {MAX_LOOKUPS}");
+        diagnostics.error("limits.lookups", format!("{lookups} is out of range"), help);
+    }
+    Limits { answer_bytes, request_bytes, timeout: timeout.unwrap_or(DEFAULT_TIMEOUT), in_flight, lookups }
 }
 
 fn timeout(text: &str) -> Result<Duration, Diagnostic> {
@@ -293,6 +311,7 @@ mod tests {
         assert_eq!(settings.limits.answer_bytes, 4 * 1024 * 1024);
         assert_eq!(settings.limits.request_bytes, 4 * 1024 * 1024);
         assert_eq!(settings.limits.timeout, Duration::from_secs(30));
+        assert_eq!(settings.lookups(), 2);
         assert_eq!(settings.rejected_status, [401]);
         assert_eq!(settings.rate_limit.retry_after, RETRY_AFTER);
         assert_eq!(settings.arrays, Arrays::Repeat);
@@ -307,7 +326,7 @@ mod tests {
             "errors": { "message": "][" },
             "rate_limit": { "reset": "no header" },
             "rejected_status": [500],
-            "limits": { "answer": "much", "timeout": "0s", "in_flight": 0 },
+            "limits": { "answer": "much", "timeout": "0s", "in_flight": 0, "lookups": 65 },
         });
         let keys = settings(table, json!({ "kind": "header", "headers": { "content-length": "{token}" } }))
             .unwrap_err();
@@ -325,6 +344,7 @@ mod tests {
                 "limits.answer",
                 "limits.timeout",
                 "limits.in_flight",
+                "limits.lookups",
             ]
         );
     }

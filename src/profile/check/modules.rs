@@ -24,6 +24,7 @@ pub(in crate::profile) struct CheckedModule {
     pub(super) path: Option<PathTemplate>,
     base_url: Option<Url>,
     insecure_http: bool,
+    lookups: Option<u32>,
 }
 
 impl CheckedModule {
@@ -37,6 +38,7 @@ impl CheckedModule {
             base_url: self.base_url,
             path: self.path?,
             insecure_http: self.insecure_http,
+            lookups: self.lookups,
         })
     }
 }
@@ -89,6 +91,7 @@ fn module(report: &mut Report, name: String, vaults: &[String], manifests: &[&st
         path: template,
         base_url,
         insecure_http: table.insecure_http,
+        lookups: table.lookups,
     })
 }
 

@@ -51,6 +51,7 @@ impl ModuleUnderTest {
             base_url: Some(recorder.url().parse().unwrap()),
             path: PathTemplate::default(),
             insecure_http: false,
+            lookups: None,
         };
         let registry = Arc::new(Registry::load(std::slice::from_ref(&entry), &ManifestLibrary::load(None)));
         let found = Arc::clone(registry.module(&Caller::local(), module).unwrap());

@@ -99,6 +99,7 @@ fn entry(name: &str) -> ModuleEntry {
         base_url: Some("https://service.test".parse().unwrap()),
         path: PathTemplate::default(),
         insecure_http: false,
+        lookups: None,
     }
 }
 
