@@ -27,6 +27,7 @@ fn every_module() -> Registry {
             insecure_http: false,
             in_flight: None,
             queue: None,
+            lookups: None,
         })
         .collect();
     Registry::load(&entries, &manifests)

@@ -61,6 +61,8 @@ pub struct ModuleEntry {
     pub in_flight: Option<u32>,
     /// How many of its calls may wait, if it is not the manifest's number.
     pub queue: Option<u32>,
+    /// How many look-ups of host names it may run at once, if it is not the manifest's number.
+    pub lookups: Option<u32>,
 }
 
 /// One account of a module.

@@ -90,6 +90,11 @@ pub(super) struct ModuleTable {
     #[serde(default)]
     #[schemars(range(min = 0, max = 1_000_000))]
     pub(super) queue: Option<u32>,
+    /// The maximum number of concurrent look-ups of host names of this module, each on a thread of its own; further ones
+    /// wait. Absent: the manifest's `limits.lookups`, 2 by default; zero is not allowed.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 64))]
+    pub(super) lookups: Option<u32>,
 }
 
 fn default_accounts() -> Vec<AccountTable> {

@@ -7,7 +7,7 @@ use cofferdam_config::suggestions::list;
 use cofferdam_config::{Diagnostic, Diagnostics};
 use tokio::sync::Semaphore;
 
-use crate::connectors::http::{Endpoint, Service};
+use crate::connectors::http::{Clients, Endpoint, Service};
 use crate::connectors::{CallLimits, WorkerPool};
 use crate::manifest::{Manifest, Tool};
 use crate::profile::ModuleEntry;
@@ -77,6 +77,7 @@ impl Module {
                 title: manifest.title.clone(),
                 settings: Arc::clone(&manifest.http),
                 credential: manifest.credential.clone(),
+                clients: Clients::new(&entry.name, entry.lookups.unwrap_or(manifest.http.lookups())),
                 workers: WorkerPool::new(&entry.name),
             },
             limits,

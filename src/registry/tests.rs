@@ -19,6 +19,7 @@ fn entry(name: &str, manifest: &str) -> ModuleEntry {
         insecure_http: false,
         in_flight: None,
         queue: None,
+        lookups: None,
     }
 }
 
@@ -49,6 +50,18 @@ fn github() -> Registry {
 
 fn arguments(value: Value) -> Map<String, Value> {
     value.as_object().unwrap().clone()
+}
+
+#[test]
+fn a_module_has_the_look_ups_of_its_profile_or_else_of_its_manifest() {
+    let manifest = manifest("m", &["one"]).replace("[credential]", "limits = { lookups = 7 }\n[credential]");
+    let manifests = ManifestLibrary::from_files([("m/m.toml", manifest.as_str())]);
+    let entries = [ModuleEntry { lookups: Some(5), ..entry("set", "m") }, entry("absent", "m")];
+    let registry = Registry::load(&entries, &manifests);
+    for (module, lookups) in [("set", 5), ("absent", 7)] {
+        let clients = format!("{:?}", registry.module(&Caller::local(), module).unwrap().service.clients);
+        assert!(clients.contains(&format!("Module({module:?}), max: {lookups}")), "{clients}");
+    }
 }
 
 #[test]

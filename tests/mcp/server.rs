@@ -277,6 +277,7 @@ impl ServerBuilder {
                 insecure_http: false,
                 in_flight: None,
                 queue: None,
+                lookups: None,
             })
             .collect();
         let registry = Arc::new(Registry::load(&entries, &known));

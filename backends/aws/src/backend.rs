@@ -42,7 +42,8 @@ impl BackendConfig for Config {
         let prefix = self.prefix.clone();
         let days = self.recovery_window_days();
         let settings = self.resolve(&context);
-        Arc::new(AwsVault::new(settings, prefix, days, session::http_client(), context.threads))
+        let http = session::http_client(context.host_resolver());
+        Arc::new(AwsVault::new(settings, prefix, days, http, context.threads))
     }
 }
 

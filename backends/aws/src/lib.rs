@@ -11,6 +11,7 @@
 //!
 //! - `config`, `checks`, `settings`: the keys of a profile's table with their checks, and the resolved settings
 //! - `names`: the mapping between paths and names of secrets
+//! - `dns`: how the names of AWS's services are resolved
 //! - `session`: where credentials come from, and when they are loaded again
 //! - `store`: one function per operation of the API
 //! - `content`: parses and serializes fields
@@ -41,6 +42,7 @@ mod checks;
 mod config;
 mod content;
 mod diagnose;
+mod dns;
 mod error;
 mod names;
 mod rate_limiter;

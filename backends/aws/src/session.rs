@@ -21,9 +21,10 @@ use aws_sdk_secretsmanager::config::{
 use aws_smithy_async::rt::sleep::default_async_sleep;
 use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
 use aws_smithy_http_client::{Builder, tls};
-use cofferdam_vault::{ErrorKind, Threads, VaultError};
+use cofferdam_vault::{ErrorKind, HostResolver, Threads, VaultError};
 use tokio::sync::Mutex;
 
+use crate::dns::Resolver;
 use crate::settings::{Role, Settings};
 
 /// Timeout of a connection attempt. The compartment limits everything else.
@@ -36,11 +37,11 @@ const LOAD_TIMEOUT: Duration = Duration::from_secs(60);
 /// The profile to use if the settings name a file and no profile.
 const DEFAULT_PROFILE: &str = "default";
 
-/// An HTTP client for one vault. Unlike the SDK's default client, it shares no connections with other vaults, follows no
-/// redirects, and ignores the proxies of the environment.
-pub(crate) fn http_client() -> SharedHttpClient {
+/// An HTTP client for one vault. Unlike the SDK's default client, it shares no connections and no look-ups of names with
+/// other vaults, follows no redirects, and ignores the proxies of the environment.
+pub(crate) fn http_client(names: HostResolver) -> SharedHttpClient {
     let provider = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc);
-    Builder::new().tls_provider(provider).build_https()
+    Builder::new().tls_provider(provider).build_with_resolver(Resolver(names))
 }
 
 /// A client with credentials.
@@ -208,4 +209,41 @@ fn timeouts() -> TimeoutConfig {
         .disable_operation_timeout()
         .disable_operation_attempt_timeout()
         .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use cofferdam_vault::NamesOf;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_service_is_reached_through_the_look_ups_of_the_vault() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let names = HostResolver::with_lookup(NamesOf::Vault("cloud".to_owned()), 1, move |host| {
+            assert_eq!(host, "secrets.example");
+            Ok(vec![address])
+        });
+        let folder = tempfile::tempdir().unwrap();
+        let credentials_file = folder.path().join("credentials");
+        std::fs::write(&credentials_file, "[default]\naws_access_key_id = A\naws_secret_access_key = B\n")
+            .unwrap();
+        let settings = Settings {
+            region: Some("eu-central-1".to_owned()),
+            profile: None,
+            config_file: None,
+            credentials_file: Some(credentials_file),
+            role: None,
+            endpoint: Some(format!("http://secrets.example:{}", address.port())),
+        };
+        let sessions = SessionCache::new(settings, http_client(names), Threads::new("cloud", 1));
+        let session = sessions.get().await.unwrap();
+        let request = session.client.get_secret_value().secret_id("github/work").send();
+        tokio::select! {
+            accepted = listener.accept() => drop(accepted.unwrap()),
+            ended = request => panic!("{ended:?}"),
+        }
+    }
 }

@@ -8,7 +8,10 @@ use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 
-use crate::{FieldName, SecretPath, Threads, Vault};
+use crate::{FieldName, HostResolver, NamesOf, SecretPath, Threads, Vault};
+
+/// The number of look-ups that a vault may run at once: of its server, and of another name that its login needs.
+const LOOKUPS: usize = 2;
 
 /// A backend's settings: its own keys in a `[vaults.NAME]` table.
 ///
@@ -57,6 +60,12 @@ impl VaultContext {
     /// `path` resolved against the profile's folder.
     pub fn resolve(&self, path: &Path) -> PathBuf {
         self.base_dir.join(path)
+    }
+
+    /// A resolver for the vault's connections, on threads of its own: look-ups that hang occupy none of `threads`, which
+    /// read files.
+    pub fn host_resolver(&self) -> HostResolver {
+        HostResolver::new(NamesOf::Vault(self.name.clone()), LOOKUPS)
     }
 }
 

@@ -14,6 +14,7 @@
 //! - [`Vault`]: the operations
 //! - [`BackendConfig`]: from a profile's table to a vault
 //! - [`Threads`]: where blocking work runs
+//! - [`HostResolver`]: where host names are resolved
 //! - [`files`]: how to read a file that a person configured
 //! - [`file_permissions`]: who else can read or change such a file
 //! - `testkit` (feature): the suite that every backend passes, a vault in memory, scripted faults, a log to inspect
@@ -21,6 +22,7 @@
 mod config;
 mod error;
 pub mod files;
+mod host_resolver;
 mod path;
 mod permissions;
 mod retry_after;
@@ -33,6 +35,7 @@ pub mod testkit;
 
 pub use config::{BackendConfig, Prompt, VaultContext};
 pub use error::{ErrorKind, Retry, Scope, VaultError};
+pub use host_resolver::{HostResolver, NamesOf};
 pub use path::{FieldName, InvalidName, SecretPath};
 pub use permissions::{Protection, file_permissions};
 pub use retry_after::retry_after;

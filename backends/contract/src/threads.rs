@@ -1,8 +1,8 @@
 //! Where a vault's blocking work runs: on threads of its compartment, never on the runtime's pool.
 //!
-//! The runtime's blocking pool also resolves host names. A network file system that hangs would exhaust it, and every
-//! other vault with it. So each compartment has a bounded number of threads of its own. A thread that hangs affects only
-//! its own vault, and keeps the permit of the call that started it until it returns.
+//! All vaults would share the runtime's blocking pool. A network file system that hangs would exhaust it, and every other
+//! vault with it. So each compartment has a bounded number of threads of its own. A thread that hangs affects only its own
+//! vault, and keeps the permit of the call that started it until it returns.
 
 use std::any::Any;
 use std::collections::VecDeque;

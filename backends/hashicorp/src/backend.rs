@@ -56,7 +56,7 @@ impl HashicorpVault {
         let files = diagnose::files(&settings);
         let secret_id = SecretIdFile::from_method(&settings.auth);
         let tls = settings.tls.clone();
-        let client = Client::new(&settings, context.threads.clone());
+        let client = Client::new(&settings, context);
         let authenticator = Authenticator::new(settings.auth, context.threads.clone(), server.clone());
         let sessions = Arc::new(SessionManager::new(client, authenticator, server.clone()));
         let mount = Arc::new(Mount::new(Arc::clone(&sessions), settings.mount, settings.prefix, settings.kv));

@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use cofferdam_vault::{ErrorKind, Threads, VaultError};
+use cofferdam_vault::{ErrorKind, VaultContext, VaultError};
 use http::{HeaderMap, HeaderValue, header};
 use reqwest::RequestBuilder;
 use reqwest::tls::TlsInfo;
@@ -47,7 +47,7 @@ pub(crate) enum Namespace {
 }
 
 impl Client {
-    pub(crate) fn new(settings: &Settings, threads: Threads) -> Self {
+    pub(crate) fn new(settings: &Settings, context: &VaultContext) -> Self {
         let own = settings.address.as_ref().ok();
         let origins: Vec<Origin> = match settings.redirects.is_empty() {
             true => Vec::new(),
@@ -56,10 +56,12 @@ impl Client {
         };
         // A redirect may lead from plain HTTP to a server with TLS.
         let tls = own.into_iter().chain(&settings.redirects).any(|address| address.tls);
+        let tls = tls.then(|| settings.tls.clone());
+        let (threads, names) = (context.threads.clone(), context.host_resolver());
         Self {
             address: settings.address.clone(),
             namespace: settings.namespace.clone(),
-            http: LazyClient::new(tls.then(|| settings.tls.clone()), origins, settings.proxies, threads),
+            http: LazyClient::new(tls, origins, settings.proxies, threads, names),
         }
     }
 

@@ -2,12 +2,13 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use cofferdam_vault::{ErrorKind, Threads, VaultError};
+use cofferdam_vault::{ErrorKind, HostResolver, Threads, VaultError};
 use reqwest::redirect::{Action, Attempt, Policy};
 use reqwest::{Certificate, Client, ClientBuilder, Identity, StatusCode};
 use url::Origin;
 use zeroize::Zeroizing;
 
+use crate::dns::Resolver;
 use crate::files;
 use crate::settings::TlsFiles;
 
@@ -21,14 +22,21 @@ pub(crate) struct LazyClient {
     origins: Vec<Origin>,
     proxies: bool,
     threads: Threads,
+    names: HostResolver,
     client: Mutex<Option<Client>>,
 }
 
 impl LazyClient {
     /// A client that reads `tls` (`None` for plain HTTP) and follows redirects to `origins`. It uses the proxies of the
-    /// environment only if `proxies` is set.
-    pub(crate) fn new(tls: Option<TlsFiles>, origins: Vec<Origin>, proxies: bool, threads: Threads) -> Self {
-        Self { tls, origins, proxies, threads, client: Mutex::new(None) }
+    /// environment only if `proxies` is set. It reads files on `threads`, and resolves names with `names`.
+    pub(crate) fn new(
+        tls: Option<TlsFiles>,
+        origins: Vec<Origin>,
+        proxies: bool,
+        threads: Threads,
+        names: HostResolver,
+    ) -> Self {
+        Self { tls, origins, proxies, threads, names, client: Mutex::new(None) }
     }
 
     /// The client.
@@ -59,6 +67,7 @@ impl LazyClient {
         let builder = Client::builder()
             .redirect(Policy::custom(move |attempt| redirect(attempt, &origins)))
             .referer(false)
+            .dns_resolver(Resolver(self.names.clone()))
             // Keeps the server's certificate for `Client::certificate`.
             .tls_info(true)
             // Responses hold secrets, and the length of a compressed one reveals how similar two secrets are.
@@ -126,4 +135,29 @@ fn build(mut builder: ClientBuilder, tls: Option<TlsFiles>) -> Result<Client, Va
 
 fn misconfigured(message: String) -> VaultError {
     VaultError::vault(ErrorKind::Misconfigured, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use cofferdam_vault::NamesOf;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_server_is_reached_through_the_look_ups_of_the_vault() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let names = HostResolver::with_lookup(NamesOf::Vault("main".to_owned()), 1, move |host| {
+            assert_eq!(host, "vault.example");
+            Ok(vec![address])
+        });
+        let client = LazyClient::new(None, Vec::new(), false, Threads::new("main", 1), names);
+        let url = format!("http://vault.example:{}", address.port());
+        let request = client.get().await.unwrap().get(url).send();
+        tokio::select! {
+            accepted = listener.accept() => drop(accepted.unwrap()),
+            ended = request => panic!("{ended:?}"),
+        }
+    }
 }

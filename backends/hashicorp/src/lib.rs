@@ -12,7 +12,7 @@
 //! - `mount`, `store`, `kv2`, `kv1`, `list`, `version`: the key-value engines
 //! - `dynamic`, `leases`: other engines, and the leases that they create
 //! - `session_manager`, `session`, `authenticator`, `renewal`, `token`: one login for many reads, and its renewal
-//! - `client`, `http`, `endpoint`, `response`, `fields`, `files`: requests, responses and files
+//! - `client`, `http`, `dns`, `endpoint`, `response`, `fields`, `files`: requests, responses and files
 //! - `diagnose`, `secret_id`, `certificates`, `expiry`: what `cofferdam doctor` checks
 //! - `error`: turns the server's responses into [`VaultError`](cofferdam_vault::VaultError)s
 //!
@@ -54,6 +54,7 @@ mod check;
 mod client;
 mod config;
 mod diagnose;
+mod dns;
 mod dynamic;
 mod endpoint;
 mod error;

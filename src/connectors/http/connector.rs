@@ -12,11 +12,11 @@ use url::Url;
 
 use super::auth::AppliedAuth;
 use super::body;
-use super::client::{Clients, Exchange, links, transport_failure};
 use super::error_response::{ERROR_BYTES, ERROR_TIME, ErrorResponse};
+use super::exchange::{Exchange, links, transport_failure};
 use super::page::Page;
-use super::resolver::GuardedResolver;
 use super::service::{Endpoint, Operation, Service};
+use super::trust::Trust;
 use crate::broker::Credential;
 use crate::connectors::answer::Answer;
 use crate::connectors::connector::Connector;
@@ -24,9 +24,9 @@ use crate::connectors::failure::CallFailure;
 use crate::connectors::outcome::Outcome;
 use crate::connectors::scrub::Scrubber;
 
-/// Calls services over HTTP, with pooled connections.
+/// Calls services over HTTP, each module with its own pooled connections.
 pub struct HttpConnector {
-    clients: Clients,
+    trust: Trust,
 }
 
 impl fmt::Debug for HttpConnector {
@@ -44,12 +44,7 @@ impl Default for HttpConnector {
 impl HttpConnector {
     /// A connector without connections. Opens none before the first call.
     pub fn new() -> Self {
-        Self { clients: Clients::new(GuardedResolver::system) }
-    }
-
-    #[cfg(test)]
-    pub(super) fn with_resolver(resolver: fn() -> GuardedResolver) -> Self {
-        Self { clients: Clients::new(resolver) }
+        Self { trust: Trust::new() }
     }
 }
 
@@ -70,7 +65,7 @@ impl Connector for HttpConnector {
     ) -> Result<Answer, CallFailure> {
         let started = Instant::now();
         let call = Call { service, operation, endpoint, arguments };
-        let answer = call.run(&self.clients, credential, deadline).await;
+        let answer = call.run(&self.trust, credential, deadline).await;
         tracing::debug!(
             module = credential.module,
             account = credential.account,
@@ -93,7 +88,7 @@ struct Call<'a> {
 impl Call<'_> {
     async fn run(
         &self,
-        clients: &Clients,
+        trust: &Trust,
         credential: &Credential,
         deadline: Instant,
     ) -> Result<Answer, CallFailure> {
@@ -108,7 +103,9 @@ impl Call<'_> {
         let exchange = async {
             let request = self.operation.request.build(&self.endpoint.base_url, settings, self.arguments)?;
             let exchange = Exchange {
-                clients,
+                clients: &self.service.clients,
+                trust,
+                deadline,
                 title,
                 effects: self.operation.effects,
                 insecure_http: self.endpoint.insecure_http,

@@ -8,18 +8,20 @@
 //! - `connector`: a call from end to end
 //! - `build`: template and arguments become a request without its credential
 //! - `auth`: the credential is put on the request just before it is sent
-//! - `client`, `destination`, `resolver`: the exchange with the service, and where a request may go
+//! - `exchange`, `destination`: the exchange with the service, and where a request may go
+//! - `clients`, `resolver`, `trust`: a module's HTTP clients, their look-ups of names, and the certificates that all share
 //! - `body`, `error_response`: the answer or the error, within bounds and scrubbed
 
 mod arguments;
 mod auth;
 mod body;
 mod build;
-mod client;
+mod clients;
 mod connector;
 mod destination;
 mod encode;
 mod error_response;
+mod exchange;
 mod expression;
 mod headers;
 mod page;
@@ -30,11 +32,13 @@ mod retry_after;
 mod service;
 mod settings;
 mod template;
+mod trust;
 
 #[cfg(test)]
 mod tests;
 
 pub use arguments::DeclaredArgument;
+pub use clients::Clients;
 pub use connector::HttpConnector;
 pub use page::PageTable;
 pub use request::{BodyFormat, RequestTable, RequestTemplate};

@@ -5,12 +5,12 @@
 
 use std::error::Error;
 use std::fmt;
-use std::future::Future;
-use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
+use std::time::Duration;
 
+use cofferdam_vault::HostResolver;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tokio::time::{Instant, timeout_at};
 
 use super::destination::{canonical, is_forbidden, is_localhost};
 
@@ -43,32 +43,52 @@ fn admit(host: &str, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Forbidde
     if any && admitted.is_empty() { Err(ForbiddenAddress { host: host.into() }) } else { Ok(admitted) }
 }
 
-type Lookup = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
+/// How long before a call or its connection times out a look-up is given up, so that the failure says why.
+const MARGIN: Duration = Duration::from_millis(20);
 
-/// A resolver that returns no forbidden address.
+tokio::task_local! {
+    static DEADLINE: Instant;
+}
+
+/// Runs `exchange`. A look-up that it waits for is given up just before `deadline`.
+///
+/// Only the resolver knows that a request still waits for an address, and was not sent. After the deadline, nothing
+/// tells it from one that was sent and not answered.
+pub(super) async fn until<T>(deadline: Instant, exchange: impl Future<Output = T>) -> T {
+    DEADLINE.scope(deadline, exchange).await
+}
+
+/// A look-up that did not end in time.
+#[derive(Debug, thiserror::Error)]
+#[error("the name was not resolved in time")]
+pub(super) struct SlowLookup;
+
+/// The resolver of one module, which returns no forbidden address. Clones share its threads.
+#[derive(Debug, Clone)]
 pub(super) struct GuardedResolver {
-    lookup: fn(String) -> Lookup,
+    names: HostResolver,
+    limit: Duration,
 }
 
 impl GuardedResolver {
-    /// Resolves names with the operating system.
-    pub(super) fn system() -> Self {
-        Self {
-            lookup: |host| Box::pin(async move { Ok(tokio::net::lookup_host((host, 0)).await?.collect()) }),
-        }
-    }
-
-    #[cfg(test)]
-    pub(super) fn scripted(lookup: fn(String) -> Lookup) -> Self {
-        Self { lookup }
+    /// A resolver that gives up just before `limit`, after which its connections are given up.
+    pub(super) fn new(names: HostResolver, limit: Duration) -> Self {
+        Self { names, limit }
     }
 }
 
 impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let host = name.as_str().to_owned();
-        let found = (self.lookup)(host.clone());
-        Box::pin(async move { Ok(Box::new(admit(&host, found.await?)?.into_iter()) as Addrs) })
+        let names = self.names.clone();
+        let limit = Instant::now() + self.limit;
+        let deadline = DEADLINE.try_with(|deadline| limit.min(*deadline)).unwrap_or(limit);
+        Box::pin(async move {
+            let host = name.as_str();
+            let found = timeout_at(deadline.checked_sub(MARGIN).unwrap_or(deadline), names.resolve(host))
+                .await
+                .map_err(|_elapsed| SlowLookup)?;
+            Ok(Box::new(admit(host, found?)?.into_iter()) as Addrs)
+        })
     }
 }
 

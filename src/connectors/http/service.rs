@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use url::Url;
 
+use super::clients::Clients;
 use super::request::RequestTemplate;
 use super::settings::HttpSettings;
 use crate::broker::CredentialSpec;
@@ -20,6 +21,8 @@ pub struct Service {
     pub settings: Arc<HttpSettings>,
     /// How a credential is put on a request.
     pub credential: CredentialSpec,
+    /// Its connections, and the look-ups of its names.
+    pub clients: Clients,
     /// The threads that process large answers.
     pub workers: WorkerPool,
 }

@@ -93,6 +93,9 @@ pub struct LimitsTable {
     /// ones are refused. 256 if absent; with zero, a call that would have to wait is refused. A profile can override it
     /// for a module.
     pub queue: Option<u32>,
+    /// How many look-ups of host names a module may run at once, each on a thread of its own. Further ones wait. 2 if
+    /// absent; up to 64, zero is refused. A profile can override it for a module.
+    pub lookups: Option<u32>,
     /// How long a call may wait for `in_flight` and take after that, if the caller's own deadline is not earlier. The
     /// time of its vault does not count. `"30s"` if absent; zero is refused.
     pub timeout: Option<String>,
@@ -117,6 +120,7 @@ pub(super) struct Limits {
     pub(super) answer_bytes: u64,
     pub(super) request_bytes: u64,
     pub(super) calls: CallLimits,
+    lookups: u32,
 }
 
 /// Much more than fits a model's context, and little enough for every call in flight to need it.
@@ -125,6 +129,10 @@ const DEFAULT_BYTES: u64 = 4 * 1024 * 1024;
 const DEFAULT_IN_FLIGHT: u32 = 256;
 /// As many as run. The last one waits for about as long as one call takes.
 const DEFAULT_QUEUE: u32 = 256;
+/// Calls share the look-up of a name, and a module has few names. The second thread serves while the first one hangs.
+const DEFAULT_LOOKUPS: u32 = 2;
+/// More names than a module's accounts have.
+const MAX_LOOKUPS: u32 = 64;
 /// Longer than any working service takes.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -166,6 +174,11 @@ impl HttpSettings {
     /// The limits on the calls of each module, unless the profile sets its own.
     pub fn call_limits(&self) -> CallLimits {
         self.limits.calls
+    }
+
+    /// How many look-ups a module may run at once, unless the profile sets its own number.
+    pub fn lookups(&self) -> u32 {
+        self.limits.lookups
     }
 }
 
@@ -264,7 +277,12 @@ fn limits(table: &LimitsTable, diagnostics: &mut Diagnostics) -> Limits {
         queue: table.queue.unwrap_or(DEFAULT_QUEUE),
         timeout: timeout.unwrap_or(DEFAULT_TIMEOUT),
     };
-    Limits { answer_bytes, request_bytes, calls }
+    let lookups = table.lookups.unwrap_or(DEFAULT_LOOKUPS);
+    if !(1..=MAX_LOOKUPS).contains(&lookups) {
+        let help = format!("write a number from 1 to {MAX_LOOKUPS}");
+        diagnostics.error("limits.lookups", format!("{lookups} is out of range"), help);
+    }
+    Limits { answer_bytes, request_bytes, calls, lookups }
 }
 
 fn timeout(text: &str) -> Result<Duration, Diagnostic> {
@@ -298,6 +316,7 @@ mod tests {
         assert_eq!(settings.limits.request_bytes, 4 * 1024 * 1024);
         let calls = CallLimits { in_flight: 256, queue: 256, timeout: Duration::from_secs(30) };
         assert_eq!(settings.call_limits(), calls);
+        assert_eq!(settings.lookups(), 2);
         assert_eq!(settings.rejected_status, [401]);
         assert_eq!(settings.rate_limit.retry_after, RETRY_AFTER);
         assert_eq!(settings.arrays, Arrays::Repeat);
@@ -312,7 +331,7 @@ mod tests {
             "errors": { "message": "][" },
             "rate_limit": { "reset": "no header" },
             "rejected_status": [500],
-            "limits": { "answer": "much", "timeout": "0s", "in_flight": 0 },
+            "limits": { "answer": "much", "timeout": "0s", "in_flight": 0, "lookups": 65 },
         });
         let keys = settings(table, json!({ "kind": "header", "headers": { "content-length": "{token}" } }))
             .unwrap_err();
@@ -330,6 +349,7 @@ mod tests {
                 "limits.answer",
                 "limits.timeout",
                 "limits.in_flight",
+                "limits.lookups",
             ]
         );
     }

@@ -26,6 +26,7 @@ pub(in crate::profile) struct CheckedModule {
     insecure_http: bool,
     in_flight: Option<u32>,
     queue: Option<u32>,
+    lookups: Option<u32>,
 }
 
 impl CheckedModule {
@@ -41,6 +42,7 @@ impl CheckedModule {
             insecure_http: self.insecure_http,
             in_flight: self.in_flight,
             queue: self.queue,
+            lookups: self.lookups,
         })
     }
 }
@@ -95,6 +97,7 @@ fn module(report: &mut Report, name: String, vaults: &[String], manifests: &[&st
         insecure_http: table.insecure_http,
         in_flight: table.in_flight,
         queue: table.queue,
+        lookups: table.lookups,
     })
 }
 

@@ -229,6 +229,18 @@ fn a_service_is_reached_by_https_unless_the_module_says_otherwise() {
 }
 
 #[test]
+fn a_module_has_at_least_one_look_up() {
+    for bad in [0, 65] {
+        let found = in_module(&format!("lookups = {bad}"));
+        let message = format!("modules.github.lookups: {bad} is out of range; write a number from 1 to 64");
+        assert_eq!(found, [format!("p.toml:8:11  {message}")]);
+    }
+    let profile = load_text(&format!("{GOOD}lookups = 3")).unwrap();
+    assert_eq!(profile.modules[0].lookups, Some(3));
+    assert_eq!(load_text(GOOD).unwrap().modules[0].lookups, None);
+}
+
+#[test]
 fn two_modules_never_read_one_secret() {
     let second = "path = \"{account}\"\n[modules.notion]\nvault = \"main\"\npath = \"{account}\"";
     assert_eq!(

@@ -77,6 +77,7 @@ fn each_names_its_schema_in_its_first_line() {
 #[cfg(all(feature = "age", feature = "aws", feature = "env", feature = "file", feature = "hashicorp"))]
 #[test]
 fn a_commented_key_shows_its_default() {
+    let manifests = ManifestLibrary::load(None);
     for (name, text) in SHIPPED {
         let shows_default = |line: &str| {
             let key = line.strip_prefix("# ").and_then(|line| line.split_once(" = ")).map(|(key, _)| key);
@@ -88,7 +89,7 @@ fn a_commented_key_shows_its_default() {
                 "allowed_hosts",
                 "allowed_origins",
             ];
-            let module = ["path", "insecure_http", "manifest"];
+            let module = ["path", "insecure_http", "manifest", "lookups"];
             key.is_some_and(|key| {
                 CompartmentPolicy::KEYS.contains(&key) || server.contains(&key) || module.contains(&key)
             })
@@ -103,9 +104,14 @@ fn a_commented_key_shows_its_default() {
             line
         });
         let full = lines.collect::<Vec<_>>().join("\n");
-        assert_eq!(shown.len(), 12 + 6 + 3, "{name} shows every key");
+        assert_eq!(shown.len(), 12 + 6 + 4, "{name} shows every key");
         let load = |text: &str| load_real(&source(text), &Overrides::default()).unwrap();
-        let (bare, full) = (load(text), load(&full));
+        let (bare, mut full) = (load(text), load(&full));
+        for module in &mut full.modules {
+            // Its default is in the manifest.
+            let lookups = manifests.get(&module.manifest).unwrap().http.lookups();
+            assert_eq!(module.lookups.take(), Some(lookups), "{name}");
+        }
         assert_eq!(bare.vaults[0].policy, full.vaults[0].policy, "{name}");
         assert_eq!(format!("{:?}", bare.server), format!("{:?}", full.server), "{name}");
         assert_eq!(format!("{:?}", bare.modules), format!("{:?}", full.modules), "{name}");

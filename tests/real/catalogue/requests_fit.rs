@@ -53,6 +53,7 @@ impl ModuleUnderTest {
             insecure_http: false,
             in_flight: None,
             queue: None,
+            lookups: None,
         };
         let registry = Arc::new(Registry::load(std::slice::from_ref(&entry), &ManifestLibrary::load(None)));
         let found = Arc::clone(registry.module(&Caller::local(), module).unwrap());

@@ -1,5 +1,5 @@
-//! The program as a whole, in situations of a user: without a network, from an empty folder, after an upgrade, and with a
-//! search for leaked secrets.
+//! The program as a whole, in situations of a user: without a network, with silent name servers, from an empty folder, after
+//! an upgrade, and with a search for leaked secrets.
 
 #![cfg(target_os = "linux")] // network namespaces, core dumps
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)] // a panic in a test is its report
@@ -7,4 +7,7 @@
 mod airgap;
 mod canary;
 mod first_call;
+mod https_service;
+mod namespace;
+mod silent_name_server;
 mod upgrade;

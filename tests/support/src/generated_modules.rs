@@ -101,6 +101,7 @@ fn entry(name: &str) -> ModuleEntry {
         insecure_http: false,
         in_flight: None,
         queue: None,
+        lookups: None,
     }
 }
 

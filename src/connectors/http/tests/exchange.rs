@@ -12,6 +12,7 @@ use http::{HeaderMap, StatusCode, Uri};
 use std::io::Write;
 use tokio::sync::{Notify, mpsc};
 
+use super::names::resolver;
 use super::service::{TestService, answer_once};
 use super::*;
 
@@ -77,9 +78,8 @@ async fn a_name_that_leads_to_loopback_is_refused() {
     let mut fixture = write("http://rebind.example", "/x");
     fixture.endpoint.base_url.set_port(Some(service.address.port())).unwrap();
     fixture.endpoint.insecure_http = true;
-    fixture.connector = HttpConnector::with_resolver(|| {
-        GuardedResolver::scripted(|_| Box::pin(async { Ok(vec!["127.0.0.1:0".parse().unwrap()]) }))
-    });
+    let names = resolver(|_| Ok(vec!["127.0.0.1:0".parse().unwrap()]));
+    fixture.service.clients = Clients::with_resolver(names);
     let failure = fixture.call().await.unwrap_err();
     let CallFailure::Unreachable { message, outcome: Outcome::NotSent } = failure else {
         panic!("{failure:?}")

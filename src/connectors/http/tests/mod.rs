@@ -2,6 +2,7 @@
 
 mod canary;
 mod exchange;
+mod names;
 mod service;
 
 use std::sync::Arc;
@@ -11,7 +12,6 @@ use cofferdam_vault::{Secret, SecretString, Stage, Version};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::resolver::GuardedResolver;
 use super::*;
 use crate::broker::Credential;
 use crate::connectors::{Answer, CallFailure, Connector, Effects, Outcome, SideEffect, WorkerPool};
@@ -69,6 +69,7 @@ fn fixture(base_url: &str, parts: Value) -> Fixture {
             title: "Svc".into(),
             settings: Arc::new(settings),
             credential: spec,
+            clients: Clients::new("svc", 2),
             workers: WorkerPool::new("svc"),
         },
         operation: Arc::new(operation),

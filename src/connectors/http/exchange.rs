@@ -1,81 +1,33 @@
-//! The HTTP clients, and one exchange with a service: the request, its redirects, its answer.
+//! One exchange with a service: the request, its redirects, its answer.
 
 use std::error::Error;
 use std::io;
-use std::sync::OnceLock;
-use std::time::Duration;
 
 use http::header::{LINK, LOCATION};
 use http::{HeaderMap, Method, StatusCode};
-use reqwest::{Client, Response, redirect};
+use reqwest::Response;
+use tokio::time::Instant;
 use url::Url;
 
 use super::auth::AppliedAuth;
 use super::build::PreparedRequest;
+use super::clients::Clients;
 use super::destination::same_origin;
-use super::resolver::{ForbiddenAddress, GuardedResolver};
+use super::resolver::{ForbiddenAddress, SlowLookup, until};
+use super::trust::Trust;
 use crate::connectors::effects::Effects;
 use crate::connectors::failure::CallFailure;
 use crate::connectors::outcome::Outcome;
 
-/// A service that takes longer to accept a connection will not answer in time either.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Shorter than services keep idle connections, so that few requests use one that is being closed.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
-/// How many idle connections to one service are kept.
-const IDLE_PER_HOST: usize = 32;
-/// How often an HTTP/2 connection is pinged: all calls to a service share one.
-const ALIVE_INTERVAL: Duration = Duration::from_secs(15);
 /// Enough for a service to lead to its own resource.
 const MAX_REDIRECTS: usize = 5;
-
-/// The pooled clients, built on first use. Plain `http` has its own client, because it must work on a machine without
-/// CA certificates.
-///
-/// All modules share them. A pool keeps connections by origin and limits only the idle ones, so no module waits for
-/// another's connections. One client per module would hold the certificate store once per module.
-pub(super) struct Clients {
-    resolver: fn() -> GuardedResolver,
-    tls: OnceLock<Client>,
-    plain: OnceLock<Client>,
-}
-
-impl Clients {
-    pub(super) fn new(resolver: fn() -> GuardedResolver) -> Self {
-        Self { resolver, tls: OnceLock::new(), plain: OnceLock::new() }
-    }
-
-    /// The client for `scheme`.
-    ///
-    /// # Errors
-    ///
-    /// If the machine has no CA certificates. The next call tries again.
-    fn client(&self, scheme: &str) -> Result<&Client, reqwest::Error> {
-        let plain = scheme == "http";
-        let cell = if plain { &self.plain } else { &self.tls };
-        if let Some(client) = cell.get() {
-            return Ok(client);
-        }
-        let builder = Client::builder()
-            .user_agent(concat!("cofferdam/", env!("CARGO_PKG_VERSION")))
-            .dns_resolver((self.resolver)())
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            .no_proxy()
-            .tcp_nodelay(true)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            .pool_max_idle_per_host(IDLE_PER_HOST)
-            .http2_keep_alive_interval(ALIVE_INTERVAL)
-            .http2_keep_alive_while_idle(true);
-        let client = if plain { builder.http1_only().tls_certs_only([]) } else { builder }.build()?;
-        Ok(cell.get_or_init(|| client))
-    }
-}
 
 /// One exchange with a service.
 pub(super) struct Exchange<'a> {
     pub(super) clients: &'a Clients,
+    pub(super) trust: &'a Trust,
+    /// When the call must be over.
+    pub(super) deadline: Instant,
     /// The service's name, for messages.
     pub(super) title: &'a str,
     pub(super) effects: Effects,
@@ -103,7 +55,8 @@ impl Exchange<'_> {
     }
 
     async fn send_to(&self, url: &Url, request: &PreparedRequest) -> Result<Response, CallFailure> {
-        let client = self.clients.client(url.scheme()).map_err(|_| {
+        let client = self.clients.client(url.scheme(), self.trust).await.map_err(|error| {
+            tracing::warn!(service = self.title, %error, "not called");
             CallFailure::unreachable(format!(
                 "{} cannot be reached: this server has no CA certificates; tell the user to install them",
                 self.title
@@ -122,7 +75,9 @@ impl Exchange<'_> {
         if let Some(body) = &request.body {
             outgoing = outgoing.body(body.clone());
         }
-        outgoing.send().await.map_err(|error| transport_failure(self.title, &error, self.effects))
+        until(self.deadline, outgoing.send())
+            .await
+            .map_err(|error| transport_failure(self.title, &error, self.effects))
     }
 
     /// The URL that a redirect leads to. Returns `None` if the response is not a redirect.
@@ -178,6 +133,9 @@ pub(super) fn transport_failure(title: &str, error: &reqwest::Error, effects: Ef
                 "{title} cannot be reached: its address is forbidden (loopback, link-local or metadata); tell the \
                  user to check the module's `base_url`"
             ));
+        }
+        if deeper.is::<SlowLookup>() {
+            return CallFailure::timeout(title, Outcome::NotSent);
         }
         cause = deeper;
     }
