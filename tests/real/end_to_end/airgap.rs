@@ -11,7 +11,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use cofferdam_testing::{
-    FakeService, PROGRAM_VARIABLE, Running, call_tool, cofferdam, make_key, program, root, run_with_input,
+    FakeService, Running, call_tool, cofferdam, make_key, root, run_in_network_namespace, run_with_input,
     serve,
 };
 use serde_json::{Value, json};
@@ -35,38 +35,7 @@ manifest = "github"
 
 #[test]
 fn no_packet_leaves_an_air_gapped_day() {
-    let ended = into_a_namespace()
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", "airgap::a_day_without_a_network", "--ignored", "--nocapture"])
-        .env(PROGRAM_VARIABLE, program())
-        .output()
-        .unwrap();
-    let (stdout, stderr) = (String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
-    assert!(ended.status.success() && stdout.contains("1 passed"), "{stdout}\n{stderr}");
-    println!("{stdout}");
-}
-
-/// A command that runs its arguments in a new network namespace: as root, or else in a user namespace.
-fn into_a_namespace() -> Command {
-    let ways: [&[&str]; 2] = [&["--net"], &["--user", "--map-root-user", "--net"]];
-    let mut refusals = String::new();
-    for way in ways {
-        let mut command = Command::new("unshare");
-        match command.args(way).args(["ip", "link", "set", "lo", "up"]).output() {
-            Ok(tried) if tried.status.success() => {
-                let mut command = Command::new("unshare");
-                command.args(way).arg("--");
-                return command;
-            }
-            Ok(tried) => refusals += &String::from_utf8_lossy(&tried.stderr),
-            Err(error) => refusals += &format!("unshare: {error}\n"),
-        }
-    }
-    panic!(
-        "no network namespace can be made:\n{refusals}Install util-linux and iproute2, and run as root or allow user \
-         namespaces (sysctl user.max_user_namespaces=15000, and where there are such keys kernel.unprivileged_userns_clone=1 \
-         and kernel.apparmor_restrict_unprivileged_userns=0)"
-    );
+    run_in_network_namespace("airgap::a_day_without_a_network");
 }
 
 /// Runs only inside the namespace that [`no_packet_leaves_an_air_gapped_day`] makes.

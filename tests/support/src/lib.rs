@@ -32,6 +32,7 @@ pub mod generated_modules;
 mod mcp;
 mod measure;
 pub mod moto;
+mod network_namespace;
 mod output;
 pub mod page;
 mod paths;
@@ -45,6 +46,7 @@ pub use cofferdam_servers::Running;
 pub use env::{TWO_VAULTS, TestEnv};
 pub use mcp::call_tool;
 pub use measure::{Failed, Program, median};
+pub use network_namespace::run_in_network_namespace;
 pub use output::{CommandOutput, RunningCommand};
 pub use paths::{fixture, root};
 pub use program::{
