@@ -147,6 +147,16 @@ impl Broker {
         self.modules.get(module).map(|binding| VaultStatus::new(&binding.compartment))
     }
 
+    /// The maximum number of concurrent requests to all vaults together.
+    pub fn max_requests(&self) -> usize {
+        self.compartments.iter().map(|compartment| compartment.max_requests()).fold(0, usize::saturating_add)
+    }
+
+    /// The number of modules.
+    pub fn modules(&self) -> usize {
+        self.modules.len()
+    }
+
     /// The vault of a module and its path for an account, for commands that write secrets (`secret set`).
     ///
     /// Requests to this vault bypass the compartment: such a command serves one person and needs the store's own response.

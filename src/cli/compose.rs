@@ -16,7 +16,7 @@ use crate::calls::Calls;
 use crate::connectors::http::HttpConnector;
 use crate::manifest::ManifestLibrary;
 use crate::profile::{
-    self, FlagOverride, ModuleEntry, Overrides, Profile, ServerSettings, Source, VaultEntry,
+    self, AccessSettings, FlagOverride, ModuleEntry, Overrides, Profile, ServerSettings, Source, VaultEntry,
 };
 use crate::registry::Registry;
 
@@ -45,6 +45,8 @@ pub(super) struct App {
     pub(super) profile_anywhere: PathBuf,
     /// The settings of the server.
     pub(super) server: ServerSettings,
+    /// Whom the server believes.
+    pub(super) access: AccessSettings,
     /// The registry, the broker and the connector.
     pub(super) calls: Arc<Calls>,
     /// The warnings about the profile.
@@ -89,6 +91,7 @@ impl App {
             profile: profile.name,
             entries: profile.modules,
             server: profile.server,
+            access: profile.access,
             calls: Arc::new(calls),
             warnings: profile.warnings,
         })

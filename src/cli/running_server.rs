@@ -44,7 +44,7 @@ impl RunningServer {
             check_bind(address, scope == ListenScope::Any)
                 .map_err(|error| CommandError::usage(error.to_string(), ""))?;
         }
-        let server = Server::bind(settings, app.calls.clone())
+        let server = Server::bind(settings, &app.access, app.calls.clone())
             .await
             .map_err(|error| CommandError::failure(error.to_string(), ""))?;
         let (address, admin_address) = (server.address(), server.admin_address());

@@ -1,11 +1,12 @@
 //! `GET /metrics`: the metrics in the text format of Prometheus. There are so few that they need no library.
 
 use std::fmt::{self, Write as _};
+use std::sync::Arc;
 
 use axum::extract::State;
 use http::header::{CONTENT_TYPE, HeaderName};
 
-use super::health::Health;
+use super::connections::{Event, Registry};
 use crate::broker::{CompartmentState, VaultStatus};
 use crate::caller::Caller;
 use crate::calls::Calls;
@@ -20,12 +21,53 @@ const STATES: [(CompartmentState, &str); 3] = [
     (CompartmentState::Down, "down"),
 ];
 
+/// What is measured.
+#[derive(Debug, Clone)]
+pub(super) struct Metrics {
+    pub(super) calls: Arc<Calls>,
+    /// The connections of both listeners.
+    pub(super) connections: [Arc<Registry>; 2],
+}
+
 /// Returns the current values of all metrics.
-pub(super) async fn metrics(State(health): State<Health>) -> ([(HeaderName, &'static str); 1], String) {
+pub(super) async fn metrics(State(metrics): State<Metrics>) -> ([(HeaderName, &'static str); 1], String) {
     let mut text = String::new();
     // Writing to a String cannot fail.
-    let _ = write_all(&mut text, &health.calls, &health.calls.broker().vaults());
+    let _ = write_all(&mut text, &metrics.calls, &metrics.calls.broker().vaults());
+    let _ = write_connections(&mut text, &metrics.connections);
     ([(CONTENT_TYPE, MEDIA_TYPE)], text)
+}
+
+fn write_connections(text: &mut String, listeners: &[Arc<Registry>]) -> fmt::Result {
+    writeln!(text, "# HELP cofferdam_connections Open connections of clients.")?;
+    writeln!(text, "# TYPE cofferdam_connections gauge")?;
+    for connections in listeners {
+        let (name, open) = (connections.listener().name(), connections.open());
+        writeln!(text, "cofferdam_connections{{listener=\"{name}\"}} {open}")?;
+    }
+    writeln!(text, "# HELP cofferdam_connections_max The maximum number of connections of clients.")?;
+    writeln!(text, "# TYPE cofferdam_connections_max gauge")?;
+    for connections in listeners {
+        let (name, max) = (connections.listener().name(), connections.max());
+        writeln!(text, "cofferdam_connections_max{{listener=\"{name}\"}} {max}")?;
+    }
+    writeln!(
+        text,
+        "# HELP cofferdam_connections_closed_total Connections that the server closed or refused: evicted (idle, to make \
+         room), refused (too many of one machine), unread (the client does not read), aged."
+    )?;
+    writeln!(text, "# TYPE cofferdam_connections_closed_total counter")?;
+    for connections in listeners {
+        let name = connections.listener().name();
+        for event in Event::ALL {
+            let (reason, count) = (event.name(), connections.count(event));
+            writeln!(
+                text,
+                "cofferdam_connections_closed_total{{listener=\"{name}\",reason=\"{reason}\"}} {count}"
+            )?;
+        }
+    }
+    Ok(())
 }
 
 fn write_all(text: &mut String, calls: &Calls, vaults: &[VaultStatus]) -> fmt::Result {

@@ -13,6 +13,7 @@ mod metrics;
 mod server;
 
 pub use bind::{BindError, NotLoopback, check_bind, reachable_address};
+pub use connections::{ConnectionBudget, RAISE_DESCRIPTORS, Shortage};
 pub use server::Server;
 
 #[cfg(test)]

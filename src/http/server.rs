@@ -13,19 +13,16 @@ use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::bind::BindError;
+use super::connections::{self, ConnectionBudget, Lifetime, RAISE_DESCRIPTORS, Registry};
+use super::endpoint;
 use super::guard::{self, Guard};
 use super::health::{self, Health};
 use super::identify::identify;
-use super::{connections, endpoint, metrics};
+use super::metrics::{self, Metrics};
 use crate::calls::Calls;
 use crate::mcp::Handler;
-use crate::profile::ServerSettings;
-
-/// The number of connections in addition to one per call: for health routes and idle clients.
-const SPARE_CONNECTIONS: usize = 1024;
-
-/// The maximum number of connections of the operator's listener.
-const MAX_ADMIN_CONNECTIONS: usize = 64;
+use crate::os::descriptor_limit;
+use crate::profile::{AccessSettings, ServerSettings};
 
 /// The grace period in which the responses of cancelled calls are sent at the end of a shutdown.
 const GRACE_PERIOD: Duration = Duration::from_secs(1);
@@ -42,7 +39,7 @@ pub struct Server {
     stop: CancellationToken,
     drain_delay: Duration,
     shutdown_timeout: Duration,
-    max_connections: usize,
+    lifetime: Lifetime,
 }
 
 #[derive(Debug)]
@@ -50,20 +47,28 @@ struct Bound {
     listener: TcpListener,
     address: SocketAddr,
     routes: Router,
+    connections: Arc<Registry>,
 }
 
 impl Server {
     /// Binds both addresses of `settings`. Port 0 selects a free port.
+    ///
+    /// The number of connections is bounded by the soft limit of open files of this process. If the profile wants more, that
+    /// is logged.
     ///
     /// Does not check that the addresses are loopback; see [`check_bind`](super::check_bind).
     ///
     /// # Errors
     ///
     /// Returns an error if an address cannot be bound.
-    pub async fn bind(settings: &ServerSettings, calls: Arc<Calls>) -> Result<Self, BindError> {
+    pub async fn bind(
+        settings: &ServerSettings,
+        access: &AccessSettings,
+        calls: Arc<Calls>,
+    ) -> Result<Self, BindError> {
         let stop = CancellationToken::new();
         let handler = Handler::for_http(calls.clone(), settings.call_timeout, stop.clone());
-        Self::bind_with_handler(handler, settings, calls, stop).await
+        Self::bind_with_handler(handler, settings, access, calls, stop).await
     }
 
     /// Like [`Server::bind`], with any handler. `stop` cancels the calls that exceed the shutdown timeout.
@@ -74,9 +79,16 @@ impl Server {
     pub async fn bind_with_handler<H: ServerHandler + Clone>(
         handler: H,
         settings: &ServerSettings,
+        access: &AccessSettings,
         calls: Arc<Calls>,
         stop: CancellationToken,
     ) -> Result<Self, BindError> {
+        let budget = ConnectionBudget::new(settings, &calls, descriptor_limit().soft);
+        log_shortage(&budget);
+        let public_connections = connections::public(&budget, &access.trusted_proxies);
+        let admin_connections = connections::admin(&access.trusted_proxies);
+        let counted = [public_connections.clone(), admin_connections.clone()];
+        let metrics = Metrics { calls: calls.clone(), connections: counted };
         let draining = CancellationToken::new();
         let health = Health { calls, draining: draining.clone() };
         let guard = Guard::new(&settings.allowed_hosts, &settings.allowed_origins);
@@ -88,16 +100,19 @@ impl Server {
             .layer(from_fn_with_state(draining.clone(), connections::close_while_draining));
         let admin = Router::new()
             .route("/healthz", get(health::alive))
-            .route("/readyz", get(health::details).with_state(health.clone()))
-            .route("/metrics", get(metrics::metrics).with_state(health));
+            .route("/readyz", get(health::details).with_state(health))
+            .route("/metrics", get(metrics::metrics).with_state(metrics));
+        let public_routes = guarded(public, &guard);
+        let admin_routes = guarded(admin, &guard);
         Ok(Self {
-            public: Bound::new(settings.listen, "--listen", guarded(public, &guard)).await?,
-            admin: Bound::new(settings.admin_listen, "--admin-listen", guarded(admin, &guard)).await?,
+            public: Bound::new(settings.listen, "--listen", public_routes, public_connections).await?,
+            admin: Bound::new(settings.admin_listen, "--admin-listen", admin_routes, admin_connections)
+                .await?,
             draining,
             stop,
             drain_delay: settings.drain_delay,
             shutdown_timeout: settings.shutdown_timeout,
-            max_connections: settings.max_calls.saturating_add(SPARE_CONNECTIONS),
+            lifetime: Lifetime::new(settings.connection_age, settings.call_timeout),
         })
     }
 
@@ -119,18 +134,8 @@ impl Server {
     /// 3. Calls that have not finished are cancelled; their result is `cancelled`.
     pub async fn run(self, shutdown: CancellationToken) {
         let (closed, public_ended) = (CancellationToken::new(), CancellationToken::new());
-        let public = connections::serve(
-            self.public.listener,
-            self.public.routes,
-            self.max_connections,
-            closed.clone(),
-        );
-        let admin = connections::serve(
-            self.admin.listener,
-            self.admin.routes,
-            MAX_ADMIN_CONNECTIONS,
-            public_ended.clone(),
-        );
+        let public = self.public.serve(self.lifetime, closed.clone());
+        let admin = self.admin.serve(self.lifetime, public_ended.clone());
         let public = async {
             tokio::pin!(public);
             tokio::select! {
@@ -163,11 +168,29 @@ impl Server {
 }
 
 impl Bound {
-    async fn new(address: SocketAddr, flag: &'static str, routes: Router) -> Result<Self, BindError> {
+    async fn new(
+        address: SocketAddr,
+        flag: &'static str,
+        routes: Router,
+        connections: Arc<Registry>,
+    ) -> Result<Self, BindError> {
         let failed = |source| BindError { address, flag, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        Ok(Self { listener, address, routes })
+        Ok(Self { listener, address, routes, connections })
+    }
+
+    async fn serve(self, lifetime: Lifetime, closed: CancellationToken) {
+        connections::serve(self.listener, self.routes, self.connections, lifetime, closed).await;
+    }
+}
+
+/// Logs that there may be fewer connections than the profile wants: as a warning if it sets their number.
+fn log_shortage(budget: &ConnectionBudget) {
+    match budget.shortage() {
+        Some(shortage) if shortage.is_set() => tracing::warn!("{shortage}; {RAISE_DESCRIPTORS}"),
+        Some(shortage) => tracing::info!("{shortage}; {RAISE_DESCRIPTORS}"),
+        None => {}
     }
 }
 

@@ -1,7 +1,10 @@
-//! The addresses of services, origins and hosts.
+//! The addresses of services, origins, hosts and networks.
+
+use std::net::IpAddr;
 
 use cofferdam_config::Diagnostic;
 use cofferdam_config::base_url::BaseUrlRules;
+use ipnet::IpNet;
 use url::{Host, Url};
 
 /// Parses the address of a service.
@@ -46,6 +49,32 @@ pub(super) fn host(text: &str) -> Result<(), Diagnostic> {
     }
     let help = "write a host name in lowercase, such as \"cofferdam.internal\", with or without a port";
     Err(Diagnostic::error("", "not a host name", help))
+}
+
+/// Parses a range of addresses, `10.0.0.0/8`, or a single address.
+///
+/// # Errors
+///
+/// A diagnostic without a key.
+pub(super) fn range(text: &str) -> Result<IpNet, Diagnostic> {
+    let parsed = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+    let Ok(range) = parsed else {
+        let help = "write a range such as \"10.0.0.0/8\" or \"2001:db8::/32\", or a single address";
+        return Err(Diagnostic::error("", "not a range of IP addresses", help));
+    };
+    if range != range.trunc() {
+        let message = format!("the address has bits that its prefix of {} leaves out", range.prefix_len());
+        return Err(Diagnostic::error("", message, format!("write \"{}\"", range.trunc())));
+    }
+    if range.prefix_len() == 0 {
+        let help = "list only the addresses of your proxies";
+        return Err(Diagnostic::error("", "every address would be trusted", help));
+    }
+    if matches!(range, IpNet::V6(range) if range.network().to_ipv4_mapped().is_some()) {
+        let help = "write it as an IPv4 range: clients are compared by that address";
+        return Err(Diagnostic::error("", "an IPv4 range in the form of IPv6", help));
+    }
+    Ok(range)
 }
 
 #[cfg(test)]
@@ -94,6 +123,30 @@ mod tests {
         }
         for bad in ["", "*", "https://a.example", "a b", "A.example", "a/b"] {
             assert!(host(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_range_is_exact_and_does_not_contain_everything() {
+        for (text, expected) in [
+            ("10.0.0.0/8", "10.0.0.0/8"),
+            ("192.0.2.7", "192.0.2.7/32"),
+            ("2001:db8::/32", "2001:db8::/32"),
+            ("2001:db8::1", "2001:db8::1/128"),
+        ] {
+            assert_eq!(range(text).unwrap().to_string(), expected, "{text}");
+        }
+        for (bad, why) in [
+            ("", "not a range"),
+            ("proxy.example", "not a range"),
+            ("10.0.0.0/33", "not a range"),
+            ("10.0.0.1/8", "write \"10.0.0.0/8\""),
+            ("0.0.0.0/0", "every address"),
+            ("::/0", "every address"),
+            ("::ffff:10.0.0.0/104", "an IPv4 range"),
+        ] {
+            let found = range(bad).unwrap_err().to_string();
+            assert!(found.contains(why), "{bad}: {found}");
         }
     }
 }

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use cofferdam_config::Severity;
 use serde_json::Value;
 
-use super::check::{Report, modules, names, paths, server, vaults};
+use super::check::{Report, access, modules, names, paths, server, vaults};
 use super::document::Document;
 use super::error::ProfileError;
 use super::overrides::{Merged, Overrides};
 use super::schema;
-use super::settings::{Profile, ServerSettings};
+use super::settings::{AccessSettings, Profile, ServerSettings};
 use super::source::Source;
 use super::validate::validate;
 use crate::broker::backends::{ALL, Backend};
@@ -27,6 +27,7 @@ pub struct ProfileDraft {
     base_dir: PathBuf,
     backends: &'static [Backend],
     server: ServerSettings,
+    access: AccessSettings,
     report: Report,
 }
 
@@ -58,11 +59,13 @@ pub(super) fn parse_with(
     let mut report = Report::new(merged, values, diagnostics);
     names::check(&mut report);
     let server = server::check(&mut report, &source.base_dir);
+    let access = access::check(&mut report);
     Ok(ProfileDraft {
         name: source.name.clone(),
         base_dir: source.base_dir.clone(),
         backends,
         server,
+        access,
         report,
     })
 }
@@ -79,7 +82,7 @@ impl ProfileDraft {
     ///
     /// Everything that is wrong with the profile, by place.
     pub fn check(self, manifests: &ManifestLibrary) -> Result<Profile, ProfileError> {
-        let Self { name, base_dir, backends, server, mut report } = self;
+        let Self { name, base_dir, backends, server, access, mut report } = self;
         let vaults = vaults::check(&mut report, backends);
         let modules = modules::check(&mut report, manifests);
         paths::check(&mut report, &vaults, &modules, manifests);
@@ -91,6 +94,6 @@ impl ProfileDraft {
             return Err(ProfileError::new(&name, diagnostics));
         }
         let modules = modules.into_iter().filter_map(modules::CheckedModule::into_entry).collect();
-        Ok(Profile { name, base_dir, vaults, modules, server, warnings: diagnostics })
+        Ok(Profile { name, base_dir, vaults, modules, server, access, warnings: diagnostics })
     }
 }

@@ -36,5 +36,5 @@ pub use draft::{ProfileDraft, parse};
 pub use error::ProfileError;
 pub use overrides::{FlagOverride, Overrides};
 pub use schema::schema;
-pub use settings::{AccountEntry, ModuleEntry, Profile, ServerSettings, VaultEntry};
+pub use settings::{AccessSettings, AccountEntry, ModuleEntry, Profile, ServerSettings, VaultEntry};
 pub use source::Source;

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::name::NAME_PATTERN;
 use super::policy;
-use super::tables::{ModuleTable, ServerTable};
+use super::tables::{AccessTable, ModuleTable, ServerTable};
 use crate::broker::CompartmentPolicy;
 use crate::broker::backends::{ALL, Backend};
 
@@ -36,6 +36,7 @@ pub(super) fn of_backends(backends: &[Backend]) -> Value {
         "additionalProperties": false,
         "properties": {
             "server": table::<ServerTable>(&mut generator),
+            "access": table::<AccessTable>(&mut generator),
             "vaults": {
                 "description": "The vaults. Each is a separate store of secrets with its own compartment.",
                 "type": "object",

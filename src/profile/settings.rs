@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use cofferdam_config::Diagnostics;
+use ipnet::IpNet;
 use url::Url;
 
 use crate::broker::backends::VaultSettings;
@@ -23,6 +24,8 @@ pub struct Profile {
     pub modules: Vec<ModuleEntry>,
     /// The `[server]` table.
     pub server: ServerSettings,
+    /// The `[access]` table.
+    pub access: AccessSettings,
     /// What an operator should know, though the profile is valid.
     pub warnings: Diagnostics,
 }
@@ -87,6 +90,12 @@ pub struct ServerSettings {
     pub call_timeout: Duration,
     /// The maximum number of concurrent calls. Default 10000.
     pub max_calls: usize,
+    /// The maximum number of connections of clients. Default: `max_calls` and 1024 more.
+    pub max_connections: Option<usize>,
+    /// The maximum number of connections from one remote machine. Default: a quarter of all connections.
+    pub max_connections_per_peer: Option<usize>,
+    /// How long a connection lasts. Default 1 h.
+    pub connection_age: Duration,
     /// How long a shutdown still accepts connections, not ready, so that load balancers notice. Default zero.
     pub drain_delay: Duration,
     /// How long a shutdown waits for calls in flight. Default 10 s.
@@ -95,4 +104,11 @@ pub struct ServerSettings {
     pub allowed_hosts: Vec<String>,
     /// Origins that a browser may call from. Default none.
     pub allowed_origins: Vec<String>,
+}
+
+/// The `[access]` table.
+#[derive(Debug, Clone, Default)]
+pub struct AccessSettings {
+    /// The addresses of proxies in front of the server. Default none.
+    pub trusted_proxies: Vec<IpNet>,
 }

@@ -1,4 +1,4 @@
-//! The tables `[server]` and `[modules.NAME]` of a profile, before they are checked.
+//! The tables `[server]`, `[access]` and `[modules.NAME]` of a profile, before they are checked.
 //!
 //! The documentation of each key is part of the profile's JSON schema. It states the default, and what zero and an absent
 //! key mean.
@@ -27,6 +27,19 @@ pub(super) struct ServerTable {
     /// wait for others of their module do not count. Default 10000; zero is not allowed.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub(super) max_calls: u32,
+    /// The maximum number of connections of clients; when it is reached, idle ones are closed to make room, the longest idle
+    /// first. Absent: `max_calls` and 1024 more. Zero is not allowed. There are never more than the limit of open files
+    /// allows (`LimitNOFILE=`, `ulimit -n`), beside those that vaults and services need.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub(super) max_connections: Option<u32>,
+    /// The maximum number of connections from one remote machine: an IPv4 address, or a /64 network of IPv6. Absent: a quarter
+    /// of all connections. Zero is not allowed. Loopback and `access.trusted_proxies` are exempt.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub(super) max_connections_per_peer: Option<u32>,
+    /// How long a connection lasts: it is closed after this time, up to a tenth earlier, once its request is finished. Default
+    /// `"1h"`; from 1 s to 24 h, zero is not allowed.
+    #[schemars(extend("pattern" = cofferdam_config::duration::PATTERN))]
+    pub(super) connection_age: String,
     /// How long a shutdown still accepts connections, with `/readyz` at 503, so that a load balancer stops sending them.
     /// Default `"0s"`: none is accepted after the signal; up to 10 min.
     #[schemars(extend("pattern" = cofferdam_config::duration::PATTERN))]
@@ -48,12 +61,24 @@ impl Default for ServerTable {
             modules_dir: None,
             call_timeout: "60s".into(),
             max_calls: 10_000,
+            max_connections: None,
+            max_connections_per_peer: None,
+            connection_age: "1h".into(),
             drain_delay: "0s".into(),
             shutdown_timeout: "10s".into(),
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
         }
     }
+}
+
+/// Who may connect, and whom the server believes.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct AccessTable {
+    /// The addresses of proxies in front of the server, as ranges such as `"10.0.0.0/8"` or single addresses. Everyone behind a
+    /// proxy has its address, so `server.max_connections_per_peer` does not apply to it. Default none.
+    pub(super) trusted_proxies: Vec<String>,
 }
 
 /// A module: the vault that its credentials come from, and its accounts.

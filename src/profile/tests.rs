@@ -154,6 +154,11 @@ fn settings_arrive_in_the_order_of_the_file() {
         listen = "[::1]:0"
         modules_dir = "mine"
         max_calls = 5
+        max_connections = 50
+        max_connections_per_peer = 7
+        connection_age = "10m"
+        [access]
+        trusted_proxies = ["10.0.0.0/8", "2001:db8::7"]
         [vaults.z]
         backend = "store"
         address = "https://z.example"
@@ -194,6 +199,13 @@ fn settings_arrive_in_the_order_of_the_file() {
     assert_eq!(profile.modules[1].accounts[1].name, "two");
     assert_eq!(profile.server.modules_dir.as_deref(), Some(Path::new("/site/mine")));
     assert_eq!((profile.server.listen.port(), profile.server.max_calls), (0, 5));
+    assert_eq!(
+        (profile.server.max_connections, profile.server.max_connections_per_peer),
+        (Some(50), Some(7))
+    );
+    assert_eq!(profile.server.connection_age.as_secs(), 600);
+    let proxies: Vec<_> = profile.access.trusted_proxies.iter().map(ToString::to_string).collect();
+    assert_eq!(proxies, ["10.0.0.0/8", "2001:db8::7/128"]);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 mod cancellation;
 mod concurrency;
+mod connections;
 mod health;
 mod host_origin;
 mod protocol;

@@ -17,7 +17,7 @@ use cofferdam::calls::Calls;
 use cofferdam::connectors::http::HttpConnector;
 use cofferdam::http::Server;
 use cofferdam::manifest::ManifestLibrary;
-use cofferdam::profile::{AccountEntry, ModuleEntry, ServerSettings};
+use cofferdam::profile::{AccessSettings, AccountEntry, ModuleEntry, ServerSettings};
 use cofferdam::registry::Registry;
 use cofferdam_vault::testkit::{Faults, MemoryVault};
 use serde_json::{Value, json};
@@ -207,6 +207,7 @@ pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
 /// What to start.
 pub(crate) struct ServerBuilder {
     pub(crate) settings: ServerSettings,
+    pub(crate) access: AccessSettings,
     /// Modules and their accounts, on the vault `sample-vault`: those of the catalogue by their names, and copies of the
     /// sample module by other names.
     pub(crate) modules: Vec<(String, Vec<&'static str>)>,
@@ -221,11 +222,15 @@ impl Default for ServerBuilder {
                 modules_dir: None,
                 call_timeout: Duration::from_secs(3600),
                 max_calls: 100,
+                max_connections: None,
+                max_connections_per_peer: None,
+                connection_age: Duration::from_secs(3600),
                 drain_delay: Duration::ZERO,
                 shutdown_timeout: Duration::from_secs(10),
                 allowed_hosts: vec!["mcp.example".into()],
                 allowed_origins: vec!["https://app.example".into()],
             },
+            access: AccessSettings::default(),
             modules: vec![("sample".into(), vec!["work", "personal"])],
         }
     }
@@ -238,6 +243,7 @@ pub(crate) struct Parts {
     pub(crate) faults: Faults,
     pub(crate) calls: Arc<Calls>,
     pub(crate) settings: ServerSettings,
+    access: AccessSettings,
     _manifests: tempfile::TempDir,
 }
 
@@ -293,13 +299,21 @@ impl ServerBuilder {
         let broker = Arc::new(Broker::new(vaults, bindings));
         broker.start().await;
         let calls = Arc::new(Calls::new(registry, broker, HttpConnector::new(), self.settings.max_calls));
-        Parts { service, vault, faults, calls, settings: self.settings, _manifests: manifests }
+        Parts {
+            service,
+            vault,
+            faults,
+            calls,
+            settings: self.settings,
+            access: self.access,
+            _manifests: manifests,
+        }
     }
 
     /// Starts the server on two free ports.
     pub(crate) async fn start(self) -> TestServer {
         let parts = self.parts().await;
-        let server = Server::bind(&parts.settings, parts.calls.clone()).await.unwrap();
+        let server = Server::bind(&parts.settings, &parts.access, parts.calls.clone()).await.unwrap();
         let (address, admin) = (server.address(), server.admin_address());
         let shutdown = CancellationToken::new();
         let ended = tokio::spawn(server.run(shutdown.clone()));

@@ -254,6 +254,11 @@ impl Compartment {
         &self.name
     }
 
+    /// The maximum number of concurrent requests to the vault, with those of probes.
+    pub(super) fn max_requests(&self) -> usize {
+        self.policy.threads()
+    }
+
     /// The time between two probes while the circuit is open.
     pub(super) fn probe_interval(&self) -> Duration {
         self.policy.probe_interval

@@ -4,6 +4,7 @@
 //! not of a cache. All vaults are checked concurrently, so that one that hangs does not delay the others.
 
 mod account;
+mod descriptors;
 mod fields;
 mod healthz;
 mod help;
@@ -33,7 +34,7 @@ Examples:
   cofferdam doctor --profile production --json   print JSON
   cofferdam doctor --server --profile staging    health check of a container
 
-Checks the profile, the ports, the file permissions, each vault (reachable, authenticated, permissions neither missing nor too \
+Checks the profile, the ports, the limit of open files, the file permissions, each vault (reachable, authenticated, permissions neither missing nor too \
 broad, certificates valid for some time) and each account (present, well-formed, not about to expire). Changes nothing: of a \
 dynamic secret, a lease is created and revoked.
 With `--server` only the server of the profile is asked, at `/healthz` on `server.listen`. No vault is accessed.
@@ -68,6 +69,7 @@ pub(crate) async fn run(common: &Common, args: DoctorArgs, output: &Output) -> R
     let mut report = Report::default();
     profile::check(&app, &mut report);
     ports::check(&app.server, &mut report).await;
+    descriptors::check(&app, &mut report);
 
     let checks = VaultCheck::for_all(&app);
     let bar = bar(checks.iter().map(VaultCheck::steps).sum(), *output);

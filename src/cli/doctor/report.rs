@@ -23,7 +23,7 @@ pub(super) struct Report(Vec<Entry>);
 struct Entry {
     #[serde(serialize_with = "level_name")]
     level: Severity,
-    /// What was checked: `profile`, `port 7080`, `vault NAME`, `account MODULE/ACCOUNT`.
+    /// What was checked: `profile`, `port 7080`, `open files`, `vault NAME`, `account MODULE/ACCOUNT`.
     subject: String,
     what: String,
     #[serde(skip_serializing_if = "String::is_empty")]

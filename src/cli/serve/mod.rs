@@ -14,7 +14,7 @@ use super::exit::{CommandError, Exit};
 use super::logs::LogFormat;
 use super::output::Output;
 use super::running_server::{ListenScope, RunningServer};
-use crate::os::ShutdownSignals;
+use crate::os::{ShutdownSignals, raise_descriptor_limit};
 use crate::profile::FlagOverride;
 use banner::Banner;
 
@@ -73,6 +73,9 @@ pub(crate) async fn run(common: &Common, args: ServeArgs, output: &Output) -> Re
     let signals = ShutdownSignals::listen().map_err(|error| {
         CommandError::failure(format!("cannot listen for signals: {error}"), "run the command again")
     })?;
+    if let Err(error) = raise_descriptor_limit() {
+        tracing::warn!(%error, "cannot raise the limit of open files; the number of connections follows from it");
+    }
     let app = App::load_with_overrides(
         &common.profile,
         &environment(args.overrides()),

@@ -1,5 +1,6 @@
 //! From merged values of the right shape to settings: the meaning of each key, and whether the keys agree.
 
+pub(super) mod access;
 pub(super) mod modules;
 pub(super) mod names;
 pub(super) mod paths;

@@ -12,8 +12,10 @@ use crate::profile::address;
 use crate::profile::settings::ServerSettings;
 use crate::profile::tables::ServerTable;
 
+const SECOND: Duration = Duration::from_secs(1);
 const TEN_MINUTES: Duration = Duration::from_secs(10 * 60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The server's settings. What is wrong is reported and gets its default.
 pub(in crate::profile) fn check(report: &mut Report, base_dir: &Path) -> ServerSettings {
@@ -38,6 +40,8 @@ pub(in crate::profile) fn check(report: &mut Report, base_dir: &Path) -> ServerS
     }
     let least = Bounds { least: Duration::from_millis(1), most: HOUR };
     let call_timeout = duration(report, "call_timeout", &table.call_timeout, least);
+    let age = Bounds { least: SECOND, most: DAY };
+    let connection_age = duration(report, "connection_age", &table.connection_age, age);
     let delay = Bounds { least: Duration::ZERO, most: TEN_MINUTES };
     let drain_delay = duration(report, "drain_delay", &table.drain_delay, delay);
     let from_zero = Bounds { least: Duration::ZERO, most: HOUR };
@@ -49,12 +53,19 @@ pub(in crate::profile) fn check(report: &mut Report, base_dir: &Path) -> ServerS
         admin_listen,
         modules_dir: table.modules_dir.map(|folder| base_dir.join(folder)),
         call_timeout,
-        max_calls: usize::try_from(table.max_calls).unwrap_or(usize::MAX),
+        max_calls: count(table.max_calls),
+        max_connections: table.max_connections.map(count),
+        max_connections_per_peer: table.max_connections_per_peer.map(count),
+        connection_age,
         drain_delay,
         shutdown_timeout,
         allowed_hosts: table.allowed_hosts,
         allowed_origins: table.allowed_origins,
     }
+}
+
+fn count(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 fn socket(report: &mut Report, key: &str, text: &str) -> SocketAddr {

@@ -282,9 +282,27 @@ fn the_server_listens_where_it_can() {
         load_text(&format!("{GOOD}[server]\nlisten = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\""))
             .is_ok()
     );
+    assert!(in_server("max_connections = 0")[0].contains("server.max_connections: 0 is out of range"));
+    assert!(in_server("max_connections_per_peer = 0")[0].contains("0 is out of range"));
+    assert!(in_server("connection_age = \"0s\"")[0].contains("server.connection_age: 0s is too short"));
+    assert!(in_server("connection_age = \"25h\"")[0].contains("is too long"));
     assert!(in_server("max_calls = 0")[0].contains("server.max_calls: 0 is out of range"));
     assert!(in_server("allowed_origins = [\"*\"]")[0].contains("server.allowed_origins.0: "));
     assert!(in_server("allowed_hosts = [\"https://x\"]")[0].contains("server.allowed_hosts.0: "));
+}
+
+#[test]
+fn only_ranges_of_proxies_are_trusted() {
+    let found =
+        problems(&format!("{GOOD}[access]\ntrusted_proxies = [\"10.0.0.0/8\", \"10.0.0.1/8\", \"proxy\"]\n"));
+    assert_eq!(
+        found,
+        [
+            "p.toml:9:34  access.trusted_proxies.1: the address has bits that its prefix of 8 leaves out; write \"10.0.0.0/8\"",
+            "p.toml:9:48  access.trusted_proxies.2: not a range of IP addresses; write a range such as \"10.0.0.0/8\" or \
+             \"2001:db8::/32\", or a single address",
+        ]
+    );
 }
 
 #[test]

@@ -84,14 +84,19 @@ fn a_commented_key_shows_its_default() {
             let server = [
                 "call_timeout",
                 "max_calls",
+                "connection_age",
                 "drain_delay",
                 "shutdown_timeout",
                 "allowed_hosts",
                 "allowed_origins",
             ];
+            let access = ["trusted_proxies"];
             let module = ["path", "insecure_http", "manifest", "lookups"];
             key.is_some_and(|key| {
-                CompartmentPolicy::KEYS.contains(&key) || server.contains(&key) || module.contains(&key)
+                CompartmentPolicy::KEYS.contains(&key)
+                    || server.contains(&key)
+                    || access.contains(&key)
+                    || module.contains(&key)
             })
         };
         let mut shown = std::collections::BTreeSet::new();
@@ -104,7 +109,7 @@ fn a_commented_key_shows_its_default() {
             line
         });
         let full = lines.collect::<Vec<_>>().join("\n");
-        assert_eq!(shown.len(), 12 + 6 + 4, "{name} shows every key");
+        assert_eq!(shown.len(), 12 + 7 + 1 + 4, "{name} shows every key");
         let load = |text: &str| load_real(&source(text), &Overrides::default()).unwrap();
         let (bare, mut full) = (load(text), load(&full));
         for module in &mut full.modules {
@@ -114,6 +119,7 @@ fn a_commented_key_shows_its_default() {
         }
         assert_eq!(bare.vaults[0].policy, full.vaults[0].policy, "{name}");
         assert_eq!(format!("{:?}", bare.server), format!("{:?}", full.server), "{name}");
+        assert_eq!(format!("{:?}", bare.access), format!("{:?}", full.access), "{name}");
         assert_eq!(format!("{:?}", bare.modules), format!("{:?}", full.modules), "{name}");
     }
 }

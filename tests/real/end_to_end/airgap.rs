@@ -10,11 +10,12 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use cofferdam_testing::{FakeService, Running, call_tool, cofferdam, make_key, root, run_with_input, serve};
+use cofferdam_testing::{
+    FakeService, Running, bring_loopback_up, call_tool, cofferdam, make_key, root, run_in_a_namespace,
+    run_with_input, serve,
+};
 use serde_json::{Value, json};
 use tokio::time::Instant;
-
-use crate::namespace::{bring_loopback_up, run_in_a_namespace};
 
 /// Only a test that fails waits this long.
 const TIMEOUT: Duration = Duration::from_secs(60);

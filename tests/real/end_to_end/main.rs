@@ -8,6 +8,5 @@ mod airgap;
 mod canary;
 mod first_call;
 mod https_service;
-mod namespace;
 mod silent_name_server;
 mod upgrade;

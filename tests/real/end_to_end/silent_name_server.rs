@@ -14,12 +14,12 @@ use std::time::Duration;
 
 use cofferdam_servers::vault_binary;
 use cofferdam_testing::vault_server::VaultServer;
-use cofferdam_testing::{FakeService, Running, cofferdam, serve, write_private};
+use cofferdam_testing::{
+    FakeService, Running, bring_loopback_up, cofferdam, run_in_a_namespace, serve, write_private,
+};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::time::Instant;
-
-use crate::namespace::{bring_loopback_up, run_in_a_namespace};
 
 /// Only a test that fails waits this long.
 const TIMEOUT: Duration = Duration::from_secs(60);

@@ -32,6 +32,7 @@ pub mod generated_modules;
 mod mcp;
 mod measure;
 pub mod moto;
+mod namespace;
 mod output;
 pub mod page;
 mod paths;
@@ -45,6 +46,7 @@ pub use cofferdam_servers::Running;
 pub use env::{TWO_VAULTS, TestEnv};
 pub use mcp::call_tool;
 pub use measure::{Failed, Program, median};
+pub use namespace::{bring_loopback_up, run_in_a_namespace};
 pub use output::{CommandOutput, RunningCommand};
 pub use paths::{fixture, root};
 pub use program::{

@@ -18,7 +18,7 @@ use cofferdam::connectors::http::HttpConnector;
 use cofferdam::http::Server;
 use cofferdam::manifest::ManifestLibrary;
 use cofferdam::mcp::REVISIONS;
-use cofferdam::profile::ServerSettings;
+use cofferdam::profile::{AccessSettings, ServerSettings};
 use cofferdam::registry::Registry;
 
 /// What the fixtures cannot pass, and why.
@@ -31,6 +31,9 @@ fn settings() -> ServerSettings {
         modules_dir: None,
         call_timeout: Duration::from_secs(30),
         max_calls: 100,
+        max_connections: None,
+        max_connections_per_peer: None,
+        connection_age: Duration::from_secs(3600),
         drain_delay: Duration::ZERO,
         shutdown_timeout: Duration::from_secs(1),
         allowed_hosts: Vec::new(),
@@ -43,7 +46,8 @@ async fn server(stop: CancellationToken) -> Server {
     let registry = Arc::new(Registry::load(&[], &ManifestLibrary::load(None)));
     let broker = Arc::new(Broker::new(Vec::new(), Vec::new()));
     let calls = Arc::new(Calls::new(registry, broker, HttpConnector::new(), 1));
-    Server::bind_with_handler(Fixture::default(), &settings(), calls, stop).await.unwrap()
+    let access = AccessSettings::default();
+    Server::bind_with_handler(Fixture::default(), &settings(), &access, calls, stop).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,15 +2,15 @@
 
 use std::process::Command;
 
-use cofferdam_testing::{PROGRAM_VARIABLE, program};
+use crate::program::{PROGRAM_VARIABLE, program};
 
-/// Runs the ignored test `name` of this binary in new namespaces of these `kinds`, which are options of `unshare`, and with
-/// loopback up. Returns what it prints.
+/// Runs the ignored test `name` of this binary in new namespaces of these `kinds`, which are options of `unshare`. In a new
+/// network only loopback exists, and is down. Returns what the test prints.
 ///
 /// # Panics
 ///
 /// If no namespace can be made, or the test fails.
-pub(crate) fn run_in_a_namespace(kinds: &[&str], name: &str) -> String {
+pub fn run_in_a_namespace(kinds: &[&str], name: &str) -> String {
     let ended = into_a_namespace(kinds)
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", name, "--ignored", "--nocapture"])
@@ -23,7 +23,11 @@ pub(crate) fn run_in_a_namespace(kinds: &[&str], name: &str) -> String {
 }
 
 /// Brings loopback up. For a test that [`run_in_a_namespace`] runs.
-pub(crate) fn bring_loopback_up() {
+///
+/// # Panics
+///
+/// If `ip` fails.
+pub fn bring_loopback_up() {
     assert!(Command::new("ip").args(["link", "set", "lo", "up"]).status().unwrap().success());
 }
 

@@ -1,0 +1,194 @@
+//! How many connections there may be, given the file descriptors of this process.
+
+use std::fmt;
+
+use crate::calls::Calls;
+use crate::profile::ServerSettings;
+
+/// The maximum number of connections of the operator's listener.
+pub(in crate::http) const MAX_ADMIN_CONNECTIONS: usize = 64;
+
+/// The connections in addition to one per call if the profile does not set their number: for health routes and idle
+/// clients.
+const SPARE_CONNECTIONS: usize = 1024;
+
+/// One machine may have this part of all connections if the profile does not set its number.
+const PEER_PART: usize = 4;
+
+/// Descriptors of the process itself: standard streams, listeners, the runtime, files that are read at start, and the
+/// connections that are being accepted or closed.
+const PROCESS_DESCRIPTORS: u64 = 64;
+
+/// Descriptors of one request to a vault: a secret's file and its key, or a connection and a name look-up.
+const DESCRIPTORS_PER_VAULT_REQUEST: u64 = 2;
+
+/// Descriptors of a module beside those of its calls: idle connections to its service, and name look-ups.
+const DESCRIPTORS_PER_MODULE: u64 = 40;
+
+/// How to raise the limit of open files.
+pub const RAISE_DESCRIPTORS: &str = "raise the limit of open files: `LimitNOFILE=` of a systemd unit, `ulimit -Hn` of a \
+     shell, `ulimits` of a container; or lower server.max_calls and server.max_connections";
+
+/// The number of connections that callers may have, and how it follows from the descriptors of this process.
+///
+/// Descriptors for vaults, for the operator's listener and for the connections to services are kept free: connections of
+/// callers cannot use them up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConnectionBudget {
+    wanted: usize,
+    /// Whether the profile sets the number.
+    is_set: bool,
+    max: usize,
+    max_per_peer: usize,
+    limit: u64,
+    needed: u64,
+}
+
+impl ConnectionBudget {
+    /// The budget of a process that may have `limit` open files.
+    pub fn new(settings: &ServerSettings, calls: &Calls, limit: u64) -> Self {
+        let vaults = count(calls.broker().max_requests()).saturating_mul(DESCRIPTORS_PER_VAULT_REQUEST);
+        let modules = count(calls.broker().modules()).saturating_mul(DESCRIPTORS_PER_MODULE);
+        Self::from_counts(settings, vaults, modules, limit)
+    }
+
+    fn from_counts(settings: &ServerSettings, vaults: u64, modules: u64, limit: u64) -> Self {
+        let wanted =
+            settings.max_connections.unwrap_or_else(|| settings.max_calls.saturating_add(SPARE_CONNECTIONS));
+        let own = PROCESS_DESCRIPTORS.saturating_add(count(MAX_ADMIN_CONNECTIONS));
+        let calls = count(settings.max_calls);
+        // Not all vaults and modules are at their limits at once, so on a small system they get a part only.
+        let reserve = own.saturating_add(vaults.min(limit / 4)).saturating_add(modules.min(limit / 8));
+        let free = limit.saturating_sub(reserve);
+        // A call has a connection of its caller and one to its service.
+        let possible = free.saturating_sub(calls).max(free / 2).max(1);
+        let max = wanted.min(usize::try_from(possible).unwrap_or(usize::MAX));
+        let max_per_peer =
+            settings.max_connections_per_peer.unwrap_or_else(|| (max / PEER_PART).max(1)).min(max);
+        let needed = [own, vaults, modules, calls].into_iter().fold(count(wanted), u64::saturating_add);
+        Self { wanted, is_set: settings.max_connections.is_some(), max, max_per_peer, limit, needed }
+    }
+
+    /// The maximum number of connections.
+    pub fn max(&self) -> usize {
+        self.max
+    }
+
+    /// The maximum number of connections from one machine.
+    pub fn max_per_peer(&self) -> usize {
+        self.max_per_peer
+    }
+
+    /// Returns why there may be fewer connections than the profile wants. `None` if there may be as many.
+    pub fn shortage(&self) -> Option<Shortage> {
+        (self.max < self.wanted).then_some(Shortage(*self))
+    }
+}
+
+/// There are too few descriptors for the connections that the profile wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shortage(ConnectionBudget);
+
+impl Shortage {
+    /// Whether the profile sets the number of connections. Otherwise it only follows from `max_calls`.
+    pub fn is_set(&self) -> bool {
+        self.0.is_set
+    }
+}
+
+impl fmt::Display for Shortage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ConnectionBudget { wanted, is_set, max, limit, needed, .. } = self.0;
+        let why = if is_set { "server.max_connections" } else { "server.max_calls" };
+        write!(
+            f,
+            "callers may have {max} connections at once, and not the {wanted} that follow from {why}: these need {needed} \
+             open files, and this process may have {limit}"
+        )
+    }
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn settings(max_calls: usize, max_connections: Option<usize>) -> ServerSettings {
+        ServerSettings {
+            listen: ([127, 0, 0, 1], 0).into(),
+            admin_listen: ([127, 0, 0, 1], 0).into(),
+            modules_dir: None,
+            call_timeout: Duration::from_secs(60),
+            max_calls,
+            max_connections,
+            max_connections_per_peer: None,
+            connection_age: Duration::from_secs(3600),
+            drain_delay: Duration::ZERO,
+            shutdown_timeout: Duration::from_secs(10),
+            allowed_hosts: Vec::new(),
+            allowed_origins: Vec::new(),
+        }
+    }
+
+    /// With one vault and one module.
+    fn budget(max_calls: usize, max_connections: Option<usize>, limit: u64) -> ConnectionBudget {
+        ConnectionBudget::from_counts(&settings(max_calls, max_connections), 36, 40, limit)
+    }
+
+    #[test]
+    fn with_enough_descriptors_there_are_as_many_as_the_profile_wants() {
+        for limit in [65_536, u64::MAX] {
+            let derived = budget(10_000, None, limit);
+            assert_eq!((derived.max(), derived.max_per_peer(), derived.shortage()), (11_024, 2756, None));
+            assert_eq!(budget(10_000, Some(50), limit).max(), 50);
+        }
+        let mut two = settings(10, Some(100));
+        two.max_connections_per_peer = Some(7);
+        assert_eq!(ConnectionBudget::from_counts(&two, 0, 0, 65_536).max_per_peer(), 7);
+        two.max_connections_per_peer = Some(700);
+        assert_eq!(ConnectionBudget::from_counts(&two, 0, 0, 65_536).max_per_peer(), 100);
+    }
+
+    #[test]
+    fn with_few_descriptors_half_of_those_that_are_free_are_for_calls_to_services() {
+        let budget = budget(10_000, None, 1024);
+        // 64 for the process, 64 for the operator, 36 for the vault, 40 for the module.
+        assert_eq!(budget.max(), (1024 - 64 - 64 - 36 - 40) / 2);
+        assert_eq!(budget.max_per_peer(), budget.max() / 4);
+    }
+
+    #[test]
+    fn few_calls_leave_the_rest_to_idle_clients() {
+        assert_eq!(budget(100, Some(5000), 1024).max(), 1024 - 64 - 64 - 36 - 40 - 100);
+    }
+
+    #[test]
+    fn many_vaults_and_modules_leave_something_and_a_tiny_limit_leaves_one() {
+        let crowded = ConnectionBudget::from_counts(&settings(10_000, None), 200 * 36, 1000 * 40, 1024);
+        assert_eq!(crowded.max(), (1024 - 64 - 64 - 1024 / 4 - 1024 / 8) / 2);
+        for limit in 0..200 {
+            let budget = budget(10_000, None, limit);
+            assert!(budget.max() >= 1 && budget.max_per_peer() >= 1, "{limit}");
+        }
+    }
+
+    #[test]
+    fn a_shortage_names_the_key_and_the_limit() {
+        let set = budget(100, Some(5000), 1024).shortage().unwrap();
+        assert_eq!(
+            (set.is_set(), set.to_string().as_str()),
+            (
+                true,
+                "callers may have 720 connections at once, and not the 5000 that follow from server.max_connections: these \
+                 need 5304 open files, and this process may have 1024"
+            )
+        );
+        let derived = budget(10_000, None, 1024).shortage().unwrap();
+        assert!(!derived.is_set() && derived.to_string().contains("server.max_calls"), "{derived}");
+    }
+}
