@@ -111,6 +111,13 @@ impl<K: Eq + Hash + Clone> Share<K> {
         self.units += units;
         Ok(())
     }
+
+    /// Gives so many units back, at most all of them.
+    pub(crate) fn shrink(&mut self, units: u64) {
+        let units = units.min(self.units);
+        self.of.lock().give_back(&self.owner, units);
+        self.units -= units;
+    }
 }
 
 impl<K: Eq + Hash + Clone> Drop for Share<K> {
@@ -136,7 +143,10 @@ mod tests {
     use super::*;
 
     /// Takes single units for `owner` until it is refused.
-    fn take_all(of: &Arc<FairShare<&'static str>>, owner: &'static str) -> (Vec<Share<&'static str>>, Refused) {
+    fn take_all(
+        of: &Arc<FairShare<&'static str>>,
+        owner: &'static str,
+    ) -> (Vec<Share<&'static str>>, Refused) {
         let mut shares = Vec::new();
         loop {
             match of.take(owner, 1) {
@@ -177,6 +187,9 @@ mod tests {
         share.grow(15).unwrap();
         assert_eq!(share.grow(1), Err(Refused::OwnShare));
         assert_eq!(of.used(), 20);
+        share.shrink(5);
+        share.grow(5).unwrap();
+        assert_eq!(share.grow(1), Err(Refused::OwnShare));
         drop(share);
         assert_eq!(of.used(), 0);
         assert_eq!(of.take("a", 31).unwrap_err(), Refused::Exhausted);

@@ -6,6 +6,7 @@
 //! - `effects`, `outcome`: what an operation does, and whether it may have done it
 //! - `answer`, `failure`: how a call ends
 //! - `scrub`: removes credentials from both
+//! - `search`: finds parts of an answer
 //! - `workers`: threads that process large answers
 
 mod answer;
@@ -15,6 +16,7 @@ mod failure;
 pub mod http;
 mod outcome;
 mod scrub;
+pub(crate) mod search;
 mod workers;
 
 pub use answer::Answer;

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::bind::BindError;
+use super::endpoint::Endpoint;
 use super::guard::{self, Guard};
 use super::health::{self, Health};
 use super::identify::identify;
@@ -78,10 +79,11 @@ impl Server {
         stop: CancellationToken,
     ) -> Result<Self, BindError> {
         let draining = CancellationToken::new();
+        let endpoint = Endpoint::new(handler, calls.memory().clone());
         let health = Health { calls, draining: draining.clone() };
         let guard = Guard::new(&settings.allowed_hosts, &settings.allowed_origins);
         let public = Router::new()
-            .route("/mcp", post(endpoint::post::<H>).with_state(endpoint::service(handler)))
+            .route("/mcp", post(endpoint::post::<H>).with_state(endpoint))
             .layer(from_fn(identify))
             .route("/healthz", get(health::alive))
             .route("/readyz", get(health::summary).with_state(health.clone()))

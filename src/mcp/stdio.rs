@@ -3,7 +3,7 @@
 //! The stdio transport of rmcp drops a line that is not JSON without a response, and its client waits forever. This one
 //! responds with a parse error and continues, whatever a line contains.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,8 +20,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::framing::{Line, read_line, write_message};
 use super::handler::Handler;
+use super::large::{MAX_REQUEST_NODES, RequestMemory, in_place};
 use super::malformed;
 use super::protocol::{MAX_REQUEST_BYTES, REVISIONS};
+use crate::caller::Caller;
+use crate::json_meter::measure;
+use crate::memory_budget::{MemoryBudget, Reservation};
 
 /// The capacity of the queue between the reader and the handler, in messages.
 const QUEUE_CAPACITY: usize = 64;
@@ -59,15 +63,16 @@ where
     W: AsyncWrite + Unpin + Send + 'static,
 {
     let (messages, incoming) = mpsc::channel(QUEUE_CAPACITY);
-    let (pending, mut pending_changes) = watch::channel(HashSet::new());
+    let (pending, mut pending_changes) = watch::channel(HashMap::new());
     let lines = Lines { incoming, output: Arc::new(Mutex::new(output)), pending: Arc::new(pending) };
-    let reader = Reader { messages, output: lines.output.clone(), pending: lines.pending.clone() };
+    let memory = handler.memory().clone();
+    let reader = Reader { messages, output: lines.output.clone(), pending: lines.pending.clone(), memory };
     let stop = handler.stop();
     let reading = tokio::spawn(async move {
         reader.read(BufReader::new(input), shutdown).await;
-        if tokio::time::timeout(drain, pending_changes.wait_for(HashSet::is_empty)).await.is_err() {
+        if tokio::time::timeout(drain, pending_changes.wait_for(HashMap::is_empty)).await.is_err() {
             stop.cancel();
-            let _ = tokio::time::timeout(GRACE_PERIOD, pending_changes.wait_for(HashSet::is_empty)).await;
+            let _ = tokio::time::timeout(GRACE_PERIOD, pending_changes.wait_for(HashMap::is_empty)).await;
         }
         // Drops the last sender, which tells the handler that the input has ended.
         drop(reader);
@@ -82,8 +87,8 @@ where
     result
 }
 
-/// The requests without a response so far.
-type Pending = Arc<watch::Sender<HashSet<RequestId>>>;
+/// The requests without a response so far, and the memory of the large ones.
+type Pending = Arc<watch::Sender<HashMap<RequestId, Option<Reservation<Caller>>>>>;
 
 /// The transport for rmcp.
 struct Lines<W> {
@@ -125,11 +130,15 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Transport<RoleServer> for Lines<W> 
     }
 }
 
+/// The response to a message that could not be parsed. A notification has none.
+type Response = Option<Box<ServerJsonRpcMessage>>;
+
 /// Reads lines, forwards messages to the handler, and responds to malformed lines.
 struct Reader<W> {
     messages: mpsc::Sender<ClientJsonRpcMessage>,
     output: Arc<Mutex<W>>,
     pending: Pending,
+    memory: MemoryBudget,
 }
 
 impl<W: AsyncWrite + Unpin> Reader<W> {
@@ -153,17 +162,17 @@ impl<W: AsyncWrite + Unpin> Reader<W> {
                     ),
                     None,
                 )),
-                Ok(Line::Complete) => match serde_json::from_slice::<ClientJsonRpcMessage>(&line) {
-                    Ok(message) => {
+                Ok(Line::Complete) => match self.parse(&line) {
+                    Ok((message, memory)) => {
                         let request = matches!(message, JsonRpcMessage::Request(_));
                         initialized |= initializes(&message);
                         // Before the handshake, rmcp closes the connection on any message that is not a request.
-                        if (initialized || request) && !self.forward(message).await {
+                        if (initialized || request) && !self.forward(message, memory).await {
                             return;
                         }
                         None
                     }
-                    Err(_) => malformed::error_response(&line),
+                    Err(error) => error.map(|error| *error),
                 },
             };
             if let Some(error) = error
@@ -174,14 +183,47 @@ impl<W: AsyncWrite + Unpin> Reader<W> {
         }
     }
 
+    /// Parses a message. A large one takes memory first.
+    ///
+    /// # Errors
+    ///
+    /// Returns the response, if there is one.
+    fn parse(&self, line: &[u8]) -> Result<(ClientJsonRpcMessage, Option<Reservation<Caller>>), Response> {
+        let size = measure(line);
+        let Some(RequestMemory { parsing, running }) = RequestMemory::of(line.len(), size) else {
+            let message =
+                serde_json::from_slice(line).map_err(|_| malformed::error_response(line).map(Box::new))?;
+            return Ok((message, None));
+        };
+        let refused = |message: String| {
+            let id = in_place(|| malformed::request_id(line));
+            Some(Box::new(ServerJsonRpcMessage::error(ErrorData::invalid_request(message, None), id)))
+        };
+        if size.nodes > MAX_REQUEST_NODES {
+            return Err(refused(format!("the message has more than {MAX_REQUEST_NODES} values")));
+        }
+        let pool = self.memory.arguments();
+        let mut memory = pool.take(&Caller::local(), parsing + running).map_err(|_refused| {
+            refused("the memory for large requests (`server.memory_budget`) is in use; try again".to_owned())
+        })?;
+        let message = in_place(|| {
+            serde_json::from_slice(line).map_err(|_| malformed::error_response(line).map(Box::new))
+        })?;
+        memory.shrink(parsing);
+        Ok((message, Some(memory)))
+    }
+
     /// Forwards a message to the handler. Returns whether the handler is still running.
-    async fn forward(&self, message: ClientJsonRpcMessage) -> bool {
+    ///
+    /// `memory` is given back with the response. A message without a response is forgotten if it is large.
+    async fn forward(&self, message: ClientJsonRpcMessage, memory: Option<Reservation<Caller>>) -> bool {
         match &message {
             JsonRpcMessage::Request(request) => {
                 self.pending.send_modify(|pending| {
-                    pending.insert(request.id.clone());
+                    pending.insert(request.id.clone(), memory);
                 });
             }
+            _ if memory.is_some() => return true,
             // A cancelled request gets no response.
             JsonRpcMessage::Notification(message) => {
                 if let ClientNotification::CancelledNotification(cancelled) = &message.notification

@@ -81,6 +81,8 @@ pub struct ServerSettings {
     pub call_timeout: Duration,
     /// The maximum number of concurrent calls. Default 10000.
     pub max_calls: usize,
+    /// The memory for requests and answers, in bytes. Default 192 MiB. See [`MemoryBudget`](crate::memory_budget).
+    pub memory_budget: u64,
     /// How long a shutdown still accepts connections, not ready, so that load balancers notice. Default zero.
     pub drain_delay: Duration,
     /// How long a shutdown waits for calls in flight. Default 10 s.

@@ -26,6 +26,10 @@ pub(super) struct ServerTable {
     /// The maximum number of concurrent calls; further ones are rejected. Default 10000; zero is not allowed.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub(super) max_calls: u32,
+    /// The memory for what arrives from outside: large requests, answers of services, and what both become once decoded.
+    /// Default `"192MiB"`, from 16 MiB to 1024 GiB. It does not count what the process needs without calls, about 40 MiB.
+    /// One answer takes a quarter of it at most. What finds no memory is rejected as `rate_limited`.
+    pub(super) memory_budget: String,
     /// How long a shutdown still accepts connections, with `/readyz` at 503, so that a load balancer stops sending them.
     /// Default `"0s"`: none is accepted after the signal; up to 10 min.
     #[schemars(extend("pattern" = cofferdam_config::duration::PATTERN))]
@@ -47,6 +51,7 @@ impl Default for ServerTable {
             modules_dir: None,
             call_timeout: "60s".into(),
             max_calls: 10_000,
+            memory_budget: "192MiB".into(),
             drain_delay: "0s".into(),
             shutdown_timeout: "10s".into(),
             allowed_hosts: Vec::new(),

@@ -6,6 +6,7 @@ mod cancellation;
 mod concurrency;
 mod health;
 mod host_origin;
+mod memory;
 mod protocol;
 mod results;
 mod revisions;

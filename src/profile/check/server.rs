@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use cofferdam_config::duration::{self, Bounds};
-use cofferdam_config::{Diagnostic, KeyPath};
+use cofferdam_config::{Diagnostic, KeyPath, size};
 
 use super::report::Report;
 use crate::profile::address;
@@ -13,6 +13,9 @@ use crate::profile::settings::ServerSettings;
 use crate::profile::tables::ServerTable;
 
 const TEN_MINUTES: Duration = Duration::from_secs(10 * 60);
+/// Less would not hold one usual answer of a service.
+const LEAST_MEMORY: u64 = 16 << 20;
+const MOST_MEMORY: u64 = 1 << 40;
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
 /// The server's settings. What is wrong is reported and gets its default.
@@ -38,6 +41,7 @@ pub(in crate::profile) fn check(report: &mut Report, base_dir: &Path) -> ServerS
     }
     let least = Bounds { least: Duration::from_millis(1), most: HOUR };
     let call_timeout = duration(report, "call_timeout", &table.call_timeout, least);
+    let memory_budget = memory_budget(report, &table.memory_budget);
     let delay = Bounds { least: Duration::ZERO, most: TEN_MINUTES };
     let drain_delay = duration(report, "drain_delay", &table.drain_delay, delay);
     let from_zero = Bounds { least: Duration::ZERO, most: HOUR };
@@ -50,6 +54,7 @@ pub(in crate::profile) fn check(report: &mut Report, base_dir: &Path) -> ServerS
         modules_dir: table.modules_dir.map(|folder| base_dir.join(folder)),
         call_timeout,
         max_calls: usize::try_from(table.max_calls).unwrap_or(usize::MAX),
+        memory_budget,
         drain_delay,
         shutdown_timeout,
         allowed_hosts: table.allowed_hosts,
@@ -72,6 +77,20 @@ fn socket(report: &mut Report, key: &str, text: &str) -> SocketAddr {
 fn duration(report: &mut Report, key: &str, text: &str, bounds: Bounds) -> Duration {
     let found = duration::parse(text).and_then(|duration| bounds.check(duration));
     report.take(&KeyPath::new(["server", key]), found).unwrap_or_default()
+}
+
+/// The memory for requests and answers; the least if it is wrong.
+fn memory_budget(report: &mut Report, text: &str) -> u64 {
+    let path = KeyPath::new(["server", "memory_budget"]);
+    let bytes = report.take(&path, size::parse(text)).unwrap_or(LEAST_MEMORY);
+    if !(LEAST_MEMORY..=MOST_MEMORY).contains(&bytes) {
+        report.value_error(
+            &path,
+            "is out of range",
+            "write a size from \"16MiB\" to \"1048576MiB\"; the default is \"192MiB\"",
+        );
+    }
+    bytes
 }
 
 fn each(report: &mut Report, key: &str, strings: &[String], check: fn(&str) -> Result<(), Diagnostic>) {

@@ -269,6 +269,8 @@ fn the_server_listens_where_it_can() {
             .is_ok()
     );
     assert!(in_server("max_calls = 0")[0].contains("server.max_calls: 0 is out of range"));
+    assert!(in_server("memory_budget = \"8MiB\"")[0].contains("server.memory_budget: "));
+    assert!(in_server("memory_budget = \"8MB\"")[0].contains("server.memory_budget: "));
     assert!(in_server("allowed_origins = [\"*\"]")[0].contains("server.allowed_origins.0: "));
     assert!(in_server("allowed_hosts = [\"https://x\"]")[0].contains("server.allowed_hosts.0: "));
 }

@@ -83,6 +83,7 @@ fn a_commented_key_shows_its_default() {
             let server = [
                 "call_timeout",
                 "max_calls",
+                "memory_budget",
                 "drain_delay",
                 "shutdown_timeout",
                 "allowed_hosts",
@@ -103,7 +104,7 @@ fn a_commented_key_shows_its_default() {
             line
         });
         let full = lines.collect::<Vec<_>>().join("\n");
-        assert_eq!(shown.len(), 12 + 6 + 3, "{name} shows every key");
+        assert_eq!(shown.len(), 12 + 7 + 3, "{name} shows every key");
         let load = |text: &str| load_real(&source(text), &Overrides::default()).unwrap();
         let (bare, full) = (load(text), load(&full));
         assert_eq!(bare.vaults[0].policy, full.vaults[0].policy, "{name}");

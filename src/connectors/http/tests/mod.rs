@@ -2,6 +2,7 @@
 
 mod canary;
 mod exchange;
+mod memory;
 mod service;
 
 use std::sync::Arc;

@@ -31,6 +31,7 @@ fn settings() -> ServerSettings {
         modules_dir: None,
         call_timeout: Duration::from_secs(30),
         max_calls: 100,
+        memory_budget: 192 * 1024 * 1024,
         drain_delay: Duration::ZERO,
         shutdown_timeout: Duration::from_secs(1),
         allowed_hosts: Vec::new(),
