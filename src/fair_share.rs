@@ -116,6 +116,13 @@ impl<K: Eq + Hash + Clone> Share<K> {
         self.units += units;
         Ok(())
     }
+
+    /// Gives so many units back, at most all of them.
+    pub(crate) fn shrink(&mut self, units: u64) {
+        let units = units.min(self.units);
+        self.of.lock().give_back(&self.owner, units);
+        self.units -= units;
+    }
 }
 
 impl<K: Eq + Hash + Clone> Drop for Share<K> {
@@ -186,6 +193,9 @@ mod tests {
         share.grow(15).unwrap();
         assert_eq!(share.grow(1), Err(Refused::OwnShare));
         assert_eq!(of.used(), 20);
+        share.shrink(5);
+        share.grow(5).unwrap();
+        assert_eq!(share.grow(1), Err(Refused::OwnShare));
         drop(share);
         assert_eq!(of.used(), 0);
         assert_eq!(of.take("a", 31).unwrap_err(), Refused::Exhausted);

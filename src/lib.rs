@@ -17,6 +17,8 @@
 //! - [`http`]: routes, middleware, health and metrics
 //! - [`cli`]: the commands, which build the application from the parts above
 //! - `fair_share`: a capacity that several owners share, such that none can use it up
+//! - [`memory_budget`]: the memory for what arrives from outside
+//! - `json_meter`: how much memory a JSON text takes once it is decoded
 //! - `placeholders`: strings with placeholders in braces
 //! - [`os`]: OS-specific code, with fallbacks for other platforms
 
@@ -28,8 +30,10 @@ pub mod cli;
 pub mod connectors;
 mod fair_share;
 pub mod http;
+mod json_meter;
 pub mod manifest;
 pub mod mcp;
+pub mod memory_budget;
 pub mod os;
 mod placeholders;
 pub mod profile;

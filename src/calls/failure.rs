@@ -6,6 +6,7 @@ use super::error::{CallError, Code, Outcome, seconds};
 use super::target::Target;
 use crate::broker::BrokerError;
 use crate::connectors::CallFailure;
+use crate::memory_budget::RETRY_AFTER;
 
 /// The call has no credential. The operator's log gets all of `error`, the model what it can act on.
 ///
@@ -96,6 +97,10 @@ pub(super) fn failed(target: Target<'_>, failure: CallFailure) -> CallError {
             CallError::new(Code::UpstreamUnreachable, outcome, message)
         }
         CallFailure::Timeout { message, outcome } => CallError::new(Code::UpstreamTimeout, outcome, message),
+        CallFailure::NoMemory { message, outcome } => {
+            let message = format!("{message}. Try again in {} s.", seconds(RETRY_AFTER));
+            CallError::new(Code::RateLimited, outcome, message).retry_after(Some(RETRY_AFTER))
+        }
         CallFailure::TooLarge { message, outcome } => CallError::new(Code::AnswerTooLarge, outcome, message),
     };
     error.warn_if_unknown()

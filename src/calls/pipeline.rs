@@ -17,6 +17,7 @@ use crate::broker::Broker;
 use crate::caller::Caller;
 use crate::connectors::http::HttpConnector;
 use crate::connectors::{Answer, CallFailure, Connector as _};
+use crate::memory_budget::MemoryBudget;
 use crate::registry::{Module, Registry};
 
 /// How many further credentials a rejected call tries: the secret read again, then its previous state.
@@ -53,6 +54,11 @@ impl Calls {
     /// The source of credentials.
     pub fn broker(&self) -> &Arc<Broker> {
         &self.broker
+    }
+
+    /// The memory for requests and answers.
+    pub fn memory(&self) -> &MemoryBudget {
+        self.connector.memory()
     }
 
     /// How calls ended so far.

@@ -15,6 +15,7 @@ use crate::caller::Caller;
 use crate::calls::Calls;
 use crate::connectors::http::HttpConnector;
 use crate::manifest::ManifestLibrary;
+use crate::memory_budget::MemoryBudget;
 use crate::profile::{
     self, AccessSettings, FlagOverride, ModuleEntry, Overrides, Profile, ServerSettings, Source, VaultEntry,
 };
@@ -84,7 +85,9 @@ impl App {
         let base_dir = &profile.base_dir;
         let vaults = profile.vaults.into_iter().map(|entry| vault(entry, base_dir, prompt.clone())).collect();
         let broker = Arc::new(Broker::new(vaults, bindings));
-        let calls = Calls::new(registry, broker, HttpConnector::new(), profile.server.max_calls);
+        let memory = MemoryBudget::new(profile.server.memory_budget);
+        let connector = HttpConnector::new().with_memory(memory);
+        let calls = Calls::new(registry, broker, connector, profile.server.max_calls);
         Ok(Self {
             profile_file: file_of(&profile.name, base_dir),
             profile_anywhere,

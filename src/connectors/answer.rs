@@ -1,6 +1,10 @@
 //! What a service answered to a call.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
+
+use crate::memory_budget::Reservation;
 
 /// What a service answered, without credentials, before the tool's `select`.
 #[derive(Debug)]
@@ -12,4 +16,8 @@ pub struct Answer {
     pub next: Option<Map<String, Value>>,
     /// The size of the body. The [`WorkerPool`](super::WorkerPool) decides by it where the answer is processed.
     pub bytes: usize,
+    /// The memory that a search of the body may use, in bytes. It is part of `memory`.
+    pub(crate) search_bytes: u64,
+    /// The memory of the body. Given back with the answer.
+    pub(crate) memory: Reservation<Arc<str>>,
 }

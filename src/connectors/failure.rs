@@ -64,6 +64,14 @@ pub enum CallFailure {
         /// Whether a write may have happened.
         outcome: Outcome,
     },
+    /// The answer arrived, but the memory for answers is used up.
+    #[error("{message}")]
+    NoMemory {
+        /// Which memory, and when to try again.
+        message: String,
+        /// Whether a write may have happened.
+        outcome: Outcome,
+    },
     /// The answer is larger than the limit.
     #[error("{message}")]
     TooLarge {
@@ -99,6 +107,21 @@ impl CallFailure {
         }
     }
 
+    /// The answer takes more memory once decoded than `limit`, a size for people.
+    pub(crate) fn too_large_decoded(title: &str, limit: &str, effects: Effects) -> Self {
+        Self::too_large(title, &format!("{limit} once decoded"), effects)
+    }
+
+    /// The answer arrived, but the memory for answers is used up.
+    pub(crate) fn no_memory(title: &str, effects: Effects) -> Self {
+        Self::NoMemory {
+            message: format!(
+                "{title} answered, but this server's memory for answers (`memory_budget`) is in use by other calls"
+            ),
+            outcome: Outcome::after_sending(effects),
+        }
+    }
+
     /// The answer arrived, but processing it failed.
     pub(crate) fn unprocessed(title: &str, effects: Effects) -> Self {
         Self::Unreachable {
@@ -119,6 +142,7 @@ impl CallFailure {
             | Self::RateLimited { message, .. }
             | Self::Unreachable { message, .. }
             | Self::Timeout { message, .. }
+            | Self::NoMemory { message, .. }
             | Self::TooLarge { message, .. } => message,
         };
         *message = scrubber.text(message).into_owned();

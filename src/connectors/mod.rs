@@ -7,6 +7,7 @@
 //! - `answer`, `failure`: how a call ends
 //! - `limits`: how many calls of a module run and wait at once
 //! - `scrub`: removes credentials from both
+//! - `search`: finds parts of an answer
 //! - `workers`: threads that process large answers
 
 mod answer;
@@ -17,6 +18,7 @@ pub mod http;
 mod limits;
 mod outcome;
 mod scrub;
+pub(crate) mod search;
 mod workers;
 
 pub use answer::Answer;

@@ -30,6 +30,10 @@ pub(crate) const REMOVED: &str = "[credential removed]";
 /// the whole text. Real credentials are longer.
 pub(crate) const SHORTEST: usize = 6;
 
+/// The most matches that are removed one by one. If a text has more, all of it is removed: their positions, and what
+/// replaces them, would take many times as much memory as the text.
+const MAX_MATCHES: usize = 10_000;
+
 /// How many levels of escapes are decoded: a URL inside JSON, a value encoded twice.
 const ESCAPE_LEVELS: usize = 2;
 
@@ -142,6 +146,9 @@ impl Scrubber {
     /// The ranges of credentials, in order. Overlapping and adjacent ones are merged.
     fn find(&self, bytes: &[u8]) -> Vec<Range<usize>> {
         let mut found = self.find_deep(bytes, ESCAPE_LEVELS);
+        if found.len() > MAX_MATCHES {
+            return Vec::from([0..bytes.len()]);
+        }
         found.sort_by_key(|range| range.start);
         let mut merged: Vec<Range<usize>> = Vec::new();
         for range in found {
@@ -153,7 +160,8 @@ impl Scrubber {
         merged
     }
 
-    /// The ranges of credentials in `bytes`, and in what its escapes mean, down to `depth` levels.
+    /// The ranges of credentials in `bytes`, and in what its escapes mean, down to `depth` levels. Stops soon after
+    /// [`MAX_MATCHES`].
     fn find_deep(&self, bytes: &[u8], depth: usize) -> Vec<Range<usize>> {
         if bytes.len() < self.shortest {
             return Vec::new();
@@ -161,9 +169,11 @@ impl Scrubber {
         let mut found = self.find_plain(bytes);
         if let Some(deeper) = depth.checked_sub(1) {
             for view in Escape::ALL.into_iter().filter_map(|escape| UnescapedView::new(bytes, escape)) {
-                found.extend(
-                    self.find_deep(&view.bytes, deeper).into_iter().map(|range| view.in_source(range)),
-                );
+                if found.len() > MAX_MATCHES {
+                    break;
+                }
+                let ranges = self.find_deep(&view.bytes, deeper);
+                found.extend(ranges.into_iter().map(|range| view.in_source(range)));
             }
         }
         found
@@ -172,7 +182,7 @@ impl Scrubber {
     fn find_plain(&self, bytes: &[u8]) -> Vec<Range<usize>> {
         let matches =
             |start| self.encodings.iter().filter_map(move |encoding| encoding.match_at(start, bytes));
-        self.prefixes.candidates(bytes).flat_map(matches).collect()
+        self.prefixes.candidates(bytes).flat_map(matches).take(MAX_MATCHES + 1).collect()
     }
 }
 

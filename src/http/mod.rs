@@ -9,6 +9,7 @@ mod endpoint;
 mod guard;
 mod health;
 mod identify;
+mod large_requests;
 mod metrics;
 mod server;
 

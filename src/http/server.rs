@@ -14,7 +14,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use super::bind::BindError;
 use super::connections::{self, ConnectionBudget, Lifetime, RAISE_DESCRIPTORS, Registry};
-use super::endpoint;
+use super::endpoint::Endpoint;
 use super::guard::{self, Guard};
 use super::health::{self, Health};
 use super::identify::identify;
@@ -90,10 +90,11 @@ impl Server {
         let counted = [public_connections.clone(), admin_connections.clone()];
         let metrics = Metrics { calls: calls.clone(), connections: counted };
         let draining = CancellationToken::new();
+        let endpoint = Endpoint::new(handler, calls.memory().clone());
         let health = Health { calls, draining: draining.clone() };
         let guard = Guard::new(&settings.allowed_hosts, &settings.allowed_origins);
         let public = Router::new()
-            .route("/mcp", post(endpoint::post::<H>).with_state(endpoint::service(handler)))
+            .route("/mcp", post(endpoint::post::<H>).with_state(endpoint))
             .layer(from_fn(identify))
             .route("/healthz", get(health::alive))
             .route("/readyz", get(health::summary).with_state(health.clone()))

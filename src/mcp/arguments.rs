@@ -28,6 +28,11 @@ pub(super) fn schema(mut sent: Map<String, Value>) -> Result<SchemaRequest, Call
     parsed.map_err(|message| invalid(tools::GET_MODULE_SCHEMA, message))
 }
 
+/// Returns the text of the module's arguments, if the model has written them as a string.
+pub(super) fn encoded(sent: &Map<String, Value>) -> Option<&str> {
+    sent.get("arguments")?.as_str()
+}
+
 /// Parses the arguments of `call_module_tool`.
 ///
 /// `arguments` may be absent, and may be a string that contains a JSON object: models often write nested arguments that way.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,13 +16,17 @@ use rmcp::model::{
 };
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
+use serde_json::{Map, Value};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::large::{InPlace, MAX_REQUEST_NODES, RequestMemory, are_large, in_place};
 use super::protocol::REVISIONS;
 use super::{arguments, results, schema, tools};
 use crate::caller::Caller;
-use crate::calls::{CallError, Calls, Outcome};
+use crate::calls::{CallError, CallRequest, Calls, Code, Outcome};
+use crate::json_meter::measure;
+use crate::memory_budget::{MemoryBudget, RETRY_AFTER, Reservation};
 
 /// The time for which a client may cache the list of tools, in milliseconds. Modules change only when the server starts.
 const TOOLS_TTL_MS: u64 = 60_000;
@@ -59,6 +64,11 @@ impl Handler {
         caller: Caller,
     ) -> Self {
         Self { calls, call_timeout, stop, single_caller: Some(caller) }
+    }
+
+    /// Returns the memory for requests and answers.
+    pub(super) fn memory(&self) -> &MemoryBudget {
+        self.calls.memory()
     }
 
     /// Returns the token that cancels all calls.
@@ -106,8 +116,8 @@ impl Handler {
         context: &RequestContext<RoleServer>,
     ) -> CallToolResult {
         let deadline = Instant::now() + self.call_timeout;
-        let request = match arguments::call(request.arguments.unwrap_or_default()) {
-            Ok(request) => request,
+        let (request, _memory) = match self.parse(caller, request.arguments.unwrap_or_default()) {
+            Ok(parsed) => parsed,
             Err(error) => return results::from_error(&error),
         };
         let stop = async {
@@ -116,10 +126,35 @@ impl Handler {
                 () = self.stop.cancelled() => {}
             }
         };
-        match self.calls.call(caller, request, deadline, stop).await {
+        let large = are_large(&request.arguments);
+        let call = pin!(self.calls.call(caller, request, deadline, stop));
+        match if large { InPlace(call).await } else { call.await } {
             Ok(answer) => results::from_answer(answer),
             Err(error) => results::from_error(&error),
         }
+    }
+
+    /// Parses the arguments of `call_module_tool`. A string that contains large arguments takes memory, until what is
+    /// returned is dropped.
+    fn parse(
+        &self,
+        caller: &Caller,
+        arguments: Map<String, Value>,
+    ) -> Result<(CallRequest, Option<Reservation<Caller>>), CallError> {
+        let size = arguments::encoded(&arguments).map(|text| (text.len(), measure(text.as_bytes())));
+        if size.is_some_and(|(_, size)| size.nodes > MAX_REQUEST_NODES) {
+            let message = format!("`arguments` has more than {MAX_REQUEST_NODES} values. Send less.");
+            return Err(CallError::not_sent(Code::InvalidArguments, message));
+        }
+        let Some(needed) = size.and_then(|(length, size)| RequestMemory::of(length, size)) else {
+            return Ok((arguments::call(arguments)?, None));
+        };
+        let memory = self.calls.memory().arguments().take(caller, needed.running).map_err(|_refused| {
+            let message = "This server's memory for large arguments (`memory_budget`) is in use by other calls. Try \
+                 again in 1 s, or send less.";
+            CallError::not_sent(Code::RateLimited, message).retry_after(Some(RETRY_AFTER))
+        })?;
+        Ok((in_place(|| arguments::call(arguments))?, Some(memory)))
     }
 
     fn get_module_schema(&self, caller: &Caller, request: CallToolRequestParams) -> CallToolResult {

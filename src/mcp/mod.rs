@@ -12,6 +12,7 @@
 mod arguments;
 mod framing;
 mod handler;
+mod large;
 pub(crate) mod malformed;
 mod pending;
 mod protocol;
@@ -21,6 +22,7 @@ mod stdio;
 mod tools;
 
 pub use handler::Handler;
+pub(crate) use large::{InPlace, LARGE_BYTES, MAX_REQUEST_NODES, RequestMemory, in_place};
 pub(crate) use protocol::MAX_REQUEST_BYTES;
 pub use protocol::REVISIONS;
 pub use stdio::{serve_lines, serve_stdio};

@@ -3,47 +3,53 @@
 //! rmcp starts a task for each request, and another one for each response. Over HTTP the connections bound both. On
 //! stdio nothing would: a client that sends requests and reads no responses would use up the memory.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::time::Duration;
 
 use rmcp::model::{ClientRequest, ErrorData, JsonRpcRequest, RequestId, ServerJsonRpcMessage, ServerResult};
 use tokio::sync::watch;
 
 use super::results;
+use crate::caller::Caller;
 use crate::calls::{CallError, Code};
+use crate::memory_budget::Reservation;
 
 /// How many requests of the bound are not for calls, so that a client can always ping and list tools.
 const RESERVED: usize = 64;
 
-/// The requests that have no response yet.
+/// The requests that have no response yet, and the memory of the large ones.
 #[derive(Debug)]
 pub(super) struct PendingRequests {
-    ids: watch::Sender<HashSet<RequestId>>,
+    requests: watch::Sender<HashMap<RequestId, Option<Reservation<Caller>>>>,
     max: usize,
 }
 
 impl PendingRequests {
     /// At most `max` requests, and [`RESERVED`] further ones that are not calls.
     pub(super) fn new(max: usize) -> Self {
-        Self { ids: watch::Sender::new(HashSet::new()), max }
+        Self { requests: watch::Sender::new(HashMap::new()), max }
     }
 
-    /// Adds a request.
+    /// Adds a request. Its `memory` is given back with its response.
     ///
     /// # Errors
     ///
     /// The response, if too many requests are pending, or one with the same ID.
-    pub(super) fn add(&self, request: &JsonRpcRequest<ClientRequest>) -> Result<(), ServerJsonRpcMessage> {
+    pub(super) fn add(
+        &self,
+        request: &JsonRpcRequest<ClientRequest>,
+        memory: Option<Reservation<Caller>>,
+    ) -> Result<(), ServerJsonRpcMessage> {
         let is_call = matches!(request.request, ClientRequest::CallToolRequest(_));
         let max = if is_call { self.max } else { self.max.saturating_add(RESERVED) };
         let mut result = Ok(());
-        self.ids.send_if_modified(|ids| {
-            if ids.contains(&request.id) {
+        self.requests.send_if_modified(|requests| {
+            if requests.contains_key(&request.id) {
                 result = Err(duplicate(&request.id));
-            } else if ids.len() >= max {
+            } else if requests.len() >= max {
                 result = Err(too_many(&request.id, is_call, max));
             } else {
-                ids.insert(request.id.clone());
+                requests.insert(request.id.clone(), memory);
             }
             result.is_ok()
         });
@@ -52,13 +58,13 @@ impl PendingRequests {
 
     /// Removes a request that has its response, or will not get one.
     pub(super) fn remove(&self, id: &RequestId) {
-        self.ids.send_if_modified(|ids| ids.remove(id));
+        self.requests.send_if_modified(|requests| requests.remove(id).is_some());
     }
 
     /// Returns once no request is pending.
     pub(super) async fn all_done(&self) {
         // Cannot fail: `self` holds the sender.
-        let _ = self.ids.subscribe().wait_for(HashSet::is_empty).await;
+        let _ = self.requests.subscribe().wait_for(HashMap::is_empty).await;
     }
 }
 
@@ -105,29 +111,29 @@ mod tests {
     fn calls_beyond_the_bound_are_refused_and_pings_are_not() {
         let pending = PendingRequests::new(2);
         for id in [1, 2] {
-            pending.add(&request(id, "tools/call")).unwrap();
+            pending.add(&request(id, "tools/call"), None).unwrap();
         }
-        let answer = refused(pending.add(&request(3, "tools/call")));
+        let answer = refused(pending.add(&request(3, "tools/call"), None));
         assert_eq!(answer["id"], json!(3));
         assert_eq!(answer["result"]["structuredContent"]["error"]["code"], json!("rate_limited"), "{answer}");
         for id in 0..RESERVED {
-            pending.add(&request(10 + i64::try_from(id).unwrap(), "ping")).unwrap();
+            pending.add(&request(10 + i64::try_from(id).unwrap(), "ping"), None).unwrap();
         }
-        let answer = refused(pending.add(&request(4, "ping")));
+        let answer = refused(pending.add(&request(4, "ping"), None));
         assert_eq!((&answer["id"], &answer["error"]["code"]), (&json!(4), &json!(-32603)), "{answer}");
         pending.remove(&RequestId::Number(10));
-        pending.add(&request(4, "ping")).unwrap();
+        pending.add(&request(4, "ping"), None).unwrap();
     }
 
     #[test]
     fn an_id_is_used_once_at_a_time() {
         let pending = PendingRequests::new(2);
-        pending.add(&request(1, "ping")).unwrap();
-        let answer = refused(pending.add(&request(1, "ping")));
+        pending.add(&request(1, "ping"), None).unwrap();
+        let answer = refused(pending.add(&request(1, "ping"), None));
         assert_eq!((&answer["id"], &answer["error"]["code"]), (&json!(1), &json!(-32600)), "{answer}");
         assert!(pending.all_done().now_or_never().is_none());
         pending.remove(&RequestId::Number(1));
         assert!(pending.all_done().now_or_never().is_some());
-        pending.add(&request(1, "ping")).unwrap();
+        pending.add(&request(1, "ping"), None).unwrap();
     }
 }

@@ -19,9 +19,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::framing::{Line, read_line, write_message};
 use super::handler::Handler;
+use super::large::{MAX_REQUEST_NODES, RequestMemory, in_place};
 use super::malformed;
 use super::pending::PendingRequests;
 use super::protocol::{MAX_REQUEST_BYTES, REVISIONS};
+use crate::caller::Caller;
+use crate::json_meter::measure;
+use crate::memory_budget::{MemoryBudget, Reservation};
 
 /// The capacity of the queue between the reader and the handler, in messages.
 const QUEUE_CAPACITY: usize = 64;
@@ -61,7 +65,8 @@ where
     let (messages, incoming) = mpsc::channel(QUEUE_CAPACITY);
     let pending = Arc::new(PendingRequests::new(handler.max_pending()));
     let lines = Lines { incoming, output: Arc::new(Mutex::new(output)), pending: pending.clone() };
-    let reader = Reader { messages, output: lines.output.clone(), pending: pending.clone() };
+    let memory = handler.memory().clone();
+    let reader = Reader { messages, output: lines.output.clone(), pending: pending.clone(), memory };
     let stop = handler.stop();
     let reading = tokio::spawn(async move {
         reader.read(BufReader::new(input), shutdown).await;
@@ -120,11 +125,15 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Transport<RoleServer> for Lines<W> 
     }
 }
 
+/// The response to a message that could not be parsed. A notification has none.
+type Response = Option<Box<ServerJsonRpcMessage>>;
+
 /// Reads lines, forwards messages to the handler, and responds to malformed lines.
 struct Reader<W> {
     messages: mpsc::Sender<ClientJsonRpcMessage>,
     output: Arc<Mutex<W>>,
     pending: Arc<PendingRequests>,
+    memory: MemoryBudget,
 }
 
 impl<W: AsyncWrite + Unpin> Reader<W> {
@@ -148,17 +157,21 @@ impl<W: AsyncWrite + Unpin> Reader<W> {
                     ),
                     None,
                 )),
-                Ok(Line::Complete) => match serde_json::from_slice::<ClientJsonRpcMessage>(&line) {
-                    Ok(message) => {
+                Ok(Line::Complete) => match self.parse(&line) {
+                    Ok((message, memory)) => {
                         let request = matches!(message, JsonRpcMessage::Request(_));
                         initialized |= initializes(&message);
+                        if memory.is_some() && !request {
+                            // No notification of MCP is large.
+                            continue;
+                        }
                         // Before the handshake, rmcp closes the connection on any message that is not a request.
-                        match self.register(&message) {
+                        match self.register(&message, memory) {
                             Ok(()) if (initialized || request) && !self.forward(message).await => return,
                             registered => registered.err(),
                         }
                     }
-                    Err(_) => malformed::error_response(&line),
+                    Err(error) => error.map(|error| *error),
                 },
             };
             if let Some(error) = error
@@ -169,15 +182,49 @@ impl<W: AsyncWrite + Unpin> Reader<W> {
         }
     }
 
-    /// Adds a request to the pending ones, or removes the one that a notification cancels.
+    /// Parses a message. A large one takes memory first.
+    ///
+    /// # Errors
+    ///
+    /// Returns the response, if there is one.
+    fn parse(&self, line: &[u8]) -> Result<(ClientJsonRpcMessage, Option<Reservation<Caller>>), Response> {
+        let size = measure(line);
+        let Some(RequestMemory { parsing, running }) = RequestMemory::of(line.len(), size) else {
+            let message =
+                serde_json::from_slice(line).map_err(|_| malformed::error_response(line).map(Box::new))?;
+            return Ok((message, None));
+        };
+        let refused = |message: String| {
+            let id = in_place(|| malformed::request_id(line));
+            Some(Box::new(ServerJsonRpcMessage::error(ErrorData::invalid_request(message, None), id)))
+        };
+        if size.nodes > MAX_REQUEST_NODES {
+            return Err(refused(format!("the message has more than {MAX_REQUEST_NODES} values")));
+        }
+        let pool = self.memory.arguments();
+        let mut memory = pool.take(&Caller::local(), parsing + running).map_err(|_refused| {
+            refused("the memory for large requests (`server.memory_budget`) is in use; try again".to_owned())
+        })?;
+        let message = in_place(|| {
+            serde_json::from_slice(line).map_err(|_| malformed::error_response(line).map(Box::new))
+        })?;
+        memory.shrink(parsing);
+        Ok((message, Some(memory)))
+    }
+
+    /// Adds a request with its memory to the pending ones, or removes the one that a notification cancels.
     ///
     /// # Errors
     ///
     /// The response to a request that is refused. The reader writes it itself, so that a client that reads no responses
     /// is read no further.
-    fn register(&self, message: &ClientJsonRpcMessage) -> Result<(), ServerJsonRpcMessage> {
+    fn register(
+        &self,
+        message: &ClientJsonRpcMessage,
+        memory: Option<Reservation<Caller>>,
+    ) -> Result<(), ServerJsonRpcMessage> {
         match message {
-            JsonRpcMessage::Request(request) => self.pending.add(request)?,
+            JsonRpcMessage::Request(request) => self.pending.add(request, memory)?,
             // A cancelled request gets no response.
             JsonRpcMessage::Notification(message) => {
                 if let ClientNotification::CancelledNotification(cancelled) = &message.notification

@@ -96,6 +96,8 @@ pub struct ServerSettings {
     pub max_connections_per_peer: Option<usize>,
     /// How long a connection lasts. Default 1 h.
     pub connection_age: Duration,
+    /// The memory for requests and answers, in bytes. Default 192 MiB. See [`MemoryBudget`](crate::memory_budget).
+    pub memory_budget: u64,
     /// How long a shutdown still accepts connections, not ready, so that load balancers notice. Default zero.
     pub drain_delay: Duration,
     /// How long a shutdown waits for calls in flight. Default 10 s.

@@ -40,6 +40,10 @@ pub(super) struct ServerTable {
     /// `"1h"`; from 1 s to 24 h, zero is not allowed.
     #[schemars(extend("pattern" = cofferdam_config::duration::PATTERN))]
     pub(super) connection_age: String,
+    /// The memory for what arrives from outside: large requests, answers of services, and what both become once decoded.
+    /// Default `"192MiB"`, from 16 MiB to 1024 GiB. It does not count what the process needs without calls, about 40 MiB.
+    /// One answer takes a quarter of it at most. What finds no memory is rejected as `rate_limited`.
+    pub(super) memory_budget: String,
     /// How long a shutdown still accepts connections, with `/readyz` at 503, so that a load balancer stops sending them.
     /// Default `"0s"`: none is accepted after the signal; up to 10 min.
     #[schemars(extend("pattern" = cofferdam_config::duration::PATTERN))]
@@ -64,6 +68,7 @@ impl Default for ServerTable {
             max_connections: None,
             max_connections_per_peer: None,
             connection_age: "1h".into(),
+            memory_budget: "192MiB".into(),
             drain_delay: "0s".into(),
             shutdown_timeout: "10s".into(),
             allowed_hosts: Vec::new(),

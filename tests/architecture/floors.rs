@@ -4,7 +4,7 @@ use crate::cycles::folder_edges;
 use crate::sources::{Source, below};
 
 /// From the top to the bottom. The backend crates, the contract and `cofferdam-config` are below all of them.
-const FLOORS: [&str; 15] = [
+const FLOORS: [&str; 17] = [
     "main",
     "cli",
     "http",
@@ -16,8 +16,10 @@ const FLOORS: [&str; 15] = [
     "catalogue",
     "connectors",
     "broker",
+    "memory_budget",
     "caller",
     "fair_share",
+    "json_meter",
     "placeholders",
     "os",
 ];

@@ -7,6 +7,7 @@ mod concurrency;
 mod connections;
 mod health;
 mod host_origin;
+mod memory;
 mod protocol;
 mod results;
 mod revisions;

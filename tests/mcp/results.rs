@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::server::{ServerBuilder, TOKEN};
 
 /// The error of a result, whose text must report the same.
-fn error(result: &Value) -> &Value {
+pub(crate) fn error(result: &Value) -> &Value {
     assert_eq!(result["isError"], json!(true), "{result}");
     let error = &result["structuredContent"]["error"];
     let text = result["content"][0]["text"].as_str().unwrap();
@@ -19,7 +19,7 @@ fn error(result: &Value) -> &Value {
 }
 
 #[track_caller]
-fn assert_error(result: &Value, code: &str, outcome: &str, says: &str) {
+pub(crate) fn assert_error(result: &Value, code: &str, outcome: &str, says: &str) {
     let error = error(result);
     assert_eq!((error["code"].as_str(), error["outcome"].as_str()), (Some(code), Some(outcome)), "{error}");
     assert!(error["message"].as_str().unwrap().contains(says), "{error}");

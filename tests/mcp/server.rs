@@ -17,6 +17,7 @@ use cofferdam::calls::Calls;
 use cofferdam::connectors::http::HttpConnector;
 use cofferdam::http::Server;
 use cofferdam::manifest::ManifestLibrary;
+use cofferdam::memory_budget::MemoryBudget;
 use cofferdam::profile::{AccessSettings, AccountEntry, ModuleEntry, ServerSettings};
 use cofferdam::registry::Registry;
 use cofferdam_vault::testkit::{Faults, MemoryVault};
@@ -79,6 +80,17 @@ side_effect = "none"
 idempotent = true
 concurrency_safe = true
 request = { method = "GET", path = "/big" }
+
+[[tools]]
+name = "read_shape"
+description = "Read something of an unusual shape"
+side_effect = "none"
+idempotent = true
+concurrency_safe = true
+request = { method = "GET", path = "/shapes/{shape}" }
+select = "[].{a: a, b: b}"
+input.required = ["shape"]
+input.properties.shape = { type = "string", description = "Its shape" }
 
 [[tools]]
 name = "fail"
@@ -148,6 +160,7 @@ impl SampleService {
                 axum::routing::post(|| async { (StatusCode::CREATED, Json(json!({ "id": 7 }))) }),
             )
             .route("/big", get(|| async { Json(json!({ "text": "x".repeat(200 * 1024) })) }))
+            .route("/shapes/{shape}", get(|Path(shape): Path<String>| async move { unusual(&shape) }))
             .route(
                 "/fail",
                 any(|| async { (StatusCode::INTERNAL_SERVER_ERROR, Json(json!({ "message": "on fire" }))) }),
@@ -185,6 +198,18 @@ async fn authorize(State(service): State<SampleService>, request: Request, next:
     }
     service.accepted.send_modify(|n| *n += 1);
     next.run(request).await
+}
+
+/// Texts that take many times as much memory once decoded, or that are merely long.
+fn unusual(shape: &str) -> impl IntoResponse + use<> {
+    let json = |element: &str, count| format!("[{}]", vec![element; count].join(","));
+    let body = match shape {
+        "values" => json("0", 300_000),
+        "objects" => json("{\"\":0}", 100_000),
+        "wide" => json("{}", 100_000),
+        _ => format!("\"{}\"", "x".repeat(3 * 1024 * 1024)),
+    };
+    ([("content-type", "application/json")], body)
 }
 
 async fn wait(State(service): State<SampleService>) {
@@ -225,6 +250,7 @@ impl Default for ServerBuilder {
                 max_connections: None,
                 max_connections_per_peer: None,
                 connection_age: Duration::from_secs(3600),
+                memory_budget: 192 * 1024 * 1024,
                 drain_delay: Duration::ZERO,
                 shutdown_timeout: Duration::from_secs(10),
                 allowed_hosts: vec!["mcp.example".into()],
@@ -298,7 +324,8 @@ impl ServerBuilder {
         }];
         let broker = Arc::new(Broker::new(vaults, bindings));
         broker.start().await;
-        let calls = Arc::new(Calls::new(registry, broker, HttpConnector::new(), self.settings.max_calls));
+        let connector = HttpConnector::new().with_memory(MemoryBudget::new(self.settings.memory_budget));
+        let calls = Arc::new(Calls::new(registry, broker, connector, self.settings.max_calls));
         Parts {
             service,
             vault,

@@ -97,6 +97,27 @@ async fn nonsense_is_answered_and_nothing_ends() {
     assert_eq!(answer["result"]["structuredContent"], json!({ "result": { "id": "a" } }), "{answer}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_with_too_many_values_is_refused_with_its_id() {
+    let mut stdio = Stdio::start(Duration::ZERO).await;
+    stdio.initialize().await;
+    let values = vec!["0"; 50_001].join(",");
+    stdio.send(&format!("{{\"id\": \"a\", \"method\": \"ping\", \"params\": [{values}]}}")).await;
+    let refused = stdio.receive().await;
+    assert_eq!((&refused["id"], &refused["error"]["code"]), (&json!("a"), &json!(-32600)), "{refused}");
+    assert!(refused["error"]["message"].as_str().unwrap().contains("50000 values"), "{refused}");
+    // Large notifications have no response, and large calls are served.
+    stdio
+        .send(&format!(
+            "{{\"jsonrpc\": \"2.0\", \"method\": \"x\", \"params\": {{\"a\": \"{}\"}}}}",
+            "x".repeat(100_000)
+        ))
+        .await;
+    stdio.call(1, "add_item", json!({ "title": "x".repeat(300_000) })).await;
+    let served = stdio.receive().await;
+    assert_eq!((&served["id"], &served["result"]["isError"]), (&json!(1), &json!(false)), "{served}");
+}
+
 #[tokio::test]
 async fn a_cancelled_call_ends_at_the_service_and_gets_no_answer() {
     let mut stdio = Stdio::start(Duration::ZERO).await;

@@ -28,8 +28,11 @@ use crate::token::TokenHeader;
 /// being repeated.
 pub(crate) const TASK_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Maximum size of a response. Vault stores no secret larger than 1 MiB, and a listing of 100,000 names is smaller.
-const MAX_RESPONSE_BYTES: usize = 16 * 1024 * 1024;
+/// Maximum size of a response. Vault stores no secret larger than 1 MiB.
+const MAX_RESPONSE_BYTES: usize = 2 * 1024 * 1024;
+
+/// Maximum size of a listing. One of 100,000 names is smaller. No call of a module needs one.
+const MAX_LIST_BYTES: usize = 16 * 1024 * 1024;
 
 /// Sends requests to one server.
 pub(crate) struct Client {
@@ -83,21 +86,20 @@ impl Client {
     ) -> Result<Response, VaultError> {
         let address = self.address.as_ref().map_err(Clone::clone)?;
         let prepared = self.prepare(address, request, token, namespace).await?;
+        let limit = if request.is_list() { MAX_LIST_BYTES } else { MAX_RESPONSE_BYTES };
         let response = async {
             let response = prepared.send().await?;
             let retry_after =
                 response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
             let (status, retry_after) =
                 (response.status(), retry_after.and_then(cofferdam_vault::retry_after));
-            Ok(collect(response).await?.map(|body| Response { status, retry_after, body }))
+            Ok(collect(response, limit).await?.map(|body| Response { status, retry_after, body }))
         };
         match response.await {
             Ok(Some(response)) => Ok(response),
             Ok(None) => {
-                let message = format!(
-                    "the response of {} is larger than {MAX_RESPONSE_BYTES} bytes; check `address`",
-                    address.base
-                );
+                let message =
+                    format!("the response of {} is larger than {limit} bytes; check `address`", address.base);
                 Err(VaultError::vault(ErrorKind::Malformed, message))
             }
             Err(failure) => {
@@ -165,11 +167,14 @@ fn invalid_url() -> VaultError {
 }
 
 /// The whole body, or `None` if it is too large. Its chunks are joined in one buffer that never grows.
-async fn collect(mut response: reqwest::Response) -> reqwest::Result<Option<Zeroizing<Vec<u8>>>> {
+async fn collect(
+    mut response: reqwest::Response,
+    limit: usize,
+) -> reqwest::Result<Option<Zeroizing<Vec<u8>>>> {
     let (mut chunks, mut length): (Vec<Bytes>, usize) = (Vec::new(), 0);
     while let Some(chunk) = response.chunk().await? {
         length += chunk.len();
-        if length > MAX_RESPONSE_BYTES {
+        if length > limit {
             return Ok(None);
         }
         chunks.push(chunk);

@@ -17,6 +17,13 @@ pub(crate) struct Request {
     pub(crate) body: Zeroizing<Vec<u8>>,
 }
 
+impl Request {
+    /// Whether the response is a list of names.
+    pub(crate) fn is_list(&self) -> bool {
+        self.method.as_str() == "LIST"
+    }
+}
+
 fn bare(method: Method, path: impl Into<String>) -> Request {
     Request { method, path: path.into(), query: None, body: Zeroizing::default() }
 }

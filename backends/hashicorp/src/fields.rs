@@ -2,21 +2,51 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 
 use cofferdam_vault::{ExposeSecret as _, FieldName, SecretFields};
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use crate::response::{InvalidBody, JsonSecret, parse};
 
-/// The members of a JSON object whose values are not parsed yet.
-pub(crate) type RawFields<'a> = BTreeMap<Cow<'a, str>, &'a RawValue>;
+/// Maximum number of fields of a secret. As a map they take many times as much memory as in the response.
+const MAX_FIELDS: usize = 10_000;
+
+/// The members of a JSON object whose values are not parsed yet, at most [`MAX_FIELDS`].
+pub(crate) struct RawFields<'a>(BTreeMap<Cow<'a, str>, &'a RawValue>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for RawFields<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct FieldsVisitor;
+        impl<'de> Visitor<'de> for FieldsVisitor {
+            type Value = RawFields<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<RawFields<'de>, A::Error> {
+                let mut fields = BTreeMap::new();
+                while let Some((name, value)) = members.next_entry()? {
+                    fields.insert(name, value);
+                    if fields.len() > MAX_FIELDS {
+                        return Err(A::Error::custom("too many fields"));
+                    }
+                }
+                Ok(RawFields(fields))
+            }
+        }
+        deserializer.deserialize_map(FieldsVisitor)
+    }
+}
 
 /// Decodes the members whose name is a valid [`FieldName`]. A string is its content, `null` is left out, and any other
 /// value is its JSON text.
 pub(crate) fn decode(raw: &RawFields<'_>) -> Result<SecretFields, InvalidBody> {
     let mut fields = SecretFields::new();
-    for (name, value) in raw {
+    for (name, value) in &raw.0 {
         let Ok(name) = name.parse::<FieldName>() else { continue };
         let value = value.get();
         let text = match value.as_bytes().first() {
@@ -57,6 +87,15 @@ pub(crate) fn object<'a>(members: impl Iterator<Item = (&'a str, &'a str)> + Clo
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_secret_has_a_bounded_number_of_fields() {
+        let of = |count: usize| {
+            let members: Vec<String> = (0..count).map(|n| format!("\"f{n}\":\"\"")).collect();
+            parse::<RawFields<'_>>(format!("{{{}}}", members.join(",")).as_bytes()).is_ok()
+        };
+        assert!(of(MAX_FIELDS) && !of(MAX_FIELDS + 1));
+    }
 
     #[test]
     fn a_value_that_is_not_a_string_is_its_json() {

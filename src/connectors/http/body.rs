@@ -1,11 +1,16 @@
 //! Reads a response's body within bounds, and turns it into a value without credentials.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
 use reqwest::Response;
 use serde_json::{Value, json};
 
 use crate::connectors::scrub::Scrubber;
+use crate::json_meter::{DecodedSize, JsonMeter, measure};
+use crate::memory_budget::{Pool, Reservation};
 
 /// What the `Content-Type` says of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,64 +39,157 @@ fn essence(headers: &HeaderMap) -> String {
     value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-/// Reads and decompresses a body of up to `limit` bytes. Returns `None` if it is larger.
+/// The most values that an answer may have: more than 4 MiB of any known service's. It bounds the time that one answer
+/// takes, whatever the memory.
+pub(super) const MAX_NODES: u64 = 250_000;
+
+/// The capacity of a body's buffer to begin with. It doubles from there.
+const LEAST_CAPACITY: usize = 16 * 1024;
+
+/// A body as it arrived, decompressed.
+#[derive(Debug)]
+pub(super) struct RawBody {
+    pub(super) bytes: Vec<u8>,
+    /// What it takes once decoded.
+    pub(super) size: DecodedSize,
+    /// The memory of `bytes`.
+    pub(super) memory: Reservation<Arc<str>>,
+}
+
+impl RawBody {
+    /// The memory that it takes to decode the body and to search it with `search_bytes`, without that of the body itself.
+    ///
+    /// Removing credentials from the body, and then from its strings, may need two further copies of each.
+    pub(super) fn memory_to_decode(&self, search_bytes: u64) -> u64 {
+        let decoded = self.size.bytes + self.size.buffer + search_bytes.max(2 * self.size.longest_string);
+        decoded.max(2 * self.bytes.len() as u64)
+    }
+}
+
+/// Why a body was not read to its end.
+#[derive(Debug)]
+pub(super) enum ReadError {
+    /// The connection breaks, or the body is not compressed as its headers say.
+    Transport(reqwest::Error),
+    /// It has more bytes than the limit.
+    TooLarge,
+    /// It has more values than [`MAX_NODES`].
+    TooManyValues,
+    /// The memory for bodies is used up.
+    NoMemory,
+}
+
+/// Reads and decompresses a body of up to `limit` bytes.
 ///
-/// Nothing beyond the limit is decompressed or kept, so a small compressed body cannot fill the memory.
+/// Nothing beyond a limit is decompressed or kept, so a small compressed body cannot fill the memory. The memory for what
+/// has arrived is taken from the share of `module`.
 ///
 /// # Errors
 ///
-/// If the connection breaks, or the body is not compressed as its headers say.
-pub(super) async fn read(mut response: Response, limit: u64) -> Result<Option<Vec<u8>>, reqwest::Error> {
+/// See [`ReadError`].
+pub(super) async fn read(
+    mut response: Response,
+    limit: u64,
+    pool: &Arc<Pool<Arc<str>>>,
+    module: &Arc<str>,
+) -> Result<RawBody, ReadError> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await? {
-        if chunk.len() > limit.saturating_sub(body.len()) {
-            return Ok(None);
+    let json = is_json(response.headers());
+    let mut memory = pool.take(module, 0).map_err(|_| ReadError::NoMemory)?;
+    let (mut bytes, mut meter) = (Vec::new(), JsonMeter::default());
+    while let Some(chunk) = response.chunk().await.map_err(ReadError::Transport)? {
+        if chunk.len() > limit.saturating_sub(bytes.len()) {
+            return Err(ReadError::TooLarge);
         }
-        body.extend_from_slice(&chunk);
+        if json {
+            meter.feed(&chunk);
+            if meter.size().nodes > MAX_NODES {
+                return Err(ReadError::TooManyValues);
+            }
+        }
+        let needed = bytes.len() + chunk.len();
+        if needed > bytes.capacity() {
+            let capacity =
+                needed.max(bytes.capacity().saturating_mul(2)).max(LEAST_CAPACITY).min(limit.max(needed));
+            memory.grow((capacity - bytes.capacity()) as u64).map_err(|_| ReadError::NoMemory)?;
+            bytes.reserve_exact(capacity - bytes.len());
+        }
+        bytes.extend_from_slice(&chunk);
     }
-    Ok(Some(body))
+    // A text is one value. So is JSON that cannot be parsed.
+    let size = if json { meter.size() } else { DecodedSize { nodes: 1, ..DecodedSize::default() } }
+        .or_text(bytes.len());
+    Ok(RawBody { bytes, size, memory })
+}
+
+/// Whether a body is parsed: it is declared as JSON, or not declared at all.
+fn is_json(headers: &HeaderMap) -> bool {
+    !headers.contains_key(CONTENT_TYPE) || ContentKind::from_headers(headers) == ContentKind::Json
 }
 
 /// A body as a value without credentials. They are removed from its bytes before these are parsed, and then from every
 /// string, because JSON has several ways to write a character.
-pub(super) fn value(status: StatusCode, headers: &HeaderMap, body: &[u8], scrubber: &Scrubber) -> Value {
-    if body.is_empty() {
-        return json!({ "status": status.as_u16() });
+///
+/// Returns `None` if it takes more memory without its credentials than with them, and `allow` refuses so many bytes more.
+pub(super) fn value(
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: RawBody,
+    scrubber: &Scrubber,
+    allow: impl FnOnce(u64) -> bool,
+) -> Option<Value> {
+    let RawBody { bytes, size, memory: _memory } = body;
+    if bytes.is_empty() {
+        return Some(json!({ "status": status.as_u16() }));
     }
-    let clean = scrubber.bytes(body);
-    let undeclared = !headers.contains_key(CONTENT_TYPE);
-    let parsed = if ContentKind::from_headers(headers) == ContentKind::Json || undeclared {
-        serde_json::from_slice(&clean).ok()
-    } else {
-        None
-    };
-    let mut value = match (parsed, std::str::from_utf8(&clean)) {
-        (Some(parsed), _) => parsed,
-        (None, Ok(text)) if !text.contains('\0') => Value::String(text.to_owned()),
-        (None, _) if essence(headers).starts_with("text/") => {
-            Value::String(String::from_utf8_lossy(&clean).into_owned())
+    let length = bytes.len();
+    let clean = match scrubber.bytes(&bytes) {
+        Cow::Borrowed(_) => bytes,
+        Cow::Owned(clean) => {
+            drop(bytes);
+            let more = measure(&clean).bytes.max(clean.len() as u64).saturating_sub(size.bytes);
+            if more > 0 && !allow(more) {
+                return None;
+            }
+            clean
         }
-        (None, _) => json!({
-            "note": "the answer is not text and is not shown",
-            "content_type": essence(headers),
-            "bytes": body.len(),
-        }),
+    };
+    let parsed = if is_json(headers) { serde_json::from_slice(&clean).ok() } else { None };
+    let mut value = match parsed {
+        Some(parsed) => parsed,
+        None => match String::from_utf8(clean) {
+            Ok(text) if !text.contains('\0') || essence(headers).starts_with("text/") => Value::String(text),
+            Err(error) if essence(headers).starts_with("text/") => {
+                Value::String(String::from_utf8_lossy(error.as_bytes()).into_owned())
+            }
+            _ => json!({
+                "note": "the answer is not text and is not shown",
+                "content_type": essence(headers),
+                "bytes": length,
+            }),
+        },
     };
     scrubber.value(&mut value);
-    value
+    Some(value)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::memory_budget::MemoryBudget;
 
     fn shown(content_type: Option<&str>, body: &[u8]) -> Value {
         let mut headers = HeaderMap::new();
         if let Some(text) = content_type {
             headers.insert(CONTENT_TYPE, text.parse().unwrap());
         }
-        value(StatusCode::OK, &headers, body, &Scrubber::new(["hunter-22"]))
+        shown_without("hunter-22", &headers, body)
+    }
+
+    fn shown_without(secret: &str, headers: &HeaderMap, body: &[u8]) -> Value {
+        let memory = MemoryBudget::default().bodies().take(&Arc::from("m"), 0).unwrap();
+        let body = RawBody { bytes: body.to_vec(), size: measure(body), memory };
+        value(StatusCode::OK, headers, body, &Scrubber::new([secret]), |_| true).unwrap()
     }
 
     #[test]
@@ -118,7 +216,7 @@ mod tests {
         let secret = r#"{"id":"sa","key":"k3y"}"#;
         let body = format!(r#"{{"seen":{secret}}}"#);
         let headers = HeaderMap::new();
-        let shown = value(StatusCode::OK, &headers, body.as_bytes(), &Scrubber::new([secret]));
+        let shown = shown_without(secret, &headers, body.as_bytes());
         assert_eq!(shown, json!(r#"{"seen":[credential removed]}"#));
     }
 

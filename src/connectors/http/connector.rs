@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use cofferdam_config::size;
 use reqwest::Response;
@@ -11,8 +11,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 use url::Url;
 
 use super::auth::AppliedAuth;
-use super::body;
-use super::error_response::{ERROR_BYTES, ERROR_TIME, ErrorResponse};
+use super::body::{self, ReadError};
+use super::error_response::{ERROR_BYTES, ERROR_NODES, ERROR_TIME, ErrorResponse};
 use super::exchange::{Exchange, links, transport_failure};
 use super::page::Page;
 use super::service::{Endpoint, Operation, Service};
@@ -23,10 +23,16 @@ use crate::connectors::connector::Connector;
 use crate::connectors::failure::CallFailure;
 use crate::connectors::outcome::Outcome;
 use crate::connectors::scrub::Scrubber;
+use crate::connectors::search;
+use crate::memory_budget::MemoryBudget;
+
+/// How long an answer waits for memory to be decoded in, while other answers have it.
+const MEMORY_WAIT: Duration = Duration::from_secs(5);
 
 /// Calls services over HTTP, each module with its own pooled connections.
 pub struct HttpConnector {
     trust: Trust,
+    memory: MemoryBudget,
 }
 
 impl fmt::Debug for HttpConnector {
@@ -44,7 +50,18 @@ impl Default for HttpConnector {
 impl HttpConnector {
     /// A connector without connections. Opens none before the first call.
     pub fn new() -> Self {
-        Self { trust: Trust::new() }
+        Self { trust: Trust::new(), memory: MemoryBudget::default() }
+    }
+
+    /// The same connector with this memory for answers.
+    #[must_use]
+    pub fn with_memory(self, memory: MemoryBudget) -> Self {
+        Self { memory, ..self }
+    }
+
+    /// The memory for answers, which is part of that for requests and answers.
+    pub fn memory(&self) -> &MemoryBudget {
+        &self.memory
     }
 }
 
@@ -64,7 +81,8 @@ impl Connector for HttpConnector {
         deadline: Instant,
     ) -> Result<Answer, CallFailure> {
         let started = Instant::now();
-        let call = Call { service, operation, endpoint, arguments };
+        let (memory, module) = (&self.memory, Arc::from(credential.module.as_str()));
+        let call = Call { service, operation, endpoint, arguments, memory, module };
         let answer = call.run(&self.trust, credential, deadline).await;
         tracing::debug!(
             module = credential.module,
@@ -83,6 +101,9 @@ struct Call<'a> {
     operation: &'a Arc<Operation>,
     endpoint: &'a Endpoint,
     arguments: &'a Map<String, Value>,
+    memory: &'a MemoryBudget,
+    /// The module, whose share of the memory the answer takes.
+    module: Arc<str>,
 }
 
 impl Call<'_> {
@@ -113,7 +134,7 @@ impl Call<'_> {
             };
             let (response, url) = exchange.send(&request).await?;
             if response.status().is_success() {
-                self.answer(response, url, &scrubber).await
+                self.answer(response, url, &scrubber, deadline).await
             } else {
                 Err(self.error_response(response, &scrubber).await)
             }
@@ -132,19 +153,34 @@ impl Call<'_> {
         response: Response,
         url: Url,
         scrubber: &Arc<Scrubber>,
+        deadline: Instant,
     ) -> Result<Answer, CallFailure> {
         let (title, effects) = (&self.service.title, self.operation.effects);
         let (status, headers) = (response.status(), response.headers().clone());
         let limit = self.service.settings.limits.answer_bytes;
-        let bytes = body::read(response, limit)
+        let body = body::read(response, limit, self.memory.bodies(), &self.module)
             .await
-            .map_err(|error| transport_failure(title, &error, effects))?
-            .ok_or_else(|| CallFailure::too_large(title, &size::format(limit), effects))?;
+            .map_err(|error| self.unread(&error, limit))?;
+        let trees = self.memory.trees();
+        // One answer leaves as much for the others.
+        let most = trees.capacity() / 2;
+        if body.size.bytes > most {
+            return Err(self.too_large_decoded(most));
+        }
+        let search_bytes = search::allowance(body.size.nodes);
+        // Half of the time that is left, so that it is known why the call fails.
+        let left = deadline.saturating_duration_since(Instant::now());
+        let wait = Instant::now() + MEMORY_WAIT.min(left / 2);
+        let needed = body.memory_to_decode(search_bytes);
+        let Ok(mut memory) = trees.take_by(&self.module, needed, wait).await else {
+            return Err(CallFailure::no_memory(title, effects));
+        };
         let (settings, scrubber) = (Arc::clone(&self.service.settings), Arc::clone(scrubber));
-        let (operation, arguments) = (Arc::clone(self.operation), self.arguments.clone());
-        let (length, links) = (bytes.len(), links(&headers));
+        let operation = Arc::clone(self.operation);
+        let arguments = settings.page.is_some().then(|| self.arguments.clone()).unwrap_or_default();
+        let (length, links) = (body.bytes.len(), links(&headers));
         let work = move || {
-            let body = body::value(status, &headers, &bytes, &scrubber);
+            let body = body::value(status, &headers, body, &scrubber, |more| memory.grow(more).is_ok())?;
             let page = Page {
                 url: &url,
                 links: &scrubber.text(&links),
@@ -152,27 +188,63 @@ impl Call<'_> {
                 arguments: &arguments,
                 schema: &operation.input_schema,
                 query: &operation.request.query,
+                search_bytes,
             };
             let next = settings.page.as_ref().and_then(|style| style.next(&page)).map(|mut next| {
                 scrubber.object(&mut next);
                 next
             });
-            Answer { body, next, bytes: length }
+            Some(Answer { body, next, bytes: length, search_bytes, memory })
         };
-        self.service.workers.run(length, work).await.ok_or_else(|| CallFailure::unprocessed(title, effects))
+        match self.service.workers.run(length, work).await {
+            Some(Some(answer)) => Ok(answer),
+            Some(None) => Err(CallFailure::no_memory(title, effects)),
+            None => Err(CallFailure::unprocessed(title, effects)),
+        }
     }
 
-    /// What an error response means. It stays an error even if its body does not arrive.
+    /// Why an answer was not read.
+    fn unread(&self, error: &ReadError, limit: u64) -> CallFailure {
+        let (title, effects) = (&self.service.title, self.operation.effects);
+        match error {
+            ReadError::Transport(error) => transport_failure(title, error, effects),
+            ReadError::TooLarge => CallFailure::too_large(title, &size::format(limit), effects),
+            ReadError::TooManyValues => {
+                tracing::warn!(module = %self.module, most = body::MAX_NODES, "an answer has too many values");
+                CallFailure::too_large(title, &format!("{} values", body::MAX_NODES), effects)
+            }
+            ReadError::NoMemory => CallFailure::no_memory(title, effects),
+        }
+    }
+
+    fn too_large_decoded(&self, most: u64) -> CallFailure {
+        tracing::warn!(
+            module = %self.module,
+            most,
+            "an answer takes too much memory once decoded: more than a quarter of `[server] memory_budget`"
+        );
+        CallFailure::too_large_decoded(&self.service.title, &size::format(most), self.operation.effects)
+    }
+
+    /// What an error response means. It stays an error even if its body does not arrive, or takes too much memory.
     async fn error_response(&self, response: Response, scrubber: &Arc<Scrubber>) -> CallFailure {
         let (title, effects) = (&self.service.title, self.operation.effects);
         let (status, headers) = (response.status(), response.headers().clone());
-        let body = timeout(ERROR_TIME, body::read(response, ERROR_BYTES)).await;
-        let body = body.ok().and_then(Result::ok).flatten();
+        let body =
+            timeout(ERROR_TIME, body::read(response, ERROR_BYTES, self.memory.bodies(), &self.module)).await;
+        let body = body.ok().and_then(Result::ok).filter(|body| body.size.nodes <= ERROR_NODES);
+        let search_bytes = body.as_ref().map_or(0, |body| search::allowance(body.size.nodes));
+        let memory = body.as_ref().and_then(|body| {
+            self.memory.trees().take(&self.module, body.memory_to_decode(search_bytes)).ok()
+        });
+        let body = body.filter(|_| memory.is_some());
         let (settings, scrubber) = (Arc::clone(&self.service.settings), Arc::clone(scrubber));
-        let (length, service) = (body.as_ref().map_or(0, Vec::len), title.clone());
+        let (length, service) = (body.as_ref().map_or(0, |body| body.bytes.len()), title.clone());
         let work = move || {
+            let _memory = memory;
+            let body = body.as_ref().map(|body| body.bytes.as_slice());
             let response =
-                ErrorResponse { title: &service, status, headers: &headers, body: body.as_deref(), effects };
+                ErrorResponse { title: &service, status, headers: &headers, body, effects, search_bytes };
             response.failure(&settings, &scrubber, SystemTime::now())
         };
         self.service

@@ -11,9 +11,13 @@ use crate::connectors::effects::Effects;
 use crate::connectors::failure::CallFailure;
 use crate::connectors::outcome::Outcome;
 use crate::connectors::scrub::Scrubber;
+use crate::connectors::search::search;
 
 /// The largest error body that is read, in bytes. For a larger one only the status is reported.
 pub(super) const ERROR_BYTES: u64 = 64 * 1024;
+
+/// The most values of an error body. For one with more only the status is reported.
+pub(super) const ERROR_NODES: u64 = 5_000;
 
 /// How long an error body may take. For a later one only the status is reported.
 pub(super) const ERROR_TIME: Duration = Duration::from_secs(2);
@@ -26,9 +30,11 @@ pub(super) struct ErrorResponse<'a> {
     pub(super) title: &'a str,
     pub(super) status: StatusCode,
     pub(super) headers: &'a HeaderMap,
-    /// The body; `None` if it was larger than [`ERROR_BYTES`], late or broken.
+    /// The body; `None` if it was larger than [`ERROR_BYTES`] or [`ERROR_NODES`], late or broken.
     pub(super) body: Option<&'a [u8]>,
     pub(super) effects: Effects,
+    /// The memory that a search of the body may use, in bytes.
+    pub(super) search_bytes: u64,
 }
 
 impl ErrorResponse<'_> {
@@ -76,9 +82,9 @@ impl ErrorResponse<'_> {
         let said = match serde_json::from_str::<Value>(text) {
             Ok(mut body) => {
                 scrubber.value(&mut body);
-                let found = settings.error_message.as_ref().and_then(|path| path.search(&body).ok());
-                let found =
-                    found.and_then(|found| serde_json::to_value(found).ok()).filter(|found| !found.is_null());
+                let path = settings.error_message.as_ref();
+                let found = path.and_then(|path| search(path, &body, self.search_bytes).ok());
+                let found = found.map(|found| found.to_value()).filter(|found| !found.is_null());
                 match found.unwrap_or(body) {
                     Value::String(text) => text,
                     other => other.to_string(),
@@ -128,6 +134,7 @@ mod tests {
             headers: &headers,
             body: Some(body.as_bytes()),
             effects: Effects { side_effect, idempotent: false, concurrency_safe: true },
+            search_bytes: 64 * 1024,
         };
         response.failure(&settings, &Scrubber::new(["hunter-22"]), SystemTime::UNIX_EPOCH)
     }
@@ -155,6 +162,7 @@ mod tests {
             headers: &HeaderMap::new(),
             body: Some(body.as_bytes()),
             effects: Effects { side_effect: SideEffect::None, idempotent: true, concurrency_safe: true },
+            search_bytes: 64 * 1024,
         };
         let message =
             response.failure(&settings, &Scrubber::new([secret]), SystemTime::UNIX_EPOCH).to_string();

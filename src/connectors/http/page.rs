@@ -9,6 +9,7 @@ use url::Url;
 use super::destination::same_origin;
 use super::expression::compile;
 use super::template::Node;
+use crate::connectors::search::{Found, search};
 
 /// How a service announces a next page, as written in a manifest: `page = { style = "link-header" }`.
 #[derive(Debug, Clone, Deserialize)]
@@ -115,6 +116,8 @@ pub(super) struct Page<'a> {
     pub(super) schema: &'a Map<String, Value>,
     /// The query parameters of the request, by name.
     pub(super) query: &'a [(String, Node)],
+    /// The memory that a search of the answer may use, in bytes.
+    pub(super) search_bytes: u64,
 }
 
 impl PageStyle {
@@ -125,7 +128,7 @@ impl PageStyle {
             Self::LinkHeader => page.linked()?,
             Self::Cursor { next, argument } => vec![(argument.as_str(), page.cursor(next)?)],
             Self::Counted { items, counter, size, default_size, step } => {
-                let count = u64::try_from(page.search(items)?.as_array()?.len()).ok()?;
+                let count = u64::try_from(page.search(items)?.length()?).ok()?;
                 if count == 0 || count < page.number(size).unwrap_or(*default_size) {
                     return None;
                 }
@@ -153,12 +156,13 @@ impl<'a> Page<'a> {
         self.arguments.get(argument)?.as_u64()
     }
 
-    fn search(&self, expression: &Expression<'static>) -> Option<Value> {
-        serde_json::to_value(expression.search(self.body).ok()?).ok()
+    fn search<'p>(&'p self, expression: &'p Expression<'static>) -> Option<Found<'p>> {
+        search(expression, self.body, self.search_bytes).ok()
     }
 
     fn cursor(&self, next: &Expression<'static>) -> Option<Value> {
-        self.search(next).filter(|cursor| match cursor {
+        let cursor = self.search(next).filter(Found::is_scalar)?.to_value();
+        Some(cursor).filter(|cursor| match cursor {
             Value::String(text) => !text.is_empty(),
             Value::Number(_) => true,
             Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => false,
@@ -247,6 +251,7 @@ mod tests {
             arguments: case.arguments.as_object().unwrap(),
             schema: schema.as_object().unwrap(),
             query: &query,
+            search_bytes: 1024,
         };
         style.next(&page).map(Value::Object)
     }

@@ -37,35 +37,38 @@ impl Escape {
     }
 }
 
+/// The distance in the source at which positions are recorded, in bytes. Recording each escape would take sixteen bytes
+/// for one that has two.
+const INTERVAL: usize = 512;
+
+/// The length of the longest escape: `&#`, twelve digits, and `;`.
+const LONGEST: usize = 15;
+
 /// A text without one kind of escape.
-pub(super) struct UnescapedView {
+pub(super) struct UnescapedView<'s> {
     pub(super) bytes: Vec<u8>,
-    /// The positions after each escape: in `bytes`, and in the source.
+    source: &'s [u8],
+    escape: Escape,
+    /// The positions after some escapes: in `bytes`, and in the source. An escape that ends less than [`INTERVAL`] after
+    /// a recorded one is not recorded.
     after: Vec<(usize, usize)>,
 }
 
-impl UnescapedView {
+impl<'s> UnescapedView<'s> {
     /// Unescapes `source`. Returns `None` if it has no escape.
-    pub(super) fn new(source: &[u8], escape: Escape) -> Option<Self> {
-        let mut view = Self { bytes: Vec::new(), after: Vec::new() };
+    pub(super) fn new(source: &'s [u8], escape: Escape) -> Option<Self> {
+        let mut view = Self { bytes: Vec::new(), source, escape, after: Vec::new() };
         let mut copied = 0;
-        let mut at = 0;
-        while let Some(rest) = source.get(at..) {
-            let Some(next) = rest.iter().position(|&byte| byte == escape.mark()) else { break };
-            at += next;
-            let Some((meaning, length)) = escape.decode(source.get(at..).unwrap_or_default()) else {
-                at += 1;
-                continue;
-            };
-            view.bytes.extend_from_slice(source.get(copied..at).unwrap_or_default());
-            match (escape, u8::try_from(meaning)) {
-                // A byte, perhaps one of several of a character.
-                (Escape::Percent, Ok(byte)) => view.bytes.push(byte),
-                _ => view.bytes.extend_from_slice(meaning.encode_utf8(&mut [0; 4]).as_bytes()),
+        for escape in (Escapes { source, escape, at: 0 }) {
+            if view.bytes.is_empty() {
+                view.bytes.reserve_exact(source.len());
             }
-            at += length;
-            copied = at;
-            view.after.push((view.bytes.len(), at));
+            view.bytes.extend_from_slice(source.get(copied..escape.start).unwrap_or_default());
+            view.bytes.extend_from_slice(escape.meaning());
+            copied = escape.end;
+            if view.after.last().is_none_or(|&(_, there)| escape.end >= there + INTERVAL) {
+                view.after.push((view.bytes.len(), escape.end));
+            }
         }
         if view.after.is_empty() {
             return None;
@@ -81,8 +84,67 @@ impl UnescapedView {
 
     fn position(&self, at: usize) -> usize {
         let earlier = self.after.partition_point(|&(here, _)| here <= at);
-        let (here, there) = earlier.checked_sub(1).and_then(|i| self.after.get(i)).copied().unwrap_or((0, 0));
+        let Some(&(mut here, mut there)) = earlier.checked_sub(1).and_then(|i| self.after.get(i)) else {
+            return at;
+        };
+        // The escapes since then that are not recorded.
+        let end = there + INTERVAL;
+        let source = self.source.get(..end + LONGEST).unwrap_or(self.source);
+        for escape in (Escapes { source, escape: self.escape, at: there }) {
+            let next = here + (escape.start - there) + escape.meaning().len();
+            if escape.end >= end || next > at {
+                break;
+            }
+            (here, there) = (next, escape.end);
+        }
         there + (at - here)
+    }
+}
+
+/// An escape in a text, and its meaning in UTF-8.
+struct Found {
+    start: usize,
+    end: usize,
+    meaning: [u8; 4],
+    length: usize,
+}
+
+impl Found {
+    fn meaning(&self) -> &[u8] {
+        self.meaning.get(..self.length).unwrap_or_default()
+    }
+}
+
+/// The escapes of one kind, from a position on.
+struct Escapes<'s> {
+    source: &'s [u8],
+    escape: Escape,
+    at: usize,
+}
+
+impl Iterator for Escapes<'_> {
+    type Item = Found;
+
+    fn next(&mut self) -> Option<Found> {
+        loop {
+            let rest = self.source.get(self.at..)?;
+            let start = self.at + rest.iter().position(|&byte| byte == self.escape.mark())?;
+            let Some((character, written)) = self.escape.decode(self.source.get(start..)?) else {
+                self.at = start + 1;
+                continue;
+            };
+            self.at = start + written;
+            let mut meaning = [0; 4];
+            let length = match (self.escape, u8::try_from(character)) {
+                // A byte, perhaps one of several of a character.
+                (Escape::Percent, Ok(byte)) => {
+                    meaning[0] = byte;
+                    1
+                }
+                _ => character.encode_utf8(&mut meaning).len(),
+            };
+            return Some(Found { start, end: self.at, meaning, length });
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use cofferdam_config::duration::{self, Bounds};
-use cofferdam_config::{Diagnostic, KeyPath};
+use cofferdam_config::{Diagnostic, KeyPath, size};
 
 use super::report::Report;
 use crate::profile::address;
@@ -14,6 +14,9 @@ use crate::profile::tables::ServerTable;
 
 const SECOND: Duration = Duration::from_secs(1);
 const TEN_MINUTES: Duration = Duration::from_secs(10 * 60);
+/// Less would not hold one usual answer of a service.
+const LEAST_MEMORY: u64 = 16 << 20;
+const MOST_MEMORY: u64 = 1 << 40;
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -42,6 +45,7 @@ pub(in crate::profile) fn check(report: &mut Report, base_dir: &Path) -> ServerS
     let call_timeout = duration(report, "call_timeout", &table.call_timeout, least);
     let age = Bounds { least: SECOND, most: DAY };
     let connection_age = duration(report, "connection_age", &table.connection_age, age);
+    let memory_budget = memory_budget(report, &table.memory_budget);
     let delay = Bounds { least: Duration::ZERO, most: TEN_MINUTES };
     let drain_delay = duration(report, "drain_delay", &table.drain_delay, delay);
     let from_zero = Bounds { least: Duration::ZERO, most: HOUR };
@@ -57,6 +61,7 @@ pub(in crate::profile) fn check(report: &mut Report, base_dir: &Path) -> ServerS
         max_connections: table.max_connections.map(count),
         max_connections_per_peer: table.max_connections_per_peer.map(count),
         connection_age,
+        memory_budget,
         drain_delay,
         shutdown_timeout,
         allowed_hosts: table.allowed_hosts,
@@ -83,6 +88,20 @@ fn socket(report: &mut Report, key: &str, text: &str) -> SocketAddr {
 fn duration(report: &mut Report, key: &str, text: &str, bounds: Bounds) -> Duration {
     let found = duration::parse(text).and_then(|duration| bounds.check(duration));
     report.take(&KeyPath::new(["server", key]), found).unwrap_or_default()
+}
+
+/// The memory for requests and answers; the least if it is wrong.
+fn memory_budget(report: &mut Report, text: &str) -> u64 {
+    let path = KeyPath::new(["server", "memory_budget"]);
+    let bytes = report.take(&path, size::parse(text)).unwrap_or(LEAST_MEMORY);
+    if !(LEAST_MEMORY..=MOST_MEMORY).contains(&bytes) {
+        report.value_error(
+            &path,
+            "is out of range",
+            "write a size from \"16MiB\" to \"1048576MiB\"; the default is \"192MiB\"",
+        );
+    }
+    bytes
 }
 
 fn each(report: &mut Report, key: &str, strings: &[String], check: fn(&str) -> Result<(), Diagnostic>) {

@@ -287,6 +287,8 @@ fn the_server_listens_where_it_can() {
     assert!(in_server("connection_age = \"0s\"")[0].contains("server.connection_age: 0s is too short"));
     assert!(in_server("connection_age = \"25h\"")[0].contains("is too long"));
     assert!(in_server("max_calls = 0")[0].contains("server.max_calls: 0 is out of range"));
+    assert!(in_server("memory_budget = \"8MiB\"")[0].contains("server.memory_budget: "));
+    assert!(in_server("memory_budget = \"8MB\"")[0].contains("server.memory_budget: "));
     assert!(in_server("allowed_origins = [\"*\"]")[0].contains("server.allowed_origins.0: "));
     assert!(in_server("allowed_hosts = [\"https://x\"]")[0].contains("server.allowed_hosts.0: "));
 }

@@ -85,6 +85,7 @@ fn a_commented_key_shows_its_default() {
                 "call_timeout",
                 "max_calls",
                 "connection_age",
+                "memory_budget",
                 "drain_delay",
                 "shutdown_timeout",
                 "allowed_hosts",
@@ -109,7 +110,7 @@ fn a_commented_key_shows_its_default() {
             line
         });
         let full = lines.collect::<Vec<_>>().join("\n");
-        assert_eq!(shown.len(), 12 + 7 + 1 + 4, "{name} shows every key");
+        assert_eq!(shown.len(), 12 + 8 + 1 + 4, "{name} shows every key");
         let load = |text: &str| load_real(&source(text), &Overrides::default()).unwrap();
         let (bare, mut full) = (load(text), load(&full));
         for module in &mut full.modules {

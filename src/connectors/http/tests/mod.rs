@@ -2,6 +2,7 @@
 
 mod canary;
 mod exchange;
+mod memory;
 mod names;
 mod service;
 

@@ -34,6 +34,7 @@ fn settings() -> ServerSettings {
         max_connections: None,
         max_connections_per_peer: None,
         connection_age: Duration::from_secs(3600),
+        memory_budget: 192 * 1024 * 1024,
         drain_delay: Duration::ZERO,
         shutdown_timeout: Duration::from_secs(1),
         allowed_hosts: Vec::new(),

@@ -1,0 +1,227 @@
+use std::path::Path;
+
+use serde_json::json;
+
+use super::*;
+
+/// What the crate's own interpreter finds.
+fn reference(expression: &Expression<'_>, value: &Value) -> Result<Value, String> {
+    let found = expression.search(value).map_err(|error| error.reason.to_string())?;
+    Ok(serde_json::to_value(&*found).unwrap())
+}
+
+fn found(expression: &Expression<'_>, value: &Value) -> Result<Value, String> {
+    search(expression, value, MAX_BYTES).map(|found| found.to_value()).map_err(|error| error.to_string())
+}
+
+/// Asserts that both interpreters find the same, including the order of keys.
+fn assert_same(text: &str, value: &Value) {
+    let expression = jmespath::compile(text).unwrap();
+    let (ours, theirs) = (found(&expression, value), reference(&expression, value));
+    assert_eq!(ours, theirs, "{text} in {value}");
+    let texts = [ours, theirs].map(|result| result.map(|value| value.to_string()));
+    assert_eq!(texts[0], texts[1], "{text} in {value}");
+}
+
+fn sample() -> Value {
+    json!({
+        "z": [{"name": "b", "n": 2, "tags": ["x", "y"]}, {"name": "a", "n": -1.5, "tags": []}, {"name": null}, [], 7],
+        "a": {"y": {"k": 1}, "x": {"k": 2}, "w": null},
+        "nested": [[1, [2]], [3], 4, null],
+        "numbers": [0, -1, 18_446_744_073_709_551_615_u64, -9_223_372_036_854_775_808_i64, 0.1, 1e300],
+        "empty": {"list": [], "object": {}, "text": "", "no": false},
+        "text": "a\u{e9}\n\"",
+    })
+}
+
+#[test]
+fn every_construct_finds_what_the_crate_finds() {
+    for expression in [
+        "@",
+        "z",
+        "missing",
+        "a.y.k",
+        "z[0]",
+        "z[-1]",
+        "z[9]",
+        "z[-9]",
+        "text[0]",
+        "text.x",
+        "z[].name",
+        "z[*].name",
+        "z[*].tags[]",
+        "z[*].tags[*]",
+        "nested[]",
+        "nested[][]",
+        "nested[*][0]",
+        "text[]",
+        "a.*",
+        "a.*.k",
+        "*.k",
+        "text.*",
+        "values(a)",
+        "keys(a)",
+        "a.* | [0]",
+        "z[:2]",
+        "z[::-1].n",
+        "z[-2:]",
+        "z[5:1:-2]",
+        "text[:1]",
+        "numbers[1:3]",
+        "z[].tags | [0]",
+        "z[?name=='a'].n",
+        "z[?n > `0`]",
+        "z[?n >= `-1.5`].name",
+        "z[?name]",
+        "z[?!name]",
+        "z[?tags[0]=='x' || n < `0`]",
+        "z[?type(@)=='object' && name!=null].n",
+        "a.y == a.x",
+        "a.y != a.x",
+        "text == text",
+        "n < `1`",
+        "`1` == `1.0`",
+        "{b: z[0].name, a: numbers}",
+        "{a: {z: text, b: a}, a2: missing}",
+        "z[].{n: n, name: name}",
+        "missing.{a: a}",
+        "[z[0].name, numbers[2]]",
+        "z[*].[name, n]",
+        "missing.[a]",
+        "{a: text, a: numbers[0]}",
+        "empty.list || text",
+        "empty.object || text",
+        "empty.text || text",
+        "empty.no || text",
+        "z && text",
+        "empty.no && text",
+        "!empty.no",
+        "!text",
+        "`{\"b\": [1], \"a\": 2}`",
+        "'raw'",
+        "`1` | @",
+        "numbers",
+        "sum(numbers[:2])",
+        "max(numbers)",
+        "sort(numbers)",
+        "abs(numbers[1])",
+        "to_string(numbers[2])",
+        "length(z)",
+        "length(text)",
+        "join(', ', z[*].tags[])",
+        "join('', z)",
+        "merge({b: text}, a)",
+        "merge(a, {y: `1`}).y",
+        "sort_by(z[:2], &name)[*].name",
+        "max_by(z[:2], &n)",
+        "map(&name, z)",
+        "map(&{k: n, a: name}, z[:3])",
+        "map(&k, text)",
+        "not_null(missing, text)",
+        "to_array(text)",
+        "reverse(z)[0]",
+        "type(z)",
+        "contains(text, 'a')",
+        "starts_with(text, 'a')",
+        "unknown(z)",
+        "length(`1`)",
+        "keys(z)",
+        "to_number('12')",
+        "&name",
+        "values(a)[?k].k | [0]",
+        "a.{k: *.k}",
+        "merge({a: a.y}, {b: a.x}).a.k",
+        "z[0].merge({service: name}, n && {n: n} || `{}`)",
+        "z[0].tags[::0]",
+        "to_string(@)",
+        "group_by(z, &name)",
+        "z[*].tags | [] | [?@=='x']",
+        "reverse(z)[*].tags[]",
+    ] {
+        match jmespath::compile(expression) {
+            Ok(_) => {
+                assert_same(expression, &sample());
+                assert_same(expression, &json!([sample(), sample()]));
+                assert_same(expression, &Value::Null);
+            }
+            Err(error) => assert!(expression.starts_with("group_by"), "{expression}: {error}"),
+        }
+    }
+}
+
+/// Every `select` of the catalogue, with every example response of its service.
+#[test]
+fn every_select_of_the_catalogue_finds_what_the_crate_finds() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut compared = 0;
+    for module in ["github", "notion", "supabase", "supabase_data"] {
+        let manifest = std::fs::read_to_string(root.join(format!("src/catalogue/{module}.toml"))).unwrap();
+        let manifest: toml::Table = manifest.parse().unwrap();
+        let mut responses = Vec::new();
+        for entry in std::fs::read_dir(root.join("tests/fixtures").join(module)).unwrap() {
+            let file = entry.unwrap().path();
+            if file.extension().is_some_and(|extension| extension == "json") {
+                let response: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+                responses.extend([
+                    json!(vec![&response; 100]),
+                    json!({ "results": vec![&response; 100] }),
+                    response,
+                ]);
+            }
+        }
+        for tool in manifest["tools"].as_array().unwrap() {
+            let Some(select) = tool.get("select") else { continue };
+            for response in &responses {
+                let expression = jmespath::compile(select.as_str().unwrap()).unwrap();
+                let theirs = reference(&expression, response);
+                let nodes = crate::json_meter::measure(response.to_string().as_bytes()).nodes;
+                let ours = search(&expression, response, allowance(nodes));
+                let ours = ours.map(|found| found.to_value()).map_err(|error| error.to_string());
+                match theirs {
+                    Ok(theirs) => {
+                        assert!(ours == Ok(theirs), "{expression} finds something else, or needs too much")
+                    }
+                    // The crate quotes what does not match; there may be no memory for that.
+                    Err(_) => assert!(ours.is_err(), "{expression}"),
+                }
+                compared += 1;
+            }
+        }
+    }
+    assert!(compared > 1000, "{compared}");
+}
+
+#[test]
+fn what_an_expression_creates_is_bounded() {
+    let value = Value::Array(vec![json!({}); 50_000]);
+    let keys: Vec<String> = (0..20).map(|n| format!("k{n}: a")).collect();
+    let keys = keys.join(", ");
+    for expression in [
+        format!("[].{{{keys}}}"),
+        format!("map(&{{{keys}}}, @)"),
+        "[*].[a, b, c, d, e, f, g, h]".to_owned(),
+        "[].[@, @, @, @, @] | [].[@, @, @, @, @]".to_owned(),
+        "reverse(@)".to_owned(),
+    ] {
+        let expression = jmespath::compile(&expression).unwrap();
+        let error = search(&expression, &value, MAX_BYTES).map(|found| found.length()).unwrap_err();
+        assert_eq!(error, SearchError::TooLarge, "{expression}");
+    }
+    let glue = json!({ "glue": "x".repeat(100_000), "items": vec![""; 1000] });
+    let expression = jmespath::compile("join(glue, items)").unwrap();
+    assert_eq!(search(&expression, &glue, MAX_BYTES).err(), Some(SearchError::TooLarge));
+}
+
+#[test]
+fn what_a_function_needs_is_free_again_afterwards() {
+    let items: Vec<Value> = (0..1000).map(|n| json!({ "a": "x".repeat(10_000), "n": n })).collect();
+    let expression = jmespath::compile("[].{n: n, a: length(a), b: reverse([a, a])[0] == a}").unwrap();
+    let value = Value::Array(items);
+    assert!(found(&expression, &value) == reference(&expression, &value));
+    assert!(search(&expression, &value, 1024 * 1024).is_ok(), "less than the strings together");
+}
+
+#[test]
+fn a_larger_answer_may_use_more() {
+    assert!(allowance(0) > 0 && allowance(1000) > allowance(10) && allowance(u64::MAX) == MAX_BYTES);
+}

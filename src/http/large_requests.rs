@@ -1,0 +1,307 @@
+//! Admits large requests: how many bytes of them are kept, and how many of them are parsed at once.
+//!
+//! A request is small until it has more than 64 KiB. Small ones are always read: their number is bounded by that of the
+//! connections. A large one takes memory as it arrives, and waits for its turn before it is parsed, so that callers who
+//! send large requests wait for each other only.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::response::{IntoResponse as _, Response};
+use http::header::RETRY_AFTER;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use http_body_util::BodyExt as _;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout_at};
+
+use crate::caller::Caller;
+use crate::json_meter::{DecodedSize, JsonMeter};
+use crate::mcp::{LARGE_BYTES, MAX_REQUEST_BYTES, MAX_REQUEST_NODES, RequestMemory};
+use crate::memory_budget::{self, MemoryBudget, Reservation};
+
+/// The timeout for the body of a request.
+pub(super) const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The number of large requests that are parsed at once.
+const PARSED_AT_ONCE: usize = 2;
+
+/// How long a large request waits for others.
+const WAIT: Duration = Duration::from_secs(5);
+
+/// Admits the large requests of all callers.
+#[derive(Debug, Clone)]
+pub(super) struct LargeRequests {
+    memory: MemoryBudget,
+    turns: Arc<Semaphore>,
+}
+
+/// The body of a request.
+#[derive(Debug)]
+pub(super) struct RequestBody {
+    pub(super) bytes: Bytes,
+    size: DecodedSize,
+    _memory: Option<Reservation<Caller>>,
+}
+
+/// What a large request holds until it has its response.
+#[derive(Debug)]
+pub(super) struct Admitted {
+    memory: Reservation<Caller>,
+    parsing: u64,
+    turn: Option<OwnedSemaphorePermit>,
+}
+
+/// Why a request is not handled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// It has too many bytes.
+    TooLarge,
+    /// It has too many values. The request ID is in the body.
+    TooManyValues,
+    /// It takes more memory than one request may.
+    TooMuchMemory,
+    /// Other large requests are in the way.
+    Busy,
+    /// It did not arrive in time.
+    Slow,
+    /// It ended early.
+    Incomplete,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLarge => write!(f, "the body has more than {MAX_REQUEST_BYTES} bytes"),
+            Self::TooManyValues => write!(f, "the message has more than {MAX_REQUEST_NODES} values"),
+            Self::TooMuchMemory => {
+                f.write_str("the message takes too much memory once decoded (`server.memory_budget`)")
+            }
+            Self::Busy => {
+                f.write_str("the memory for large requests (`server.memory_budget`) is in use; try again")
+            }
+            Self::Slow => f.write_str("the body did not arrive in time"),
+            Self::Incomplete => f.write_str("the body is incomplete"),
+        }
+    }
+}
+
+impl Refusal {
+    pub(super) fn status(self) -> StatusCode {
+        match self {
+            Self::TooLarge | Self::TooManyValues | Self::TooMuchMemory => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Slow => StatusCode::REQUEST_TIMEOUT,
+            Self::Incomplete => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    /// Returns the response for a request whose ID is not known.
+    pub(super) fn response(self) -> Response {
+        let mut response = (self.status(), self.to_string()).into_response();
+        if self == Self::Busy {
+            let seconds = HeaderValue::from(memory_budget::RETRY_AFTER.as_secs());
+            response.headers_mut().insert(RETRY_AFTER, seconds);
+        }
+        response
+    }
+}
+
+impl LargeRequests {
+    pub(super) fn new(memory: MemoryBudget) -> Self {
+        Self { memory, turns: Arc::new(Semaphore::new(PARSED_AT_ONCE)) }
+    }
+
+    /// Reads the whole body of a request.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`Refusal`]. [`Refusal::TooManyValues`] is left to [`LargeRequests::admit`].
+    pub(super) async fn read(
+        &self,
+        headers: &HeaderMap,
+        body: Body,
+        caller: &Caller,
+    ) -> Result<RequestBody, Refusal> {
+        let deadline = Instant::now() + BODY_TIMEOUT;
+        let announced =
+            headers.get(http::header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        if announced.is_some_and(|length: usize| length > MAX_REQUEST_BYTES) {
+            return Err(Refusal::TooLarge);
+        }
+        timeout_at(deadline, self.collect(body, caller)).await.unwrap_or(Err(Refusal::Slow))
+    }
+
+    async fn collect(&self, mut body: Body, caller: &Caller) -> Result<RequestBody, Refusal> {
+        let (mut bytes, mut meter, mut memory) = (Vec::new(), JsonMeter::default(), None);
+        while let Some(frame) = body.frame().await {
+            let Ok(piece) = frame.map_err(|_| Refusal::Incomplete)?.into_data() else { continue };
+            let needed = bytes.len() + piece.len();
+            if needed > MAX_REQUEST_BYTES {
+                return Err(Refusal::TooLarge);
+            }
+            if needed > bytes.capacity() {
+                let capacity = if bytes.is_empty() { needed } else { needed.max(2 * bytes.capacity()) };
+                if capacity > LARGE_BYTES {
+                    let more = (capacity - if memory.is_some() { bytes.capacity() } else { 0 }) as u64;
+                    match &mut memory {
+                        None => {
+                            memory =
+                                Some(self.memory.requests().take(caller, more).map_err(|_| Refusal::Busy)?)
+                        }
+                        Some(memory) => memory.grow(more).map_err(|_| Refusal::Busy)?,
+                    }
+                }
+                bytes.reserve_exact(capacity - bytes.len());
+            }
+            meter.feed(&piece);
+            bytes.extend_from_slice(&piece);
+        }
+        Ok(RequestBody { bytes: bytes.into(), size: meter.size(), _memory: memory })
+    }
+
+    /// Admits a request. A small one holds nothing. A large one waits for its turn and for memory.
+    ///
+    /// # Errors
+    ///
+    /// Returns a [`Refusal`].
+    pub(super) async fn admit(
+        &self,
+        body: &RequestBody,
+        caller: &Caller,
+    ) -> Result<Option<Admitted>, Refusal> {
+        let Some(RequestMemory { parsing, running }) = RequestMemory::of(body.bytes.len(), body.size) else {
+            return Ok(None);
+        };
+        let deadline = Instant::now() + WAIT;
+        let Ok(Ok(turn)) = timeout_at(deadline, self.turns.clone().acquire_owned()).await else {
+            return Err(Refusal::Busy);
+        };
+        if body.size.nodes > MAX_REQUEST_NODES {
+            return Err(Refusal::TooManyValues);
+        }
+        let pool = self.memory.arguments();
+        // Three quarters, so that the longest message with one long string is admitted.
+        if parsing + running > pool.capacity() / 4 * 3 {
+            return Err(Refusal::TooMuchMemory);
+        }
+        let memory = pool.take_by(caller, parsing + running, deadline).await.map_err(|_| Refusal::Busy)?;
+        Ok(Some(Admitted { memory, parsing, turn: Some(turn) }))
+    }
+}
+
+impl Admitted {
+    /// Lets the next request have its turn. This one is parsed.
+    pub(super) fn parsed(&mut self) {
+        if self.turn.take().is_some() {
+            self.memory.shrink(self.parsing);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use futures_util::stream::{self, StreamExt as _};
+
+    use super::*;
+
+    const MIB: usize = 1024 * 1024;
+
+    fn large_requests() -> LargeRequests {
+        LargeRequests::new(MemoryBudget::default())
+    }
+
+    async fn read(from: &LargeRequests, body: impl Into<Body>) -> Result<RequestBody, Refusal> {
+        from.read(&HeaderMap::new(), body.into(), &Caller::local()).await
+    }
+
+    async fn admit(from: &LargeRequests, body: &str) -> Result<Option<Admitted>, Refusal> {
+        let body = read(from, body.to_owned()).await?;
+        from.admit(&body, &Caller::local()).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_body_is_rejected() {
+        let start = Instant::now();
+        let byte_a_second = stream::unfold((), |()| async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Some((Ok::<_, Infallible>("x"), ()))
+        });
+        let refusal = read(&large_requests(), Body::from_stream(byte_a_second.boxed())).await.unwrap_err();
+        assert_eq!((refusal, start.elapsed()), (Refusal::Slow, BODY_TIMEOUT));
+    }
+
+    /// A body that was announced as too large must not be read at all, and this one never ends.
+    #[tokio::test(start_paused = true)]
+    async fn an_announced_length_is_refused_before_anything_is_read() {
+        let headers =
+            HeaderMap::from_iter([(http::header::CONTENT_LENGTH, HeaderValue::from(MAX_REQUEST_BYTES + 1))]);
+        let body = Body::from_stream(stream::pending::<Result<Bytes, Infallible>>());
+        let start = Instant::now();
+        let refusal = large_requests().read(&headers, body, &Caller::local()).await.unwrap_err();
+        assert_eq!((refusal, start.elapsed()), (Refusal::TooLarge, Duration::ZERO));
+    }
+
+    #[tokio::test]
+    async fn large_bodies_take_memory_and_small_ones_do_not() {
+        let large_requests = large_requests();
+        let pool = large_requests.memory.requests();
+        let small = read(&large_requests, "x".repeat(LARGE_BYTES)).await.unwrap();
+        assert_eq!(pool.used(), 0);
+        let pieces = stream::iter(vec![Ok::<_, Infallible>(Bytes::from(vec![b'x'; 1000])); 1000]);
+        let large = read(&large_requests, Body::from_stream(pieces)).await.unwrap();
+        assert!(pool.used() >= large.bytes.len() as u64, "{}", pool.used());
+        let mut bodies = Vec::new();
+        let refusal = loop {
+            match read(&large_requests, vec![b'x'; MIB]).await {
+                Ok(body) => bodies.push(body),
+                Err(refusal) => break refusal,
+            }
+        };
+        assert_eq!(refusal, Refusal::Busy);
+        assert!(read(&large_requests, "x".repeat(LARGE_BYTES)).await.is_ok(), "small ones are always read");
+        drop((small, large, bodies));
+        assert_eq!(pool.used(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_a_message_becomes_is_bounded() {
+        let large_requests = large_requests();
+        assert!(admit(&large_requests, "{\"a\":1}").await.unwrap().is_none());
+        let too_many = format!("[{}0]", "0,".repeat(50_000));
+        assert_eq!(admit(&large_requests, &too_many).await.unwrap_err(), Refusal::TooManyValues);
+        let objects = format!("[{}0]", "{\"\":0},".repeat(24_900));
+        assert_eq!(admit(&large_requests, &objects).await.unwrap_err(), Refusal::TooMuchMemory);
+        let text = format!("[\"{}\\n\"]", "x".repeat(4 * MIB - 10));
+        assert!(admit(&large_requests, &text).await.unwrap().is_some(), "the content of a file");
+        assert_eq!(large_requests.memory.arguments().used(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn large_requests_are_parsed_in_turn() {
+        let large_requests = large_requests();
+        let text = format!("[\"{}\"]", "x".repeat(2 * LARGE_BYTES));
+        let mut first = admit(&large_requests, &text).await.unwrap().unwrap();
+        let _second = admit(&large_requests, &text).await.unwrap().unwrap();
+        let start = Instant::now();
+        assert_eq!(admit(&large_requests, &text).await.unwrap_err(), Refusal::Busy);
+        assert_eq!(start.elapsed(), WAIT);
+        let used = large_requests.memory.arguments().used();
+        first.parsed();
+        assert!(large_requests.memory.arguments().used() < used);
+        assert!(admit(&large_requests, &text).await.unwrap().is_some());
+    }
+
+    #[test]
+    fn who_is_refused_because_of_others_learns_when_to_try_again() {
+        let response = Refusal::Busy.response();
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()[RETRY_AFTER]),
+            (503, &HeaderValue::from(1))
+        );
+        assert_eq!(Refusal::TooLarge.response().status().as_u16(), 413);
+    }
+}

@@ -1,0 +1,119 @@
+//! Large requests: which ones are, how much memory they take, and how they are processed without stalling the runtime.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use serde_json::{Map, Value};
+use tokio::runtime::{Handle, RuntimeFlavor};
+
+use crate::json_meter::DecodedSize;
+
+/// The maximum number of values in a request: objects, arrays and scalars. No known client sends as many.
+pub(crate) const MAX_REQUEST_NODES: u64 = 50_000;
+
+/// The size of a request that is large, in bytes. A smaller one is large if it takes more than four times as much once
+/// decoded.
+pub(crate) const LARGE_BYTES: usize = 64 * 1024;
+const LARGE_DECODED_BYTES: u64 = 4 * LARGE_BYTES as u64;
+
+/// The number of values in arguments that are large. Validating fewer takes less than a millisecond.
+const LARGE_NODES: usize = 2_000;
+
+/// The memory that a large request takes, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RequestMemory {
+    /// While it is parsed, in addition: the parser of rmcp keeps the message in a form of its own meanwhile.
+    pub(crate) parsing: u64,
+    /// While it runs: its arguments, and the request to the service that is made of them.
+    pub(crate) running: u64,
+}
+
+impl RequestMemory {
+    /// Returns the memory of a request with this size and length, or `None` if it is not large.
+    pub(crate) fn of(length: usize, size: DecodedSize) -> Option<Self> {
+        (length > LARGE_BYTES || size.bytes > LARGE_DECODED_BYTES).then(|| Self {
+            parsing: size.bytes + size.bytes / 2 + size.buffer + length as u64,
+            running: size.bytes + length as u64,
+        })
+    }
+}
+
+/// Whether validating `arguments`, or making a request of them, takes long.
+pub(super) fn are_large(arguments: &Map<String, Value>) -> bool {
+    let (mut nodes, mut bytes) = (LARGE_NODES, LARGE_BYTES);
+    !arguments.values().all(|value| fits(value, &mut nodes, &mut bytes))
+}
+
+/// Takes `value` from what is left. Stops when nothing is.
+fn fits(value: &Value, nodes: &mut usize, bytes: &mut usize) -> bool {
+    let Some(left) = nodes.checked_sub(1) else { return false };
+    *nodes = left;
+    match value {
+        Value::String(text) => bytes.checked_sub(text.len()).map(|left| *bytes = left).is_some(),
+        Value::Array(items) => items.iter().all(|item| fits(item, nodes, bytes)),
+        Value::Object(entries) => entries.values().all(|value| fits(value, nodes, bytes)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => true,
+    }
+}
+
+/// Runs `work`, which takes long, on this thread. Other tasks of the runtime move to another thread meanwhile.
+pub(crate) fn in_place<T>(work: impl FnOnce() -> T) -> T {
+    match Handle::try_current().map(|handle| handle.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        _ => work(),
+    }
+}
+
+/// Polls a future with [`in_place`].
+pub(crate) struct InPlace<F>(pub(crate) F);
+
+impl<F: Future + Unpin> Future for InPlace<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        in_place(|| Pin::new(&mut self.0).poll(context))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::json_meter::measure;
+
+    fn is_large(text: &str) -> bool {
+        RequestMemory::of(text.len(), measure(text.as_bytes())).is_some()
+    }
+
+    #[test]
+    fn a_request_is_large_by_its_length_or_by_what_it_becomes() {
+        assert!(!is_large(&format!("[\"{}\"]", "x".repeat(LARGE_BYTES - 4))));
+        assert!(is_large(&format!("[\"{}\"]", "x".repeat(LARGE_BYTES))));
+        assert!(is_large(&format!("[{}0]", "{\"\":0},".repeat(1000))));
+    }
+
+    #[test]
+    fn arguments_are_large_by_their_values_or_their_strings() {
+        let arguments = |value: Value| Map::from_iter([("a".to_owned(), value)]);
+        assert!(!are_large(&arguments(json!(vec!["x"; 100]))));
+        assert!(are_large(&arguments(json!(vec![0; LARGE_NODES]))));
+        assert!(are_large(&arguments(json!({ "b": "x".repeat(LARGE_BYTES + 1) }))));
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn work_in_place_leaves_the_runtime_to_others() {
+        let (send, receive) = std::sync::mpsc::channel();
+        let task = tokio::spawn(InPlace(Box::pin(async move {
+            // Runs on the only worker, so the other task needs another one.
+            receive.recv_timeout(std::time::Duration::from_secs(20)).is_ok()
+        })));
+        tokio::spawn(async move { send.send(()) });
+        assert!(task.await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn work_in_place_needs_no_second_thread() {
+        assert_eq!(InPlace(Box::pin(async { 7 })).await, 7);
+    }
+}
