@@ -136,7 +136,10 @@ mod tests {
     use super::*;
 
     /// Takes single units for `owner` until it is refused.
-    fn take_all(of: &Arc<FairShare<&'static str>>, owner: &'static str) -> (Vec<Share<&'static str>>, Refused) {
+    fn take_all(
+        of: &Arc<FairShare<&'static str>>,
+        owner: &'static str,
+    ) -> (Vec<Share<&'static str>>, Refused) {
         let mut shares = Vec::new();
         loop {
             match of.take(owner, 1) {
