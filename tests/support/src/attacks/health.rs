@@ -1,6 +1,5 @@
 //! Health checks during an attack, each on a new connection, as an orchestrator makes them.
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -33,9 +32,8 @@ impl Health {
 
 /// Checks health until it is stopped.
 pub(crate) struct HealthPoller {
-    counts: Arc<Mutex<Health>>,
     stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
+    task: JoinHandle<Health>,
 }
 
 impl HealthPoller {
@@ -45,25 +43,25 @@ impl HealthPoller {
             reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).timeout(TIMEOUT).build()?;
         let urls = [format!("{public}/healthz"), format!("{admin}/healthz"), format!("{admin}/readyz")];
         let (stop, mut stopped) = watch::channel(false);
-        let counts = Arc::new(Mutex::new(Health::default()));
-        let sink = Arc::clone(&counts);
         let task = tokio::spawn(async move {
+            let mut counts = Health::default();
             while !*stopped.borrow() {
-                let answered =
-                    futures_util::future::join_all(urls.iter().map(|url| check(&client, url))).await;
-                sink.lock().unwrap_or_else(PoisonError::into_inner).add(&answered);
+                let [public, admin, details] = &urls;
+                let (public, admin, details) =
+                    tokio::join!(check(&client, public), check(&client, admin), check(&client, details));
+                counts.add(&[public, admin, details]);
                 let _ = tokio::time::timeout(INTERVAL, stopped.changed()).await;
             }
+            counts
         });
-        Ok(Self { counts, stop, task })
+        Ok(Self { stop, task })
     }
 
     /// Waits for the checks in progress; returns all.
     pub(crate) async fn stop(self) -> Health {
         self.stop.send_replace(true);
         // The task does not panic.
-        let _ = self.task.await;
-        *self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+        self.task.await.unwrap_or_default()
     }
 }
 
