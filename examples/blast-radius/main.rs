@@ -1,10 +1,12 @@
-//! Blast radius: one vault fails in each of many ways, and the effect on the others is measured.
+//! Blast radius: one vault fails in each of many ways, or a caller or a service takes what others need, and the effect on the
+//! others is measured.
 //!
 //! ```text
 //! cargo run --release --example blast-radius                          everything, in half an hour
 //! cargo run --release --example blast-radius -- --only 'black hole'   scenarios whose name has this in it
 //! cargo run --release --example blast-radius -- --only many           200 vaults, of which 100 hang at once
-//! cargo run --release --example blast-radius -- --write               writes the table and the plot into docs/
+//! cargo run --release --example blast-radius -- --only 'caller'       the attacks of callers and services
+//! cargo run --release --example blast-radius -- --write               writes the tables and the plot into docs/
 //! ```
 //!
 //! The servers are real (Vault, moto, toxiproxy; fetched and built once by `tests/servers`), and so is the server under test:
@@ -16,6 +18,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)] // it prints what it finds
 
+mod attacks;
 mod plot;
 mod report;
 
@@ -24,19 +27,24 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use cofferdam::os::ShutdownSignals;
+use cofferdam_testing::attacks::{self as attacked, Attack, AttackOutcome, AttackPlan};
 use cofferdam_testing::blast_radius::many::{self, Many};
 use cofferdam_testing::blast_radius::{Fixture, Outcome, Plan, Scenario, scenario};
 use cofferdam_testing::{Failed, Program, page};
 use serde::Serialize;
 
+/// What the names of the attacks begin with for `--only`.
+const ATTACKS: &str = "callers and services";
+
 /// The name of the last section for `--only`.
 const MANY: &str = "many";
 
-/// One vault fails in each of many ways, and the effect on the others is measured
+/// One vault fails, or a caller or a service takes what others need, and the effect on the others is measured
 #[derive(Debug, Parser)]
 #[command(name = "blast-radius")]
 struct Args {
-    /// Only scenarios whose name contains this (`hashicorp × black hole, cache off`), or `many`: 200 vaults
+    /// Only scenarios whose name contains this (`hashicorp × black hole, cache off`, `callers and services × hostile
+    /// request`), or `many`: 200 vaults
     #[arg(long, value_name = "PATTERN")]
     only: Option<String>,
     /// Short windows and little load: shows that everything works, and proves nothing about times
@@ -48,7 +56,7 @@ struct Args {
     /// Write the plot, blast-radius.svg, into this folder
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Put the table into docs/measurements.md between its marks, and the plot into docs/
+    /// Put the tables into docs/measurements.md between their marks, and the plot into docs/
     #[arg(long, conflicts_with_all = ["only", "quick"])]
     write: bool,
 }
@@ -59,6 +67,8 @@ struct Found {
     plan: Plan,
     outcomes: Vec<Outcome>,
     many: Vec<Many>,
+    attack_plan: AttackPlan,
+    attacks: Vec<AttackOutcome>,
     /// Scenarios that could not be run, and why.
     failed: Vec<String>,
 }
@@ -90,7 +100,9 @@ fn run(args: &Args) -> Result<bool, Failed> {
         }
     })?;
     finish(args, &found)?;
-    let kept = found.outcomes.iter().all(Outcome::kept) && found.many.iter().all(Many::kept);
+    let kept = found.outcomes.iter().all(Outcome::kept)
+        && found.many.iter().all(Many::kept)
+        && found.attacks.iter().all(AttackOutcome::kept);
     if !found.failed.is_empty() {
         return Err(format!("not everything could be run:\n{}", found.failed.join("\n")).into());
     }
@@ -98,47 +110,92 @@ fn run(args: &Args) -> Result<bool, Failed> {
 }
 
 async fn measure(args: &Args) -> Result<Found, Failed> {
-    let plan = if args.quick { Plan::quick() } else { Plan::full() };
     let program = Program(std::env::current_exe()?);
     let selected = |name: &str| args.only.as_deref().is_none_or(|only| name.contains(only));
     let scenarios: Vec<Scenario> =
         Scenario::all().into_iter().filter(|one| selected(&one.to_string())).collect();
-    if scenarios.is_empty() && !selected(MANY) {
+    let attacks: Vec<Attack> =
+        Attack::ALL.into_iter().filter(|one| selected(&format!("{ATTACKS} × {one}"))).collect();
+    if scenarios.is_empty() && attacks.is_empty() && !selected(MANY) {
         return Err("no scenario's name contains that; one is `hashicorp × black hole, cache off`".into());
     }
-    println!("starting Vault, moto and toxiproxy");
-    let mut fixture = Fixture::start().await?;
-    let mut further = plan.further;
-    let mut found = Found { plan, outcomes: Vec::new(), many: Vec::new(), failed: Vec::new() };
+    let mut found = Found::new(args.quick);
+    if !scenarios.is_empty() || selected(MANY) {
+        println!("starting Vault, moto and toxiproxy");
+        let mut fixture = Fixture::start().await?;
+        break_vaults(&mut fixture, &program, &scenarios, &mut found).await;
+        if selected(MANY) {
+            hang_many(&mut fixture, &program, &mut found).await;
+        }
+    }
+    if !attacks.is_empty() {
+        println!("{ATTACKS}: starting Vault");
+        attack(&attacked::Fixture::start().await?, &program, &attacks, &mut found).await;
+    }
+    Ok(found)
+}
+
+/// Each of `scenarios`.
+async fn break_vaults(fixture: &mut Fixture, program: &Program, scenarios: &[Scenario], found: &mut Found) {
+    let mut further = found.plan.further;
     for (index, &one) in scenarios.iter().enumerate() {
         print!("[{:>2}/{}] ", index + 1, scenarios.len());
-        match repeated(&mut fixture, &program, &found.plan, one, &mut further).await {
+        match repeated(fixture, program, &found.plan, one, &mut further).await {
             Ok(outcome) => {
                 println!("{}", report::line(&outcome));
                 found.outcomes.push(outcome);
             }
-            Err(error) => {
-                println!("✘ {one} could not be run: {error}");
-                found.failed.push(format!("{one}: {error}"));
-            }
+            Err(error) => found.fail(one, &error),
         }
     }
-    if selected(MANY) {
-        for cache in [false, true] {
-            println!("200 vaults: three minutes");
-            match many::run(&mut fixture, &program, cache).await {
-                Ok(outcome) => {
-                    println!("{}", report::many(&outcome));
-                    found.many.push(outcome);
-                }
-                Err(error) => {
-                    println!("✘ {MANY} could not be run: {error}");
-                    found.failed.push(format!("{MANY}: {error}"));
-                }
+}
+
+/// Two hundred vaults, with the cache off and on.
+async fn hang_many(fixture: &mut Fixture, program: &Program, found: &mut Found) {
+    for cache in [false, true] {
+        println!("200 vaults: three minutes");
+        match many::run(fixture, program, cache).await {
+            Ok(outcome) => {
+                println!("{}", report::many(&outcome));
+                found.many.push(outcome);
             }
+            Err(error) => found.fail(MANY, &error),
         }
     }
-    Ok(found)
+}
+
+/// Each of `attacks`.
+async fn attack(fixture: &attacked::Fixture, program: &Program, attacks: &[Attack], found: &mut Found) {
+    let mut further = found.plan.further;
+    for (index, &one) in attacks.iter().enumerate() {
+        print!("[{:>2}/{}] ", index + 1, attacks.len());
+        let plans = (&found.attack_plan, &found.plan);
+        match attacks::repeated(fixture, program, plans, one, &mut further).await {
+            Ok(outcome) => {
+                println!("{}", attacks::line(&outcome));
+                found.attacks.push(outcome);
+            }
+            Err(error) => found.fail(one, &error),
+        }
+    }
+}
+
+impl Found {
+    /// Nothing yet.
+    fn new(quick: bool) -> Self {
+        let (plan, attack_plan) = match quick {
+            true => (Plan::quick(), AttackPlan::quick()),
+            false => (Plan::full(), AttackPlan::full()),
+        };
+        let (outcomes, many, attacks, failed) = Default::default();
+        Self { plan, outcomes, many, attack_plan, attacks, failed }
+    }
+
+    /// Reports what could not be run.
+    fn fail(&mut self, what: impl std::fmt::Display, error: &Failed) {
+        println!("✘ {what} could not be run: {error}");
+        self.failed.push(format!("{what}: {error}"));
+    }
 }
 
 /// Runs a scenario once, and again as often as the plan says while its ratio exceeds the promised one: a single pause of the
@@ -169,6 +226,9 @@ fn finish(args: &Args, found: &Found) -> Result<(), Failed> {
     if !found.outcomes.is_empty() {
         println!("\n{}\n\n{}", report::table(&found.outcomes), report::times(&found.outcomes));
     }
+    if !found.attacks.is_empty() {
+        println!("\n{}", attacks::table(&found.attacks));
+    }
     if let Some(file) = &args.json {
         std::fs::write(file, serde_json::to_vec_pretty(found)?)
             .map_err(|error| format!("{}: {error}", file.display()))?;
@@ -180,6 +240,8 @@ fn finish(args: &Args, found: &Found) -> Result<(), Failed> {
         plot::write(&found.outcomes, "docs".as_ref())?;
         let section = report::section(&found.plan, &found.outcomes, &found.many);
         page::write("docs/measurements.md".as_ref(), "blast-radius", &section)?;
+        let section = attacks::section(&found.attack_plan, &found.attacks);
+        page::write("docs/measurements.md".as_ref(), "callers-and-services", &section)?;
     }
     Ok(())
 }

@@ -175,7 +175,7 @@ fn back(outcome: &Outcome) -> String {
     }
 }
 
-fn share(good: usize, calls: usize) -> String {
+pub(crate) fn share(good: usize, calls: usize) -> String {
     match good == calls {
         true => "100 %".to_owned(),
         // Never rounds up to 100 %.
@@ -183,7 +183,7 @@ fn share(good: usize, calls: usize) -> String {
     }
 }
 
-fn mark(kept: bool) -> &'static str {
+pub(crate) fn mark(kept: bool) -> &'static str {
     if kept { "✔" } else { "✘" }
 }
 

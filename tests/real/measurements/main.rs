@@ -4,5 +4,6 @@
 #![cfg(target_os = "linux")] // the examples read /proc
 #![allow(clippy::panic, clippy::print_stdout, clippy::unwrap_used)] // a panic in a test is its report
 
+mod attacks;
 mod blast_radius;
 mod figures;

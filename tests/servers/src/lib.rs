@@ -19,6 +19,7 @@ mod go;
 #[cfg(target_os = "linux")]
 mod hanging_mount;
 mod kubernetes;
+mod memory_limit;
 mod moto;
 mod npm;
 mod ports;
@@ -36,6 +37,7 @@ pub use containers::Engine;
 #[cfg(target_os = "linux")]
 pub use hanging_mount::HangingMount;
 pub use kubernetes::Kubernetes;
+pub use memory_limit::MemoryLimit;
 pub use moto::Moto;
 pub use ports::free;
 pub use postgres::Postgres;

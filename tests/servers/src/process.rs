@@ -70,6 +70,15 @@ impl Running {
         self.child.id()
     }
 
+    /// Whether it still runs.
+    ///
+    /// # Errors
+    ///
+    /// If the system does not tell.
+    pub fn is_running(&mut self) -> std::io::Result<bool> {
+        Ok(self.child.try_wait()?.is_none())
+    }
+
     /// Waits for its end. Returns its status, the rest of its standard output, and all of its standard error.
     ///
     /// # Errors

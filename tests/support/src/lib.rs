@@ -13,7 +13,8 @@
 //! - [`cofferdam`], [`serve`]: the program under test, a process of its own
 //! - [`generated_modules`]: a thousand modules of twenty tools each
 //! - [`vault_server`], [`moto`]: HashiCorp Vault and AWS Secrets Manager with an operator, for the tests against real servers
-//! - [`blast_radius`], [`figures`]: what the examples of these names measure; the tests run a small part of each
+//! - [`attacks`]: callers and services that take what others need, and a server under the memory limit of a container
+//! - [`blast_radius`], [`figures`], [`soak`]: what the examples of these names measure; the tests run a small part of each
 
 #![allow(
     clippy::expect_used,
@@ -24,6 +25,7 @@
 )]
 
 mod alone;
+pub mod attacks;
 pub mod blast_radius;
 pub mod deploy;
 mod env;
@@ -38,6 +40,7 @@ pub mod page;
 mod paths;
 mod program;
 mod service;
+pub mod soak;
 pub mod vault_server;
 pub mod warm_broker;
 

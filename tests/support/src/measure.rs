@@ -1,9 +1,11 @@
 //! What the measurements share: statistics, and what Linux reports about a process.
 
+mod descriptors;
 mod process;
 mod program;
 mod statistics;
 
+pub(crate) use descriptors::{descriptors, raise_descriptor_limit};
 pub(crate) use process::{ProcessStatus, processor_time};
 pub use program::Program;
 pub use statistics::median;

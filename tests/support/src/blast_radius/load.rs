@@ -52,11 +52,17 @@ pub(crate) struct Sample {
 impl Load {
     /// Calls `whoami` of each of `modules` in turn, `rate` times a second each.
     pub(crate) fn start(url: &str, modules: &[String], rate: f64) -> Result<Self, super::Failed> {
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .timeout(TIMEOUT)
-            .pool_max_idle_per_host(usize::MAX)
-            .build()?;
+        let client = reqwest::Client::builder().no_proxy().timeout(TIMEOUT);
+        Self::start_with(client.pool_max_idle_per_host(usize::MAX).build()?, url, modules, rate)
+    }
+
+    /// As [`Load::start`], with a client that decides on connections and the timeout of a call.
+    pub(crate) fn start_with(
+        client: reqwest::Client,
+        url: &str,
+        modules: &[String],
+        rate: f64,
+    ) -> Result<Self, super::Failed> {
         let modules: Vec<Module> = modules.iter().map(|name| Module::new(name)).collect();
         let every = Duration::from_secs_f64(1.0 / (rate * modules.len() as f64));
         let shared = Arc::new(Shared {

@@ -1,20 +1,20 @@
 //! What the example `blast-radius` measures: real servers, a fault in one vault, load on a real `cofferdam serve`, and the
 //! outcome.
 
-mod age_file;
+pub(crate) mod age_file;
 mod aws;
 mod faults;
 mod fixture;
-mod load;
+pub(crate) mod load;
 pub mod many;
-mod outcome;
-mod plan;
-mod profile;
+pub(crate) mod outcome;
+pub(crate) mod plan;
+pub(crate) mod profile;
 mod proxy;
 pub mod scenario;
-mod server;
+pub(crate) mod server;
 mod toxics;
-mod vault;
+pub(crate) mod vault;
 
 pub use faults::{Fault, Target};
 pub use fixture::Fixture;

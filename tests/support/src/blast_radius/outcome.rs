@@ -94,6 +94,23 @@ pub struct Windows {
     pub fault: Figures,
 }
 
+impl Windows {
+    /// A figure: the median of all `runs`, because a pause of the machine affects one.
+    pub fn ms(runs: &[Self], of: fn(&Self) -> f64) -> f64 {
+        median(runs.iter().map(of))
+    }
+
+    /// The p99 with the fault, divided by the p99 without it.
+    pub fn ratio(runs: &[Self]) -> f64 {
+        Self::ms(runs, |run| run.fault.p99_ms) / Self::ms(runs, |run| run.baseline.p99_ms)
+    }
+
+    /// The same of two windows without a fault.
+    pub fn noise(runs: &[Self]) -> f64 {
+        Self::ms(runs, |run| run.control.p99_ms) / Self::ms(runs, |run| run.baseline.p99_ms)
+    }
+}
+
 /// The outcome of a scenario.
 #[derive(Debug, Clone, Serialize)]
 pub struct Outcome {
@@ -167,18 +184,17 @@ impl Outcome {
 
     /// A figure of the others: the median of all runs, because a pause of the machine affects one.
     pub fn ms(&self, of: fn(&Windows) -> f64) -> f64 {
-        let of_runs: Vec<f64> = self.runs.iter().map(of).collect();
-        median(of_runs)
+        Windows::ms(&self.runs, of)
     }
 
     /// The p99 of the others with the fault, divided by the p99 without it.
     pub fn ratio(&self) -> f64 {
-        self.ms(|run| run.fault.p99_ms) / self.ms(|run| run.baseline.p99_ms)
+        Windows::ratio(&self.runs)
     }
 
     /// The same of two windows without a fault.
     pub fn noise(&self) -> f64 {
-        self.ms(|run| run.control.p99_ms) / self.ms(|run| run.baseline.p99_ms)
+        Windows::noise(&self.runs)
     }
 
     /// Whether the others were as quick as promised.

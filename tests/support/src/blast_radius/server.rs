@@ -1,6 +1,7 @@
 //! The server under test: a process of its own, as an operator starts it.
 
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use cofferdam_servers::Running;
@@ -16,7 +17,8 @@ pub(crate) struct Server {
     client: reqwest::Client,
     /// The URL of `/mcp`.
     pub(crate) mcp: String,
-    admin: String,
+    /// The URL of the operator's listener, without a slash at the end.
+    pub(crate) admin: String,
 }
 
 /// A period in which the breaker of a vault was open.
@@ -30,11 +32,14 @@ pub(crate) struct OpenPeriod {
 impl Server {
     /// Starts it on `profile`; returns once it has printed its addresses.
     pub(crate) fn start(program: &Program, profile: &Path, client: reqwest::Client) -> Result<Self, Failed> {
-        let mut command = program.serve(profile);
+        Self::launch(&mut program.serve(profile), client)
+    }
+
+    /// Starts `command`, which ends with `serve` and its flags.
+    pub(crate) fn launch(command: &mut Command, client: reqwest::Client) -> Result<Self, Failed> {
         // A log line for each call would be measured, too.
         command.args(["--log-format", "json"]).env("COFFERDAM_LOG", "warn,cofferdam::broker=info");
-        let mut process =
-            Running::start(&mut command).map_err(|error| format!("{}: {error}", program.0.display()))?;
+        let mut process = Running::start(command).map_err(|error| format!("{command:?}: {error}"))?;
         let (mut mcp, mut admin) = (None, None);
         block_in_place(|| {
             while let (None, Some(line)) = (&admin, process.line()) {
@@ -54,6 +59,11 @@ impl Server {
     /// The process id.
     pub(crate) fn id(&self) -> u32 {
         self.process.id()
+    }
+
+    /// Whether the process still runs.
+    pub(crate) fn is_running(&mut self) -> Result<bool, Failed> {
+        Ok(self.process.is_running()?)
     }
 
     /// How many of `vaults` are ready, by the admin server's `/readyz`.
