@@ -102,8 +102,8 @@ impl fmt::Display for Shortage {
         let why = if is_set { "server.max_connections" } else { "server.max_calls" };
         write!(
             f,
-            "callers may have {max} connections at once, and not the {wanted} that follow from {why}: these need {needed} \
-             open files, and this process may have {limit}"
+            "callers may have {max} connections at once instead of {wanted} ({why}): those need {needed} open files, and this \
+             process may have {limit}"
         )
     }
 }
@@ -184,8 +184,8 @@ mod tests {
             (set.is_set(), set.to_string().as_str()),
             (
                 true,
-                "callers may have 720 connections at once, and not the 5000 that follow from server.max_connections: these \
-                 need 5304 open files, and this process may have 1024"
+                "callers may have 720 connections at once instead of 5000 (server.max_connections): those need 5304 open files, \
+                 and this process may have 1024"
             )
         );
         let derived = budget(10_000, None, 1024).shortage().unwrap();
