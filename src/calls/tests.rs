@@ -92,6 +92,7 @@ fn registry(base_url: &str, overrides: Overrides) -> Registry {
         base_url: Some(base_url.parse().unwrap()),
         path: PathTemplate::default(),
         insecure_http: false,
+        lookups: None,
         in_flight: overrides.in_flight,
         queue: overrides.queue,
     };

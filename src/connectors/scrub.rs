@@ -147,7 +147,7 @@ impl Scrubber {
     fn find(&self, bytes: &[u8]) -> Vec<Range<usize>> {
         let mut found = self.find_deep(bytes, ESCAPE_LEVELS);
         if found.len() > MAX_MATCHES {
-            return Vec::from([0..bytes.len()]);
+            return std::iter::once(0..bytes.len()).collect();
         }
         found.sort_by_key(|range| range.start);
         let mut merged: Vec<Range<usize>> = Vec::new();

@@ -14,7 +14,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use super::bind::BindError;
 use super::connections::{self, ConnectionBudget, Lifetime, RAISE_DESCRIPTORS, Registry};
-use super::endpoint::Endpoint;
+use super::endpoint::{self, Endpoint};
 use super::guard::{self, Guard};
 use super::health::{self, Health};
 use super::identify::identify;

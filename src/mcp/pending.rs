@@ -39,15 +39,15 @@ impl PendingRequests {
         &self,
         request: &JsonRpcRequest<ClientRequest>,
         memory: Option<Reservation<Caller>>,
-    ) -> Result<(), ServerJsonRpcMessage> {
+    ) -> Result<(), Box<ServerJsonRpcMessage>> {
         let is_call = matches!(request.request, ClientRequest::CallToolRequest(_));
         let max = if is_call { self.max } else { self.max.saturating_add(RESERVED) };
         let mut result = Ok(());
         self.requests.send_if_modified(|requests| {
             if requests.contains_key(&request.id) {
-                result = Err(duplicate(&request.id));
+                result = Err(Box::new(duplicate(&request.id)));
             } else if requests.len() >= max {
-                result = Err(too_many(&request.id, is_call, max));
+                result = Err(Box::new(too_many(&request.id, is_call, max)));
             } else {
                 requests.insert(request.id.clone(), memory);
             }
@@ -103,7 +103,7 @@ mod tests {
             .unwrap()
     }
 
-    fn refused(result: Result<(), ServerJsonRpcMessage>) -> Value {
+    fn refused(result: Result<(), Box<ServerJsonRpcMessage>>) -> Value {
         serde_json::to_value(result.unwrap_err()).unwrap()
     }
 

@@ -168,7 +168,7 @@ impl<W: AsyncWrite + Unpin> Reader<W> {
                         // Before the handshake, rmcp closes the connection on any message that is not a request.
                         match self.register(&message, memory) {
                             Ok(()) if (initialized || request) && !self.forward(message).await => return,
-                            registered => registered.err(),
+                            registered => registered.err().map(|response| *response),
                         }
                     }
                     Err(error) => error.map(|error| *error),
@@ -222,7 +222,7 @@ impl<W: AsyncWrite + Unpin> Reader<W> {
         &self,
         message: &ClientJsonRpcMessage,
         memory: Option<Reservation<Caller>>,
-    ) -> Result<(), ServerJsonRpcMessage> {
+    ) -> Result<(), Box<ServerJsonRpcMessage>> {
         match message {
             JsonRpcMessage::Request(request) => self.pending.add(request, memory)?,
             // A cancelled request gets no response.

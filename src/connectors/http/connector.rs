@@ -177,7 +177,7 @@ impl Call<'_> {
         };
         let (settings, scrubber) = (Arc::clone(&self.service.settings), Arc::clone(scrubber));
         let operation = Arc::clone(self.operation);
-        let arguments = settings.page.is_some().then(|| self.arguments.clone()).unwrap_or_default();
+        let arguments = if settings.page.is_some() { self.arguments.clone() } else { Map::new() };
         let (length, links) = (body.bytes.len(), links(&headers));
         let work = move || {
             let body = body::value(status, &headers, body, &scrubber, |more| memory.grow(more).is_ok())?;

@@ -128,6 +128,7 @@ mod tests {
             max_connections,
             max_connections_per_peer: None,
             connection_age: Duration::from_secs(3600),
+            memory_budget: 192 * 1024 * 1024,
             drain_delay: Duration::ZERO,
             shutdown_timeout: Duration::from_secs(10),
             allowed_hosts: Vec::new(),
