@@ -42,7 +42,7 @@ impl TestServer {
         let listener_address = listener.local_addr().unwrap();
         let routes = Router::new()
             .route("/", get(|| async { "here" }))
-            .route("/wait", get(|| pending::<String>()))
+            .route("/wait", get(pending::<String>))
             .route(
                 "/slow",
                 get(|| async {
