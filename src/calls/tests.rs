@@ -227,7 +227,7 @@ async fn calls_that_wait_for_their_turn_leave_the_slots_to_others() {
     fixture.other_is_served().await;
     assert!(flood.try_join_next().is_none(), "a call of the flood has ended");
     // They leave a module's other tools their permits, too.
-    let get = fixture.call("busy", "get").await;
+    let get = within(fixture.call("busy", "get")).await;
     assert!(get.is_ok(), "{get:?}");
 }
 
@@ -275,7 +275,7 @@ async fn calls_that_wait_for_a_hanging_vault_leave_the_slots_to_others() {
 #[tokio::test]
 async fn a_call_that_waits_for_another_credential_holds_no_slot() {
     let fixture = Fixture::start(Overrides::default()).await;
-    fixture.call("busy", "get").await.unwrap();
+    within(fixture.call("busy", "get")).await.unwrap();
     *fixture.tokens.lock().unwrap() = HashSet::from(["the-next-token".to_owned()]);
     fixture.vault.put("busy/work", [("token", "the-next-token")]);
     fixture.faults.set(VaultCalls::Reads, Fault::Hang);
@@ -312,7 +312,7 @@ async fn a_full_queue_refuses_its_module_only() {
     let fixture = Fixture::start(Overrides { in_flight: Some(1), queue: Some(2) }).await;
     let _flood = fixture.flood("hang", 3);
     fixture.until(2, 1).await;
-    let error = fixture.call("busy", "get").await.unwrap_err();
+    let error = within(fixture.call("busy", "get")).await.unwrap_err();
     assert_eq!((error.code, error.outcome), (Code::RateLimited, Outcome::NotSent));
     assert!(error.message.contains("The queue of module `busy` is full"), "{error}");
     assert_eq!(error.retry_after_seconds, Some(1));
@@ -324,19 +324,19 @@ async fn a_full_queue_refuses_no_call_that_need_not_wait() {
     let fixture = Fixture::start(Overrides { in_flight: Some(2), queue: Some(1) }).await;
     let _flood = fixture.flood("hang_alone", 2);
     fixture.until(1, 1).await;
-    let get = fixture.call("busy", "get").await;
+    let get = within(fixture.call("busy", "get")).await;
     assert!(get.is_ok(), "{get:?}");
-    let error = fixture.call("busy", "hang_alone").await.unwrap_err();
+    let error = within(fixture.call("busy", "hang_alone")).await.unwrap_err();
     assert_eq!(error.code, Code::RateLimited);
 }
 
 #[tokio::test]
 async fn without_a_queue_a_call_runs_at_once_or_is_refused() {
     let fixture = Fixture::start(Overrides { in_flight: Some(1), queue: Some(0) }).await;
-    assert!(fixture.call("busy", "get").await.is_ok());
+    assert!(within(fixture.call("busy", "get")).await.is_ok());
     let _flood = fixture.flood("hang", 1);
     fixture.until(0, 1).await;
-    assert_eq!(fixture.call("busy", "get").await.unwrap_err().code, Code::RateLimited);
+    assert_eq!(within(fixture.call("busy", "get")).await.unwrap_err().code, Code::RateLimited);
 }
 
 #[tokio::test]
@@ -354,7 +354,7 @@ async fn a_cancelled_call_leaves_its_place_its_turn_and_its_permit() {
         running.shutdown().await;
         fixture.until(0, 1).await;
         next.shutdown().await;
-        assert!(fixture.call("busy", "get").await.is_ok());
+        assert!(within(fixture.call("busy", "get")).await.is_ok());
     }
 }
 
