@@ -88,8 +88,11 @@ pub(super) async fn post<H: ServerHandler>(
     };
     // rmcp also returns 415 for a body that is not a message, and its text may quote the body.
     if response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE && declared_as_json {
-        let malformed = || malformed::error_response(&body.bytes);
-        return match if admitted.is_some() { in_place(malformed) } else { malformed() } {
+        let error = match admitted {
+            Some(_) => in_place(|| malformed::error_response(&body.bytes)),
+            None => malformed::error_response(&body.bytes),
+        };
+        return match error {
             Some(error) => json(StatusCode::BAD_REQUEST, &error),
             None => StatusCode::ACCEPTED.into_response(),
         };

@@ -128,7 +128,8 @@ impl Handler {
         };
         let large = are_large(&request.arguments);
         let call = pin!(self.calls.call(caller, request, deadline, stop));
-        match if large { InPlace(call).await } else { call.await } {
+        let result = if large { InPlace(call).await } else { call.await };
+        match result {
             Ok(answer) => results::from_answer(answer),
             Err(error) => results::from_error(&error),
         }
