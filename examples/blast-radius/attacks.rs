@@ -128,7 +128,7 @@ fn legend(plan: &AttackPlan) -> String {
          512 MiB and no swap. Three honest modules, on an `env`, an `age` and a HashiCorp vault with their caches off, are \
          called {} times a second each. *Their p99*: that of the honest calls during the attack over before it, promised \
          ≤ {MAX_RATIO}, of windows of {:.1} s; the *control* is the same of two windows without an attack. The window begins \
-         when the attack is in place: its connections are open, or its first round has been answered. An attacker that was \
+         when the attack is in place: its connections are open and full, or its first round has been answered. An attacker that was \
          answered or refused pauses for {:.0} s. *Health*: `/healthz` of both listeners and `/readyz` with details, each \
          on a new connection. *Memory* is that of the control group, with what the kernel keeps for it.",
         plan.rate,

@@ -1,6 +1,7 @@
 //! The attacks by name, and how each is started.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -64,6 +65,15 @@ impl Attack {
     /// Whether it is directed at connections. Honest callers then open a new one for each call.
     pub(crate) fn on_connections(self) -> bool {
         matches!(self, Self::IdleConnections | Self::UnreadConnections)
+    }
+
+    /// How long it takes until the attack is steady, once its connections are open. Unread connections first make the server
+    /// fill the buffers of the system with responses, which takes processor time.
+    pub(crate) fn settles_in(self) -> Duration {
+        match self {
+            Self::UnreadConnections => Duration::from_secs(3),
+            _ => Duration::ZERO,
+        }
     }
 
     /// Starts it. It goes on until the returned value is dropped.

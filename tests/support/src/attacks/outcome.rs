@@ -104,6 +104,7 @@ pub async fn measure(
     let control = window(plan.calm).await;
     let ongoing = attack.start(fixture, &server, Pace { pause: plan.pause, seed: None })?;
     let in_place = wait_until_in_place(&ongoing, &mut server).await?;
+    sleep(attack.settles_in()).await;
     let health = HealthPoller::start(server.public_url(), server.admin_url())?;
     let attacked = window(plan.window).await;
     let threads = ProcessStatus::read(server.id()).and_then(|status| status.threads()).ok();
