@@ -51,7 +51,7 @@ impl Server {
         let arguments = json!({ "module": module, "tool": "whoami", "arguments": {} });
         let answer = within(call_tool(&self.url, arguments)).await;
         let answer: Value = serde_json::from_str(&answer).unwrap();
-        answer["result"]["structuredContent"]["data"]["login"].clone()
+        answer["result"]["structuredContent"]["result"]["login"].clone()
     }
 }
 
