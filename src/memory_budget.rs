@@ -15,7 +15,7 @@
 
 use std::fmt;
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -23,6 +23,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::caller::Caller;
 use crate::fair_share::{FairShare, Refused, Share};
+use crate::log_limit::LogLimit;
 
 /// The default of `[server] memory_budget`, in bytes.
 pub(crate) const DEFAULT_BYTES: u64 = 192 * 1024 * 1024;
@@ -30,7 +31,7 @@ pub(crate) const DEFAULT_BYTES: u64 = 192 * 1024 * 1024;
 /// After what time somebody who was refused may try again.
 pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// How often a pool that is used up is reported.
+/// The least time between two log lines about the same pool.
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The memory for requests and answers. Clones share it.
@@ -86,13 +87,13 @@ pub(crate) struct Pool<K> {
     shares: Arc<FairShare<K>>,
     /// Notified when bytes are given back.
     released: Notify,
-    reported: Mutex<Option<Instant>>,
+    log: LogLimit,
 }
 
 impl<K: Eq + Hash + Clone + fmt::Debug> Pool<K> {
     fn new(purpose: &'static str, bytes: u64) -> Arc<Self> {
-        let (released, reported) = (Notify::new(), Mutex::new(None));
-        Arc::new(Self { purpose, shares: FairShare::new(bytes), released, reported })
+        let (released, log) = (Notify::new(), LogLimit::new(LOG_INTERVAL));
+        Arc::new(Self { purpose, shares: FairShare::new(bytes), released, log })
     }
 
     /// The bytes of the pool.
@@ -154,14 +155,11 @@ impl<K: Eq + Hash + Clone + fmt::Debug> Pool<K> {
         }
     }
 
-    /// Tells the operator, at most once in [`LOG_INTERVAL`].
+    /// Logs that the pool refused `owner`, at most once in [`LOG_INTERVAL`].
     fn report(&self, owner: &K, bytes: u64, refused: Refused) {
-        let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        if reported.is_some_and(|at| now < at + LOG_INTERVAL) {
+        if !self.log.due() {
             return;
         }
-        *reported = Some(now);
         let why = match refused {
             Refused::OwnShare => "its owner holds its share of it",
             Refused::Exhausted => "it is used up",

@@ -29,7 +29,7 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -37,13 +37,13 @@ use tokio::sync::SemaphorePermit;
 use tokio::task::coop::unconstrained;
 use tokio::time::{Instant, timeout_at};
 
-use super::call_queue::CallQueue;
+use super::call_queue::{CallQueue, LOG_INTERVAL};
 use super::error::{CallError, Code, Outcome};
 use super::keyed_mutex::{Key, KeyedMutex, KeyedMutexGuard};
-use super::log_limit::LogLimit;
 use super::target::Target;
 use crate::caller::Caller;
 use crate::fair_share::{FairShare, Refused, Share};
+use crate::log_limit::LogLimit;
 use crate::registry::Module;
 
 /// When a refused call may be tried again.
@@ -54,7 +54,7 @@ pub(super) struct Admission {
     turns: KeyedMutex,
     queue: CallQueue<ModuleKey>,
     slots: Arc<FairShare<ModuleKey>>,
-    slot_log: Mutex<LogLimit>,
+    slot_log: LogLimit,
 }
 
 /// A call that has its turn and a permit of its module.
@@ -93,7 +93,7 @@ impl Admission {
             turns: KeyedMutex::default(),
             queue: CallQueue::default(),
             slots: FairShare::new(u64::try_from(max_calls).unwrap_or(u64::MAX)),
-            slot_log: Mutex::default(),
+            slot_log: LogLimit::new(LOG_INTERVAL),
         }
     }
 
@@ -224,7 +224,7 @@ impl Admission {
     fn no_slot(&self, module: &Arc<Module>, refused: Refused, outcome: Outcome) -> CallError {
         let (name, max_calls) = (&module.name, self.slots.capacity());
         let running = self.slots.held(&ModuleKey(Arc::clone(module)));
-        if self.slot_log.lock().unwrap_or_else(PoisonError::into_inner).due() {
+        if self.slot_log.due() {
             tracing::warn!(
                 module = name,
                 running,

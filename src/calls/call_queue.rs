@@ -4,8 +4,12 @@ use std::collections::HashMap;
 use std::fmt;
 use std::hash::Hash;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use super::log_limit::LogLimit;
+use crate::log_limit::LogLimit;
+
+/// The least time between two log lines about the refused calls of a module, or of all of them.
+pub(super) const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Counts the calls that wait, by a key such as their module.
 ///
@@ -16,7 +20,6 @@ pub(super) struct CallQueue<K> {
 }
 
 /// The waiting calls of one key.
-#[derive(Default)]
 struct Waiting {
     count: usize,
     log: LogLimit,
@@ -43,7 +46,7 @@ impl<K: Eq + Hash + Clone> CallQueue<K> {
             Some(waiting) => waiting.count += 1,
             None if max == 0 => return None,
             None => {
-                waiting.insert(key.clone(), Waiting { count: 1, log: LogLimit::default() });
+                waiting.insert(key.clone(), Waiting { count: 1, log: LogLimit::new(LOG_INTERVAL) });
             }
         }
         Some(Place { queue: self, key: key.clone() })
@@ -56,7 +59,7 @@ impl<K: Eq + Hash + Clone> CallQueue<K> {
 
     /// Whether a log line about `key` is due. Always, if no call of `key` waits.
     pub(super) fn log_due(&self, key: &K) -> bool {
-        self.lock().get_mut(key).is_none_or(|waiting| waiting.log.due())
+        self.lock().get(key).is_none_or(|waiting| waiting.log.due())
     }
 }
 

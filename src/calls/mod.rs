@@ -12,7 +12,6 @@
 //! - `failure`: a credential or a service that fails, in words for the model
 //! - `answer`: what the model gets of an answer
 //! - `error`, `metrics`: how calls end
-//! - `log_limit`: one line for many refused calls
 
 mod admission;
 mod answer;
@@ -21,7 +20,6 @@ mod error;
 mod failure;
 mod guard;
 mod keyed_mutex;
-mod log_limit;
 mod metrics;
 mod pipeline;
 mod request;

@@ -1,10 +1,9 @@
 //! What has happened to connections: counted for the metrics, and logged at most once a minute each.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use crate::log_limit::LogLimit;
 
 /// The least time between two log lines about the same event. An attack causes thousands a second.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
@@ -61,13 +60,22 @@ impl Event {
 pub(super) struct Tally {
     listener: Listener,
     counts: [AtomicU64; Event::ALL.len()],
-    logged: [Mutex<Option<Instant>>; 3],
+    evictions: LogLimit,
+    shortages: LogLimit,
+    refusals: LogLimit,
 }
 
 impl Tally {
     /// All counts are zero.
     pub(super) fn new(listener: Listener) -> Self {
-        Self { listener, counts: Default::default(), logged: Default::default() }
+        let limit = || LogLimit::new(LOG_INTERVAL);
+        Self {
+            listener,
+            counts: Default::default(),
+            evictions: limit(),
+            shortages: limit(),
+            refusals: limit(),
+        }
     }
 
     /// The listener whose connections are counted.
@@ -88,7 +96,7 @@ impl Tally {
     /// Counts an idle connection that was closed since there were `max`.
     pub(super) fn evicted(&self, max: usize) {
         self.count(Event::Evicted);
-        if self.may_log(0) {
+        if self.evictions.due() {
             let listener = self.listener.name();
             tracing::warn!(
                 listener,
@@ -101,7 +109,7 @@ impl Tally {
 
     /// Reports that `max` connections are busy, so that further clients wait.
     pub(super) fn full(&self, max: usize) {
-        if self.may_log(1) {
+        if self.shortages.due() {
             let listener = self.listener.name();
             tracing::warn!(
                 listener,
@@ -115,7 +123,7 @@ impl Tally {
     /// Counts a connection that was refused since its peer has `max`.
     pub(super) fn refused(&self, peer: Option<String>, max: usize) {
         self.count(Event::Refused);
-        if self.may_log(2) {
+        if self.refusals.due() {
             let (listener, peer) = (self.listener.name(), peer.unwrap_or_default());
             let advice = match self.listener {
                 Listener::Public => {
@@ -140,16 +148,6 @@ impl Tally {
             Listener::Admin => "",
         }
     }
-
-    fn may_log(&self, line: usize) -> bool {
-        let mut last = self.logged[line].lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        if last.is_some_and(|last| now.duration_since(last) < LOG_INTERVAL) {
-            return false;
-        }
-        *last = Some(now);
-        true
-    }
 }
 
 #[cfg(test)]
@@ -159,11 +157,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn each_event_is_counted_and_logged_once_a_minute() {
         let tally = Tally::new(Listener::Public);
-        assert!(tally.may_log(0) && tally.may_log(1));
+        assert!(tally.evictions.due() && tally.shortages.due());
         tokio::time::advance(LOG_INTERVAL / 2).await;
-        assert!(!tally.may_log(0));
+        assert!(!tally.evictions.due());
         tokio::time::advance(LOG_INTERVAL / 2).await;
-        assert!(tally.may_log(0));
+        assert!(tally.evictions.due());
         for event in Event::ALL {
             tally.count(event);
             assert_eq!(tally.get(event), 1, "{}", event.name());
