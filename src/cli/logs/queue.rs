@@ -13,6 +13,10 @@ use tracing_subscriber::fmt::MakeWriter;
 /// The capacity of the queue, in bytes. Enough for the lines of a few thousand calls.
 const CAPACITY_BYTES: usize = 1024 * 1024;
 
+/// How long the thread lets lines gather before it writes them together. To wake it for each line would cost each call two
+/// switches between threads.
+const GATHER: Duration = Duration::from_millis(5);
+
 /// A handle to the queue.
 #[derive(Debug, Clone)]
 pub(super) struct Queue(Arc<Shared>);
@@ -30,6 +34,15 @@ struct Lines {
     lost: u64,
     /// Whether the thread is writing lines.
     writing: bool,
+    /// How many flushes wait for the thread.
+    flushes: usize,
+}
+
+impl Lines {
+    /// Whether to write at once: somebody waits, or the queue is half full.
+    fn are_due(&self) -> bool {
+        self.flushes > 0 || self.waiting.len() >= CAPACITY_BYTES / 2
+    }
 }
 
 impl Queue {
@@ -53,8 +66,12 @@ impl Queue {
     /// Waits until all lines are written, at most for `timeout`.
     pub(super) fn flush(&self, timeout: Duration) {
         let unwritten = |lines: &mut Lines| lines.writing || !lines.waiting.is_empty();
+        let mut lines = self.0.lock();
+        lines.flushes += 1;
+        self.0.changed.notify_all();
         // After the timeout the remaining lines have no reader.
-        let _ = self.0.changed.wait_timeout_while(self.0.lock(), timeout, unwritten);
+        let waited = self.0.changed.wait_timeout_while(lines, timeout, unwritten);
+        waited.unwrap_or_else(PoisonError::into_inner).0.flushes -= 1;
     }
 }
 
@@ -74,7 +91,8 @@ impl Shared {
         }
     }
 
-    /// Waits for lines, and swaps them for `batch`, which has been written. Returns the number of dropped lines.
+    /// Waits for lines and lets them gather, and swaps them for `batch`, which has been written. Returns the number of
+    /// dropped lines.
     fn next(&self, batch: &mut Vec<u8>) -> u64 {
         batch.clear();
         let mut lines = self.lock();
@@ -82,6 +100,9 @@ impl Shared {
         self.changed.notify_all();
         let is_empty = |lines: &mut Lines| lines.waiting.is_empty();
         lines = self.changed.wait_while(lines, is_empty).unwrap_or_else(PoisonError::into_inner);
+        let gather = |lines: &mut Lines| !lines.are_due();
+        let gathered = self.changed.wait_timeout_while(lines, GATHER, gather);
+        lines = gathered.unwrap_or_else(PoisonError::into_inner).0;
         lines.writing = true;
         std::mem::swap(&mut lines.waiting, batch);
         std::mem::take(&mut lines.lost)
@@ -101,8 +122,11 @@ impl Write for &Queue {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let mut lines = self.0.lock();
         if lines.waiting.len() + line.len() <= CAPACITY_BYTES {
+            let (was_empty, was_due) = (lines.waiting.is_empty(), lines.are_due());
             lines.waiting.extend_from_slice(line);
-            self.0.changed.notify_all();
+            if was_empty || lines.are_due() != was_due {
+                self.0.changed.notify_all();
+            }
         } else {
             lines.lost += 1;
         }
