@@ -17,6 +17,8 @@ mod tests;
 
 pub use self::binding::ModuleBinding;
 pub use self::compartment::{BreakerPolicy, CompartmentPolicy, CompartmentState};
+#[cfg(test)]
+pub(crate) use self::credential::Derived;
 pub use self::credential::{Credential, CredentialSpec, CredentialTemplate};
 pub use self::dispatch::{Broker, VaultParts};
 pub use self::error::BrokerError;

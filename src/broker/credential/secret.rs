@@ -4,6 +4,7 @@ use std::fmt;
 
 use cofferdam_vault::{ExposeSecret, Secret, Stage, Version};
 
+use super::derived::Derived;
 use super::lease_guard::LeaseGuard;
 
 /// The secret of one account.
@@ -19,6 +20,8 @@ pub struct Credential {
     pub(crate) secret: Secret,
     /// Keeps the lease of the secret, if it has one, while this credential is in use.
     pub(crate) lease: Option<LeaseGuard>,
+    /// What its connector has made of the secret.
+    pub(crate) derived: Derived,
 }
 
 impl Credential {

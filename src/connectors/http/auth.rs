@@ -1,5 +1,7 @@
 //! Puts a credential on a request, just before it is sent.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use cofferdam_vault::{ExposeSecret, SecretString};
@@ -27,13 +29,34 @@ pub(super) struct AppliedAuth {
 #[derive(Debug)]
 pub(super) struct PlainHttp;
 
+/// What all calls with one credential share: where it goes, and how it is found in what comes back.
+pub(super) struct PreparedCredential {
+    pub(super) auth: AppliedAuth,
+    pub(super) scrubber: Arc<Scrubber>,
+}
+
+impl PreparedCredential {
+    /// Prepares `credential`, unless an earlier call has.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`AppliedAuth::new`].
+    pub(super) fn of(spec: &CredentialSpec, credential: &Credential) -> Result<Arc<Self>, CallFailure> {
+        credential.derived.get_or_make(|| {
+            let auth = AppliedAuth::new(spec, credential)?;
+            let scrubber = Arc::new(auth.scrubber(credential));
+            Ok(Self { auth, scrubber })
+        })
+    }
+}
+
 impl AppliedAuth {
     /// Renders the headers and query parameters that `spec` names.
     ///
     /// # Errors
     ///
     /// [`CallFailure::CredentialUnusable`] if a field is missing, empty, or not valid where `spec` puts it.
-    pub(super) fn new(spec: &CredentialSpec, credential: &Credential) -> Result<Self, CallFailure> {
+    fn new(spec: &CredentialSpec, credential: &Credential) -> Result<Self, CallFailure> {
         Self::render(spec, credential).map_err(|why| CallFailure::CredentialUnusable {
             message: format!(
                 "the credential of account `{}` of module `{}` cannot be used: {why}",
@@ -134,7 +157,7 @@ impl AppliedAuth {
     }
 
     /// A scrubber of the credential, as the vault stores it and as the request carries it.
-    pub(super) fn scrubber(&self, credential: &Credential) -> Scrubber {
+    fn scrubber(&self, credential: &Credential) -> Scrubber {
         Scrubber::new(credential.values().chain(self.derived.iter().map(|text| text.expose_secret())))
     }
 

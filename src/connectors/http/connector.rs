@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use tokio::time::{Instant, timeout, timeout_at};
 use url::Url;
 
-use super::auth::AppliedAuth;
+use super::auth::PreparedCredential;
 use super::body::{self, ReadError};
 use super::error_response::{ERROR_BYTES, ERROR_NODES, ERROR_TIME, ErrorResponse};
 use super::exchange::{Exchange, links, transport_failure};
@@ -114,8 +114,8 @@ impl Call<'_> {
         deadline: Instant,
     ) -> Result<Answer, CallFailure> {
         let Service { title, settings, .. } = self.service;
-        let auth = AppliedAuth::new(&self.service.credential, credential)?;
-        let scrubber = Arc::new(auth.scrubber(credential));
+        let prepared = PreparedCredential::of(&self.service.credential, credential)?;
+        let PreparedCredential { auth, scrubber } = prepared.as_ref();
         let now = Instant::now();
         let deadline = deadline.min(now + settings.limits.calls.timeout);
         if deadline <= now {
@@ -130,13 +130,13 @@ impl Call<'_> {
                 title,
                 effects: self.operation.effects,
                 insecure_http: self.endpoint.insecure_http,
-                auth: &auth,
+                auth,
             };
             let (response, url) = exchange.send(&request).await?;
             if response.status().is_success() {
-                self.answer(response, url, &scrubber, deadline).await
+                self.answer(response, url, scrubber, deadline).await
             } else {
-                Err(self.error_response(response, &scrubber).await)
+                Err(self.error_response(response, scrubber).await)
             }
         };
         timeout_at(deadline, exchange)
@@ -144,7 +144,7 @@ impl Call<'_> {
             .unwrap_or_else(|_elapsed| {
                 Err(CallFailure::timeout(title, Outcome::after_sending(self.operation.effects)))
             })
-            .map_err(|failure| failure.scrubbed(&scrubber))
+            .map_err(|failure| failure.scrubbed(scrubber))
     }
 
     /// Reads and scrubs a successful answer.

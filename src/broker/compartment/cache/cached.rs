@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::key::CacheKey;
 use crate::broker::compartment::timing::saturating_add;
-use crate::broker::credential::{Credential, LeaseGuard};
+use crate::broker::credential::{Credential, Derived, LeaseGuard};
 
 /// The result of reading one secret.
 pub(crate) type ReadResult = Result<CachedCredential, VaultError>;
@@ -31,7 +31,8 @@ impl CachedCredential {
         let confirmed_at = Instant::now();
         let expires_at = lifetime(&secret).map(|lifetime| saturating_add(confirmed_at, lifetime));
         let (module, account) = (key.module.to_string(), key.account.to_string());
-        let credential = Arc::new(Credential { module, account, stage, secret, lease });
+        let credential =
+            Arc::new(Credential { module, account, stage, secret, lease, derived: Derived::default() });
         Self { credential, confirmed_at, expires_at }
     }
 

@@ -2,6 +2,7 @@ use cofferdam_vault::{Secret, Stage, Version};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::broker::Derived;
 
 fn credential(fields: &[(&str, &str)]) -> Credential {
     let fields =
@@ -12,6 +13,7 @@ fn credential(fields: &[(&str, &str)]) -> Credential {
         stage: Stage::Current,
         secret: Secret { fields, version: Version::new("1"), valid_for: None, lease: None },
         lease: None,
+        derived: Derived::default(),
     }
 }
 

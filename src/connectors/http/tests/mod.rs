@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::*;
-use crate::broker::Credential;
+use crate::broker::{Credential, Derived};
 use crate::connectors::{Answer, CallFailure, Connector, Effects, Outcome, SideEffect, WorkerPool};
 
 /// A service with one operation, and what a call of it needs.
@@ -81,6 +81,7 @@ fn fixture(base_url: &str, parts: Value) -> Fixture {
             stage: Stage::Current,
             secret: Secret { fields, version: Version::new("1"), valid_for: None, lease: None },
             lease: None,
+            derived: Derived::default(),
         },
         connector: HttpConnector::new(),
         arguments: part("arguments", json!({})),
