@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use rmcp::ServerHandler;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tower::util::{MapRequestLayer, MapResponseLayer};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::bind::BindError;
@@ -95,10 +96,13 @@ impl Server {
         let guard = Guard::new(&settings.allowed_hosts, &settings.allowed_origins);
         let public = Router::new()
             .route("/mcp", post(endpoint::post::<H>).with_state(endpoint))
-            .layer(from_fn(identify))
+            .layer(MapRequestLayer::new(identify))
             .route("/healthz", get(health::alive))
             .route("/readyz", get(health::summary).with_state(health.clone()))
-            .layer(from_fn_with_state(draining.clone(), connections::close_while_draining));
+            .layer(MapResponseLayer::new({
+                let draining = draining.clone();
+                move |response| connections::close_while_draining(response, &draining)
+            }));
         let admin = Router::new()
             .route("/healthz", get(health::alive))
             .route("/readyz", get(health::details).with_state(health))
@@ -197,5 +201,6 @@ fn log_shortage(budget: &ConnectionBudget) {
 
 /// Wraps `routes` in the middleware of every route, outermost first: a panic returns 500, and the guard rejects other hosts.
 pub(super) fn guarded(routes: Router, guard: &Guard) -> Router {
-    routes.layer(from_fn_with_state(guard.clone(), guard::check)).layer(CatchPanicLayer::new())
+    // As one layer, because each is boxed for each request. The first is the outermost.
+    routes.layer((CatchPanicLayer::new(), from_fn_with_state(guard.clone(), guard::check)))
 }

@@ -12,7 +12,7 @@
 //! - `connection`: one connection until its end
 //! - `accept`: the listener
 //! - `tally`: the counts for the metrics, and the log
-//! - `draining`: a middleware for the time of a shutdown
+//! - `draining`: what responses say during a shutdown
 
 mod accept;
 mod activity;
