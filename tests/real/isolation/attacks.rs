@@ -50,6 +50,11 @@ async fn more_idle_connections_than_descriptors() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn more_requests_whose_bodies_never_arrive_than_descriptors() {
+    withstands(Attack::UnfinishedRequests).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn connections_whose_responses_are_never_read() {
     withstands(Attack::UnreadConnections).await;
 }
