@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::log_limit::LogLimit;
+use cofferdam_vault::LogLimit;
 
 /// The least time between two log lines about the same event. An attack causes thousands a second.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
