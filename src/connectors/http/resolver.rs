@@ -75,6 +75,11 @@ impl GuardedResolver {
     pub(super) fn new(names: HostResolver, limit: Duration) -> Self {
         Self { names, limit }
     }
+
+    /// How many look-ups may run at once.
+    pub(super) fn max(&self) -> usize {
+        self.names.max()
+    }
 }
 
 impl Resolve for GuardedResolver {
