@@ -11,8 +11,8 @@
 //!
 //! - `config`, `checks`, `settings`: the keys of a profile's table with their checks, and the resolved settings
 //! - `names`: the mapping between paths and names of secrets
-//! - `dns`: how the names of AWS's services are resolved
-//! - `session`: where credentials come from, and when they are loaded again
+//! - `dns`, `network`: how the names of AWS's services are resolved, and how much of a response is read
+//! - `credentials`, `session`: where credentials come from, and when they are loaded again
 //! - `store`: one function per operation of the API
 //! - `content`: parses and serializes fields
 //! - `write`: writes and deletes with concurrent writers
@@ -41,10 +41,12 @@ mod batch_reader;
 mod checks;
 mod config;
 mod content;
+mod credentials;
 mod diagnose;
 mod dns;
 mod error;
 mod names;
+mod network;
 mod rate_limiter;
 mod session;
 mod settings;
