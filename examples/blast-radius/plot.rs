@@ -97,7 +97,7 @@ fn draw(outcomes: &[Outcome]) -> Document {
         for outcome in outcomes.iter().filter(|outcome| row(outcome) == *name) {
             let class = if outcome.cache { "on" } else { "off" };
             plot = plot.add(
-                Circle::new().set("class", class).set("cx", x(outcome.ratio())).set("cy", y).set("r", 4.5),
+                Circle::new().set("class", class).set("cx", x(outcome.comparison.ratio())).set("cy", y).set("r", 4.5),
             );
         }
     }

@@ -46,21 +46,14 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    let mut words = std::env::args().skip(1);
-    let ended = match (words.next().as_deref(), words.next()) {
-        // The server under test is this program again, and so is the one that it is compared with.
-        (Some("serve"), _) => return cofferdam::cli::main(),
-        (Some("bare"), Some(service)) => run_bare(&service).map(|()| true),
-        _ => run(&Args::parse()),
-    };
-    match ended {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(1),
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::from(2)
+    run_example(|| {
+        let mut words = std::env::args().skip(1);
+        match (words.next().as_deref(), words.next()) {
+            // The server that the one under test is compared with is this program, too.
+            (Some("bare"), Some(service)) => run_bare(&service).map(|()| true),
+            _ => run(&Args::parse()),
         }
-    }
+    })
 }
 
 /// The bare server, until it is killed.
@@ -74,16 +67,8 @@ fn run_bare(service: &str) -> Result<(), Failed> {
 }
 
 fn run(args: &Args) -> Result<bool, Failed> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let plan = if args.quick { Plan::quick() } else { Plan::full(args.long, generated_modules::MODULES) };
-    let figures = runtime.block_on(async {
-        let mut signals = ShutdownSignals::listen()?;
-        tokio::select! {
-            figures = measure(args, &plan) => figures,
-            // Dropping the future ends every process.
-            () = signals.recv() => Err("interrupted; everything that was started has been ended".into()),
-        }
-    })?;
+    let figures = until_interrupted(measure(args, &plan))?;
     println!("\n{}", report::table(&figures));
     if args.write {
         page::write("docs/measurements.md".as_ref(), "figures", &report::section(&plan, &figures))?;

@@ -16,6 +16,7 @@ async fn withstands(attack: Attack) {
     let outcome = outcome.unwrap_or_else(|error| panic!("{attack}: {error}"));
     println!("{attack}: {outcome:#?}");
     let broken: Vec<String> = outcome
+        .comparison
         .promises
         .iter()
         .filter(|promise| !promise.kept)

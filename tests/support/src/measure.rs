@@ -1,12 +1,14 @@
 //! What the measurements share: statistics, and what Linux reports about a process.
 
 mod descriptors;
+mod example;
 mod process;
 mod program;
 mod statistics;
 
 pub(crate) use descriptors::{descriptors, raise_descriptor_limit};
 pub(crate) use process::{ProcessStatus, processor_time};
+pub use example::{run_example, until_interrupted};
 pub use program::Program;
 pub use statistics::median;
 pub(crate) use statistics::span;
