@@ -162,7 +162,7 @@ fn too_few_open_files_are_reported_with_what_to_do() {
     };
     let says = ["server.max_calls", "this process may have 512"];
     let document = RunningCommand::start(&mut limited("doctor --json")).wait().expect(0).json();
-    let warnings = found(&document, "open files", "warning");
+    let warnings = found(&document, "open files", "notice");
     assert!(says.iter().all(|part| warnings.iter().any(|warning| warning.contains(part))), "{document:#}");
     let finding = document["findings"].as_array().unwrap().iter().find(|one| one["subject"] == "open files");
     assert!(finding.unwrap()["remedy"].as_str().unwrap().contains("LimitNOFILE="), "{document:#}");
