@@ -74,7 +74,7 @@ where
             stop.cancel();
             let _ = tokio::time::timeout(GRACE_PERIOD, pending.all_done()).await;
         }
-        // Drops the last sender, which tells the handler that the input has ended.
+        // Drops the last sender, which ends the handler's input.
         drop(reader);
     });
     let result = match handler.serve(lines).await {

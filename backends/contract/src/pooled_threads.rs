@@ -143,7 +143,7 @@ mod tests {
         let all = FairShare::new(1);
         let taken = all.take(Arc::from("other"), 1).unwrap();
         let threads = PooledThreads::new("a", "work", 1, &all);
-        assert!(threads.run(|| unreachable!()).now_or_never().is_none());
+        assert!(threads.run::<()>(|| unreachable!()).now_or_never().is_none());
         assert_eq!(threads.count(), 0);
         drop(taken);
         threads.run(|| ()).await.unwrap();
