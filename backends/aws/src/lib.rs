@@ -28,6 +28,15 @@
 //! `CreateSecret`, `PutSecretValue` and `UpdateSecretVersionStage`. Deleting, and writing what was deleted, also require
 //! `DescribeSecret`, `DeleteSecret` and `RestoreSecret`. The probe requires none.
 //!
+//! # Bounds
+//!
+//! A response has at most 8 MiB, from every service that the SDK asks: Secrets Manager, STS, and those for the credentials of
+//! a container or an instance. Files are read, and names are resolved, on threads of the vault.
+//!
+//! The SDK has no bound, and no place for one, on the size of its configuration, credentials and token files, and on what a
+//! `credential_process` prints. Who sets up the vault decides on those. A file that hangs keeps its thread until the read
+//! returns.
+//!
 //! # Copies of secrets
 //!
 //! Buffers of this crate are zeroized on drop. Not wiped are the buffers of libraries: the bytes of an HTTP response or
