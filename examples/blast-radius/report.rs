@@ -60,10 +60,14 @@ pub(crate) fn times(outcomes: &[Outcome]) -> String {
     let mut lines = Vec::new();
     for cache in [false, true] {
         let of: Vec<&Outcome> = outcomes.iter().filter(|outcome| outcome.cache == cache).collect();
-        let Some(worst) = of.iter().max_by(|a, b| a.comparison.ratio().total_cmp(&b.comparison.ratio())) else { continue };
+        let Some(worst) = of.iter().max_by(|a, b| a.comparison.ratio().total_cmp(&b.comparison.ratio()))
+        else {
+            continue;
+        };
         let ratios: Vec<f64> = of.iter().map(|outcome| outcome.comparison.ratio()).collect();
         let controls: Vec<f64> = of.iter().map(|outcome| outcome.comparison.noise()).collect();
-        let p99s: Vec<f64> = of.iter().map(|outcome| outcome.comparison.ms(|run| run.baseline.p99_ms)).collect();
+        let p99s: Vec<f64> =
+            of.iter().map(|outcome| outcome.comparison.ms(|run| run.baseline.p99_ms)).collect();
         lines.push(format!(
             "{} Cache {}: p99 of the others {:.1} ms without a fault; with one over without one: median ×{:.2}, worst ×{:.2} ({} × {}); \
              without any fault (control): median ×{:.2}, worst ×{:.2}.",
@@ -125,8 +129,9 @@ fn add_rows(table: &mut Table, outcomes: &[Outcome], terminal: bool) {
             shown.join(" · ")
         };
         let run: Vec<&Outcome> = pair.into_iter().flatten().collect();
-        let (good, calls) =
-            run.iter().fold((0, 0), |(good, calls), one| (good + one.comparison.others.good, calls + one.comparison.others.calls));
+        let (good, calls) = run.iter().fold((0, 0), |(good, calls), one| {
+            (good + one.comparison.others.good, calls + one.comparison.others.calls)
+        });
         let kept = run.iter().all(|one| one.comparison.kept() && one.comparison.quick());
         let mut verdict = Cell::new(mark(kept));
         if terminal {

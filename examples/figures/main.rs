@@ -13,18 +13,17 @@
 //!
 //! Exit code 1: a promise was broken. 2: something could not be measured at all.
 
-#![allow(clippy::print_stdout, clippy::print_stderr)] // it prints what it finds
+#![allow(clippy::print_stdout)] // it prints what it finds
 
 mod report;
 
 use std::process::{Command, ExitCode};
 
 use clap::Parser;
-use cofferdam::os::ShutdownSignals;
 use cofferdam_testing::figures::{
     Environments, Figure, IssueService, Plan, Server, bare, calls, resolve, starts, steady,
 };
-use cofferdam_testing::{Failed, Program, generated_modules, page};
+use cofferdam_testing::{Failed, Program, generated_modules, page, run_example, until_interrupted};
 use tokio::net::TcpListener;
 
 /// What the server costs, compared to what is promised

@@ -152,7 +152,8 @@ impl Handler {
         }
         // Arguments in a string exist twice: in the request, and once they are decoded.
         let in_string = size.and_then(|(length, size)| RequestMemory::of(length, size));
-        let needed = reservation.map_or(0, RequestReservation::running) + in_string.map_or(0, |memory| memory.running);
+        let needed =
+            reservation.map_or(0, RequestReservation::running) + in_string.map_or(0, |memory| memory.running);
         if needed == 0 {
             return Ok((arguments::call(arguments)?, None));
         }

@@ -203,7 +203,7 @@ impl<W: AsyncWrite + Unpin> Reader<W> {
         let memory = taken.map_err(|_refused| {
             refused("the memory for large requests (`server.memory_budget`) is in use; try again".to_owned())
         })?;
-        let mut message = in_place(|| {
+        let mut message: ClientJsonRpcMessage = in_place(|| {
             serde_json::from_slice(line).map_err(|_| malformed::error_response(line).map(Box::new))
         })?;
         let JsonRpcMessage::Request(request) = &mut message else { return Ok(None) };

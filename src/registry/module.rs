@@ -95,7 +95,8 @@ impl Module {
     /// The most files that it has open beside those of its running calls: idle connections to the addresses of its accounts,
     /// and look-ups of names.
     pub fn max_idle_files(&self) -> usize {
-        let origins: HashSet<_> = self.accounts.iter().map(|account| account.endpoint.base_url.origin()).collect();
+        let origins: HashSet<_> =
+            self.accounts.iter().map(|account| account.endpoint.base_url.origin()).collect();
         self.service.clients.max_idle_files(origins.len(), self.max_calls())
     }
 

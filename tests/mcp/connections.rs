@@ -121,7 +121,10 @@ async fn leave_room_for_calls(open: impl AsyncFn(SocketAddr) -> TcpStream) {
         }
         let mut rest = Vec::new();
         let _ = within(opened[0].read_to_end(&mut rest)).await;
-        assert!(!String::from_utf8_lossy(&rest).contains("HTTP/1.1"), "the first one is closed without a response");
+        assert!(
+            !String::from_utf8_lossy(&rest).contains("HTTP/1.1"),
+            "the first one is closed without a response"
+        );
     };
     tokio::select! {
         result = waiting => panic!("the call in progress ended: {result}"),

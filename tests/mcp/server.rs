@@ -400,8 +400,7 @@ impl TestServer {
 
     /// The result of `call_module_tool` with `module` and account `work`.
     pub(crate) async fn call_of(&self, module: &str, tool: &str, arguments: Value) -> Value {
-        let arguments =
-            json!({ "module": module, "tool": tool, "account": "work", "arguments": arguments });
+        let arguments = json!({ "module": module, "tool": tool, "account": "work", "arguments": arguments });
         self.tool("call_module_tool", arguments).await
     }
 }

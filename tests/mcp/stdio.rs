@@ -70,8 +70,7 @@ impl Stdio {
     }
 
     pub(crate) async fn call_of(&mut self, module: &str, id: i64, tool: &str, arguments: Value) {
-        let arguments =
-            json!({ "module": module, "tool": tool, "account": "work", "arguments": arguments });
+        let arguments = json!({ "module": module, "tool": tool, "account": "work", "arguments": arguments });
         let params = json!({ "name": "call_module_tool", "arguments": arguments });
         self.send(
             &json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params }).to_string(),

@@ -319,7 +319,8 @@ mod tests {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let port = listener.local_addr().unwrap().port();
             drop(listener);
-            let name = "session::tests::a_container_credential_service_is_reached_through_the_look_ups_of_the_vault";
+            let name =
+                "session::tests::a_container_credential_service_is_reached_through_the_look_ups_of_the_vault";
             let output = Command::new(std::env::current_exe().unwrap())
                 .args(["--exact", name, "--nocapture"])
                 .env(URI, format!("http://credentials.example:{port}/keys"))

@@ -182,7 +182,8 @@ impl Shared {
                 continue;
             }
             state.idle += 1;
-            let (guard, wait) = self.work.wait_timeout(state, self.idle).unwrap_or_else(PoisonError::into_inner);
+            let (guard, wait) =
+                self.work.wait_timeout(state, self.idle).unwrap_or_else(PoisonError::into_inner);
             state = guard;
             state.idle -= 1;
             if wait.timed_out() && state.queue.is_empty() {

@@ -117,7 +117,10 @@ impl fmt::Display for Shortage {
         if max < wanted {
             write!(f, "callers may have {max} connections at once instead of {wanted} ({why}): those need ")?;
         } else {
-            write!(f, "not all modules and vaults can be in full use at once beside {wanted} connections ({why}): they need ")?;
+            write!(
+                f,
+                "not all modules and vaults can be in full use at once beside {wanted} connections ({why}): they need "
+            )?;
         }
         write!(f, "{needed} open files, and this process may have {limit}")
     }

@@ -245,9 +245,8 @@ impl State {
 impl<T> Evictable<T> {
     /// The connection that is closed next, if there may be `max`.
     fn next(&self, max: usize) -> Option<Ticket> {
-        let first = |of: &BTreeMap<u64, T>, receiving| {
-            of.keys().next().map(|&number| Ticket { receiving, number })
-        };
+        let first =
+            |of: &BTreeMap<u64, T>, receiving| of.keys().next().map(|&number| Ticket { receiving, number });
         let (idle, receiving) = (first(&self.idle, false), first(&self.receiving, true));
         if self.receiving.len() > max / 2 { receiving.or(idle) } else { idle.or(receiving) }
     }

@@ -43,7 +43,10 @@ impl TestServer {
         let listener_address = listener.local_addr().unwrap();
         let routes = Router::new()
             .route("/", get(|| async { "here" }))
-            .route("/wait", get(pending::<String>).merge(post(async |_body: String| pending::<String>().await)))
+            .route(
+                "/wait",
+                get(pending::<String>).merge(post(async |_body: String| pending::<String>().await)),
+            )
             .route(
                 "/slow",
                 get(|| async {

@@ -10,5 +10,9 @@ async fn an_attack_can_be_measured() {
     let outcome = measure(&fixture, &program, &AttackPlan::quick(), Attack::SerializedCalls).await.unwrap();
     println!("{outcome:#?}");
     assert!(outcome.comparison.kept(), "{:#?}", outcome.comparison.promises);
-    assert!(outcome.comparison.ratio().is_finite() && outcome.comparison.noise().is_finite(), "{:#?}", outcome.comparison.runs);
+    assert!(
+        outcome.comparison.ratio().is_finite() && outcome.comparison.noise().is_finite(),
+        "{:#?}",
+        outcome.comparison.runs
+    );
 }

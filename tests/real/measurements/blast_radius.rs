@@ -39,8 +39,11 @@ async fn whatever_happens_to_one_vault_the_others_answer_and_it_comes_back() {
 }
 
 fn problems(outcome: &Outcome) -> Vec<String> {
-    let promises =
-        outcome.comparison.promises.iter().filter(|promise| !promise.kept && !ABOUT_TIME.contains(&promise.name));
+    let promises = outcome
+        .comparison
+        .promises
+        .iter()
+        .filter(|promise| !promise.kept && !ABOUT_TIME.contains(&promise.name));
     let mut problems: Vec<String> =
         promises.map(|promise| format!("{}: {}", promise.name, promise.found)).collect();
     // The scenario waits for several intervals; the example measures how many it takes.

@@ -7,8 +7,8 @@ mod program;
 mod statistics;
 
 pub(crate) use descriptors::{descriptors, raise_descriptor_limit};
-pub(crate) use process::{ProcessStatus, processor_time};
 pub use example::{run_example, until_interrupted};
+pub(crate) use process::{ProcessStatus, processor_time};
 pub use program::Program;
 pub use statistics::median;
 pub(crate) use statistics::span;

@@ -14,8 +14,8 @@ use super::modules::honest_names;
 use super::{
     Attack, AttackPlan, AttackedServer, Failed, Fixture, Health, HealthPoller, Ongoing, Pace, Program,
 };
-use crate::blast_radius::load::{Load, Sample};
 use crate::blast_radius::comparison::Window;
+use crate::blast_radius::load::{Load, Sample};
 use crate::blast_radius::{Comparison, Figures, Promise, Windows};
 use crate::measure::ProcessStatus;
 
