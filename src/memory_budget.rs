@@ -10,9 +10,9 @@
 //! |---|---|---|---|
 //! | requests | 2/16 | the caller's | while a large request arrives, until it is decoded |
 //! | parsing | 3/16 | the caller's | while a large request is decoded, until its module is known |
-//! | arguments | 3/16 | the module's | while a large request runs |
+//! | arguments | 2/16 | the module's | while a large request runs |
 //! | bodies | 2/16 | the module's | while an answer arrives, until it is decoded |
-//! | trees | 6/16 | the module's | while an answer is decoded, searched and shortened |
+//! | trees | 7/16 | the module's | while an answer is decoded, searched and shortened |
 //!
 //! A service can make its calls wait for as long as they may. So what a call holds then is its module's.
 
@@ -58,9 +58,9 @@ impl MemoryBudget {
         Self {
             requests: Pool::new("large requests", part(2)),
             parsing: Pool::new("decoding large requests", part(3)),
-            arguments: Pool::new("the arguments of large requests", part(3)),
+            arguments: Pool::new("the arguments of large requests", part(2)),
             bodies: Pool::new("the bodies of answers", part(2)),
-            trees: Pool::new("decoded answers", part(6)),
+            trees: Pool::new("decoded answers", part(7)),
         }
     }
 
@@ -232,7 +232,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_wait_ends_at_its_deadline() {
         let budget = MemoryBudget::new(8 * MIB);
-        let held = budget.trees().take(&module("a"), 3 * MIB).unwrap();
+        let held = budget.trees().take(&module("a"), budget.trees().capacity()).unwrap();
         let deadline = Instant::now() + Duration::from_secs(1);
         assert!(budget.trees().take_by(&module("b"), 1, deadline).await.is_err());
         assert_eq!(Instant::now(), deadline);

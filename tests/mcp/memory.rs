@@ -59,21 +59,37 @@ async fn a_large_request_is_served() {
     assert_eq!(result["isError"], json!(false), "{result}");
 }
 
-/// A server with two modules, of which only `sample` has a tool that never ends.
-fn two_modules() -> ServerBuilder {
+/// A server with these modules beside `sample`.
+fn with_modules(names: &[&str]) -> ServerBuilder {
     let mut builder = ServerBuilder::default();
-    builder.modules.push(("other".to_owned(), vec!["work"]));
+    builder.modules.extend(names.iter().map(|name| ((*name).to_owned(), vec!["work"])));
     builder
 }
 
-/// The text of a large argument. Fewer bodies of its size than arguments fit into the budget, so both must be given back.
+/// The text of a large argument.
 fn large() -> String {
     "x".repeat((2 * MIB + 100_000) as usize)
 }
 
+/// The calls of five modules hold five bodies' worth of arguments. Five bodies would be more than one caller may have.
+#[tokio::test(flavor = "multi_thread")]
+async fn large_calls_that_hang_hold_no_bodies() {
+    let modules = ["b", "c", "d", "e"];
+    let server = with_modules(&modules).start().await;
+    let mut hanging = Vec::new();
+    for module in ["sample"].into_iter().chain(modules) {
+        server.parts.vault.put(&format!("{module}/work"), [("token", TOKEN)]);
+        let mut call = Box::pin(server.call_of(module, "wait_to_add", json!({ "title": large() })));
+        tokio::select! {
+            refused = &mut call => panic!("{module}: {refused}"),
+            () = server.parts.service.until_waiting(hanging.len() + 1) => hanging.push(call),
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn large_calls_that_hang_use_up_the_memory_of_their_own_module() {
-    let server = two_modules().start().await;
+    let server = with_modules(&["other"]).start().await;
     server.parts.vault.put("other/work", [("token", TOKEN)]);
     let mut hanging = Vec::new();
     let refused = loop {
@@ -98,7 +114,7 @@ async fn large_calls_that_hang_use_up_the_memory_of_their_own_module() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn so_do_those_of_a_client_on_stdio() {
-    let mut stdio = Stdio::start_with(two_modules(), Duration::ZERO).await;
+    let mut stdio = Stdio::start_with(with_modules(&["other"]), Duration::ZERO).await;
     stdio.parts.vault.put("other/work", [("token", TOKEN)]);
     stdio.initialize().await;
     let service = stdio.parts.service.clone();

@@ -222,7 +222,9 @@ fn unusual(shape: &str) -> impl IntoResponse + use<> {
     ([("content-type", "application/json")], body)
 }
 
-async fn wait(State(service): State<SampleService>) {
+async fn wait(State(service): State<SampleService>, request: Request) {
+    // While it reads nothing, the service does not notice that its client has gone.
+    axum::body::to_bytes(request.into_body(), usize::MAX).await.unwrap();
     struct Open(SampleService);
     impl Drop for Open {
         fn drop(&mut self) {
