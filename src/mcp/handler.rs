@@ -39,6 +39,9 @@ const SPARE_REQUESTS: usize = 1024;
 const INSTRUCTIONS: &str = "External services, one module each. Find a tool and its input schema with \
      get_module_schema, then run it with call_module_tool. The server handles credentials: never ask for one.";
 
+/// The memory that the arguments of a call take, out of the share of its module.
+type ModuleMemory = Reservation<Arc<str>>;
+
 /// The handler of MCP requests.
 #[derive(Debug, Clone)]
 pub struct Handler {
@@ -144,7 +147,7 @@ impl Handler {
         caller: &Caller,
         arguments: Map<String, Value>,
         reservation: Option<&RequestReservation>,
-    ) -> Result<(CallRequest, Option<Reservation<Arc<str>>>), CallError> {
+    ) -> Result<(CallRequest, Option<ModuleMemory>), CallError> {
         let size = arguments::encoded(&arguments).map(|text| (text.len(), measure(text.as_bytes())));
         if size.is_some_and(|(_, size)| size.nodes > MAX_REQUEST_NODES) {
             let message = format!("`arguments` has more than {MAX_REQUEST_NODES} values. Send less.");
