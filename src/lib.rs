@@ -16,10 +16,8 @@
 //! - [`mcp`]: the meta-tools over rmcp
 //! - [`http`]: routes, middleware, health and metrics
 //! - [`cli`]: the commands, which build the application from the parts above
-//! - `fair_share`: a capacity that several owners share, such that none can use it up
 //! - [`memory_budget`]: the memory for what arrives from outside
 //! - `json_meter`: how much memory a JSON text takes once it is decoded
-//! - `log_limit`: at most one log line in an interval about the same event
 //! - `placeholders`: strings with placeholders in braces
 //! - [`os`]: OS-specific code, with fallbacks for other platforms
 
@@ -29,10 +27,8 @@ pub mod calls;
 pub mod catalogue;
 pub mod cli;
 pub mod connectors;
-mod fair_share;
 pub mod http;
 mod json_meter;
-mod log_limit;
 pub mod manifest;
 pub mod mcp;
 pub mod memory_budget;

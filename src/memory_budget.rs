@@ -1,29 +1,30 @@
 //! The memory for what arrives from outside: the bodies of requests and answers, and what they become once decoded.
 //!
 //! The size of an answer or a request is decided by whoever sends it. [`MemoryBudget`] bounds what all of them take
-//! together, and no module and no caller gets all of it (see [`fair_share`](crate::fair_share)). It does not count what the
-//! process needs without calls, nor the text that a model gets, which has a small bound of its own.
+//! together, and no module and no caller gets all of it (see [`FairShare`]). It does not count what the process needs without
+//! calls, nor the text that a model gets, which has a small bound of its own.
 //!
-//! The budget has four pools. Whoever waits for one holds nothing of it, so that no two wait for each other:
+//! The budget has five pools. Whoever waits for one holds nothing of it, so that no two wait for each other:
 //!
-//! | pool | part | taken |
-//! |---|---|---|
-//! | requests | 1/8 | while a large request arrives, and until its response |
-//! | arguments | 1/4 | while a large request is decoded and runs |
-//! | bodies | 1/8 | while a module's answer arrives, until it is decoded |
-//! | trees | 1/2 | while a module's answer is decoded, searched and shortened |
+//! | pool | part | whose | taken |
+//! |---|---|---|---|
+//! | requests | 2/16 | the caller's | while a large request arrives, until it is decoded |
+//! | parsing | 3/16 | the caller's | while a large request is decoded, until its module is known |
+//! | arguments | 2/16 | the module's | while a large request runs |
+//! | bodies | 2/16 | the module's | while an answer arrives, until it is decoded |
+//! | trees | 7/16 | the module's | while an answer is decoded, searched and shortened |
+//!
+//! A service can make its calls wait for as long as they may. So what a call holds then is its module's.
 
 use std::fmt;
 use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use cofferdam_vault::{FairShare, LogLimit, Refused, Share};
 use tokio::time::{Instant, timeout_at};
 
 use crate::caller::Caller;
-use crate::fair_share::{FairShare, Refused, Share};
-use crate::log_limit::LogLimit;
 
 /// The default of `[server] memory_budget`, in bytes.
 pub(crate) const DEFAULT_BYTES: u64 = 192 * 1024 * 1024;
@@ -38,7 +39,8 @@ const LOG_INTERVAL: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone)]
 pub struct MemoryBudget {
     requests: Arc<Pool<Caller>>,
-    arguments: Arc<Pool<Caller>>,
+    parsing: Arc<Pool<Caller>>,
+    arguments: Arc<Pool<Arc<str>>>,
     bodies: Arc<Pool<Arc<str>>>,
     trees: Arc<Pool<Arc<str>>>,
 }
@@ -52,11 +54,13 @@ impl Default for MemoryBudget {
 impl MemoryBudget {
     /// Creates a budget of so many bytes.
     pub fn new(bytes: u64) -> Self {
+        let part = |sixteenths| bytes / 16 * sixteenths;
         Self {
-            requests: Pool::new("large requests", bytes / 8),
-            arguments: Pool::new("decoded requests", bytes / 4),
-            bodies: Pool::new("the bodies of answers", bytes / 8),
-            trees: Pool::new("decoded answers", bytes / 2),
+            requests: Pool::new("large requests", part(2)),
+            parsing: Pool::new("decoding large requests", part(3)),
+            arguments: Pool::new("the arguments of large requests", part(2)),
+            bodies: Pool::new("the bodies of answers", part(2)),
+            trees: Pool::new("decoded answers", part(7)),
         }
     }
 
@@ -65,8 +69,13 @@ impl MemoryBudget {
         &self.requests
     }
 
-    /// The pool for callers' large requests once decoded.
-    pub(crate) fn arguments(&self) -> &Arc<Pool<Caller>> {
+    /// The pool for callers' large requests while they are decoded.
+    pub(crate) fn parsing(&self) -> &Arc<Pool<Caller>> {
+        &self.parsing
+    }
+
+    /// The pool for the arguments of calls to modules, once decoded.
+    pub(crate) fn arguments(&self) -> &Arc<Pool<Arc<str>>> {
         &self.arguments
     }
 
@@ -85,15 +94,12 @@ impl MemoryBudget {
 pub(crate) struct Pool<K> {
     purpose: &'static str,
     shares: Arc<FairShare<K>>,
-    /// Notified when bytes are given back.
-    released: Notify,
     log: LogLimit,
 }
 
 impl<K: Eq + Hash + Clone + fmt::Debug> Pool<K> {
     fn new(purpose: &'static str, bytes: u64) -> Arc<Self> {
-        let (released, log) = (Notify::new(), LogLimit::new(LOG_INTERVAL));
-        Arc::new(Self { purpose, shares: FairShare::new(bytes), released, log })
+        Arc::new(Self { purpose, shares: FairShare::new(bytes), log: LogLimit::new(LOG_INTERVAL) })
     }
 
     /// The bytes of the pool.
@@ -113,13 +119,11 @@ impl<K: Eq + Hash + Clone + fmt::Debug> Pool<K> {
     ///
     /// Returns [`Refused`] if too few are free, or if `owner` would hold more than its share.
     pub(crate) fn take(self: &Arc<Self>, owner: &K, bytes: u64) -> Result<Reservation<K>, Refused> {
-        match self.shares.take(owner.clone(), bytes) {
-            Ok(share) => Ok(Reservation { pool: Arc::clone(self), owner: owner.clone(), share: Some(share) }),
-            Err(refused) => {
-                self.report(owner, bytes, refused);
-                Err(refused)
-            }
-        }
+        let share = self
+            .shares
+            .take(owner.clone(), bytes)
+            .inspect_err(|refused| self.report(owner, bytes, *refused))?;
+        Ok(self.reservation(owner, share))
     }
 
     /// Like [`Pool::take`], but waits until `deadline` for bytes that others give back. Whoever waits must hold none.
@@ -133,26 +137,15 @@ impl<K: Eq + Hash + Clone + fmt::Debug> Pool<K> {
         bytes: u64,
         deadline: Instant,
     ) -> Result<Reservation<K>, Refused> {
-        loop {
-            let released = self.released.notified();
-            tokio::pin!(released);
-            released.as_mut().enable();
-            match self.shares.take(owner.clone(), bytes) {
-                Ok(share) => {
-                    return Ok(Reservation {
-                        pool: Arc::clone(self),
-                        owner: owner.clone(),
-                        share: Some(share),
-                    });
-                }
-                Err(refused) => {
-                    if timeout_at(deadline, released).await.is_err() {
-                        self.report(owner, bytes, refused);
-                        return Err(refused);
-                    }
-                }
-            }
+        match timeout_at(deadline, self.shares.take_when_free(owner.clone(), bytes)).await {
+            Ok(share) => Ok(self.reservation(owner, share)),
+            // The last attempt says why.
+            Err(_elapsed) => self.take(owner, bytes),
         }
+    }
+
+    fn reservation(self: &Arc<Self>, owner: &K, share: Share<K>) -> Reservation<K> {
+        Reservation { pool: Arc::clone(self), owner: owner.clone(), share }
     }
 
     /// Logs that the pool refused `owner`, at most once in [`LOG_INTERVAL`].
@@ -187,8 +180,7 @@ impl<K> fmt::Debug for Pool<K> {
 pub(crate) struct Reservation<K: Eq + Hash + Clone> {
     pool: Arc<Pool<K>>,
     owner: K,
-    /// `None` only while this is dropped.
-    share: Option<Share<K>>,
+    share: Share<K>,
 }
 
 impl<K: Eq + Hash + Clone + fmt::Debug> Reservation<K> {
@@ -198,25 +190,12 @@ impl<K: Eq + Hash + Clone + fmt::Debug> Reservation<K> {
     ///
     /// See [`Pool::take`]. The bytes held so far are kept.
     pub(crate) fn grow(&mut self, bytes: u64) -> Result<(), Refused> {
-        let Some(share) = &mut self.share else { return Ok(()) };
-        share.grow(bytes).inspect_err(|refused| self.pool.report(&self.owner, bytes, *refused))
+        self.share.grow(bytes).inspect_err(|refused| self.pool.report(&self.owner, bytes, *refused))
     }
-}
 
-impl<K: Eq + Hash + Clone> Reservation<K> {
     /// Gives so many bytes back, at most all of them.
     pub(crate) fn shrink(&mut self, bytes: u64) {
-        if let Some(share) = &mut self.share {
-            share.shrink(bytes);
-            self.pool.released.notify_waiters();
-        }
-    }
-}
-
-impl<K: Eq + Hash + Clone> Drop for Reservation<K> {
-    fn drop(&mut self) {
-        drop(self.share.take());
-        self.pool.released.notify_waiters();
+        self.share.shrink(bytes);
     }
 }
 
@@ -241,7 +220,7 @@ mod tests {
         let budget = MemoryBudget::new(8 * MIB);
         let trees = budget.trees();
         let (a, b) = (module("a"), module("b"));
-        let held = trees.take(&a, 3 * MIB).unwrap();
+        let held = trees.take(&a, 2 * MIB).unwrap();
         assert_eq!(trees.take(&b, 2 * MIB).unwrap_err(), Refused::Exhausted);
         let deadline = Instant::now() + Duration::from_secs(1);
         let (waited, ()) = tokio::join!(trees.take_by(&b, 2 * MIB, deadline), async { drop(held) });
@@ -253,7 +232,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_wait_ends_at_its_deadline() {
         let budget = MemoryBudget::new(8 * MIB);
-        let held = budget.trees().take(&module("a"), 4 * MIB).unwrap();
+        let held = budget.trees().take(&module("a"), budget.trees().capacity()).unwrap();
         let deadline = Instant::now() + Duration::from_secs(1);
         assert!(budget.trees().take_by(&module("b"), 1, deadline).await.is_err());
         assert_eq!(Instant::now(), deadline);
@@ -263,7 +242,7 @@ mod tests {
     #[test]
     fn one_module_leaves_some_of_each_pool_for_another() {
         let budget = MemoryBudget::default();
-        for pool in [budget.bodies(), budget.trees()] {
+        for pool in [budget.arguments(), budget.bodies(), budget.trees()] {
             let mut greedy = Vec::new();
             while let Ok(held) = pool.take(&module("a"), MIB) {
                 greedy.push(held);

@@ -19,9 +19,9 @@ pub(crate) async fn repeated(
 ) -> Result<AttackOutcome, Failed> {
     let mut outcome = measure(fixture, program, plan, attack).await?;
     for &runs in repeats.repeats {
-        let more = runs.saturating_sub(outcome.runs.len());
+        let more = runs.saturating_sub(outcome.comparison.runs.len());
         // Further runs decide on times alone.
-        if outcome.quick() || !outcome.kept() || *further < more {
+        if outcome.comparison.quick() || !outcome.comparison.kept() || *further < more {
             break;
         }
         for _ in 0..more {
@@ -36,19 +36,19 @@ pub(crate) async fn repeated(
 pub(crate) fn line(outcome: &AttackOutcome) -> String {
     let mut text = format!(
         "{} {:<22} others {} of {}, p50 {:.1} → {:.1} ms, p99 {:.1} → {:.1} ms ×{:.2} (control ×{:.2}){}",
-        mark(outcome.kept()),
+        mark(outcome.comparison.kept()),
         outcome.attack,
-        outcome.others.good,
-        outcome.others.calls,
-        outcome.ms(|run| run.baseline.p50_ms),
-        outcome.ms(|run| run.fault.p50_ms),
-        outcome.ms(|run| run.baseline.p99_ms),
-        outcome.ms(|run| run.fault.p99_ms),
-        outcome.ratio(),
-        outcome.noise(),
-        if outcome.quick() { "" } else { " !" },
+        outcome.comparison.others.good,
+        outcome.comparison.others.calls,
+        outcome.comparison.ms(|run| run.baseline.p50_ms),
+        outcome.comparison.ms(|run| run.fault.p50_ms),
+        outcome.comparison.ms(|run| run.baseline.p99_ms),
+        outcome.comparison.ms(|run| run.fault.p99_ms),
+        outcome.comparison.ratio(),
+        outcome.comparison.noise(),
+        if outcome.comparison.quick() { "" } else { " !" },
     );
-    for promise in &outcome.promises {
+    for promise in &outcome.comparison.promises {
         text.push_str(&format!("\n    {} {}: {}", mark(promise.kept), promise.name, promise.found));
     }
     text
@@ -75,19 +75,19 @@ fn add_rows(table: &mut Table, outcomes: &[AttackOutcome], terminal: bool) {
         "",
     ]);
     for outcome in outcomes {
-        let kept = outcome.kept() && outcome.quick();
+        let kept = outcome.comparison.kept() && outcome.comparison.quick();
         let mut verdict = Cell::new(mark(kept));
         if terminal {
             verdict = verdict.fg(if kept { Color::Green } else { Color::Red });
         }
         table.add_row([
             Cell::new(outcome.attack),
-            Cell::new(share(outcome.others.good, outcome.others.calls)),
-            Cell::new(format!("×{:.2} (×{:.2})", outcome.ratio(), outcome.noise())),
+            Cell::new(share(outcome.comparison.others.good, outcome.comparison.others.calls)),
+            Cell::new(format!("×{:.2} (×{:.2})", outcome.comparison.ratio(), outcome.comparison.noise())),
             Cell::new(format!(
                 "{:.1} → {:.1} ms",
-                outcome.ms(|run| run.baseline.p99_ms),
-                outcome.ms(|run| run.fault.p99_ms)
+                outcome.comparison.ms(|run| run.baseline.p99_ms),
+                outcome.comparison.ms(|run| run.fault.p99_ms)
             )),
             Cell::new(share(outcome.health.good, outcome.health.checks)),
             Cell::new(answers(outcome)),

@@ -16,7 +16,7 @@
 //! Exit code 1: a promise was broken; the promise about the others' latency is reported and does not count. 2: something
 //! could not be run at all.
 
-#![allow(clippy::print_stdout, clippy::print_stderr)] // it prints what it finds
+#![allow(clippy::print_stdout)] // it prints what it finds
 
 mod attacks;
 mod plot;
@@ -26,11 +26,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use cofferdam::os::ShutdownSignals;
 use cofferdam_testing::attacks::{self as attacked, Attack, AttackOutcome, AttackPlan};
 use cofferdam_testing::blast_radius::many::{self, Many};
 use cofferdam_testing::blast_radius::{Fixture, Outcome, Plan, Scenario, scenario};
-use cofferdam_testing::{Failed, Program, page};
+use cofferdam_testing::{Failed, Program, page, run_example, until_interrupted};
 use serde::Serialize;
 
 /// What the names of the attacks begin with for `--only`.
@@ -74,35 +73,15 @@ struct Found {
 }
 
 fn main() -> ExitCode {
-    // The server under test is this program again.
-    if std::env::args().nth(1).as_deref() == Some("serve") {
-        return cofferdam::cli::main();
-    }
-    let args = Args::parse();
-    match run(&args) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(1),
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::from(2)
-        }
-    }
+    run_example(|| run(&Args::parse()))
 }
 
 fn run(args: &Args) -> Result<bool, Failed> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let found = runtime.block_on(async {
-        let mut signals = ShutdownSignals::listen()?;
-        tokio::select! {
-            found = measure(args) => found,
-            // Dropping the future ends every process.
-            () = signals.recv() => Err("interrupted; everything that was started has been ended".into()),
-        }
-    })?;
+    let found = until_interrupted(measure(args))?;
     finish(args, &found)?;
-    let kept = found.outcomes.iter().all(Outcome::kept)
+    let kept = found.outcomes.iter().all(|outcome| outcome.comparison.kept())
         && found.many.iter().all(Many::kept)
-        && found.attacks.iter().all(AttackOutcome::kept);
+        && found.attacks.iter().all(|outcome| outcome.comparison.kept());
     if !found.failed.is_empty() {
         return Err(format!("not everything could be run:\n{}", found.failed.join("\n")).into());
     }
@@ -209,12 +188,12 @@ async fn repeated(
 ) -> Result<Outcome, Failed> {
     let mut outcome = scenario::run(fixture, program, plan, one).await?;
     for &runs in plan.repeats {
-        let more = runs.saturating_sub(outcome.runs.len());
-        if outcome.quick() || *further < more {
+        let more = runs.saturating_sub(outcome.comparison.runs.len());
+        if outcome.comparison.quick() || *further < more {
             break;
         }
         for _ in 0..more {
-            outcome.add(scenario::run(fixture, program, plan, one).await?);
+            outcome.comparison.add(scenario::run(fixture, program, plan, one).await?.comparison);
             *further -= 1;
         }
     }

@@ -97,7 +97,11 @@ fn draw(outcomes: &[Outcome]) -> Document {
         for outcome in outcomes.iter().filter(|outcome| row(outcome) == *name) {
             let class = if outcome.cache { "on" } else { "off" };
             plot = plot.add(
-                Circle::new().set("class", class).set("cx", x(outcome.ratio())).set("cy", y).set("r", 4.5),
+                Circle::new()
+                    .set("class", class)
+                    .set("cx", x(outcome.comparison.ratio()))
+                    .set("cy", y)
+                    .set("r", 4.5),
             );
         }
     }
@@ -115,7 +119,7 @@ fn tick(at: f64) -> String {
 
 /// The range that contains nine of ten controls.
 fn noise(outcomes: &[Outcome]) -> (f64, f64) {
-    let mut controls: Vec<f64> = outcomes.iter().map(Outcome::noise).collect();
+    let mut controls: Vec<f64> = outcomes.iter().map(|outcome| outcome.comparison.noise()).collect();
     controls.sort_by(f64::total_cmp);
     let at = |share: f64| {
         let index = (controls.len().saturating_sub(1) as f64 * share).round() as usize;

@@ -13,21 +13,21 @@ pub(crate) fn line(outcome: &Outcome) -> String {
     let mut text = format!(
         "{} {:<9} × {:<16} cache {:<3}  others {} of {}, p50 {:.1} → {:.1} ms, p99 {:.1} → {:.1} ms ×{:.2} \
          (control ×{:.2}){}",
-        mark(outcome.kept()),
+        mark(outcome.comparison.kept()),
         outcome.target,
         outcome.fault,
         on_off(outcome.cache),
-        outcome.others.good,
-        outcome.others.calls,
-        outcome.ms(|run| run.baseline.p50_ms),
-        outcome.ms(|run| run.fault.p50_ms),
-        outcome.ms(|run| run.baseline.p99_ms),
-        outcome.ms(|run| run.fault.p99_ms),
-        outcome.ratio(),
-        outcome.noise(),
-        if outcome.quick() { "" } else { " !" },
+        outcome.comparison.others.good,
+        outcome.comparison.others.calls,
+        outcome.comparison.ms(|run| run.baseline.p50_ms),
+        outcome.comparison.ms(|run| run.fault.p50_ms),
+        outcome.comparison.ms(|run| run.baseline.p99_ms),
+        outcome.comparison.ms(|run| run.fault.p99_ms),
+        outcome.comparison.ratio(),
+        outcome.comparison.noise(),
+        if outcome.comparison.quick() { "" } else { " !" },
     );
-    for promise in &outcome.promises {
+    for promise in &outcome.comparison.promises {
         // The line above contains the others' figures.
         if !(promise.kept && promise.name == "the others answer") {
             text.push_str(&format!("\n    {} {}: {}", mark(promise.kept), promise.name, promise.found));
@@ -60,18 +60,22 @@ pub(crate) fn times(outcomes: &[Outcome]) -> String {
     let mut lines = Vec::new();
     for cache in [false, true] {
         let of: Vec<&Outcome> = outcomes.iter().filter(|outcome| outcome.cache == cache).collect();
-        let Some(worst) = of.iter().max_by(|a, b| a.ratio().total_cmp(&b.ratio())) else { continue };
-        let ratios: Vec<f64> = of.iter().map(|outcome| outcome.ratio()).collect();
-        let controls: Vec<f64> = of.iter().map(|outcome| outcome.noise()).collect();
-        let p99s: Vec<f64> = of.iter().map(|outcome| outcome.ms(|run| run.baseline.p99_ms)).collect();
+        let Some(worst) = of.iter().max_by(|a, b| a.comparison.ratio().total_cmp(&b.comparison.ratio()))
+        else {
+            continue;
+        };
+        let ratios: Vec<f64> = of.iter().map(|outcome| outcome.comparison.ratio()).collect();
+        let controls: Vec<f64> = of.iter().map(|outcome| outcome.comparison.noise()).collect();
+        let p99s: Vec<f64> =
+            of.iter().map(|outcome| outcome.comparison.ms(|run| run.baseline.p99_ms)).collect();
         lines.push(format!(
             "{} Cache {}: p99 of the others {:.1} ms without a fault; with one over without one: median ×{:.2}, worst ×{:.2} ({} × {}); \
              without any fault (control): median ×{:.2}, worst ×{:.2}.",
-            mark(worst.quick()),
+            mark(worst.comparison.quick()),
             on_off(cache),
             median(p99s),
             median(ratios),
-            worst.ratio(),
+            worst.comparison.ratio(),
             worst.target,
             worst.fault,
             median(controls.iter().copied()),
@@ -125,9 +129,10 @@ fn add_rows(table: &mut Table, outcomes: &[Outcome], terminal: bool) {
             shown.join(" · ")
         };
         let run: Vec<&Outcome> = pair.into_iter().flatten().collect();
-        let (good, calls) =
-            run.iter().fold((0, 0), |(good, calls), one| (good + one.others.good, calls + one.others.calls));
-        let kept = run.iter().all(|one| one.kept() && one.quick());
+        let (good, calls) = run.iter().fold((0, 0), |(good, calls), one| {
+            (good + one.comparison.others.good, calls + one.comparison.others.calls)
+        });
+        let kept = run.iter().all(|one| one.comparison.kept() && one.comparison.quick());
         let mut verdict = Cell::new(mark(kept));
         if terminal {
             verdict = verdict.fg(if kept { Color::Green } else { Color::Red });
@@ -138,8 +143,8 @@ fn add_rows(table: &mut Table, outcomes: &[Outcome], terminal: bool) {
             Cell::new(share(good, calls)),
             Cell::new(format!(
                 "{} ({})",
-                both(&|one| format!("×{:.2}", one.ratio())),
-                both(&|one| format!("×{:.2}", one.noise()))
+                both(&|one| format!("×{:.2}", one.comparison.ratio())),
+                both(&|one| format!("×{:.2}", one.comparison.noise()))
             )),
             Cell::new(pair[0].map_or("–".to_owned(), answers)),
             Cell::new(pair[1].map_or("–".to_owned(), answers)),

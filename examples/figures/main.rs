@@ -13,18 +13,17 @@
 //!
 //! Exit code 1: a promise was broken. 2: something could not be measured at all.
 
-#![allow(clippy::print_stdout, clippy::print_stderr)] // it prints what it finds
+#![allow(clippy::print_stdout)] // it prints what it finds
 
 mod report;
 
 use std::process::{Command, ExitCode};
 
 use clap::Parser;
-use cofferdam::os::ShutdownSignals;
 use cofferdam_testing::figures::{
     Environments, Figure, IssueService, Plan, Server, bare, calls, resolve, starts, steady,
 };
-use cofferdam_testing::{Failed, Program, generated_modules, page};
+use cofferdam_testing::{Failed, Program, generated_modules, page, run_example, until_interrupted};
 use tokio::net::TcpListener;
 
 /// What the server costs, compared to what is promised
@@ -46,21 +45,14 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    let mut words = std::env::args().skip(1);
-    let ended = match (words.next().as_deref(), words.next()) {
-        // The server under test is this program again, and so is the one that it is compared with.
-        (Some("serve"), _) => return cofferdam::cli::main(),
-        (Some("bare"), Some(service)) => run_bare(&service).map(|()| true),
-        _ => run(&Args::parse()),
-    };
-    match ended {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(1),
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::from(2)
+    run_example(|| {
+        let mut words = std::env::args().skip(1);
+        match (words.next().as_deref(), words.next()) {
+            // The server that the one under test is compared with is this program, too.
+            (Some("bare"), Some(service)) => run_bare(&service).map(|()| true),
+            _ => run(&Args::parse()),
         }
-    }
+    })
 }
 
 /// The bare server, until it is killed.
@@ -74,16 +66,8 @@ fn run_bare(service: &str) -> Result<(), Failed> {
 }
 
 fn run(args: &Args) -> Result<bool, Failed> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let plan = if args.quick { Plan::quick() } else { Plan::full(args.long, generated_modules::MODULES) };
-    let figures = runtime.block_on(async {
-        let mut signals = ShutdownSignals::listen()?;
-        tokio::select! {
-            figures = measure(args, &plan) => figures,
-            // Dropping the future ends every process.
-            () = signals.recv() => Err("interrupted; everything that was started has been ended".into()),
-        }
-    })?;
+    let figures = until_interrupted(measure(args, &plan))?;
     println!("\n{}", report::table(&figures));
     if args.write {
         page::write("docs/measurements.md".as_ref(), "figures", &report::section(&plan, &figures))?;

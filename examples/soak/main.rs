@@ -13,7 +13,7 @@
 //!
 //! Exit code 1: a promise was broken. 2: something could not be run at all.
 
-#![allow(clippy::print_stdout, clippy::print_stderr)] // it prints what it finds
+#![allow(clippy::print_stdout)] // it prints what it finds
 
 mod report;
 
@@ -21,9 +21,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use cofferdam::os::ShutdownSignals;
 use cofferdam_testing::soak::{self, SoakOutcome, SoakPlan};
-use cofferdam_testing::{Failed, Program, page};
+use cofferdam_testing::{Failed, Program, page, run_example, until_interrupted};
 
 /// Honest calls beside mixed attacks for minutes
 #[derive(Debug, Parser)]
@@ -41,31 +40,12 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    // The server under test is this program again.
-    if std::env::args().nth(1).as_deref() == Some("serve") {
-        return cofferdam::cli::main();
-    }
-    match run(&Args::parse()) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(1),
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::from(2)
-        }
-    }
+    run_example(|| run(&Args::parse()))
 }
 
 fn run(args: &Args) -> Result<bool, Failed> {
     let plan = SoakPlan::new(Duration::from_secs(60 * args.minutes), args.seed);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let outcome = runtime.block_on(async {
-        let mut signals = ShutdownSignals::listen()?;
-        tokio::select! {
-            outcome = measure(&plan) => outcome,
-            // Dropping the future ends every process.
-            () = signals.recv() => Err("interrupted; everything that was started has been ended".into()),
-        }
-    })?;
+    let outcome = until_interrupted(measure(&plan))?;
     println!("\n{}", report::summary(&outcome));
     if args.write {
         page::write("docs/measurements.md".as_ref(), "soak", &report::section(&plan, &outcome))?;

@@ -32,6 +32,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cofferdam_vault::{FairShare, LogLimit, Refused, Share};
 use futures_util::FutureExt as _;
 use tokio::sync::SemaphorePermit;
 use tokio::task::coop::unconstrained;
@@ -42,8 +43,6 @@ use super::error::{CallError, Code, Outcome};
 use super::keyed_mutex::{Key, KeyedMutex, KeyedMutexGuard};
 use super::target::Target;
 use crate::caller::Caller;
-use crate::fair_share::{FairShare, Refused, Share};
-use crate::log_limit::LogLimit;
 use crate::registry::Module;
 
 /// When a refused call may be tried again.

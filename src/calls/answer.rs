@@ -34,11 +34,11 @@ impl CallAnswer {
         let Answer { memory: _memory, body, next, search_bytes, .. } = answer;
         let next = next.map(Value::Object);
         let select = tool.select.as_ref().filter(|_| !(full && tool.full));
-        let result = match select.map(|select| search(select, &body, search_bytes)) {
+        let selected = match select.map(|select| search(select, &body, search_bytes)) {
             None => None,
             Some(Ok(found)) => {
-                check_size(&found, next.as_ref(), tool, full)?;
-                Some(found.to_value())
+                let text = serialize(&found, next.as_ref(), tool, full)?;
+                Some((found.to_value(), text))
             }
             Some(Err(SearchError::TooLarge)) => {
                 return Err(CallError::new(
@@ -57,20 +57,16 @@ impl CallAnswer {
                 None
             }
         };
-        let result = match result {
+        let (result, text) = match selected {
             Some(selected) => selected,
             None => {
-                check_size(&body, next.as_ref(), tool, full)?;
-                body
+                let text = serialize(&body, next.as_ref(), tool, full)?;
+                (body, text)
             }
         };
         let mut value = Map::from_iter([("result".to_owned(), result)]);
         value.extend(next.map(|next| ("next".to_owned(), next)));
-        let value = Value::Object(value);
-        let Ok(text) = serde_json::to_string(&value) else {
-            return Err(CallError::internal(outcome));
-        };
-        Ok(Self { value, text })
+        Ok(Self { value: Value::Object(value), text })
     }
 
     /// `{"result": …, "next": …}`: what the service answered and, if there is more, the arguments that fetch the next
@@ -90,17 +86,17 @@ impl CallAnswer {
     }
 }
 
-/// Checks that an answer with this result is small enough, before any of it is copied or written.
+/// Returns the text of an answer with this result, of which no more is written than may reach a model.
 ///
 /// # Errors
 ///
 /// `answer_too_large`.
-fn check_size(
+fn serialize(
     result: &impl Serialize,
     next: Option<&Value>,
     tool: &Tool,
     full: bool,
-) -> Result<(), CallError> {
+) -> Result<String, CallError> {
     #[derive(Serialize)]
     struct Parts<'a, T> {
         result: &'a T,
@@ -108,13 +104,13 @@ fn check_size(
         next: Option<&'a Value>,
     }
     let outcome = Outcome::after_sending(tool.operation.effects);
-    let mut size = Counter(0);
-    if serde_json::to_writer(&mut size, &Parts { result, next }).is_err() {
+    let mut answer = BoundedText::default();
+    if serde_json::to_writer(&mut answer, &Parts { result, next }).is_err() {
         return Err(CallError::internal(outcome));
     }
-    let Counter(bytes) = size;
+    let BoundedText { text, bytes } = answer;
     if bytes <= MAX_ANSWER_BYTES {
-        return Ok(());
+        return String::from_utf8(text).map_err(|_| CallError::internal(outcome));
     }
     let less = if full && tool.select.is_some() { "omit `full`, or " } else { "" };
     Err(CallError::new(
@@ -138,12 +134,19 @@ fn withheld_answer(outcome: Outcome) -> CallError {
     )
 }
 
-/// Counts what is written to it.
-struct Counter(usize);
+/// Keeps what is written to it up to [`MAX_ANSWER_BYTES`], and counts the rest.
+#[derive(Default)]
+struct BoundedText {
+    text: Vec<u8>,
+    bytes: usize,
+}
 
-impl io::Write for Counter {
+impl io::Write for BoundedText {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 += bytes.len();
+        self.bytes += bytes.len();
+        if self.bytes <= MAX_ANSWER_BYTES {
+            self.text.extend_from_slice(bytes);
+        }
         Ok(bytes.len())
     }
 

@@ -6,7 +6,7 @@ use std::hash::Hash;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::log_limit::LogLimit;
+use cofferdam_vault::LogLimit;
 
 /// The least time between two log lines about the refused calls of a module, or of all of them.
 pub(super) const LOG_INTERVAL: Duration = Duration::from_secs(10);

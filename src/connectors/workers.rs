@@ -2,11 +2,13 @@
 //!
 //! Scrubbing and parsing a few MiB can take many times as long as a whole call of another module
 //! (`cargo bench --bench scrub`). On a thread of the runtime, every call that is due on that thread would wait. Two
-//! such answers would stall a machine with two cores. A module's large answers therefore wait for each other only.
+//! such answers would stall a machine with two cores. A module's large answers therefore wait for each other, and for
+//! those of others only if many modules have some at once.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, LazyLock};
 
-use cofferdam_vault::Threads;
+use cofferdam_vault::{FairShare, PooledThreads};
 
 /// Answers up to this size are processed inline, in at most 5 ms.
 const INLINE_BYTES: usize = 16 * 1024;
@@ -14,16 +16,26 @@ const INLINE_BYTES: usize = 16 * 1024;
 /// How many large answers of one module are processed at the same time.
 const WORKERS: usize = 2;
 
+/// The worker threads of all modules: at most this many in the whole process. None of them waits for anything outside.
+static WORKERS_OF_ALL: LazyLock<Arc<FairShare<Arc<str>>>> = LazyLock::new(|| FairShare::new(32));
+
 /// The worker threads of one module.
 #[derive(Debug, Clone)]
 pub struct WorkerPool {
-    threads: Threads,
+    threads: PooledThreads,
+    /// The number of answers that were processed on a thread.
+    #[cfg(test)]
+    pub(super) processed: Arc<std::sync::atomic::AtomicUsize>,
 }
 
 impl WorkerPool {
-    /// The pool of `module`. Threads start with the first large answer and end some time after the last.
+    /// The pool of `module`. A thread starts with a large answer and ends after it.
     pub fn new(module: &str) -> Self {
-        Self { threads: Threads::new(format!("answers of {module}"), WORKERS) }
+        Self {
+            threads: PooledThreads::new(module, "answers", WORKERS, &WORKERS_OF_ALL),
+            #[cfg(test)]
+            processed: Arc::default(),
+        }
     }
 
     /// Runs `work` on an answer of this many bytes. Returns `None` if it panics or if no thread can be started.
@@ -38,14 +50,10 @@ impl WorkerPool {
         if bytes <= INLINE_BYTES {
             return work();
         }
-        let done = self.threads.run(|| Ok(work())).await;
+        #[cfg(test)]
+        self.processed.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        let done = self.threads.run(work).await;
         done.inspect_err(|error| tracing::error!(%error, "an answer could not be processed")).ok().flatten()
-    }
-
-    /// How many threads are running.
-    #[cfg(test)]
-    pub(super) fn count(&self) -> usize {
-        self.threads.count()
     }
 }
 
@@ -62,19 +70,23 @@ mod tests {
         let pool = WorkerPool::new("m");
         let here = thread::current().id();
         assert_eq!(pool.run(INLINE_BYTES, || thread::current().id()).await, Some(here));
-        assert_eq!(pool.count(), 0);
+        assert_eq!(pool.threads.count(), 0);
         // More tasks than threads, and each finishes only while the runtime makes progress.
         let mut tasks = tokio::task::JoinSet::new();
         for _ in 0..=WORKERS {
             let (go, wait) = channel();
             let pool = pool.clone();
             tasks.spawn(async move {
-                pool.run(INLINE_BYTES + 1, move || wait.recv_timeout(Duration::from_secs(20)).is_ok()).await
+                let threads = pool.clone();
+                let work = move || {
+                    let few = (1..=WORKERS).contains(&threads.threads.count());
+                    few && wait.recv_timeout(Duration::from_secs(20)).is_ok()
+                };
+                pool.run(INLINE_BYTES + 1, work).await
             });
             tasks.spawn(async move { go.send(()).ok().map(|()| true) });
         }
         assert!(tasks.join_all().await.into_iter().all(|done| done == Some(true)));
-        assert!((1..=WORKERS).contains(&pool.count()));
     }
 
     #[tokio::test]

@@ -50,7 +50,7 @@ pub(super) async fn post<H: ServerHandler>(
     State(Endpoint { service, large_requests }): State<Endpoint<H>>,
     request: Request,
 ) -> Response {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     // The route has the middleware that identifies callers. There is no default caller.
     let Some(caller) = parts.extensions.get::<Caller>().cloned() else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
@@ -59,7 +59,7 @@ pub(super) async fn post<H: ServerHandler>(
         Ok(body) => body,
         Err(refusal) => return refusal.response(),
     };
-    let mut admitted = match large_requests.admit(&body, &caller).await {
+    let admitted = match large_requests.admit(&body, &caller).await {
         Ok(admitted) => admitted,
         Err(Refusal::Busy) => return Refusal::Busy.response(),
         Err(refusal) => {
@@ -72,25 +72,34 @@ pub(super) async fn post<H: ServerHandler>(
         return json(StatusCode::BAD_REQUEST, &error);
     }
     let declared_as_json = is_json(&parts.headers);
+    if let Some(admitted) = &admitted {
+        parts.extensions.insert(admitted.memory().clone());
+    }
     let response = service.handle(Request::from_parts(parts, Body::from(body.bytes.clone())));
     let mut response = pin!(response);
-    let response = match &mut admitted {
-        None => response.await,
+    // The first poll parses the message, since all of it has arrived.
+    let (first, large) = match admitted {
+        None => (poll_fn(|context| Poll::Ready(response.as_mut().poll(context))).await, false),
         Some(admitted) => {
-            // The first poll parses the message, since all of it has arrived.
             let first = poll_fn(|context| Poll::Ready(in_place(|| response.as_mut().poll(context)))).await;
             admitted.parsed();
-            match first {
-                Poll::Ready(response) => response,
-                Poll::Pending => InPlace(response).await,
-            }
+            (first, true)
+        }
+    };
+    let response = match first {
+        Poll::Ready(response) => response,
+        Poll::Pending => {
+            // It is a message, so its text is not read again, and its call may take long.
+            drop(body);
+            let response = if large { InPlace(response).await } else { response.await };
+            return response.map(Body::new);
         }
     };
     // rmcp also returns 415 for a body that is not a message, and its text may quote the body.
     if response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE && declared_as_json {
-        let error = match admitted {
-            Some(_) => in_place(|| malformed::error_response(&body.bytes)),
-            None => malformed::error_response(&body.bytes),
+        let error = match large {
+            true => in_place(|| malformed::error_response(&body.bytes)),
+            false => malformed::error_response(&body.bytes),
         };
         return match error {
             Some(error) => json(StatusCode::BAD_REQUEST, &error),

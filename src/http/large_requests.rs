@@ -18,7 +18,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::caller::Caller;
 use crate::json_meter::{DecodedSize, JsonMeter};
-use crate::mcp::{LARGE_BYTES, MAX_REQUEST_BYTES, MAX_REQUEST_NODES, RequestMemory};
+use crate::mcp::{LARGE_BYTES, MAX_REQUEST_BYTES, MAX_REQUEST_NODES, RequestMemory, RequestReservation};
 use crate::memory_budget::{self, MemoryBudget, Reservation};
 
 /// The timeout for the body of a request.
@@ -45,12 +45,11 @@ pub(super) struct RequestBody {
     _memory: Option<Reservation<Caller>>,
 }
 
-/// What a large request holds until it has its response.
+/// What a large request holds while it is parsed.
 #[derive(Debug)]
 pub(super) struct Admitted {
-    memory: Reservation<Caller>,
-    parsing: u64,
-    turn: Option<OwnedSemaphorePermit>,
+    memory: RequestReservation,
+    _turn: OwnedSemaphorePermit,
 }
 
 /// Why a request is not handled.
@@ -171,7 +170,7 @@ impl LargeRequests {
         body: &RequestBody,
         caller: &Caller,
     ) -> Result<Option<Admitted>, Refusal> {
-        let Some(RequestMemory { parsing, running }) = RequestMemory::of(body.bytes.len(), body.size) else {
+        let Some(needed) = RequestMemory::of(body.bytes.len(), body.size) else {
             return Ok(None);
         };
         let deadline = Instant::now() + WAIT;
@@ -181,22 +180,25 @@ impl LargeRequests {
         if body.size.nodes > MAX_REQUEST_NODES {
             return Err(Refusal::TooManyValues);
         }
-        let pool = self.memory.arguments();
-        // Three quarters, so that the longest message with one long string is admitted.
-        if parsing + running > pool.capacity() / 4 * 3 {
+        let pool = self.memory.parsing();
+        let bytes = needed.parsing + needed.running;
+        if bytes > pool.capacity() {
             return Err(Refusal::TooMuchMemory);
         }
-        let memory = pool.take_by(caller, parsing + running, deadline).await.map_err(|_| Refusal::Busy)?;
-        Ok(Some(Admitted { memory, parsing, turn: Some(turn) }))
+        let memory = pool.take_by(caller, bytes, deadline).await.map_err(|_| Refusal::Busy)?;
+        Ok(Some(Admitted { memory: RequestReservation::new(needed, memory), _turn: turn }))
     }
 }
 
 impl Admitted {
-    /// Lets the next request have its turn. This one is parsed.
-    pub(super) fn parsed(&mut self) {
-        if self.turn.take().is_some() {
-            self.memory.shrink(self.parsing);
-        }
+    /// The memory of the request, for whoever handles it.
+    pub(super) fn memory(&self) -> &RequestReservation {
+        &self.memory
+    }
+
+    /// Lets the next request have its turn. This one is parsed, and its memory stays with whoever handles it.
+    pub(super) fn parsed(self) {
+        self.memory.parsed();
     }
 }
 
@@ -277,22 +279,27 @@ mod tests {
         assert_eq!(admit(&large_requests, &objects).await.unwrap_err(), Refusal::TooMuchMemory);
         let text = format!("[\"{}\\n\"]", "x".repeat(4 * MIB - 10));
         assert!(admit(&large_requests, &text).await.unwrap().is_some(), "the content of a file");
-        assert_eq!(large_requests.memory.arguments().used(), 0);
+        assert_eq!(large_requests.memory.parsing().used(), 0);
     }
 
     #[tokio::test(start_paused = true)]
     async fn large_requests_are_parsed_in_turn() {
         let large_requests = large_requests();
         let text = format!("[\"{}\"]", "x".repeat(2 * LARGE_BYTES));
-        let mut first = admit(&large_requests, &text).await.unwrap().unwrap();
+        let first = admit(&large_requests, &text).await.unwrap().unwrap();
         let _second = admit(&large_requests, &text).await.unwrap().unwrap();
         let start = Instant::now();
         assert_eq!(admit(&large_requests, &text).await.unwrap_err(), Refusal::Busy);
         assert_eq!(start.elapsed(), WAIT);
-        let used = large_requests.memory.arguments().used();
+        let used = || large_requests.memory.parsing().used();
+        let (before, handled) = (used(), first.memory().clone());
         first.parsed();
-        assert!(large_requests.memory.arguments().used() < used);
+        let parsed = used();
+        assert!(parsed < before, "{parsed} of {before}");
         assert!(admit(&large_requests, &text).await.unwrap().is_some());
+        assert_eq!(used(), parsed);
+        drop(handled);
+        assert!(used() < parsed);
     }
 
     #[test]

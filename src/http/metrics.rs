@@ -53,8 +53,8 @@ fn write_connections(text: &mut String, listeners: &[Arc<Registry>]) -> fmt::Res
     }
     writeln!(
         text,
-        "# HELP cofferdam_connections_closed_total Connections that the server closed or refused: evicted (idle, to make \
-         room), refused (too many of one machine), unread (the client does not read), aged."
+        "# HELP cofferdam_connections_closed_total Connections that the server closed or refused: evicted (without a \
+         complete request, to make room), refused (too many of one machine), unread (the client does not read), aged."
     )?;
     writeln!(text, "# TYPE cofferdam_connections_closed_total counter")?;
     for connections in listeners {

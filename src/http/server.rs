@@ -54,8 +54,8 @@ struct Bound {
 impl Server {
     /// Binds both addresses of `settings`. Port 0 selects a free port.
     ///
-    /// The number of connections is bounded by the soft limit of open files of this process. If the profile wants more, that
-    /// is logged.
+    /// The number of connections is bounded by the soft limit of open files of this process. If the profile may need
+    /// more, that is logged.
     ///
     /// Does not check that the addresses are loopback; see [`check_bind`](super::check_bind).
     ///
@@ -190,12 +190,10 @@ impl Bound {
     }
 }
 
-/// Logs that there may be fewer connections than the profile wants: as a warning if it sets their number.
+/// Logs that there are fewer descriptors than the profile may need.
 fn log_shortage(budget: &ConnectionBudget) {
-    match budget.shortage() {
-        Some(shortage) if shortage.is_set() => tracing::warn!("{shortage}; {RAISE_DESCRIPTORS}"),
-        Some(shortage) => tracing::info!("{shortage}; {RAISE_DESCRIPTORS}"),
-        None => {}
+    if let Some(shortage) = budget.shortage() {
+        tracing::warn!("{shortage}; {RAISE_DESCRIPTORS}");
     }
 }
 

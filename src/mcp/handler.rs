@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cofferdam_config::suggestions::bounded;
+use cofferdam_vault::Refused;
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestMethod,
     CompleteRequestParams, CompleteResult, Implementation, ListPromptsRequestMethod, ListPromptsResult,
@@ -20,7 +21,7 @@ use serde_json::{Map, Value};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::large::{InPlace, MAX_REQUEST_NODES, RequestMemory, are_large, in_place};
+use super::large::{InPlace, MAX_REQUEST_NODES, RequestMemory, RequestReservation, are_large, in_place};
 use super::protocol::REVISIONS;
 use super::{arguments, results, schema, tools};
 use crate::caller::Caller;
@@ -37,6 +38,9 @@ const SPARE_REQUESTS: usize = 1024;
 /// The instructions for the model.
 const INSTRUCTIONS: &str = "External services, one module each. Find a tool and its input schema with \
      get_module_schema, then run it with call_module_tool. The server handles credentials: never ask for one.";
+
+/// The memory that the arguments of a call take, out of the share of its module.
+type ModuleMemory = Reservation<Arc<str>>;
 
 /// The handler of MCP requests.
 #[derive(Debug, Clone)]
@@ -116,7 +120,8 @@ impl Handler {
         context: &RequestContext<RoleServer>,
     ) -> CallToolResult {
         let deadline = Instant::now() + self.call_timeout;
-        let (request, _memory) = match self.parse(caller, request.arguments.unwrap_or_default()) {
+        let arguments = request.arguments.unwrap_or_default();
+        let (request, _memory) = match self.parse(caller, arguments, reservation(context)) {
             Ok(parsed) => parsed,
             Err(error) => return results::from_error(&error),
         };
@@ -135,27 +140,40 @@ impl Handler {
         }
     }
 
-    /// Parses the arguments of `call_module_tool`. A string that contains large arguments takes memory, until what is
-    /// returned is dropped.
+    /// Parses the arguments of `call_module_tool`. Large ones take memory of their module, until what is returned is
+    /// dropped, and no longer of their caller (`reservation`).
     fn parse(
         &self,
         caller: &Caller,
         arguments: Map<String, Value>,
-    ) -> Result<(CallRequest, Option<Reservation<Caller>>), CallError> {
+        reservation: Option<&RequestReservation>,
+    ) -> Result<(CallRequest, Option<ModuleMemory>), CallError> {
         let size = arguments::encoded(&arguments).map(|text| (text.len(), measure(text.as_bytes())));
         if size.is_some_and(|(_, size)| size.nodes > MAX_REQUEST_NODES) {
             let message = format!("`arguments` has more than {MAX_REQUEST_NODES} values. Send less.");
             return Err(CallError::not_sent(Code::InvalidArguments, message));
         }
-        let Some(needed) = size.and_then(|(length, size)| RequestMemory::of(length, size)) else {
+        // Arguments in a string exist twice: in the request, and once they are decoded.
+        let in_string = size.and_then(|(length, size)| RequestMemory::of(length, size));
+        let needed =
+            reservation.map_or(0, RequestReservation::running) + in_string.map_or(0, |memory| memory.running);
+        if needed == 0 {
             return Ok((arguments::call(arguments)?, None));
-        };
-        let memory = self.calls.memory().arguments().take(caller, needed.running).map_err(|_refused| {
-            let message = "This server's memory for large arguments (`memory_budget`) is in use by other calls. Try \
-                 again in 1 s, or send less.";
-            CallError::not_sent(Code::RateLimited, message).retry_after(Some(RETRY_AFTER))
-        })?;
+        }
+        let module = self.owner(caller, &arguments);
+        let memory = self.calls.memory().arguments().take(&module, needed);
+        let memory = memory.map_err(|refused| no_memory(&module, refused))?;
+        if let Some(reservation) = reservation {
+            reservation.release();
+        }
         Ok((in_place(|| arguments::call(arguments))?, Some(memory)))
+    }
+
+    /// The name of the module that a call is for, if `caller` may see it. All others are one owner: their calls end at once.
+    fn owner(&self, caller: &Caller, arguments: &Map<String, Value>) -> Arc<str> {
+        let name = arguments.get("module").and_then(Value::as_str).unwrap_or_default();
+        let module = self.calls.registry().module(caller, name);
+        module.map_or_else(Arc::default, |module| Arc::from(module.name.as_str()))
     }
 
     fn get_module_schema(&self, caller: &Caller, request: CallToolRequestParams) -> CallToolResult {
@@ -163,6 +181,31 @@ impl Handler {
             .and_then(|request| schema::respond(&self.calls, caller, &request));
         result.unwrap_or_else(|error| results::from_error(&error))
     }
+}
+
+/// The memory of a large request: over HTTP with the parts of the request, on stdio with the message.
+fn reservation(context: &RequestContext<RoleServer>) -> Option<&RequestReservation> {
+    match context.extensions.get::<http::request::Parts>() {
+        Some(parts) => parts.extensions.get(),
+        None => context.extensions.get(),
+    }
+}
+
+/// The error for a call whose arguments find no memory.
+fn no_memory(module: &str, refused: Refused) -> CallError {
+    let message = match refused {
+        Refused::OwnShare => format!(
+            "Other calls of module `{module}` hold its share of this server's memory for large arguments \
+             (`memory_budget`). Try again in {} s, or send less. Other modules are unaffected.",
+            RETRY_AFTER.as_secs()
+        ),
+        Refused::Exhausted => format!(
+            "This server's memory for large arguments (`memory_budget`) is in use by other calls. Try again in {} s, or \
+             send less.",
+            RETRY_AFTER.as_secs()
+        ),
+    };
+    CallError::not_sent(Code::RateLimited, message).retry_after(Some(RETRY_AFTER))
 }
 
 /// Runs `work`. Returns `None` if it panics: rmcp would never respond to the client.

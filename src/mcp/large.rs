@@ -1,12 +1,15 @@
 //! Large requests: which ones are, how much memory they take, and how they are processed without stalling the runtime.
 
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use serde_json::{Map, Value};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
+use crate::caller::Caller;
 use crate::json_meter::DecodedSize;
+use crate::memory_budget::Reservation;
 
 /// The maximum number of values in a request: objects, arrays and scalars. No known client sends as many.
 pub(crate) const MAX_REQUEST_NODES: u64 = 50_000;
@@ -35,6 +38,44 @@ impl RequestMemory {
             parsing: size.bytes + size.bytes / 2 + size.buffer + length as u64,
             running: size.bytes + length as u64,
         })
+    }
+}
+
+/// The memory of a large request in its caller's name, until that of the module that it calls is taken. Clones share it.
+///
+/// It travels in the extensions of the request.
+#[derive(Debug, Clone)]
+pub(crate) struct RequestReservation {
+    needed: RequestMemory,
+    held: Arc<Mutex<Option<Reservation<Caller>>>>,
+}
+
+impl RequestReservation {
+    /// `held` is all the memory that is `needed`.
+    pub(crate) fn new(needed: RequestMemory, held: Reservation<Caller>) -> Self {
+        Self { needed, held: Arc::new(Mutex::new(Some(held))) }
+    }
+
+    /// Gives back what only the parser needs.
+    pub(crate) fn parsed(&self) {
+        if let Some(held) = &mut *self.lock() {
+            held.shrink(self.needed.parsing);
+        }
+    }
+
+    /// The memory that the request takes while it runs, in bytes.
+    pub(super) fn running(&self) -> u64 {
+        self.needed.running
+    }
+
+    /// Gives everything back.
+    pub(super) fn release(&self) {
+        let held = self.lock().take();
+        drop(held);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Reservation<Caller>>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -3,34 +3,32 @@
 //! rmcp starts a task for each request, and another one for each response. Over HTTP the connections bound both. On
 //! stdio nothing would: a client that sends requests and reads no responses would use up the memory.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::time::Duration;
 
 use rmcp::model::{ClientRequest, ErrorData, JsonRpcRequest, RequestId, ServerJsonRpcMessage, ServerResult};
 use tokio::sync::watch;
 
 use super::results;
-use crate::caller::Caller;
 use crate::calls::{CallError, Code};
-use crate::memory_budget::Reservation;
 
 /// How many requests of the bound are not for calls, so that a client can always ping and list tools.
 const RESERVED: usize = 64;
 
-/// The requests that have no response yet, and the memory of the large ones.
+/// The requests that have no response yet.
 #[derive(Debug)]
 pub(super) struct PendingRequests {
-    requests: watch::Sender<HashMap<RequestId, Option<Reservation<Caller>>>>,
+    requests: watch::Sender<HashSet<RequestId>>,
     max: usize,
 }
 
 impl PendingRequests {
     /// At most `max` requests, and [`RESERVED`] further ones that are not calls.
     pub(super) fn new(max: usize) -> Self {
-        Self { requests: watch::Sender::new(HashMap::new()), max }
+        Self { requests: watch::Sender::new(HashSet::new()), max }
     }
 
-    /// Adds a request. Its `memory` is given back with its response.
+    /// Adds a request.
     ///
     /// # Errors
     ///
@@ -38,18 +36,17 @@ impl PendingRequests {
     pub(super) fn add(
         &self,
         request: &JsonRpcRequest<ClientRequest>,
-        memory: Option<Reservation<Caller>>,
     ) -> Result<(), Box<ServerJsonRpcMessage>> {
         let is_call = matches!(request.request, ClientRequest::CallToolRequest(_));
         let max = if is_call { self.max } else { self.max.saturating_add(RESERVED) };
         let mut result = Ok(());
         self.requests.send_if_modified(|requests| {
-            if requests.contains_key(&request.id) {
+            if requests.contains(&request.id) {
                 result = Err(Box::new(duplicate(&request.id)));
             } else if requests.len() >= max {
                 result = Err(Box::new(too_many(&request.id, is_call, max)));
             } else {
-                requests.insert(request.id.clone(), memory);
+                requests.insert(request.id.clone());
             }
             result.is_ok()
         });
@@ -58,13 +55,13 @@ impl PendingRequests {
 
     /// Removes a request that has its response, or will not get one.
     pub(super) fn remove(&self, id: &RequestId) {
-        self.requests.send_if_modified(|requests| requests.remove(id).is_some());
+        self.requests.send_if_modified(|requests| requests.remove(id));
     }
 
     /// Returns once no request is pending.
     pub(super) async fn all_done(&self) {
         // Cannot fail: `self` holds the sender.
-        let _ = self.requests.subscribe().wait_for(HashMap::is_empty).await;
+        let _ = self.requests.subscribe().wait_for(HashSet::is_empty).await;
     }
 }
 
@@ -111,29 +108,29 @@ mod tests {
     fn calls_beyond_the_bound_are_refused_and_pings_are_not() {
         let pending = PendingRequests::new(2);
         for id in [1, 2] {
-            pending.add(&request(id, "tools/call"), None).unwrap();
+            pending.add(&request(id, "tools/call")).unwrap();
         }
-        let answer = refused(pending.add(&request(3, "tools/call"), None));
+        let answer = refused(pending.add(&request(3, "tools/call")));
         assert_eq!(answer["id"], json!(3));
         assert_eq!(answer["result"]["structuredContent"]["error"]["code"], json!("rate_limited"), "{answer}");
         for id in 0..RESERVED {
-            pending.add(&request(10 + i64::try_from(id).unwrap(), "ping"), None).unwrap();
+            pending.add(&request(10 + i64::try_from(id).unwrap(), "ping")).unwrap();
         }
-        let answer = refused(pending.add(&request(4, "ping"), None));
+        let answer = refused(pending.add(&request(4, "ping")));
         assert_eq!((&answer["id"], &answer["error"]["code"]), (&json!(4), &json!(-32603)), "{answer}");
         pending.remove(&RequestId::Number(10));
-        pending.add(&request(4, "ping"), None).unwrap();
+        pending.add(&request(4, "ping")).unwrap();
     }
 
     #[test]
     fn an_id_is_used_once_at_a_time() {
         let pending = PendingRequests::new(2);
-        pending.add(&request(1, "ping"), None).unwrap();
-        let answer = refused(pending.add(&request(1, "ping"), None));
+        pending.add(&request(1, "ping")).unwrap();
+        let answer = refused(pending.add(&request(1, "ping")));
         assert_eq!((&answer["id"], &answer["error"]["code"]), (&json!(1), &json!(-32600)), "{answer}");
         assert!(pending.all_done().now_or_never().is_none());
         pending.remove(&RequestId::Number(1));
         assert!(pending.all_done().now_or_never().is_some());
-        pending.add(&request(1, "ping"), None).unwrap();
+        pending.add(&request(1, "ping")).unwrap();
     }
 }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rmcp::model::{
-    ClientJsonRpcMessage, ClientNotification, ClientRequest, ErrorData, GetMeta as _, JsonRpcMessage,
-    ProtocolVersion, ServerJsonRpcMessage,
+    ClientJsonRpcMessage, ClientNotification, ClientRequest, ErrorData, GetExtensions as _, GetMeta as _,
+    JsonRpcMessage, ProtocolVersion, ServerJsonRpcMessage,
 };
 use rmcp::service::{RoleServer, ServerInitializeError, ServiceExt as _};
 use rmcp::transport::{Transport, stdio_pipes};
@@ -19,13 +19,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::framing::{Line, read_line, write_message};
 use super::handler::Handler;
-use super::large::{MAX_REQUEST_NODES, RequestMemory, in_place};
+use super::large::{MAX_REQUEST_NODES, RequestMemory, RequestReservation, in_place};
 use super::malformed;
 use super::pending::PendingRequests;
 use super::protocol::{MAX_REQUEST_BYTES, REVISIONS};
 use crate::caller::Caller;
 use crate::json_meter::measure;
-use crate::memory_budget::{MemoryBudget, Reservation};
+use crate::memory_budget::MemoryBudget;
 
 /// The capacity of the queue between the reader and the handler, in messages.
 const QUEUE_CAPACITY: usize = 64;
@@ -74,7 +74,7 @@ where
             stop.cancel();
             let _ = tokio::time::timeout(GRACE_PERIOD, pending.all_done()).await;
         }
-        // Drops the last sender, which tells the handler that the input has ended.
+        // Drops the last sender, which ends the handler's input.
         drop(reader);
     });
     let result = match handler.serve(lines).await {
@@ -158,15 +158,13 @@ impl<W: AsyncWrite + Unpin> Reader<W> {
                     None,
                 )),
                 Ok(Line::Complete) => match self.parse(&line) {
-                    Ok((message, memory)) => {
+                    // No notification of MCP is large.
+                    Ok(None) => continue,
+                    Ok(Some(message)) => {
                         let request = matches!(message, JsonRpcMessage::Request(_));
                         initialized |= initializes(&message);
-                        if memory.is_some() && !request {
-                            // No notification of MCP is large.
-                            continue;
-                        }
                         // Before the handshake, rmcp closes the connection on any message that is not a request.
-                        match self.register(&message, memory) {
+                        match self.register(&message) {
                             Ok(()) if (initialized || request) && !self.forward(message).await => return,
                             registered => registered.err().map(|response| *response),
                         }
@@ -182,17 +180,17 @@ impl<W: AsyncWrite + Unpin> Reader<W> {
         }
     }
 
-    /// Parses a message. A large one takes memory first.
+    /// Parses a message. A large one takes memory first, which a request keeps and any other message does not: that is
+    /// dropped.
     ///
     /// # Errors
     ///
     /// Returns the response, if there is one.
-    fn parse(&self, line: &[u8]) -> Result<(ClientJsonRpcMessage, Option<Reservation<Caller>>), Response> {
+    fn parse(&self, line: &[u8]) -> Result<Option<ClientJsonRpcMessage>, Response> {
         let size = measure(line);
-        let Some(RequestMemory { parsing, running }) = RequestMemory::of(line.len(), size) else {
-            let message =
-                serde_json::from_slice(line).map_err(|_| malformed::error_response(line).map(Box::new))?;
-            return Ok((message, None));
+        let Some(needed) = RequestMemory::of(line.len(), size) else {
+            let message = serde_json::from_slice(line);
+            return message.map(Some).map_err(|_| malformed::error_response(line).map(Box::new));
         };
         let refused = |message: String| {
             let id = in_place(|| malformed::request_id(line));
@@ -201,30 +199,29 @@ impl<W: AsyncWrite + Unpin> Reader<W> {
         if size.nodes > MAX_REQUEST_NODES {
             return Err(refused(format!("the message has more than {MAX_REQUEST_NODES} values")));
         }
-        let pool = self.memory.arguments();
-        let mut memory = pool.take(&Caller::local(), parsing + running).map_err(|_refused| {
+        let taken = self.memory.parsing().take(&Caller::local(), needed.parsing + needed.running);
+        let memory = taken.map_err(|_refused| {
             refused("the memory for large requests (`server.memory_budget`) is in use; try again".to_owned())
         })?;
-        let message = in_place(|| {
+        let mut message: ClientJsonRpcMessage = in_place(|| {
             serde_json::from_slice(line).map_err(|_| malformed::error_response(line).map(Box::new))
         })?;
-        memory.shrink(parsing);
-        Ok((message, Some(memory)))
+        let JsonRpcMessage::Request(request) = &mut message else { return Ok(None) };
+        let memory = RequestReservation::new(needed, memory);
+        memory.parsed();
+        request.request.extensions_mut().insert(memory);
+        Ok(Some(message))
     }
 
-    /// Adds a request with its memory to the pending ones, or removes the one that a notification cancels.
+    /// Adds a request to the pending ones, or removes the one that a notification cancels.
     ///
     /// # Errors
     ///
     /// The response to a request that is refused. The reader writes it itself, so that a client that reads no responses
     /// is read no further.
-    fn register(
-        &self,
-        message: &ClientJsonRpcMessage,
-        memory: Option<Reservation<Caller>>,
-    ) -> Result<(), Box<ServerJsonRpcMessage>> {
+    fn register(&self, message: &ClientJsonRpcMessage) -> Result<(), Box<ServerJsonRpcMessage>> {
         match message {
-            JsonRpcMessage::Request(request) => self.pending.add(request, memory)?,
+            JsonRpcMessage::Request(request) => self.pending.add(request)?,
             // A cancelled request gets no response.
             JsonRpcMessage::Notification(message) => {
                 if let ClientNotification::CancelledNotification(cancelled) = &message.notification

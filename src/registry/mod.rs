@@ -77,6 +77,11 @@ impl Registry {
         self.modules.iter()
     }
 
+    /// All modules, in the profile's order. For the operator.
+    pub fn all_modules(&self) -> &[Arc<Module>] {
+        &self.modules
+    }
+
     /// The module `name`, if it exists and `caller` may use it.
     pub fn module(&self, _caller: &Caller, name: &str) -> Option<&Arc<Module>> {
         self.modules.get(*self.by_name.get(name)?)

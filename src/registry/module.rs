@@ -1,6 +1,6 @@
 //! A module: a manifest with the accounts that a profile gives it, ready to be called.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use cofferdam_config::suggestions::list;
@@ -85,6 +85,19 @@ impl Module {
             tools: manifest.tools.clone(),
             tool_index: Arc::clone(&manifest.tool_index),
         })
+    }
+
+    /// The most calls of it that run at once, each with a connection to the service.
+    pub fn max_calls(&self) -> usize {
+        usize::try_from(self.limits.in_flight).unwrap_or(usize::MAX)
+    }
+
+    /// The most files that it has open beside those of its running calls: idle connections to the addresses of its accounts,
+    /// and look-ups of names.
+    pub fn max_idle_files(&self) -> usize {
+        let origins: HashSet<_> =
+            self.accounts.iter().map(|account| account.endpoint.base_url.origin()).collect();
+        self.service.clients.max_idle_files(origins.len(), self.max_calls())
     }
 
     /// The tool `name`.

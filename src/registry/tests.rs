@@ -64,6 +64,32 @@ fn a_module_has_the_look_ups_of_its_profile_or_else_of_its_manifest() {
     }
 }
 
+/// A module may keep connections to every address that its accounts have, and at most one for each call.
+#[test]
+fn a_module_may_have_files_open_for_each_address_of_its_accounts() {
+    let text = manifest("m", &["one"]);
+    let manifests = ManifestLibrary::from_files([("m/m.toml", text.as_str())]);
+    let account = |index: usize, base_url: &str| AccountEntry {
+        name: format!("account{index}"),
+        base_url: Some(base_url.parse().unwrap()),
+    };
+    let accounts = |urls: &[&str]| urls.iter().enumerate().map(|(index, url)| account(index, url)).collect();
+    let many: Vec<String> = (0..50).map(|index| format!("https://site{index}.example")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let entries = [
+        entry("one", "m"),
+        ModuleEntry {
+            accounts: accounts(&["https://a.example/x", "https://a.example/y", "https://a.example:8443"]),
+            ..entry("two", "m")
+        },
+        ModuleEntry { accounts: accounts(&many), lookups: Some(7), ..entry("many", "m") },
+        ModuleEntry { accounts: accounts(&many), in_flight: Some(3), ..entry("few calls", "m") },
+    ];
+    let registry = Registry::load(&entries, &manifests);
+    let files: Vec<_> = registry.all_modules().iter().map(|module| module.max_idle_files()).collect();
+    assert_eq!(files, [32 + 4, 2 * 32 + 4, 50 * 32 + 14, 50 * 3 + 4]);
+}
+
 #[test]
 fn a_broken_manifest_takes_down_its_module_and_no_other() {
     let good = manifest("good", &["one"]);

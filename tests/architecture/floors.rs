@@ -4,7 +4,7 @@ use crate::cycles::folder_edges;
 use crate::sources::{Source, below};
 
 /// From the top to the bottom. The backend crates, the contract and `cofferdam-config` are below all of them.
-const FLOORS: [&str; 18] = [
+const FLOORS: [&str; 16] = [
     "main",
     "cli",
     "http",
@@ -18,9 +18,7 @@ const FLOORS: [&str; 18] = [
     "broker",
     "memory_budget",
     "caller",
-    "fair_share",
     "json_meter",
-    "log_limit",
     "placeholders",
     "os",
 ];

@@ -3,11 +3,12 @@
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
 
 use rustix::process::Signal;
 use serde_json::Value;
 
-use cofferdam_testing::{TWO_VAULTS, TestEnv};
+use cofferdam_testing::{RunningCommand, TWO_VAULTS, TestEnv, bare, program};
 
 const LISTEN: &str = "COFFERDAM__SERVER__LISTEN";
 
@@ -147,6 +148,31 @@ fn each_problem_is_reported_with_what_to_do() {
         let remedy = finding["remedy"].as_str().unwrap_or_default();
         assert_eq!(remedy.is_empty(), finding["level"] == "good", "{finding:#}");
     }
+}
+
+/// The server says the same in its log.
+#[test]
+fn too_few_open_files_are_reported_with_what_to_do() {
+    let env = healthy_env(TWO_VAULTS);
+    let limited = |words: &str| {
+        let mut command = bare(Command::new("sh"));
+        command.args(["-c", &format!("ulimit -n 512 && exec \"$0\" {words} --profile \"$1\"")]);
+        command.arg(program()).arg(env.profile()).env("TICKETS_TOKEN", CANARY);
+        command
+    };
+    let says = ["server.max_calls", "this process may have 512"];
+    let document = RunningCommand::start(&mut limited("doctor --json")).wait().expect(0).json();
+    let warnings = found(&document, "open files", "notice");
+    assert!(says.iter().all(|part| warnings.iter().any(|warning| warning.contains(part))), "{document:#}");
+    let finding = document["findings"].as_array().unwrap().iter().find(|one| one["subject"] == "open files");
+    assert!(finding.unwrap()["remedy"].as_str().unwrap().contains("LimitNOFILE="), "{document:#}");
+
+    let mut server = RunningCommand::start(&mut limited("serve"));
+    BufReader::new(server.child().stdout.take().unwrap()).lines().next().unwrap().unwrap();
+    server.signal(Signal::TERM);
+    let log = server.wait().stderr;
+    let line = log.lines().find(|line| line.contains(says[1])).unwrap_or_else(|| panic!("{log}"));
+    assert!(line.contains("WARN") && line.contains(says[0]) && line.contains("LimitNOFILE="), "{line}");
 }
 
 /// The profile's own server may use its ports.

@@ -74,6 +74,16 @@ concurrency_safe = true
 request = { method = "GET", path = "/wait" }
 
 [[tools]]
+name = "wait_to_add"
+description = "Put an item to the items, and wait for ever"
+side_effect = "write"
+idempotent = false
+concurrency_safe = true
+request = { method = "POST", path = "/wait", body = ["title"] }
+input.required = ["title"]
+input.properties.title = { type = "string", description = "What it is" }
+
+[[tools]]
 name = "big"
 description = "Read too much"
 side_effect = "none"
@@ -165,7 +175,7 @@ impl SampleService {
                 "/fail",
                 any(|| async { (StatusCode::INTERNAL_SERVER_ERROR, Json(json!({ "message": "on fire" }))) }),
             )
-            .route("/wait", get(wait))
+            .route("/wait", any(wait))
             .with_state(service.clone())
             .layer(from_fn_with_state(service.clone(), authorize));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -212,7 +222,9 @@ fn unusual(shape: &str) -> impl IntoResponse + use<> {
     ([("content-type", "application/json")], body)
 }
 
-async fn wait(State(service): State<SampleService>) {
+async fn wait(State(service): State<SampleService>, request: Request) {
+    // While it reads nothing, the service does not notice that its client has gone.
+    axum::body::to_bytes(request.into_body(), usize::MAX).await.unwrap();
     struct Open(SampleService);
     impl Drop for Open {
         fn drop(&mut self) {
@@ -385,8 +397,12 @@ impl TestServer {
 
     /// The result of `call_module_tool` with module `sample` and account `work`.
     pub(crate) async fn call(&self, tool: &str, arguments: Value) -> Value {
-        let arguments =
-            json!({ "module": "sample", "tool": tool, "account": "work", "arguments": arguments });
+        self.call_of("sample", tool, arguments).await
+    }
+
+    /// The result of `call_module_tool` with `module` and account `work`.
+    pub(crate) async fn call_of(&self, module: &str, tool: &str, arguments: Value) -> Value {
+        let arguments = json!({ "module": module, "tool": tool, "account": "work", "arguments": arguments });
         self.tool("call_module_tool", arguments).await
     }
 }

@@ -13,8 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::server::{Parts, ServerBuilder, within};
 
-struct Stdio {
-    parts: Parts,
+pub(crate) struct Stdio {
+    pub(crate) parts: Parts,
     input: WriteHalf<DuplexStream>,
     output: Lines<BufReader<ReadHalf<DuplexStream>>>,
     shutdown: CancellationToken,
@@ -23,7 +23,11 @@ struct Stdio {
 
 impl Stdio {
     async fn start(drain: Duration) -> Self {
-        let parts = ServerBuilder::default().parts().await;
+        Self::start_with(ServerBuilder::default(), drain).await
+    }
+
+    pub(crate) async fn start_with(builder: ServerBuilder, drain: Duration) -> Self {
+        let parts = builder.parts().await;
         let (ours, theirs) = tokio::io::duplex(1 << 20);
         let (read, write) = tokio::io::split(theirs);
         let handler = Handler::for_caller(
@@ -42,12 +46,12 @@ impl Stdio {
         self.input.write_all(format!("{line}\n").as_bytes()).await.unwrap();
     }
 
-    async fn receive(&mut self) -> Value {
+    pub(crate) async fn receive(&mut self) -> Value {
         let line = within(self.output.next_line()).await.unwrap().expect("the server has ended");
         serde_json::from_str(&line).unwrap()
     }
 
-    async fn initialize(&mut self) {
+    pub(crate) async fn initialize(&mut self) {
         let params = json!({
             "protocolVersion": "2025-06-18",
             "capabilities": {},
@@ -61,9 +65,12 @@ impl Stdio {
         self.send(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }).to_string()).await;
     }
 
-    async fn call(&mut self, id: i64, tool: &str, arguments: Value) {
-        let arguments =
-            json!({ "module": "sample", "tool": tool, "account": "work", "arguments": arguments });
+    pub(crate) async fn call(&mut self, id: i64, tool: &str, arguments: Value) {
+        self.call_of("sample", id, tool, arguments).await;
+    }
+
+    pub(crate) async fn call_of(&mut self, module: &str, id: i64, tool: &str, arguments: Value) {
+        let arguments = json!({ "module": module, "tool": tool, "account": "work", "arguments": arguments });
         let params = json!({ "name": "call_module_tool", "arguments": arguments });
         self.send(
             &json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params }).to_string(),

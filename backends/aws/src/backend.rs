@@ -4,7 +4,6 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use aws_sdk_secretsmanager::config::SharedHttpClient;
 use cofferdam_config::Diagnostics;
 use cofferdam_vault::{
     BackendConfig, BoxFuture, Capabilities, Expect, FieldName, Page, PageToken, ReadRequest, Scope, Secret,
@@ -15,7 +14,8 @@ use crate::batch_reader::BatchReader;
 use crate::config::Config;
 use crate::content::{self, Content};
 use crate::names::Names;
-use crate::session::{self, SessionCache};
+use crate::network::Network;
+use crate::session::SessionCache;
 use crate::settings::Settings;
 use crate::store::{CURRENT, PREVIOUS, Store};
 use crate::{diagnose, write};
@@ -42,8 +42,8 @@ impl BackendConfig for Config {
         let prefix = self.prefix.clone();
         let days = self.recovery_window_days();
         let settings = self.resolve(&context);
-        let http = session::http_client(context.host_resolver());
-        Arc::new(AwsVault::new(settings, prefix, days, http, context.threads))
+        let network = Network::new(context.host_resolver());
+        Arc::new(AwsVault::new(settings, prefix, days, network, context.threads))
     }
 }
 
@@ -52,7 +52,7 @@ impl AwsVault {
         settings: Settings,
         prefix: Option<String>,
         recovery_window_days: u8,
-        http: SharedHttpClient,
+        network: Network,
         threads: Threads,
     ) -> Self {
         let location = settings.endpoint.clone().or_else(|| settings.region.clone());
@@ -77,7 +77,7 @@ impl AwsVault {
                 },
             },
             names: Names::new(prefix),
-            store: Store::new(SessionCache::new(settings, http, threads.clone())),
+            store: Store::new(SessionCache::new(settings, network, threads.clone())),
             files,
             threads,
             batch_reader: BatchReader::default(),

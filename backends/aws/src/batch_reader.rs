@@ -115,7 +115,7 @@ fn secret(value: &SecretValue, name: &str, request: &ReadRequest) -> Result<Secr
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::sync::{Arc, Mutex, mpsc};
     use std::time::Duration;
 
     use aws_smithy_runtime_api::client::http::{
@@ -124,23 +124,28 @@ mod tests {
     use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
     use aws_smithy_types::body::SdkBody;
     use cofferdam_vault::testkit::{field, path};
-    use cofferdam_vault::{Threads, Vault as _};
+    use cofferdam_vault::{HostResolver, NamesOf, Threads, Vault as _};
     use tokio::time::Instant;
 
     use super::*;
     use crate::backend::AwsVault;
+    use crate::dns::Resolver;
+    use crate::network::Network;
     use crate::settings::Settings;
 
     /// A server in this process that responds at once and records when. A paused clock does not work with sockets.
     #[derive(Debug, Clone, Default)]
     struct Server {
         requests: Arc<Mutex<Vec<Instant>>>,
+        /// Dropped with the first request.
+        first: Arc<Mutex<Option<mpsc::Sender<()>>>>,
         denies_batches: bool,
     }
 
     impl HttpConnector for Server {
         fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
             self.requests.lock().unwrap().push(Instant::now());
+            self.first.lock().unwrap().take();
             let body: serde_json::Value = serde_json::from_slice(request.body().bytes().unwrap()).unwrap();
             let value = |name: &serde_json::Value| {
                 serde_json::json!({
@@ -163,22 +168,18 @@ mod tests {
     }
 
     /// When the requests were sent that read `count` secrets.
+    #[allow(clippy::disallowed_methods)] // only work on the runtime's pool holds a paused clock
     async fn request_times(server: Server, count: usize) -> Vec<Instant> {
         let folder = tempfile::tempdir().unwrap();
-        let credentials_file = folder.path().join("credentials");
-        std::fs::write(&credentials_file, "[default]\naws_access_key_id = A\naws_secret_access_key = B\n")
-            .unwrap();
-        let settings = Settings {
-            region: Some("eu-central-1".to_owned()),
-            profile: None,
-            config_file: None,
-            credentials_file: Some(credentials_file),
-            role: None,
-            endpoint: None,
-        };
+        let settings = Settings::for_tests(folder.path(), None);
         let connector = SharedHttpConnector::new(server.clone());
         let http: SharedHttpClient = http_client_fn(move |_, _| connector.clone());
-        let vault = AwsVault::new(settings, None, 30, http, Threads::new("cloud", 1));
+        let names = Resolver(HostResolver::new(NamesOf::Vault("cloud".to_owned()), 1));
+        let vault = AwsVault::new(settings, None, 30, Network { http, names }, Threads::new("cloud", 1));
+        // The clock stands still while the credentials are loaded on a thread, until the first request is sent.
+        let (first, sent) = mpsc::channel::<()>();
+        *server.first.lock().unwrap() = Some(first);
+        tokio::task::spawn_blocking(move || sent.recv());
         let requests: Vec<_> = (0..count)
             .map(|n| ReadRequest { path: path(&format!("module-{n}/work")), fields: vec![field("token")] })
             .collect();

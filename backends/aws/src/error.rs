@@ -12,6 +12,9 @@ use aws_sdk_secretsmanager::error::{ConnectorError, ProvideErrorMetadata, SdkErr
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityError;
 use cofferdam_vault::{ErrorKind, VaultError};
+use http_body_util::LengthLimitError;
+
+use crate::network::MAX_RESPONSE_BYTES;
 
 /// The request that failed, for the message.
 #[derive(Debug, Clone, Copy)]
@@ -68,6 +71,13 @@ where
                 None => from_status(raw, operation),
             }
         }
+        SdkError::ResponseError(_) if cause::<LengthLimitError>(error).is_some() => vault(
+            ErrorKind::Malformed,
+            format!(
+                "the response to {action} for {subject} has more than {} MiB; check `endpoint`",
+                MAX_RESPONSE_BYTES / (1024 * 1024)
+            ),
+        ),
         SdkError::ResponseError(broken) if broken.raw().status().is_success() => vault(
             ErrorKind::Unavailable,
             format!("the response to {action} for {subject} was truncated; check the network"),

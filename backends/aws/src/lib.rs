@@ -11,8 +11,8 @@
 //!
 //! - `config`, `checks`, `settings`: the keys of a profile's table with their checks, and the resolved settings
 //! - `names`: the mapping between paths and names of secrets
-//! - `dns`: how the names of AWS's services are resolved
-//! - `session`: where credentials come from, and when they are loaded again
+//! - `dns`, `network`: how the names of AWS's services are resolved, and how much of a response is read
+//! - `credentials`, `session`: where credentials come from, and when they are loaded again
 //! - `store`: one function per operation of the API
 //! - `content`: parses and serializes fields
 //! - `write`: writes and deletes with concurrent writers
@@ -28,6 +28,15 @@
 //! `CreateSecret`, `PutSecretValue` and `UpdateSecretVersionStage`. Deleting, and writing what was deleted, also require
 //! `DescribeSecret`, `DeleteSecret` and `RestoreSecret`. The probe requires none.
 //!
+//! # Bounds
+//!
+//! A response has at most 8 MiB, from every service that the SDK asks: Secrets Manager, STS, and those for the credentials of
+//! a container or an instance. Files are read, and names are resolved, on threads of the vault.
+//!
+//! The SDK has no bound, and no place for one, on the size of its configuration, credentials and token files, and on what a
+//! `credential_process` prints. Who sets up the vault decides on those. A file that hangs keeps its thread until the read
+//! returns.
+//!
 //! # Copies of secrets
 //!
 //! Buffers of this crate are zeroized on drop. Not wiped are the buffers of libraries: the bytes of an HTTP response or
@@ -41,10 +50,12 @@ mod batch_reader;
 mod checks;
 mod config;
 mod content;
+mod credentials;
 mod diagnose;
 mod dns;
 mod error;
 mod names;
+mod network;
 mod rate_limiter;
 mod session;
 mod settings;

@@ -21,3 +21,21 @@ pub(crate) struct Role {
     pub(crate) session_name: String,
     pub(crate) endpoint: Option<String>,
 }
+
+#[cfg(test)]
+impl Settings {
+    /// Settings with keys in a file of `folder`.
+    pub(crate) fn for_tests(folder: &std::path::Path, endpoint: Option<String>) -> Self {
+        let credentials_file = folder.join("credentials");
+        std::fs::write(&credentials_file, "[default]\naws_access_key_id = A\naws_secret_access_key = B\n")
+            .unwrap();
+        Self {
+            region: Some("eu-central-1".to_owned()),
+            profile: None,
+            config_file: None,
+            credentials_file: Some(credentials_file),
+            role: None,
+            endpoint,
+        }
+    }
+}

@@ -6,13 +6,13 @@
 //! `nsswitch.conf`, `hosts`, search domains, mDNS, and the name servers that a VPN adds for its own domains. The crate
 //! `hickory-resolver`, which needs no threads, reads `resolv.conf` and `hosts` only. With it, a name could lead to another
 //! address than for `curl` on the same machine, or to none. What `getaddrinfo` costs is that a look-up cannot be cancelled:
-//! one that was given up occupies its thread until the system's own timeouts have passed. So the threads are bounded, and
-//! callers share look-ups.
+//! one that was given up occupies its thread until the system's own timeouts have passed. So the threads are bounded, for
+//! each owner and for all modules or vaults of the process, and callers share look-ups.
 
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use std::{fmt, pin::pin};
 
@@ -21,7 +21,7 @@ use futures_util::future::{BoxFuture, Shared, WeakShared};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::Threads;
+use crate::{FairShare, LogLimit, PooledThreads};
 
 /// How long callers join a look-up that has started. Later ones start another, because a query that was sent while the
 /// name server was down is not repeated for seconds.
@@ -30,6 +30,11 @@ const JOIN: Duration = Duration::from_secs(1);
 const HANG: Duration = Duration::from_secs(1);
 /// The least time between two reports of hanging look-ups.
 const REPORT_INTERVAL: Duration = Duration::from_secs(60);
+
+/// The threads that look up names of modules, in the whole process: at most this many.
+static OF_MODULES: LazyLock<Arc<FairShare<Arc<str>>>> = LazyLock::new(|| FairShare::new(64));
+/// The same for vaults, so that modules cannot use them up.
+static OF_VAULTS: LazyLock<Arc<FairShare<Arc<str>>>> = LazyLock::new(|| FairShare::new(32));
 
 /// The result of a look-up, for all its callers.
 type Found = Result<Arc<[SocketAddr]>, Arc<io::Error>>;
@@ -56,9 +61,9 @@ struct Inner {
     owner: NamesOf,
     max: usize,
     lookup: Arc<LookupFn>,
-    threads: Threads,
+    threads: PooledThreads,
     lookups: Mutex<HashMap<String, Joinable>>,
-    reported: Mutex<Option<Instant>>,
+    log: LogLimit,
 }
 
 /// A look-up that callers may join. It ends when its last caller leaves, unless a thread has taken it.
@@ -75,8 +80,8 @@ impl Joinable {
 }
 
 impl HostResolver {
-    /// A resolver that runs at most `max` look-ups at once, at least one. Its threads start when they are needed and end
-    /// when they are idle.
+    /// A resolver that runs at most `max` look-ups at once, at least one. Each has a thread. In the whole process at most 64
+    /// look-ups run for modules and 32 for vaults, of which one owner gets at most two thirds.
     pub fn new(owner: NamesOf, max: usize) -> Self {
         Self::with_lookup(owner, max, |host| Ok((host, 0).to_socket_addrs()?.collect()))
     }
@@ -87,15 +92,18 @@ impl HostResolver {
         max: usize,
         lookup: impl Fn(&str) -> io::Result<Vec<SocketAddr>> + Send + Sync + 'static,
     ) -> Self {
-        let (NamesOf::Module(name) | NamesOf::Vault(name)) = &owner;
+        let (name, all) = match &owner {
+            NamesOf::Module(name) => (name, &OF_MODULES),
+            NamesOf::Vault(name) => (name, &OF_VAULTS),
+        };
         Self {
             shared: Arc::new(Inner {
-                threads: Threads::new(format!("names of {name}"), max),
+                threads: PooledThreads::new(name, "names", max, all),
                 owner,
                 max: max.max(1),
                 lookup: Arc::new(lookup),
                 lookups: Mutex::default(),
-                reported: Mutex::default(),
+                log: LogLimit::new(REPORT_INTERVAL),
             }),
         }
     }
@@ -118,7 +126,12 @@ impl HostResolver {
         found.map(|addresses| addresses.to_vec()).map_err(|error| copy_of(&error))
     }
 
-    /// How many threads exist now, busy or idle.
+    /// How many look-ups may run at once.
+    pub fn max(&self) -> usize {
+        self.shared.max
+    }
+
+    /// How many threads exist now.
     pub fn count(&self) -> usize {
         self.shared.threads.count()
     }
@@ -148,7 +161,7 @@ impl Inner {
             let work = threads.run(move || {
                 // Fails if all callers have left.
                 let _ = taken.send(());
-                Ok(lookup(&host))
+                lookup(&host)
             });
             let mut work = pin!(work);
             let done = tokio::select! {
@@ -166,13 +179,9 @@ impl Inner {
 
     /// Reports look-ups that hang, once in a while.
     fn report(&self, host: &str, waited: Duration) {
-        let now = Instant::now();
-        let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
-        if reported.is_some_and(|reported| now.duration_since(reported) < REPORT_INTERVAL) {
+        if !self.log.due() {
             return;
         }
-        *reported = Some(now);
-        drop(reported);
         let (waited_ms, lookups) = (waited.as_millis(), self.max);
         match &self.owner {
             NamesOf::Module(module) => tracing::warn!(

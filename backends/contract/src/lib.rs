@@ -15,16 +15,22 @@
 //! - [`BackendConfig`]: from a profile's table to a vault
 //! - [`Threads`]: where blocking work runs
 //! - [`HostResolver`]: where host names are resolved
+//! - [`PooledThreads`]: threads of one owner, out of those that owners share
+//! - [`FairShare`]: a capacity that several owners share, such that none can use it up
+//! - [`LogLimit`]: at most one log line in an interval about the same event
 //! - [`files`]: how to read a file that a person configured
 //! - [`file_permissions`]: who else can read or change such a file
 //! - `testkit` (feature): the suite that every backend passes, a vault in memory, scripted faults, a log to inspect
 
 mod config;
 mod error;
+mod fair_share;
 pub mod files;
 mod host_resolver;
+mod log_limit;
 mod path;
 mod permissions;
+mod pooled_threads;
 mod retry_after;
 mod secret;
 mod threads;
@@ -35,9 +41,12 @@ pub mod testkit;
 
 pub use config::{BackendConfig, Prompt, VaultContext};
 pub use error::{ErrorKind, Retry, Scope, VaultError};
+pub use fair_share::{FairShare, Refused, Share};
 pub use host_resolver::{HostResolver, NamesOf};
+pub use log_limit::LogLimit;
 pub use path::{FieldName, InvalidName, SecretPath};
 pub use permissions::{Protection, file_permissions};
+pub use pooled_threads::PooledThreads;
 pub use retry_after::retry_after;
 pub use secret::{Lease, Secret, SecretFields, Version};
 pub use threads::{Threads, with_permit};

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 
 use crate::{ErrorKind, VaultError};
 
-/// How long an idle thread waits for work before it ends.
+/// The usual time for which an idle thread waits for work.
 const IDLE: Duration = Duration::from_secs(10);
 
 tokio::task_local! {
@@ -39,6 +39,8 @@ pub struct Threads {
 struct Shared {
     name: String,
     max: usize,
+    /// How long an idle thread waits for work before it ends.
+    idle: Duration,
     state: Mutex<State>,
     work: Condvar,
 }
@@ -61,14 +63,19 @@ impl Threads {
     /// At most `max` threads, at least one. They are named `name`, for a stack dump; NUL characters, which the name of a
     /// thread cannot hold, are removed.
     pub fn new(name: impl Into<String>, max: usize) -> Self {
-        Self {
-            shared: Arc::new(Shared {
-                name: name.into().replace('\0', ""),
-                max: max.max(1),
-                state: Mutex::default(),
-                work: Condvar::new(),
-            }),
-        }
+        Self::with_idle(name.into(), max, IDLE)
+    }
+
+    /// Threads that end as soon as they have no work. For many owners that need a thread now and then, of which all
+    /// together would keep many idle ones.
+    pub(crate) fn without_idle(name: String, max: usize) -> Self {
+        Self::with_idle(name, max, Duration::ZERO)
+    }
+
+    fn with_idle(name: String, max: usize, idle: Duration) -> Self {
+        let name = name.replace('\0', "");
+        let (state, work) = (Mutex::default(), Condvar::new());
+        Self { shared: Arc::new(Shared { name, max: max.max(1), idle, state, work }) }
     }
 
     /// Runs `work` on one of the threads and returns its result.
@@ -175,7 +182,8 @@ impl Shared {
                 continue;
             }
             state.idle += 1;
-            let (guard, wait) = self.work.wait_timeout(state, IDLE).unwrap_or_else(PoisonError::into_inner);
+            let (guard, wait) =
+                self.work.wait_timeout(state, self.idle).unwrap_or_else(PoisonError::into_inner);
             state = guard;
             state.idle -= 1;
             if wait.timed_out() && state.queue.is_empty() {

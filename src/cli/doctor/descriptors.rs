@@ -7,16 +7,13 @@ use crate::cli::compose::App;
 use crate::http::{ConnectionBudget, RAISE_DESCRIPTORS};
 use crate::os::descriptor_limit;
 
-/// Checks that a server with this process's limits may have as many connections as the profile sets. `serve` raises the
-/// soft limit to the hard one.
+/// Checks that a server with this process's limits may have as many open files as the profile may need. `serve` raises
+/// the soft limit to the hard one.
 pub(super) fn check(app: &App, report: &mut Report) {
     let budget = ConnectionBudget::new(&app.server, &app.calls, descriptor_limit().hard);
     let diagnostic = match budget.shortage() {
-        Some(shortage) if shortage.is_set() => {
-            Diagnostic::warning("", shortage.to_string(), RAISE_DESCRIPTORS)
-        }
-        // A number that only follows from `max_calls` is more than most servers need.
-        _ => Diagnostic::info("", format!("enough for {} connections", budget.max())),
+        Some(shortage) => Diagnostic::warning("", shortage.to_string(), RAISE_DESCRIPTORS),
+        None => Diagnostic::info("", format!("enough for {} connections", budget.max())),
     };
     report.add("open files", diagnostic);
 }

@@ -16,6 +16,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How many idle connections to one service are kept.
 const IDLE_PER_HOST: usize = 32;
+/// The files that a look-up of a name has open at once: a socket, and a file such as `hosts`.
+const FILES_PER_LOOKUP: usize = 2;
 /// How often an HTTP/2 connection is pinged: all calls of a module to a service share one.
 const ALIVE_INTERVAL: Duration = Duration::from_secs(15);
 
@@ -41,6 +43,13 @@ impl Clients {
     pub(super) fn with_resolver(resolver: HostResolver) -> Self {
         let resolver = GuardedResolver::new(resolver, CONNECT_TIMEOUT);
         Self { resolver, tls: OnceLock::new(), plain: OnceLock::new() }
+    }
+
+    /// The most files that are open beside those of running calls, which are at most `in_flight`: idle connections to so
+    /// many services, and look-ups of names.
+    pub(crate) fn max_idle_files(&self, services: usize, in_flight: usize) -> usize {
+        let idle = services.saturating_mul(IDLE_PER_HOST.min(in_flight));
+        idle.saturating_add(self.resolver.max().saturating_mul(FILES_PER_LOOKUP))
     }
 
     /// The client for `scheme`.

@@ -162,8 +162,8 @@ impl Call<'_> {
             .await
             .map_err(|error| self.unread(&error, limit))?;
         let trees = self.memory.trees();
-        // One answer leaves as much for the others.
-        let most = trees.capacity() / 2;
+        // A quarter of the budget, which leaves most of another one for the others.
+        let most = trees.capacity() / 7 * 4;
         if body.size.bytes > most {
             return Err(self.too_large_decoded(most));
         }

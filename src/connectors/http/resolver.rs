@@ -52,8 +52,8 @@ tokio::task_local! {
 
 /// Runs `exchange`. A look-up that it waits for is given up just before `deadline`.
 ///
-/// Only the resolver knows that a request still waits for an address, and was not sent. After the deadline, nothing
-/// tells it from one that was sent and not answered.
+/// Only the resolver knows that a request still waits for an address, and was not sent. After the deadline, it cannot be
+/// distinguished from one that was sent and not answered.
 pub(super) async fn until<T>(deadline: Instant, exchange: impl Future<Output = T>) -> T {
     DEADLINE.scope(deadline, exchange).await
 }
@@ -74,6 +74,11 @@ impl GuardedResolver {
     /// A resolver that gives up just before `limit`, after which its connections are given up.
     pub(super) fn new(names: HostResolver, limit: Duration) -> Self {
         Self { names, limit }
+    }
+
+    /// How many look-ups may run at once.
+    pub(super) fn max(&self) -> usize {
+        self.names.max()
     }
 }
 

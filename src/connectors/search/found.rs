@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use serde::ser::{Serialize, Serializer};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{ENTRY, ITEM, convert};
 
@@ -164,22 +164,39 @@ impl<'v> Found<'v> {
             Self::Owned(value) => sorted(value),
             Self::List(items) => Value::Array(items.iter().map(Self::to_value).collect()),
             Self::Object(entries) => {
-                let mut entries: Vec<_> = entries.iter().collect();
-                entries.sort_by_key(|(key, _)| *key);
-                let entries = entries.into_iter().map(|(key, value)| ((*key).to_owned(), value.to_value()));
-                Value::Object(entries.collect())
+                let entries = by_key(entries.iter().map(|(key, value)| (*key, value)));
+                Value::Object(entries.map(|(key, value)| (key.to_owned(), value.to_value())).collect())
             }
         }
     }
 }
 
+/// Writes the same as that of [`Found::to_value`], without a copy.
 impl Serialize for Found<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Self::Borrowed(value) => value.serialize(serializer),
-            Self::Owned(value) => value.serialize(serializer),
+            Self::Borrowed(value) => Sorted(value).serialize(serializer),
+            Self::Owned(value) => Sorted(value).serialize(serializer),
             Self::List(items) => serializer.collect_seq(items.iter()),
-            Self::Object(entries) => serializer.collect_map(entries.iter().map(|(key, value)| (key, value))),
+            Self::Object(entries) => {
+                serializer.collect_map(by_key(entries.iter().map(|(key, value)| (*key, value))))
+            }
+        }
+    }
+}
+
+/// A value whose objects are written with sorted keys.
+struct Sorted<'a>(&'a Value);
+
+impl Serialize for Sorted<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Array(items) => serializer.collect_seq(items.iter().map(Sorted)),
+            Value::Object(entries) => {
+                let entries = by_key(entries.iter().map(|(key, value)| (key.as_str(), value)));
+                serializer.collect_map(entries.map(|(key, value)| (key, Sorted(value))))
+            }
+            scalar => scalar.serialize(serializer),
         }
     }
 }
@@ -188,11 +205,16 @@ fn sorted(value: &Value) -> Value {
     match value {
         Value::Array(items) => Value::Array(items.iter().map(sorted).collect()),
         Value::Object(entries) => {
-            let mut entries: Vec<_> = entries.iter().collect();
-            entries.sort_by_key(|(key, _)| *key);
-            let entries = entries.into_iter().map(|(key, value)| (key.clone(), sorted(value)));
-            Value::Object(Map::from_iter(entries))
+            let entries = by_key(entries.iter().map(|(key, value)| (key.as_str(), value)));
+            Value::Object(entries.map(|(key, value)| (key.to_owned(), sorted(value))).collect())
         }
         scalar => scalar.clone(),
     }
+}
+
+/// The entries of an object in the order of their keys.
+fn by_key<'a, T>(entries: impl Iterator<Item = (&'a str, T)>) -> impl Iterator<Item = (&'a str, T)> {
+    let mut entries: Vec<_> = entries.collect();
+    entries.sort_by_key(|(key, _)| *key);
+    entries.into_iter()
 }

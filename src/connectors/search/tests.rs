@@ -10,8 +10,12 @@ fn reference(expression: &Expression<'_>, value: &Value) -> Result<Value, String
     Ok(serde_json::to_value(&*found).unwrap())
 }
 
+/// What is found, which is the same as a value and as text.
 fn found(expression: &Expression<'_>, value: &Value) -> Result<Value, String> {
-    search(expression, value, MAX_BYTES).map(|found| found.to_value()).map_err(|error| error.to_string())
+    let found = search(expression, value, MAX_BYTES).map_err(|error| error.to_string())?;
+    let copied = found.to_value();
+    assert_eq!(serde_json::to_string(&found).unwrap(), copied.to_string(), "{expression} in {value}");
+    Ok(copied)
 }
 
 /// Asserts that both interpreters find the same, including the order of keys.

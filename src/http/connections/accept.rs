@@ -62,7 +62,7 @@ pub(in crate::http) async fn serve(
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
                 if is_out_of_descriptors(&error) {
-                    registry.evict_longest_idle();
+                    registry.evict_one();
                 }
                 tokio::time::sleep(ACCEPT_BACKOFF).await;
             }

@@ -1,22 +1,24 @@
-//! Whether a connection has a request in progress.
+//! What a connection does: whether it waits for a request, for a request's body, or has a request in progress.
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use axum::body::Body;
 use bytes::Bytes;
-use hyper::body::{Frame, SizeHint};
+use hyper::body::{Frame, Incoming, SizeHint};
 
-use super::registry::{Evicted, Slot};
+use super::registry::{Evicted, Phase, Slot};
 use super::tally::Event;
 
 /// The state of a connection, shared by the parts that see its requests and its writes. Used by one task only.
 pub(super) struct Activity {
     slot: Slot,
-    /// A request has started, and its response is not complete yet.
+    /// The head of a request has arrived, and its response is not complete yet.
     serving: AtomicBool,
+    /// The body of that request has not arrived yet.
+    receiving: AtomicBool,
     /// A response is complete, and the system has not taken all of it yet.
     unsent: AtomicBool,
     /// The client does not read.
@@ -27,16 +29,27 @@ impl Activity {
     /// A connection without a request.
     pub(super) fn new(slot: Slot) -> Arc<Self> {
         let no = || AtomicBool::new(false);
-        Arc::new(Self { slot, serving: no(), unsent: no(), stalled: no() })
+        Arc::new(Self { slot, serving: no(), receiving: no(), unsent: no(), stalled: no() })
     }
 
-    /// A request has arrived: its head is complete.
+    /// The head of a request has arrived. `receiving` if its body follows.
     ///
     /// # Errors
     ///
     /// Returns an error if the connection has been evicted. The request must not be started.
-    pub(super) fn request_started(&self) -> Result<(), Evicted> {
+    pub(super) fn request_started(&self, receiving: bool) -> Result<(), Evicted> {
         self.serving.store(true, Ordering::Relaxed);
+        self.receiving.store(receiving, Ordering::Relaxed);
+        self.update()
+    }
+
+    /// The body of the request has arrived, or nobody will read it.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the connection has been evicted. The request must not be handled.
+    fn request_complete(&self) -> Result<(), Evicted> {
+        self.receiving.store(false, Ordering::Relaxed);
         self.update()
     }
 
@@ -80,12 +93,59 @@ impl Activity {
 
     fn update(&self) -> Result<(), Evicted> {
         let is = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
-        if is(&self.serving) || (is(&self.unsent) && !is(&self.stalled)) {
-            self.slot.set_busy()
+        let responding = is(&self.unsent) && !is(&self.stalled);
+        self.slot.enter(if responding || (is(&self.serving) && !is(&self.receiving)) {
+            Phase::Busy
+        } else if is(&self.serving) {
+            Phase::Receiving
         } else {
-            self.slot.set_idle();
-            Ok(())
+            Phase::Idle
+        })
+    }
+}
+
+/// The body of a request. Its end completes the request.
+pub(super) struct ReceivedBody {
+    body: Incoming,
+    activity: Arc<Activity>,
+}
+
+impl ReceivedBody {
+    pub(super) fn new(body: Incoming, activity: Arc<Activity>) -> Self {
+        Self { body, activity }
+    }
+}
+
+impl hyper::body::Body for ReceivedBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        if frame.is_none() && self.activity.request_complete().is_err() {
+            // The request must not be handled, since the connection's task is about to drop it.
+            return Poll::Pending;
         }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// Without its body a request is complete too: it is about to be refused.
+impl Drop for ReceivedBody {
+    fn drop(&mut self) {
+        // It fails only if the connection was evicted, and then its task is about to drop it.
+        let _ = self.activity.request_complete();
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::Router;
 use http::Request;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -16,7 +16,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use super::activity::{Activity, TrackedBody};
+use super::activity::{Activity, ReceivedBody, TrackedBody};
 use super::progress::{PROGRESS_TIMEOUT, ProgressStream};
 use super::registry::Slot;
 use super::tally::Event;
@@ -65,10 +65,11 @@ pub(super) async fn serve_connection(
         request.extensions_mut().insert(local);
         let (routes, activity) = (routes.clone(), Arc::clone(&activity));
         async move {
-            if activity.request_started().is_err() {
+            if activity.request_started(!request.body().is_end_stream()).is_err() {
                 // The request must not start, since this task is about to drop the connection.
                 std::future::pending::<()>().await;
             }
+            let request = request.map(|body| ReceivedBody::new(body, Arc::clone(&activity)));
             let response = routes.oneshot(request).await?;
             Ok::<_, Infallible>(response.map(|body| TrackedBody::new(body, activity)))
         }

@@ -22,9 +22,6 @@ const PROCESS_DESCRIPTORS: u64 = 64;
 /// Descriptors of one request to a vault: a secret's file and its key, or a connection and a name look-up.
 const DESCRIPTORS_PER_VAULT_REQUEST: u64 = 2;
 
-/// Descriptors of a module beside those of its calls: idle connections to its service, and name look-ups.
-const DESCRIPTORS_PER_MODULE: u64 = 40;
-
 /// How to raise the limit of open files.
 pub const RAISE_DESCRIPTORS: &str = "raise the limit of open files: `LimitNOFILE=` of a systemd unit, `ulimit -Hn` of a \
      shell, `ulimits` of a container; or lower server.max_calls and server.max_connections";
@@ -44,19 +41,43 @@ pub struct ConnectionBudget {
     needed: u64,
 }
 
+/// The most descriptors that the profile may need, apart from those for callers and for the process itself.
+#[derive(Debug, Clone, Copy)]
+struct Needs {
+    /// For requests to vaults.
+    vaults: u64,
+    /// For the connections to services of running calls.
+    calls: u64,
+    /// For what modules have open beside their calls: idle connections, and look-ups of names.
+    modules: u64,
+}
+
+impl Needs {
+    fn new(settings: &ServerSettings, calls: &Calls) -> Self {
+        let modules = calls.registry().all_modules().iter();
+        let (running, idle) = modules.fold((0_u64, 0_u64), |(running, idle), module| {
+            let (calls, files) = (count(module.max_calls()), count(module.max_idle_files()));
+            (running.saturating_add(calls), idle.saturating_add(files))
+        });
+        Self {
+            vaults: count(calls.broker().max_requests()).saturating_mul(DESCRIPTORS_PER_VAULT_REQUEST),
+            calls: running.min(count(settings.max_calls)),
+            modules: idle,
+        }
+    }
+}
+
 impl ConnectionBudget {
     /// The budget of a process that may have `limit` open files.
     pub fn new(settings: &ServerSettings, calls: &Calls, limit: u64) -> Self {
-        let vaults = count(calls.broker().max_requests()).saturating_mul(DESCRIPTORS_PER_VAULT_REQUEST);
-        let modules = count(calls.broker().modules()).saturating_mul(DESCRIPTORS_PER_MODULE);
-        Self::from_counts(settings, vaults, modules, limit)
+        Self::from_needs(settings, Needs::new(settings, calls), limit)
     }
 
-    fn from_counts(settings: &ServerSettings, vaults: u64, modules: u64, limit: u64) -> Self {
+    fn from_needs(settings: &ServerSettings, needs: Needs, limit: u64) -> Self {
+        let Needs { vaults, calls, modules } = needs;
         let wanted =
             settings.max_connections.unwrap_or_else(|| settings.max_calls.saturating_add(SPARE_CONNECTIONS));
         let own = PROCESS_DESCRIPTORS.saturating_add(count(MAX_ADMIN_CONNECTIONS));
-        let calls = count(settings.max_calls);
         // Not all vaults and modules are at their limits at once, so on a small system they get a part only.
         let reserve = own.saturating_add(vaults.min(limit / 4)).saturating_add(modules.min(limit / 8));
         let free = limit.saturating_sub(reserve);
@@ -79,32 +100,29 @@ impl ConnectionBudget {
         self.max_per_peer
     }
 
-    /// Returns why there may be fewer connections than the profile wants. `None` if there may be as many.
+    /// Returns what the profile lacks if it may need more descriptors than there are. `None` if there are enough.
     pub fn shortage(&self) -> Option<Shortage> {
-        (self.max < self.wanted).then_some(Shortage(*self))
+        (self.limit < self.needed).then_some(Shortage(*self))
     }
 }
 
-/// There are too few descriptors for the connections that the profile wants.
+/// There are fewer descriptors than the profile may need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shortage(ConnectionBudget);
-
-impl Shortage {
-    /// Whether the profile sets the number of connections. Otherwise it only follows from `max_calls`.
-    pub fn is_set(&self) -> bool {
-        self.0.is_set
-    }
-}
 
 impl fmt::Display for Shortage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ConnectionBudget { wanted, is_set, max, limit, needed, .. } = self.0;
         let why = if is_set { "server.max_connections" } else { "server.max_calls" };
-        write!(
-            f,
-            "callers may have {max} connections at once instead of {wanted} ({why}): those need {needed} open files, and this \
-             process may have {limit}"
-        )
+        if max < wanted {
+            write!(f, "callers may have {max} connections at once instead of {wanted} ({why}): those need ")?;
+        } else {
+            write!(
+                f,
+                "not all modules and vaults can be in full use at once beside {wanted} connections ({why}): they need "
+            )?;
+        }
+        write!(f, "{needed} open files, and this process may have {limit}")
     }
 }
 
@@ -136,9 +154,14 @@ mod tests {
         }
     }
 
-    /// With one vault and one module.
+    /// With one vault and one module, which may run as many calls as the server.
     fn budget(max_calls: usize, max_connections: Option<usize>, limit: u64) -> ConnectionBudget {
-        ConnectionBudget::from_counts(&settings(max_calls, max_connections), 36, 40, limit)
+        with(&settings(max_calls, max_connections), 36, 40, limit)
+    }
+
+    fn with(settings: &ServerSettings, vaults: u64, modules: u64, limit: u64) -> ConnectionBudget {
+        let calls = count(settings.max_calls);
+        ConnectionBudget::from_needs(settings, Needs { vaults, calls, modules }, limit)
     }
 
     #[test]
@@ -150,9 +173,9 @@ mod tests {
         }
         let mut two = settings(10, Some(100));
         two.max_connections_per_peer = Some(7);
-        assert_eq!(ConnectionBudget::from_counts(&two, 0, 0, 65_536).max_per_peer(), 7);
+        assert_eq!(with(&two, 0, 0, 65_536).max_per_peer(), 7);
         two.max_connections_per_peer = Some(700);
-        assert_eq!(ConnectionBudget::from_counts(&two, 0, 0, 65_536).max_per_peer(), 100);
+        assert_eq!(with(&two, 0, 0, 65_536).max_per_peer(), 100);
     }
 
     #[test]
@@ -170,7 +193,7 @@ mod tests {
 
     #[test]
     fn many_vaults_and_modules_leave_something_and_a_tiny_limit_leaves_one() {
-        let crowded = ConnectionBudget::from_counts(&settings(10_000, None), 200 * 36, 1000 * 40, 1024);
+        let crowded = with(&settings(10_000, None), 200 * 36, 1000 * 40, 1024);
         assert_eq!(crowded.max(), (1024 - 64 - 64 - 1024 / 4 - 1024 / 8) / 2);
         for limit in 0..200 {
             let budget = budget(10_000, None, limit);
@@ -180,16 +203,25 @@ mod tests {
 
     #[test]
     fn a_shortage_names_the_key_and_the_limit() {
-        let set = budget(100, Some(5000), 1024).shortage().unwrap();
         assert_eq!(
-            (set.is_set(), set.to_string().as_str()),
-            (
-                true,
-                "callers may have 720 connections at once instead of 5000 (server.max_connections): those need 5304 open files, \
-                 and this process may have 1024"
-            )
+            budget(100, Some(5000), 1024).shortage().unwrap().to_string(),
+            "callers may have 720 connections at once instead of 5000 (server.max_connections): those need 5304 open files, \
+             and this process may have 1024"
         );
-        let derived = budget(10_000, None, 1024).shortage().unwrap();
-        assert!(!derived.is_set() && derived.to_string().contains("server.max_calls"), "{derived}");
+        let derived = budget(10_000, None, 1024).shortage().unwrap().to_string();
+        assert!(derived.contains("server.max_calls"), "{derived}");
+    }
+
+    /// Callers get all that they want, but then a thousand modules find no descriptors for their connections.
+    #[test]
+    fn what_modules_and_vaults_lack_is_a_shortage_too() {
+        let budget = with(&settings(100, None), 36, 1000 * 36, 20_000);
+        assert_eq!(budget.max(), 1124);
+        assert_eq!(
+            budget.shortage().unwrap().to_string(),
+            "not all modules and vaults can be in full use at once beside 1124 connections (server.max_calls): they need \
+             37388 open files, and this process may have 20000"
+        );
+        assert_eq!(with(&settings(100, None), 36, 1000 * 36, 37_388).shortage(), None);
     }
 }

@@ -8,7 +8,7 @@
 //! - `limits`: how many connections there may be, given the file descriptors of this process
 //! - `peers`: the remote machine that a connection counts for
 //! - `registry`: the open connections, and which one is closed to make room
-//! - `activity`, `progress`: whether a connection has a request in progress, and whether its client reads
+//! - `activity`, `progress`: whether a connection has a whole request in progress, and whether its client reads
 //! - `connection`: one connection until its end
 //! - `accept`: the listener
 //! - `tally`: the counts for the metrics, and the log

@@ -21,7 +21,7 @@ impl fmt::Display for Peer {
     }
 }
 
-/// Tells remote machines apart, and knows those behind which there are many.
+/// Identifies remote machines, except those behind which there are many.
 #[derive(Debug)]
 pub(super) struct Peers {
     trusted_proxies: Vec<IpNet>,

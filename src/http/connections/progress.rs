@@ -150,7 +150,7 @@ mod tests {
         let (server, client) = duplex(BUFFER_BYTES);
         let registry = Registry::new(1, 1, Peers::new(&[]), Tally::new(Listener::Public));
         let activity = Activity::new(registry.admit([127, 0, 0, 1].into()).await.unwrap());
-        activity.request_started().unwrap();
+        activity.request_started(false).unwrap();
         // The response is complete, but not sent.
         drop(crate::http::connections::activity::TrackedBody::new(
             axum::body::Body::empty(),

@@ -1,13 +1,17 @@
 //! The open connections of a listener: how many there may be, and which one is closed to make room.
 //!
-//! A connection is *idle* if nobody would lose a result with it: it waits for the complete head of a request, or for its
-//! client to read. Idle connections are closed to make room for new ones, the longest idle first. A connection with a
-//! request in progress is never closed for another one.
+//! A connection is *idle* if nobody would lose a result with it: it waits for the head of a request, or for its client to
+//! read. It is *receiving* while the body of a request arrives, and *busy* from then on until the response is sent. To make
+//! room for a new connection, the longest idle one is closed. If none is idle, or if more than half of the connections are
+//! receiving, the one that has been receiving for longest is. A busy connection is never closed for another one, so a
+//! client must send whole requests to hold one.
+//!
+//! Without the rule about half of them, a client that opens one unfinished request after the other would close every
+//! connection whose request is just about to arrive.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -19,16 +23,13 @@ use super::tally::{Event, Listener, Tally};
 /// their tasks run.
 const MAX_CLOSING: usize = 16;
 
-/// The ticket of a connection with a request in progress.
-const BUSY: u64 = 0;
-
 /// The open connections of a listener.
 pub(in crate::http) struct Registry {
     max: usize,
     max_per_peer: usize,
     peers: Peers,
     state: Mutex<State>,
-    /// A connection has ended or become idle. The task that accepts connections is the only one that waits.
+    /// A connection has ended or is no longer busy. The task that accepts connections is the only one that waits.
     changed: Notify,
     tally: Tally,
 }
@@ -38,27 +39,51 @@ struct State {
     open: usize,
     /// Connections that were evicted and still have their descriptor.
     closing: usize,
-    last_ticket: u64,
-    /// By ticket, so the longest idle is the first.
-    idle: BTreeMap<u64, Idle>,
+    last_number: u64,
+    evictable: Evictable<Closing>,
     peers: HashMap<Peer, OfPeer>,
-}
-
-struct Idle {
-    peer: Option<Peer>,
-    evicted: Arc<Notify>,
 }
 
 #[derive(Default)]
 struct OfPeer {
     open: usize,
-    idle: BTreeSet<u64>,
+    evictable: Evictable<()>,
+}
+
+/// The connections that are not busy, by their numbers: the one that has been idle or receiving for longest is the first.
+struct Evictable<T> {
+    idle: BTreeMap<u64, T>,
+    receiving: BTreeMap<u64, T>,
+}
+
+/// What it takes to close a connection.
+struct Closing {
+    peer: Option<Peer>,
+    evicted: Arc<Notify>,
+}
+
+/// What a connection does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Waits for a request, or for a client that does not read.
+    Idle,
+    /// Waits for the body of a request.
+    Receiving,
+    /// Has a request in progress.
+    Busy,
+}
+
+/// The place of a connection that is not busy. A later ticket has a larger number.
+#[derive(Debug, Clone, Copy)]
+struct Ticket {
+    receiving: bool,
+    number: u64,
 }
 
 enum Admission {
     Admitted(Slot),
     Refused,
-    /// `full` if every connection has a request in progress.
+    /// `full` if every connection is busy.
     Wait {
         full: bool,
     },
@@ -68,8 +93,8 @@ enum Admission {
 pub(super) struct Slot {
     registry: Arc<Registry>,
     peer: Option<Peer>,
-    /// A later ticket is a larger number. [`BUSY`] while a request is in progress. Changes only under the registry's lock.
-    ticket: AtomicU64,
+    /// `None` while the connection is busy. Locked before the registry's state.
+    ticket: Mutex<Option<Ticket>>,
     evicted: Arc<Notify>,
 }
 
@@ -87,12 +112,12 @@ impl Registry {
         Arc::new(Self { max, max_per_peer, peers, state: Mutex::default(), changed: Notify::new(), tally })
     }
 
-    /// Makes room for a connection from `address`. If there is no room, closes an idle one: one of the same machine if
-    /// that one is at its limit, else any. Waits if there is none.
+    /// Makes room for a connection from `address`. If there is no room, closes one that is not busy: one of the same
+    /// machine if that one is at its limit, else any. Waits if all are busy.
     ///
     /// # Errors
     ///
-    /// Returns an error if the machine is at its limit and has no idle connection.
+    /// Returns an error if the machine is at its limit and all its connections are busy.
     pub(super) async fn admit(self: &Arc<Self>, address: IpAddr) -> Result<Slot, PeerAtLimit> {
         let peer = self.peers.find(address);
         loop {
@@ -119,13 +144,13 @@ impl Registry {
         }
         let of_peer = peer.and_then(|peer| state.peers.get(&peer));
         if let Some(of_peer) = of_peer.filter(|of_peer| of_peer.open >= self.max_per_peer) {
-            match of_peer.idle.first().copied() {
+            match of_peer.evictable.next(self.max_per_peer) {
                 Some(ticket) => self.evict(&mut state, ticket),
                 None => return Admission::Refused,
             }
         }
         if state.open >= self.max {
-            match state.idle.keys().next().copied() {
+            match state.evictable.next(self.max) {
                 Some(ticket) => self.evict(&mut state, ticket),
                 None => return Admission::Wait { full: true },
             }
@@ -135,28 +160,28 @@ impl Registry {
             state.peers.entry(peer).or_default().open += 1;
         }
         let evicted = Arc::new(Notify::new());
-        let ticket = state.add_idle(peer, &evicted);
+        let ticket = state.add_evictable(false, peer, &evicted);
         Admission::Admitted(Slot {
             registry: Arc::clone(self),
             peer,
-            ticket: AtomicU64::new(ticket),
+            ticket: Mutex::new(Some(ticket)),
             evicted,
         })
     }
 
-    /// Closes the longest idle connection, if one is idle.
-    pub(super) fn evict_longest_idle(&self) {
+    /// Closes the connection that would be closed to make room, unless all are busy.
+    pub(super) fn evict_one(&self) {
         let mut state = self.lock();
-        if let Some(ticket) = state.idle.keys().next().copied() {
+        if let Some(ticket) = state.evictable.next(self.max) {
             self.evict(&mut state, ticket);
         }
     }
 
-    fn evict(&self, state: &mut State, ticket: u64) {
-        let Some(idle) = state.remove_idle(ticket) else { return };
-        state.remove_open(idle.peer);
+    fn evict(&self, state: &mut State, ticket: Ticket) {
+        let Some(Closing { peer, evicted }) = state.remove_evictable(ticket) else { return };
+        state.remove_open(peer);
         state.closing += 1;
-        idle.evicted.notify_one();
+        evicted.notify_one();
         self.tally.evicted(self.max);
     }
 
@@ -187,22 +212,22 @@ impl Registry {
 }
 
 impl State {
-    fn add_idle(&mut self, peer: Option<Peer>, evicted: &Arc<Notify>) -> u64 {
-        self.last_ticket += 1;
-        let ticket = self.last_ticket;
-        self.idle.insert(ticket, Idle { peer, evicted: Arc::clone(evicted) });
+    fn add_evictable(&mut self, receiving: bool, peer: Option<Peer>, evicted: &Arc<Notify>) -> Ticket {
+        self.last_number += 1;
+        let ticket = Ticket { receiving, number: self.last_number };
+        self.evictable.of(ticket).insert(ticket.number, Closing { peer, evicted: Arc::clone(evicted) });
         if let Some(of_peer) = peer.and_then(|peer| self.peers.get_mut(&peer)) {
-            of_peer.idle.insert(ticket);
+            of_peer.evictable.of(ticket).insert(ticket.number, ());
         }
         ticket
     }
 
-    fn remove_idle(&mut self, ticket: u64) -> Option<Idle> {
-        let idle = self.idle.remove(&ticket)?;
-        if let Some(of_peer) = idle.peer.and_then(|peer| self.peers.get_mut(&peer)) {
-            of_peer.idle.remove(&ticket);
+    fn remove_evictable(&mut self, ticket: Ticket) -> Option<Closing> {
+        let closing = self.evictable.of(ticket).remove(&ticket.number)?;
+        if let Some(of_peer) = closing.peer.and_then(|peer| self.peers.get_mut(&peer)) {
+            of_peer.evictable.of(ticket).remove(&ticket.number);
         }
-        Some(idle)
+        Some(closing)
     }
 
     fn remove_open(&mut self, peer: Option<Peer>) {
@@ -217,33 +242,58 @@ impl State {
     }
 }
 
+impl<T> Evictable<T> {
+    /// The connection that is closed next, if there may be `max`.
+    fn next(&self, max: usize) -> Option<Ticket> {
+        let first =
+            |of: &BTreeMap<u64, T>, receiving| of.keys().next().map(|&number| Ticket { receiving, number });
+        let (idle, receiving) = (first(&self.idle, false), first(&self.receiving, true));
+        if self.receiving.len() > max / 2 { receiving.or(idle) } else { idle.or(receiving) }
+    }
+
+    /// The connections of the same phase as `ticket`.
+    fn of(&mut self, ticket: Ticket) -> &mut BTreeMap<u64, T> {
+        if ticket.receiving { &mut self.receiving } else { &mut self.idle }
+    }
+}
+
+impl<T> Default for Evictable<T> {
+    fn default() -> Self {
+        Self { idle: BTreeMap::new(), receiving: BTreeMap::new() }
+    }
+}
+
 impl Slot {
-    /// Marks the connection as busy. It is not evicted from now on.
+    /// Marks the connection as being in `phase`, from now on. Does nothing if it is already.
     ///
     /// # Errors
     ///
-    /// Returns an error if it has been evicted.
-    pub(super) fn set_busy(&self) -> Result<(), Evicted> {
-        let ticket = self.ticket.load(Ordering::Relaxed);
-        if ticket == BUSY {
+    /// Returns an error if the connection has been evicted.
+    pub(super) fn enter(&self, phase: Phase) -> Result<(), Evicted> {
+        let mut ticket = self.lock_ticket();
+        let current = match *ticket {
+            None => Phase::Busy,
+            Some(Ticket { receiving: true, .. }) => Phase::Receiving,
+            Some(Ticket { receiving: false, .. }) => Phase::Idle,
+        };
+        if current == phase {
             return Ok(());
         }
         let mut state = self.registry.lock();
-        state.remove_idle(ticket).ok_or(Evicted)?;
-        self.ticket.store(BUSY, Ordering::Relaxed);
-        Ok(())
-    }
-
-    /// Marks the connection as idle, from now on. Does nothing if it is idle already, or was evicted.
-    pub(super) fn set_idle(&self) {
-        if self.ticket.load(Ordering::Relaxed) != BUSY {
-            return;
+        if let Some(ticket) = *ticket {
+            state.remove_evictable(ticket).ok_or(Evicted)?;
         }
-        let mut state = self.registry.lock();
-        let ticket = state.add_idle(self.peer, &self.evicted);
-        self.ticket.store(ticket, Ordering::Relaxed);
+        *ticket = match phase {
+            Phase::Busy => None,
+            Phase::Idle | Phase::Receiving => {
+                Some(state.add_evictable(phase == Phase::Receiving, self.peer, &self.evicted))
+            }
+        };
         drop(state);
-        self.registry.changed.notify_one();
+        if current == Phase::Busy {
+            self.registry.changed.notify_one();
+        }
+        Ok(())
     }
 
     /// Waits until the connection is evicted. It must be dropped then.
@@ -255,13 +305,17 @@ impl Slot {
     pub(super) fn count(&self, event: Event) {
         self.registry.tally.count(event);
     }
+
+    fn lock_ticket(&self) -> MutexGuard<'_, Option<Ticket>> {
+        self.ticket.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        let ticket = self.ticket.load(Ordering::Relaxed);
+        let ticket = *self.lock_ticket();
         let mut state = self.registry.lock();
-        if ticket == BUSY || state.remove_idle(ticket).is_some() {
+        if ticket.is_none_or(|ticket| state.remove_evictable(ticket).is_some()) {
             state.remove_open(self.peer);
         } else {
             state.closing -= 1;
@@ -311,8 +365,8 @@ mod tests {
     fn the_longest_idle_connection_is_closed_to_make_room() {
         let registry = registry(3, 3);
         let [first, second, third] = [(); 3].map(|()| admit(&registry, LOOPBACK));
-        first.set_busy().unwrap();
-        first.set_idle();
+        first.enter(Phase::Busy).unwrap();
+        first.enter(Phase::Idle).unwrap();
         let fourth = admit(&registry, LOOPBACK);
         assert_eq!([&first, &second, &third, &fourth].map(is_evicted), [false, true, false, false]);
         assert_eq!((registry.open(), registry.count(Event::Evicted)), (4, 1), "one of them is closing");
@@ -321,19 +375,59 @@ mod tests {
         assert_eq!([&first, &third, &fourth].map(is_evicted), [false, true, false]);
     }
 
+    #[test]
+    fn one_that_is_receiving_is_closed_if_none_is_idle_the_first_of_them_first() {
+        let registry = registry(4, 4);
+        let [first, second, third, fourth] = [(); 4].map(|()| admit(&registry, A));
+        for slot in [&second, &first, &fourth] {
+            slot.enter(Phase::Receiving).unwrap();
+        }
+        fourth.enter(Phase::Busy).unwrap();
+        let mut slots = vec![first, second, third, fourth];
+        // The third is idle. The fourth has its whole request.
+        for (at, expected) in [(2, "the idle one"), (1, "the first that was receiving"), (0, "the other")] {
+            let new = admit(&registry, A);
+            new.enter(Phase::Busy).unwrap();
+            assert!(is_evicted(&slots[at]), "{expected}");
+            slots.push(new);
+        }
+        assert!(!is_evicted(&slots[3]));
+        assert!(matches!(try_admit(&registry, A), Some(Err(PeerAtLimit))));
+        slots[4].enter(Phase::Receiving).unwrap();
+        let _new = admit(&registry, A);
+        assert!(is_evicted(&slots[4]), "its next request has not arrived");
+    }
+
+    #[test]
+    fn many_that_are_receiving_make_room_before_one_that_is_idle() {
+        let registry = registry(4, 4);
+        let [first, second, third, idle] = [(); 4].map(|()| admit(&registry, LOOPBACK));
+        for slot in [&first, &second, &third] {
+            slot.enter(Phase::Receiving).unwrap();
+        }
+        let new = admit(&registry, LOOPBACK);
+        assert_eq!([&first, &second, &third, &idle].map(is_evicted), [true, false, false, false]);
+        new.enter(Phase::Receiving).unwrap();
+        let _new = admit(&registry, LOOPBACK);
+        assert_eq!([&second, &third, &idle].map(is_evicted), [true, false, false]);
+        drop(third);
+        let _newer = [admit(&registry, LOOPBACK), admit(&registry, LOOPBACK)];
+        assert!(is_evicted(&idle), "half of them may be receiving");
+    }
+
     #[tokio::test]
     async fn busy_connections_stay_and_a_new_one_waits() {
         let registry = registry(2, 2);
         let (first, second) = (admit(&registry, LOOPBACK), admit(&registry, LOOPBACK));
-        first.set_busy().unwrap();
-        second.set_busy().unwrap();
+        first.enter(Phase::Busy).unwrap();
+        second.enter(Phase::Busy).unwrap();
         let third = registry.admit(LOOPBACK.parse().unwrap());
         tokio::pin!(third);
         assert!(third.as_mut().now_or_never().is_none());
-        second.set_idle();
+        second.enter(Phase::Idle).unwrap();
         let third = third.await.unwrap();
         assert_eq!((is_evicted(&first), is_evicted(&second)), (false, true));
-        third.set_busy().unwrap();
+        third.enter(Phase::Busy).unwrap();
         let fourth = registry.admit(LOOPBACK.parse().unwrap());
         tokio::pin!(fourth);
         assert!(fourth.as_mut().now_or_never().is_none());
@@ -346,8 +440,9 @@ mod tests {
         let registry = registry(1, 1);
         let first = admit(&registry, LOOPBACK);
         let second = admit(&registry, LOOPBACK);
-        assert_eq!(first.set_busy(), Err(Evicted));
-        first.set_idle();
+        for phase in [Phase::Receiving, Phase::Busy] {
+            assert_eq!(first.enter(phase), Err(Evicted));
+        }
         drop(first);
         assert_eq!(registry.open(), 1);
         drop(second);
@@ -359,11 +454,11 @@ mod tests {
         let registry = registry(10, 2);
         let other = admit(&registry, B);
         let (first, second) = (admit(&registry, A), admit(&registry, A));
-        first.set_busy().unwrap();
+        first.enter(Phase::Busy).unwrap();
         let third = admit(&registry, A);
         assert_eq!([&other, &first, &second].map(is_evicted), [false, false, true]);
         drop(second);
-        third.set_busy().unwrap();
+        third.enter(Phase::Busy).unwrap();
         assert!(matches!(try_admit(&registry, A), Some(Err(PeerAtLimit))));
         assert_eq!(registry.count(Event::Refused), 1);
         let _other = (admit(&registry, B), other);

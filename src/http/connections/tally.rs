@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::log_limit::LogLimit;
+use cofferdam_vault::LogLimit;
 
 /// The least time between two log lines about the same event. An attack causes thousands a second.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
@@ -30,7 +30,7 @@ impl Listener {
 /// What happens to a connection, apart from an end that its client chose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::http) enum Event {
-    /// It was idle, and closed to make room for another one.
+    /// It was not busy, and closed to make room for another one.
     Evicted,
     /// It was not accepted: its peer has as many as it may have, and all of them are busy.
     Refused,
@@ -93,7 +93,7 @@ impl Tally {
         self.counts[event as usize].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts an idle connection that was closed since there were `max`.
+    /// Counts a connection that was closed since there were `max`.
     pub(super) fn evicted(&self, max: usize) {
         self.count(Event::Evicted);
         if self.evictions.due() {
@@ -101,7 +101,7 @@ impl Tally {
             tracing::warn!(
                 listener,
                 max,
-                "idle connections are closed to make room for new ones{}",
+                "connections without a complete request are closed to make room for new ones{}",
                 self.advice()
             );
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, post};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -24,6 +24,7 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 const GET: &str = "GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
 const WAIT: &str = "GET /wait HTTP/1.1\r\nhost: localhost\r\n\r\n";
 const SLOW: &str = "GET /slow HTTP/1.1\r\nhost: localhost\r\n\r\n";
+const POST: &str = "POST /wait HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10\r\n\r\n";
 const BIG: &str = "GET /big HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
 /// More than the buffers of a connection on loopback take.
@@ -42,7 +43,10 @@ impl TestServer {
         let listener_address = listener.local_addr().unwrap();
         let routes = Router::new()
             .route("/", get(|| async { "here" }))
-            .route("/wait", get(pending::<String>))
+            .route(
+                "/wait",
+                get(pending::<String>).merge(post(async |_body: String| pending::<String>().await)),
+            )
             .route(
                 "/slow",
                 get(|| async {
@@ -137,6 +141,38 @@ async fn idle_connections_are_closed_for_new_ones_and_a_request_in_progress_is_n
     drop(waiting);
     read_response(&mut fifth).await;
     assert_eq!(server.registry.count(Event::Evicted), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_is_in_progress_only_once_its_body_has_arrived() {
+    let server = TestServer::start(2, HOUR).await;
+    let mut completed = server.send(&format!("{POST}01234")).await;
+    let mut partial = server.send(&format!("{POST}01234")).await;
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    completed.write_all(b"56789").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(1)).await;
+
+    let start = Instant::now();
+    let mut new = server.send(WAIT).await;
+    let (text, _) = read_all(&mut partial).await;
+    assert_eq!((text.as_str(), start.elapsed()), ("", Duration::ZERO), "closed to make room");
+    let mut waiting = server.send(GET).await;
+    assert!(tokio::time::timeout(HEAD_TIMEOUT / 2, waiting.read_u8()).await.is_err());
+    for (open, name) in [(&mut completed, "completed"), (&mut new, "new")] {
+        let read = open.try_read(&mut [0; 1]);
+        assert!(read.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock), "{name} was closed");
+    }
+    assert_eq!(server.registry.count(Event::Evicted), 1);
+}
+
+/// Its route does not read the body.
+#[tokio::test(start_paused = true)]
+async fn a_request_that_is_refused_before_its_body_arrives_gets_its_response() {
+    let server = TestServer::start(1, HOUR).await;
+    let head = "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10\r\n\r\n";
+    let (response, after) = read_all(&mut server.send(head).await).await;
+    assert!(response.starts_with("HTTP/1.1 405 ") && after <= HEAD_TIMEOUT, "{after:?}: {response}");
+    server.stop().await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -16,6 +16,7 @@ async fn withstands(attack: Attack) {
     let outcome = outcome.unwrap_or_else(|error| panic!("{attack}: {error}"));
     println!("{attack}: {outcome:#?}");
     let broken: Vec<String> = outcome
+        .comparison
         .promises
         .iter()
         .filter(|promise| !promise.kept)
@@ -47,6 +48,11 @@ async fn a_service_whose_name_servers_never_answer() {
 #[tokio::test(flavor = "multi_thread")]
 async fn more_idle_connections_than_descriptors() {
     withstands(Attack::IdleConnections).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_requests_whose_bodies_never_arrive_than_descriptors() {
+    withstands(Attack::UnfinishedRequests).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,8 +5,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use cofferdam_testing::{Running, TWO_VAULTS, TestEnv, cofferdam, run_in_a_namespace};
+use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::watch;
 
 /// Connections from one machine.
 const MAX_PER_PEER: usize = 4;
@@ -37,17 +39,18 @@ fn one_machine_cannot_take_the_connections_of_the_others() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "runs in a network namespace that another test makes"]
 async fn several_machines() {
-    let server = tokio::task::block_in_place(|| {
+    tokio::task::block_in_place(|| {
         ip(&["link", "set", "lo", "up"]);
         for address in ADDRESSES {
             let nodad: &[&str] = if address.contains(':') { &["nodad"] } else { &[] };
             ip(&[&["address", "add", address, "dev", "lo"], nodad].concat());
         }
-        Server::start()
     });
+    let service = SilentService::start().await;
+    let server = tokio::task::block_in_place(|| Server::start(service));
 
     let [greedy, other] = ["198.51.100.7", "198.51.100.8"].map(|address| server.machine(address));
-    let _busy = greedy.start_requests(MAX_PER_PEER).await;
+    let _busy = greedy.start_calls(MAX_PER_PEER).await;
     let refused = greedy.health().await;
     assert!(refused.starts_with("HTTP/1.1 429 ") && refused.contains("retry-after: 1\r\n"), "{refused}");
     assert!(refused.ends_with("use fewer, or retry\n"), "{refused}");
@@ -66,8 +69,8 @@ async fn several_machines() {
     // A machine has all addresses of its IPv6 network.
     let [greedy, same, other] =
         ["2001:db8:0:1::7", "2001:db8:0:1:8::8", "2001:db8:0:2::7"].map(|address| server.machine(address));
-    let _half = greedy.start_requests(MAX_PER_PEER / 2).await;
-    let _rest = same.start_requests(MAX_PER_PEER - MAX_PER_PEER / 2).await;
+    let _half = greedy.start_calls(MAX_PER_PEER / 2).await;
+    let _rest = same.start_calls(MAX_PER_PEER - MAX_PER_PEER / 2).await;
     for machine in [&greedy, &same] {
         let refused = machine.health().await;
         assert!(refused.starts_with("HTTP/1.1 429 "), "{refused}");
@@ -78,7 +81,7 @@ async fn several_machines() {
     let mut exempt = Vec::new();
     for address in ["127.0.0.1", "::1", "203.0.113.5", "2001:db8:9::5"] {
         let machine = server.machine(address);
-        exempt.push(machine.start_requests(MAX_PER_PEER * 2).await);
+        exempt.push(machine.start_calls(MAX_PER_PEER * 2).await);
         assert_healthy(&machine).await;
     }
 
@@ -102,17 +105,43 @@ fn ip(arguments: &[&str]) {
     assert!(output.status.success(), "ip {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// A service that never responds, so that calls to it stay in progress.
+struct SilentService {
+    address: SocketAddr,
+    /// The number of its connections: one for each call.
+    calls: watch::Receiver<usize>,
+}
+
+impl SilentService {
+    async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (count, calls) = watch::channel(0);
+        tokio::spawn(async move {
+            let mut connections = Vec::new();
+            while let Ok((connection, _)) = listener.accept().await {
+                connections.push(connection);
+                count.send_replace(connections.len());
+            }
+        });
+        Self { address, calls }
+    }
+}
+
 struct Server {
     port: u16,
+    service: SilentService,
     running: Running,
     _env: TestEnv,
 }
 
 impl Server {
-    fn start() -> Self {
+    fn start(service: SilentService) -> Self {
         let env = TestEnv::new(TWO_VAULTS);
+        env.call_service(&format!("http://{}", service.address));
         let mut command = cofferdam();
         command.arg("serve").arg("--insecure-no-auth").arg("--profile").arg(env.profile());
+        command.env("TICKETS_TOKEN", "t-token");
         for (key, value) in [
             ("SERVER__LISTEN", "[::]:0".to_owned()),
             ("SERVER__MAX_CONNECTIONS_PER_PEER", MAX_PER_PEER.to_string()),
@@ -124,7 +153,7 @@ impl Server {
         let line = running.line().unwrap_or_else(|| panic!("{}", running.stderr()));
         let address = line.trim_start_matches("http://").trim_end_matches("/mcp");
         let address: SocketAddr = address.parse().unwrap_or_else(|_| panic!("{line}"));
-        Self { port: address.port(), running, _env: env }
+        Self { port: address.port(), service, running, _env: env }
     }
 
     /// The machine with this address.
@@ -135,7 +164,8 @@ impl Server {
             IpAddr::V4(_) => [198, 51, 100, 1].into(),
             IpAddr::V6(_) => "2001:db8::1".parse::<Ipv6Addr>().unwrap().into(),
         };
-        Machine { address, server: SocketAddr::new(server, self.port) }
+        let calls = self.service.calls.clone();
+        Machine { address, server: SocketAddr::new(server, self.port), calls }
     }
 }
 
@@ -143,6 +173,8 @@ impl Server {
 struct Machine {
     address: IpAddr,
     server: SocketAddr,
+    /// The number of calls that have reached the service.
+    calls: watch::Receiver<usize>,
 }
 
 impl Machine {
@@ -152,24 +184,31 @@ impl Machine {
         within(socket.connect(self.server)).await.unwrap()
     }
 
-    /// Starts requests, each on a connection of its own, whose bodies do not end.
-    async fn start_requests(&self, count: usize) -> Vec<TcpStream> {
-        let head = format!(
-            "POST /mcp HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\nexpect: 100-continue\r\n\
-             content-length: 100\r\n\r\n",
-            self.server
+    /// Starts calls, each on a connection of its own, that do not end. Returns once the service has them.
+    async fn start_calls(&self, count: usize) -> Vec<TcpStream> {
+        let call = json!({
+            "jsonrpc": "2.0",
+            "id": 1,
+            "method": "tools/call",
+            "params": { "name": "call_module_tool", "arguments": { "module": "tickets", "tool": "list" } },
+        });
+        let body = call.to_string();
+        let request = format!(
+            "POST /mcp HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\n\
+             accept: application/json, text/event-stream\r\ncontent-length: {}\r\n\r\n{body}",
+            self.server,
+            body.len()
         );
-        let mut requests = Vec::new();
+        let mut calls = self.calls.clone();
+        let before = *calls.borrow_and_update();
+        let mut connections = Vec::new();
         for _ in 0..count {
             let mut stream = self.connect().await;
-            stream.write_all(head.as_bytes()).await.unwrap();
-            // The server sends this once it waits for the body.
-            let mut response = [0; 12];
-            within(stream.read_exact(&mut response)).await.unwrap();
-            assert_eq!(&response, b"HTTP/1.1 100");
-            requests.push(stream);
+            stream.write_all(request.as_bytes()).await.unwrap();
+            connections.push(stream);
         }
-        requests
+        within(calls.wait_for(|calls| *calls == before + count)).await.unwrap();
+        connections
     }
 
     /// The response of `/healthz` on a new connection.

@@ -9,6 +9,10 @@ async fn an_attack_can_be_measured() {
     let fixture = Fixture::start().await.unwrap();
     let outcome = measure(&fixture, &program, &AttackPlan::quick(), Attack::SerializedCalls).await.unwrap();
     println!("{outcome:#?}");
-    assert!(outcome.kept(), "{:#?}", outcome.promises);
-    assert!(outcome.ratio().is_finite() && outcome.noise().is_finite(), "{:#?}", outcome.runs);
+    assert!(outcome.comparison.kept(), "{:#?}", outcome.comparison.promises);
+    assert!(
+        outcome.comparison.ratio().is_finite() && outcome.comparison.noise().is_finite(),
+        "{:#?}",
+        outcome.comparison.runs
+    );
 }

@@ -32,15 +32,18 @@ async fn whatever_happens_to_one_vault_the_others_answer_and_it_comes_back() {
         let one = Scenario { target, fault, cache: false };
         let outcome = scenario::run(&mut fixture, &program, &Plan::quick(), one).await;
         let outcome = outcome.unwrap_or_else(|error| panic!("{one}: {error}"));
-        println!("{one}: {:#?}", outcome.promises);
+        println!("{one}: {:#?}", outcome.comparison.promises);
         broken.extend(problems(&outcome).into_iter().map(|problem| format!("{one}: {problem}")));
     }
     assert!(broken.is_empty(), "{broken:#?}");
 }
 
 fn problems(outcome: &Outcome) -> Vec<String> {
-    let promises =
-        outcome.promises.iter().filter(|promise| !promise.kept && !ABOUT_TIME.contains(&promise.name));
+    let promises = outcome
+        .comparison
+        .promises
+        .iter()
+        .filter(|promise| !promise.kept && !ABOUT_TIME.contains(&promise.name));
     let mut problems: Vec<String> =
         promises.map(|promise| format!("{}: {}", promise.name, promise.found)).collect();
     // The scenario waits for several intervals; the example measures how many it takes.

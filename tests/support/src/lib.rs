@@ -48,7 +48,7 @@ pub use alone::runs_alone;
 pub use cofferdam_servers::Running;
 pub use env::{TWO_VAULTS, TestEnv};
 pub use mcp::call_tool;
-pub use measure::{Failed, Program, median};
+pub use measure::{Failed, Program, median, run_example, until_interrupted};
 pub use namespace::{bring_loopback_up, run_in_a_namespace};
 pub use output::{CommandOutput, RunningCommand};
 pub use paths::{fixture, root};

@@ -1,11 +1,13 @@
 //! What the measurements share: statistics, and what Linux reports about a process.
 
 mod descriptors;
+mod example;
 mod process;
 mod program;
 mod statistics;
 
 pub(crate) use descriptors::{descriptors, raise_descriptor_limit};
+pub use example::{run_example, until_interrupted};
 pub(crate) use process::{ProcessStatus, processor_time};
 pub use program::Program;
 pub use statistics::median;

@@ -10,6 +10,9 @@ use crate::memory_budget::MemoryBudget;
 
 const MIB: u64 = 1024 * 1024;
 
+/// The length of `/text`.
+const TEXT_BYTES: usize = 3_350_000;
+
 /// A service whose `/honest` has 4 MiB, as an API writes them, and whose `/hostile` takes a hundred times as much memory
 /// as bytes.
 fn service() -> TestService {
@@ -24,7 +27,8 @@ fn service() -> TestService {
     let honest = json!(vec![issue; 4 * 1024 * 1024 / (length + 1) - 1]).to_string();
     let hostile = format!("[{}]", vec!["{\"\":0}"; 120_000].join(","));
     let respond = |text: String| get(move || async move { ([(CONTENT_TYPE, "application/json")], text) });
-    TestService::start(Router::new().route("/honest", respond(honest)).route("/hostile", respond(hostile)))
+    let routes = Router::new().route("/honest", respond(honest)).route("/hostile", respond(hostile));
+    TestService::start(routes.route("/text", get(|| async { "x".repeat(TEXT_BYTES) })))
 }
 
 #[tokio::test]
@@ -66,15 +70,20 @@ async fn a_module_that_has_its_share_leaves_memory_for_another() {
     fixture.credential.module = "another".to_owned();
     fixture.timeout = Duration::from_secs(20);
     // It waits for the first of these, since the largest answer needs more than what is left.
-    let (answer, ()) = tokio::join!(fixture.call(), async { held.truncate(held.len() / 2) });
+    let (answer, ()) = tokio::join!(fixture.call(), async { held.truncate(held.len() / 4) });
     assert!(answer.is_ok(), "{answer:?}");
 }
 
 #[tokio::test]
 async fn a_body_that_finds_no_memory_is_not_read() {
     let service = service();
-    let mut fixture = read(&service.url(), "/honest");
-    fixture.connector = HttpConnector::new().with_memory(MemoryBudget::new(16 * MIB));
+    let mut fixture = read(&service.url(), "/text");
+    // Enough to decode the text, but not for its body.
+    let memory = MemoryBudget::new(25 * MIB);
+    assert!(
+        memory.bodies().capacity() < TEXT_BYTES as u64 && memory.trees().capacity() > 3 * TEXT_BYTES as u64
+    );
+    fixture.connector = HttpConnector::new().with_memory(memory);
     let failure = fixture.call().await.unwrap_err();
     assert!(matches!(failure, CallFailure::NoMemory { .. }), "{failure}");
     assert_eq!(fixture.connector.memory().bodies().used(), 0);

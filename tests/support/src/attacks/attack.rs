@@ -25,6 +25,8 @@ pub enum Attack {
     SilentNameServers,
     /// A caller opens more connections than the process has descriptors, and sends nothing.
     IdleConnections,
+    /// The same with requests whose bodies never arrive.
+    UnfinishedRequests,
     /// A caller requests more than fits the buffers of its connections, and reads nothing.
     UnreadConnections,
     /// Calls of a tool that is not concurrency-safe wait for each other.
@@ -37,12 +39,13 @@ pub enum Attack {
 
 impl Attack {
     /// All attacks.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::HostileAnswer,
         Self::CompressedAnswer,
         Self::HostileRequest,
         Self::SilentNameServers,
         Self::IdleConnections,
+        Self::UnfinishedRequests,
         Self::UnreadConnections,
         Self::SerializedCalls,
         Self::InFlightCalls,
@@ -54,7 +57,9 @@ impl Attack {
         let usual = Conditions::default();
         match self {
             Self::SilentNameServers => Conditions { own_names: true, ..usual },
-            Self::IdleConnections => Conditions { descriptors: Some(idle_connections::DESCRIPTORS), ..usual },
+            Self::IdleConnections | Self::UnfinishedRequests => {
+                Conditions { descriptors: Some(idle_connections::DESCRIPTORS), ..usual }
+            }
             Self::SerializedCalls | Self::InFlightCalls | Self::HungVaultCalls => {
                 Conditions { max_calls: Some(queued_calls::MAX_CALLS), ..usual }
             }
@@ -64,7 +69,7 @@ impl Attack {
 
     /// Whether it is directed at connections. Honest callers then open a new one for each call.
     pub(crate) fn on_connections(self) -> bool {
-        matches!(self, Self::IdleConnections | Self::UnreadConnections)
+        matches!(self, Self::IdleConnections | Self::UnfinishedRequests | Self::UnreadConnections)
     }
 
     /// How long it takes until the attack is steady, once its connections are open. Unread connections first make the server
@@ -89,7 +94,10 @@ impl Attack {
             Self::CompressedAnswer => hostile_answer::start(&client, hostile_answer::COMPRESSED, pace),
             Self::HostileRequest => hostile_request::start(&client, pace),
             Self::SilentNameServers => silent_names::start(&client, pace),
-            Self::IdleConnections => idle_connections::start(server.public()?, pace)?,
+            Self::IdleConnections => idle_connections::start(server.public()?, "", pace)?,
+            Self::UnfinishedRequests => {
+                idle_connections::start(server.public()?, idle_connections::HEAD, pace)?
+            }
             Self::UnreadConnections => unread_connections::start(server.public()?, server.admin()?, pace),
             Self::SerializedCalls => queued_calls::serialized(&client, pace),
             Self::InFlightCalls => queued_calls::in_flight(&client, pace),
@@ -106,6 +114,7 @@ impl fmt::Display for Attack {
             Self::HostileRequest => "hostile request",
             Self::SilentNameServers => "silent name servers",
             Self::IdleConnections => "idle connections",
+            Self::UnfinishedRequests => "unfinished requests",
             Self::UnreadConnections => "unread connections",
             Self::SerializedCalls => "serialized calls",
             Self::InFlightCalls => "calls over in_flight",

@@ -12,7 +12,7 @@
 //! let fixture = Fixture::start().await?;
 //! let program = Program(program().to_owned());
 //! let outcome = measure(&fixture, &program, &AttackPlan::quick(), Attack::HostileRequest).await?;
-//! assert!(outcome.kept(), "{:#?}", outcome.promises);
+//! assert!(outcome.comparison.kept(), "{:#?}", outcome.comparison.promises);
 //! # Ok(())
 //! # }
 //! ```

@@ -14,9 +14,9 @@ use super::modules::honest_names;
 use super::{
     Attack, AttackPlan, AttackedServer, Failed, Fixture, Health, HealthPoller, Ongoing, Pace, Program,
 };
+use crate::blast_radius::comparison::Window;
 use crate::blast_radius::load::{Load, Sample};
-use crate::blast_radius::outcome::Window;
-use crate::blast_radius::{Figures, MAX_RATIO, Promise, Windows};
+use crate::blast_radius::{Comparison, Figures, Promise, Windows};
 use crate::measure::ProcessStatus;
 
 /// How long to wait until an attack is in place.
@@ -30,10 +30,9 @@ const POLL_INTERVAL: Duration = Duration::from_millis(20);
 pub struct AttackOutcome {
     /// The attack.
     pub attack: Attack,
-    /// The honest modules from the end of the warm-up to the end of the attack, in the first run.
-    pub others: Figures,
-    /// The honest modules in each run: without the attack, the same once more, and with it.
-    pub runs: Vec<Windows>,
+    /// The honest modules in each run.
+    #[serde(flatten)]
+    pub comparison: Comparison,
     /// Health checks during the attack.
     pub health: Health,
     /// What the attackers got, with its number.
@@ -42,45 +41,13 @@ pub struct AttackOutcome {
     pub peak_mib: u64,
     /// The number of its threads in the attack.
     pub threads: Option<u64>,
-    /// The promises that do not depend on the machine.
-    pub promises: Vec<Promise>,
 }
 
 impl AttackOutcome {
-    /// A figure of the others: the median of all runs.
-    pub fn ms(&self, of: fn(&Windows) -> f64) -> f64 {
-        Windows::ms(&self.runs, of)
-    }
-
-    /// The p99 of the others in the attack, divided by the p99 without it.
-    pub fn ratio(&self) -> f64 {
-        Windows::ratio(&self.runs)
-    }
-
-    /// The same of two windows without an attack.
-    pub fn noise(&self) -> f64 {
-        Windows::noise(&self.runs)
-    }
-
-    /// Whether the others were as quick as promised.
-    pub fn quick(&self) -> bool {
-        self.ratio() <= MAX_RATIO
-    }
-
-    /// Whether every promise but the one about time was kept.
-    pub fn kept(&self) -> bool {
-        self.promises.iter().all(|promise| promise.kept)
-    }
-
     /// Adds another run of the same attack: its times, and the promises that it broke.
     pub fn add(&mut self, again: Self) {
-        self.runs.extend(again.runs);
+        self.comparison.add(again.comparison);
         self.peak_mib = self.peak_mib.max(again.peak_mib);
-        for (promise, again) in self.promises.iter_mut().zip(again.promises) {
-            if promise.kept && !again.kept {
-                *promise = again;
-            }
-        }
     }
 }
 
@@ -118,20 +85,18 @@ pub async fn measure(
     let samples: Vec<Sample> = (0..honest_names().len()).flat_map(|index| load.samples(index)).collect();
     let of = |window: Window| Figures::from_samples(samples.iter().filter(|sample| window.holds(sample)));
     let whole = Window { start: measured, end: Instant::now() };
-    let others = of(whole);
+    let windows = Windows { baseline: of(baseline), control: of(control), fault: of(attacked) };
     let mut outcome = AttackOutcome {
         attack,
-        runs: vec![Windows { baseline: of(baseline), control: of(control), fault: of(attacked) }],
+        comparison: Comparison::new(of(whole), windows),
         health,
         answers,
         peak_mib: server.peak()? / (1024 * 1024),
         threads,
-        promises: Vec::new(),
-        others,
     };
     let promise = |name, kept, found| Promise { name, kept, found };
-    let (others, attacked) = (&outcome.others, &outcome.runs[0].fault);
-    outcome.promises = vec![
+    let Comparison { others, runs, .. } = &outcome.comparison;
+    outcome.comparison.promises = vec![
         promise(
             "the process lives",
             alive,
@@ -148,7 +113,7 @@ pub async fn measure(
         ),
         promise(
             "the others answer",
-            others.good == others.calls && attacked.calls > 0,
+            others.good == others.calls && runs[0].fault.calls > 0,
             format!("{} of {}: {}", others.good, others.calls, list(&errors(&samples, whole))),
         ),
         promise(

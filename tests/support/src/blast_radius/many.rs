@@ -15,8 +15,8 @@ use serde::Serialize;
 use tokio::time::sleep;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::comparison::{Figures, Promise, Window};
 use super::load::{Load, Sample};
-use super::outcome::{Figures, Promise, Window};
 use super::plan::{CACHE_OFF, CACHE_ON, INTERVAL, MAX_INTERVALS, MAX_RATIO};
 use super::profile;
 use super::server::Server;

@@ -3,11 +3,12 @@
 
 pub(crate) mod age_file;
 mod aws;
+pub(crate) mod comparison;
 mod faults;
 mod fixture;
 pub(crate) mod load;
 pub mod many;
-pub(crate) mod outcome;
+mod outcome;
 pub(crate) mod plan;
 pub(crate) mod profile;
 mod proxy;
@@ -16,9 +17,10 @@ pub(crate) mod server;
 mod toxics;
 pub(crate) mod vault;
 
+pub use comparison::{Comparison, Figures, Promise, Windows};
 pub use faults::{Fault, Target};
 pub use fixture::Fixture;
-pub use outcome::{Figures, IN_TIME, Outcome, Promise, RECOVERS, Windows};
+pub use outcome::{IN_TIME, Outcome, RECOVERS};
 pub use plan::{MAX_INTERVALS, MAX_RATIO, Plan};
 pub use scenario::Scenario;
 

@@ -5,15 +5,15 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde::Serialize;
 
+use super::comparison::{Comparison, Figures, Promise, Window, Windows};
 use super::faults::Expected;
 use super::load::Sample;
-use super::plan::{INTERVAL, MAX_INTERVALS, MAX_RATIO};
+use super::plan::{INTERVAL, MAX_INTERVALS};
 use super::profile::MODULES;
 use super::proxy::Seen;
 use super::scenario::Recovery;
 use super::server::OpenPeriod;
 use super::{Fault, Scenario, Target};
-use crate::median;
 
 /// How long after the deadline of a read a response may arrive: the machine's share.
 const SLACK: Duration = Duration::from_millis(250);
@@ -23,20 +23,6 @@ pub const IN_TIME: &str = "it says so in time";
 
 /// The promise that a vault is back soon after its repair.
 pub const RECOVERS: &str = "it recovers by itself";
-
-/// A period in which calls were due.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Window {
-    pub(crate) start: Instant,
-    pub(crate) end: Instant,
-}
-
-impl Window {
-    /// Whether `sample` was due in it.
-    pub(crate) fn holds(self, sample: &Sample) -> bool {
-        self.start <= sample.due && sample.due < self.end
-    }
-}
 
 /// All that was seen.
 pub(crate) struct Evidence {
@@ -55,62 +41,6 @@ pub(crate) struct Evidence {
     pub(crate) seen: Option<Seen>,
 }
 
-/// The calls of a window.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct Figures {
-    /// All calls.
-    pub calls: usize,
-    /// Those with the right response.
-    pub good: usize,
-    /// The median latency, in milliseconds.
-    pub p50_ms: f64,
-    /// The 99th percentile of the latency, in milliseconds.
-    pub p99_ms: f64,
-    /// The longest latency, in milliseconds.
-    pub max_ms: f64,
-    /// The longest delay of the load itself, in milliseconds.
-    pub late_ms: f64,
-}
-
-/// A promise, and whether it was kept.
-#[derive(Debug, Clone, Serialize)]
-pub struct Promise {
-    /// What is promised.
-    pub name: &'static str,
-    /// Whether it was kept.
-    pub kept: bool,
-    /// The figures behind the verdict.
-    pub found: String,
-}
-
-/// The three windows of a run that are compared.
-#[derive(Debug, Clone, Serialize)]
-pub struct Windows {
-    /// Without a fault.
-    pub baseline: Figures,
-    /// Without a fault, once more.
-    pub control: Figures,
-    /// With the fault.
-    pub fault: Figures,
-}
-
-impl Windows {
-    /// A figure: the median of all `runs`, because a pause of the machine affects one.
-    pub fn ms(runs: &[Self], of: fn(&Self) -> f64) -> f64 {
-        median(runs.iter().map(of))
-    }
-
-    /// The p99 with the fault, divided by the p99 without it.
-    pub fn ratio(runs: &[Self]) -> f64 {
-        Self::ms(runs, |run| run.fault.p99_ms) / Self::ms(runs, |run| run.baseline.p99_ms)
-    }
-
-    /// The same of two windows without a fault.
-    pub fn noise(runs: &[Self]) -> f64 {
-        Self::ms(runs, |run| run.control.p99_ms) / Self::ms(runs, |run| run.baseline.p99_ms)
-    }
-}
-
 /// The outcome of a scenario.
 #[derive(Debug, Clone, Serialize)]
 pub struct Outcome {
@@ -120,10 +50,9 @@ pub struct Outcome {
     pub fault: Fault,
     /// Whether the caches were on.
     pub cache: bool,
-    /// The three others from the end of the warm-up to the end of the load, in the first run of this scenario.
-    pub others: Figures,
-    /// The three others in each run of this scenario: without a fault, the same once more, and with it.
-    pub runs: Vec<Windows>,
+    /// The three others in each run of this scenario.
+    #[serde(flatten)]
+    pub comparison: Comparison,
     /// The module on the faulty vault, in the fault's window.
     pub faulty: Figures,
     /// Its responses by code; `ok` is a success.
@@ -136,8 +65,6 @@ pub struct Outcome {
     pub good_after: Option<f64>,
     /// From the repair to `ready`, in probe intervals.
     pub ready_after: Option<f64>,
-    /// The promises that do not depend on the machine.
-    pub promises: Vec<Promise>,
 }
 
 impl Outcome {
@@ -168,58 +95,21 @@ impl Outcome {
             target,
             fault,
             cache,
-            others: Figures::from_samples(&due_in(&others, evidence.all)),
-            runs: vec![windows],
+            comparison: Comparison::new(Figures::from_samples(&due_in(&others, evidence.all)), windows),
             faulty: Figures::from_samples(&broken),
             codes,
             open_seconds: open.seconds,
             open_requests: open.requests,
             good_after: after(evidence.recovery.good),
             ready_after: after(evidence.recovery.ready),
-            promises: Vec::new(),
         };
-        outcome.promises = outcome.judge(&open, fault.expected(target, cache), evidence.deadline);
+        outcome.comparison.promises = outcome.judge(&open, fault.expected(target, cache), evidence.deadline);
         outcome
-    }
-
-    /// A figure of the others: the median of all runs, because a pause of the machine affects one.
-    pub fn ms(&self, of: fn(&Windows) -> f64) -> f64 {
-        Windows::ms(&self.runs, of)
-    }
-
-    /// The p99 of the others with the fault, divided by the p99 without it.
-    pub fn ratio(&self) -> f64 {
-        Windows::ratio(&self.runs)
-    }
-
-    /// The same of two windows without a fault.
-    pub fn noise(&self) -> f64 {
-        Windows::noise(&self.runs)
-    }
-
-    /// Whether the others were as quick as promised.
-    pub fn quick(&self) -> bool {
-        self.ratio() <= MAX_RATIO
-    }
-
-    /// Whether every promise but the one about time was kept.
-    pub fn kept(&self) -> bool {
-        self.promises.iter().all(|promise| promise.kept)
-    }
-
-    /// Adds another run of the same scenario: its times, and the promises that it broke.
-    pub fn add(&mut self, again: Self) {
-        self.runs.extend(again.runs);
-        for (promise, again) in self.promises.iter_mut().zip(again.promises) {
-            if promise.kept && !again.kept {
-                *promise = again;
-            }
-        }
     }
 
     fn judge(&self, open: &Open, expected: Expected, deadline: Duration) -> Vec<Promise> {
         let promise = |name, kept, found| Promise { name, kept, found };
-        let others = &self.others;
+        let others = &self.comparison.others;
         let mut promises = vec![promise(
             "the others answer",
             others.good == others.calls && others.calls > 0,
@@ -277,32 +167,5 @@ impl Open {
             }
         }
         open
-    }
-}
-
-impl Figures {
-    pub(crate) fn from_samples<'s>(samples: impl IntoIterator<Item = &'s Sample>) -> Self {
-        let (mut good, mut late) = (0, Duration::ZERO);
-        let mut times: Vec<Duration> = samples
-            .into_iter()
-            .inspect(|sample| {
-                good += usize::from(sample.error.is_none());
-                late = late.max(sample.late);
-            })
-            .map(|sample| sample.took)
-            .collect();
-        times.sort_unstable();
-        let at = |share: f64| {
-            let rank = ((times.len() as f64 * share).ceil() as usize).clamp(1, times.len().max(1));
-            times.get(rank - 1).map_or(0.0, |time| time.as_secs_f64() * 1000.0)
-        };
-        Self {
-            calls: times.len(),
-            good,
-            p50_ms: at(0.5),
-            p99_ms: at(0.99),
-            max_ms: at(1.0),
-            late_ms: late.as_secs_f64() * 1000.0,
-        }
     }
 }

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tokio::time::sleep;
 
+use super::comparison::Window;
 use super::load::Load;
-use super::outcome::{Evidence, Window};
+use super::outcome::Evidence;
 use super::plan::{INTERVAL, MAX_INTERVALS};
 use super::profile::MODULES;
 use super::proxy::CountingProxy;

@@ -20,11 +20,12 @@ use crate::blast_radius::load::Load;
 use crate::{Failed, Program};
 
 /// The attacks that go on at once.
-const ATTACKS: [Attack; 8] = [
+const ATTACKS: [Attack; 9] = [
     Attack::HostileAnswer,
     Attack::CompressedAnswer,
     Attack::HostileRequest,
     Attack::IdleConnections,
+    Attack::UnfinishedRequests,
     Attack::UnreadConnections,
     Attack::SerializedCalls,
     Attack::InFlightCalls,

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 /// Decides when a line about an event may be logged: at most once in an interval.
 #[derive(Debug)]
-pub(crate) struct LogLimit {
+pub struct LogLimit {
     interval: Duration,
     /// When the last line was logged.
     last: Mutex<Option<Instant>>,
@@ -15,12 +15,12 @@ pub(crate) struct LogLimit {
 
 impl LogLimit {
     /// At most one line in each `interval`. The first one is due at once.
-    pub(crate) fn new(interval: Duration) -> Self {
+    pub fn new(interval: Duration) -> Self {
         Self { interval, last: Mutex::new(None) }
     }
 
     /// Whether a line may be logged now. It then counts as logged.
-    pub(crate) fn due(&self) -> bool {
+    pub fn due(&self) -> bool {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         let due = last.is_none_or(|last| now.duration_since(last) >= self.interval);

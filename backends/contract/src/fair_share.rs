@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::Hash;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
 
 /// How many times what is free one owner may hold.
 ///
@@ -16,9 +19,11 @@ const FACTOR: u64 = 2;
 ///
 /// An owner that holds nothing is admitted while enough units are free. One that holds some is admitted if at least half
 /// of what it then holds stays free. So no owner has to be known in advance, and nothing is reserved for idle ones.
-pub(crate) struct FairShare<K> {
+pub struct FairShare<K> {
     capacity: u64,
     holdings: Mutex<Holdings<K>>,
+    /// Notified when units are given back.
+    released: Notify,
 }
 
 struct Holdings<K> {
@@ -28,7 +33,7 @@ struct Holdings<K> {
 
 /// Why no units were given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Refused {
+pub enum Refused {
     /// This owner has its share; others would still be admitted.
     OwnShare,
     /// Too little is free, whoever asks.
@@ -36,7 +41,7 @@ pub(crate) enum Refused {
 }
 
 /// Units that one owner holds until this is dropped.
-pub(crate) struct Share<K: Eq + Hash + Clone> {
+pub struct Share<K: Eq + Hash + Clone> {
     of: Arc<FairShare<K>>,
     owner: K,
     units: u64,
@@ -44,22 +49,23 @@ pub(crate) struct Share<K: Eq + Hash + Clone> {
 
 impl<K: Eq + Hash + Clone> FairShare<K> {
     /// A capacity of so many units, all of them free.
-    pub(crate) fn new(capacity: u64) -> Arc<Self> {
-        Arc::new(Self { capacity, holdings: Mutex::new(Holdings { free: capacity, held: HashMap::new() }) })
+    pub fn new(capacity: u64) -> Arc<Self> {
+        let holdings = Mutex::new(Holdings { free: capacity, held: HashMap::new() });
+        Arc::new(Self { capacity, holdings, released: Notify::new() })
     }
 
     /// The units that exist.
-    pub(crate) fn capacity(&self) -> u64 {
+    pub fn capacity(&self) -> u64 {
         self.capacity
     }
 
     /// The units that are held by all owners together.
-    pub(crate) fn used(&self) -> u64 {
+    pub fn used(&self) -> u64 {
         self.capacity - self.lock().free
     }
 
     /// The units that `owner` holds.
-    pub(crate) fn held(&self, owner: &K) -> u64 {
+    pub fn held(&self, owner: &K) -> u64 {
         self.lock().held.get(owner).copied().unwrap_or(0)
     }
 
@@ -68,9 +74,27 @@ impl<K: Eq + Hash + Clone> FairShare<K> {
     /// # Errors
     ///
     /// Returns [`Refused`] if too little is free, or if `owner` would hold more than its share.
-    pub(crate) fn take(self: &Arc<Self>, owner: K, units: u64) -> Result<Share<K>, Refused> {
+    pub fn take(self: &Arc<Self>, owner: K, units: u64) -> Result<Share<K>, Refused> {
         self.lock().take(&owner, units)?;
         Ok(Share { of: Arc::clone(self), owner, units })
+    }
+
+    /// Like [`FairShare::take`], but waits for units that others give back, in no particular order. The caller decides for
+    /// how long. Never ready if there are fewer units than that.
+    pub async fn take_when_free(self: &Arc<Self>, owner: K, units: u64) -> Share<K> {
+        loop {
+            let mut released = pin!(self.released.notified());
+            released.as_mut().enable();
+            if let Ok(share) = self.take(owner.clone(), units) {
+                return share;
+            }
+            released.await;
+        }
+    }
+
+    fn give_back(&self, owner: &K, units: u64) {
+        self.lock().give_back(owner, units);
+        self.released.notify_waiters();
     }
 
     fn lock(&self) -> MutexGuard<'_, Holdings<K>> {
@@ -111,23 +135,23 @@ impl<K: Eq + Hash + Clone> Share<K> {
     /// # Errors
     ///
     /// See [`FairShare::take`]. The units held so far are kept.
-    pub(crate) fn grow(&mut self, units: u64) -> Result<(), Refused> {
+    pub fn grow(&mut self, units: u64) -> Result<(), Refused> {
         self.of.lock().take(&self.owner, units)?;
         self.units += units;
         Ok(())
     }
 
     /// Gives so many units back, at most all of them.
-    pub(crate) fn shrink(&mut self, units: u64) {
+    pub fn shrink(&mut self, units: u64) {
         let units = units.min(self.units);
-        self.of.lock().give_back(&self.owner, units);
+        self.of.give_back(&self.owner, units);
         self.units -= units;
     }
 }
 
 impl<K: Eq + Hash + Clone> Drop for Share<K> {
     fn drop(&mut self) {
-        self.of.lock().give_back(&self.owner, self.units);
+        self.of.give_back(&self.owner, self.units);
     }
 }
 
@@ -145,6 +169,8 @@ impl<K: Eq + Hash + Clone> fmt::Debug for Share<K> {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
+
     use super::*;
 
     /// Takes single units for `owner` until it is refused.
@@ -184,6 +210,21 @@ mod tests {
         let b = of.take("b", 1);
         assert!(b.is_ok());
         assert_eq!(of.take("c", 1).unwrap_err(), Refused::Exhausted);
+    }
+
+    #[tokio::test]
+    async fn who_waits_gets_what_others_give_back() {
+        let of = FairShare::new(2);
+        let (mut a, b) = (of.take("a", 1).unwrap(), of.take("b", 1).unwrap());
+        let mut waiting = pin!(of.take_when_free("c", 1));
+        assert!(waiting.as_mut().now_or_never().is_none());
+        a.shrink(1);
+        let c = waiting.await;
+        let mut waiting = pin!(of.take_when_free("d", 1));
+        assert!(waiting.as_mut().now_or_never().is_none());
+        drop(b);
+        drop((waiting.await, c));
+        assert_eq!(of.used(), 0);
     }
 
     #[test]
