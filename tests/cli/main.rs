@@ -13,6 +13,7 @@ mod doctor;
 mod documents;
 mod help;
 mod man;
+mod pasted;
 mod profile;
 mod secret;
 mod secret_copy;
