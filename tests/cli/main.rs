@@ -18,3 +18,4 @@ mod profile;
 mod secret;
 mod secret_copy;
 mod serve;
+mod trace;
