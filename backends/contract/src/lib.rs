@@ -13,6 +13,7 @@
 //! - [`retry_after`]: the pause that a store asks for
 //! - [`Vault`]: the operations
 //! - [`BackendConfig`]: from a profile's table to a vault
+//! - [`StoreIdentity`]: which store a vault is, before it is opened
 //! - [`Threads`]: where blocking work runs
 //! - [`HostResolver`]: where host names are resolved
 //! - [`files`]: how to read a file that a person configured
@@ -23,6 +24,7 @@ mod config;
 mod error;
 pub mod files;
 mod host_resolver;
+mod identity;
 mod path;
 mod permissions;
 mod retry_after;
@@ -36,6 +38,7 @@ pub mod testkit;
 pub use config::{BackendConfig, Prompt, VaultContext};
 pub use error::{ErrorKind, Retry, Scope, VaultError};
 pub use host_resolver::{HostResolver, NamesOf};
+pub use identity::{StoreIdentity, absolute_path};
 pub use path::{FieldName, InvalidName, SecretPath};
 pub use permissions::{Protection, file_permissions};
 pub use retry_after::retry_after;
