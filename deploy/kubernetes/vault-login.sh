@@ -16,16 +16,22 @@ case "$module" in
 esac
 
 vault policy write "cofferdam-$module" - <<POLICY
-path "secret/data/cofferdam/$module/*" {
-  capabilities = ["read"]
-}
+path "secret/data/cofferdam/$module/*" { capabilities = ["read"] }
+
+# The login's own token: the role does not add the \`default\` policy.
+path "auth/token/lookup-self" { capabilities = ["read"] }
+path "auth/token/renew-self"  { capabilities = ["update"] }
+path "auth/token/revoke-self" { capabilities = ["update"] }
+path "sys/capabilities-self"  { capabilities = ["update"] }
 POLICY
 
-# The login of a deleted pod remains valid for at most token_ttl.
+# The login of a deleted pod remains valid for at most token_ttl. A token that is renewed by someone else ends with
+# token_max_ttl.
 vault write "auth/kubernetes/role/cofferdam-$module" \
     bound_service_account_names=cofferdam \
     bound_service_account_namespaces=cofferdam \
     audience=vault \
     token_policies="cofferdam-$module" \
-    token_no_default_policy=false \
-    token_ttl=1h
+    token_no_default_policy=true \
+    token_ttl=1h \
+    token_max_ttl=24h

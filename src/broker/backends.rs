@@ -1,10 +1,11 @@
 //! The list of backends: the only place that names concrete ones.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 use cofferdam_config::{Diagnostic, Diagnostics};
-use cofferdam_vault::{BackendConfig, FieldName, SecretPath, Vault, VaultContext};
+use cofferdam_vault::{BackendConfig, FieldName, SecretPath, StoreIdentity, Vault, VaultContext};
 use figment::error::Kind;
 use figment::value::Value;
 use schemars::{Schema, SchemaGenerator};
@@ -46,8 +47,12 @@ const HASHICORP: Option<Compiled> = None;
 
 /// The checked settings of a backend: an object-safe [`BackendConfig`].
 pub trait VaultSettings: Send {
-    /// See [`BackendConfig::collisions`].
-    fn collisions(&self, secrets: &[(SecretPath, Vec<FieldName>)]) -> Diagnostics;
+    /// See [`BackendConfig::PARTED_BY`].
+    fn parted_by(&self) -> &'static str;
+    /// See [`BackendConfig::store`].
+    fn store(&self, base_dir: &Path) -> StoreIdentity;
+    /// See [`BackendConfig::names`].
+    fn names(&self, base_dir: &Path, path: &SecretPath, fields: &[FieldName]) -> Vec<String>;
     /// See [`BackendConfig::refuses_users`].
     fn refuses_users(&self) -> Option<&'static str>;
     /// See [`BackendConfig::into_vault`].
@@ -55,8 +60,16 @@ pub trait VaultSettings: Send {
 }
 
 impl<C: BackendConfig> VaultSettings for C {
-    fn collisions(&self, secrets: &[(SecretPath, Vec<FieldName>)]) -> Diagnostics {
-        BackendConfig::collisions(self, secrets)
+    fn parted_by(&self) -> &'static str {
+        C::PARTED_BY
+    }
+
+    fn store(&self, base_dir: &Path) -> StoreIdentity {
+        BackendConfig::store(self, base_dir)
+    }
+
+    fn names(&self, base_dir: &Path, path: &SecretPath, fields: &[FieldName]) -> Vec<String> {
+        BackendConfig::names(self, base_dir, path, fields)
     }
 
     fn refuses_users(&self) -> Option<&'static str> {

@@ -13,6 +13,8 @@ pub struct VaultStatus {
     pub backend: &'static str,
     /// Where the store is. Safe for logs and for operators, but not for the model.
     pub location: String,
+    /// What the vault opens the store or logs in with: names, never content.
+    pub sources: Vec<String>,
     /// Ready, degraded or down.
     pub state: CompartmentState,
     /// Why the vault is not ready, for an operator.
@@ -30,6 +32,7 @@ impl VaultStatus {
             name: compartment.name().to_owned(),
             backend: info.backend,
             location: info.location.clone(),
+            sources: info.sources.clone(),
             state: status.state,
             reason: status.reason,
             since: status.since,

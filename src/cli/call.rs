@@ -1,6 +1,7 @@
 //! `call`: calls one tool, as a model would.
 
 use clap::Args;
+use cofferdam_config::suggestions::bounded;
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
@@ -103,7 +104,7 @@ fn print_error(output: Output, error: &CallError, profile: &str, module: &str) -
         Code::UnknownTool => {
             format!(
                 "list the tools with {}",
-                hint::command(profile, &format!("module show {}", hint::quoted(module)))
+                hint::command(profile, &format!("module show {}", hint::quoted(&bounded(module))))
             )
         }
         _ => String::new(),

@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, Parser, Subcommand};
+use cofferdam_config::quote;
 use tracing::level_filters::LevelFilter;
 
 #[cfg(all(feature = "age", feature = "env"))]
@@ -85,6 +87,7 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             // `--help` and `--version` also arrive here. If the output is closed, there is nowhere to report it.
+            let error = without_secrets(error);
             let _ = error.print();
             return if error.use_stderr() { Exit::Usage.into() } else { Exit::Success.into() };
         }
@@ -98,6 +101,29 @@ pub fn main() -> ExitCode {
         Exit::Success if output.is_incomplete() => Exit::Failure.into(),
         exit => exit.into(),
     }
+}
+
+/// Returns `error` with each argument that it repeats described, unless it may be quoted. A secret may have been passed where
+/// another argument belongs.
+fn without_secrets(mut error: clap::Error) -> clap::Error {
+    // In other errors this is one of our own arguments, as the help writes it.
+    let names_ours = error.kind() != ErrorKind::UnknownArgument;
+    let mut described = false;
+    for kind in [ContextKind::InvalidArg, ContextKind::InvalidValue, ContextKind::InvalidSubcommand] {
+        let ours = names_ours && kind == ContextKind::InvalidArg;
+        let Some(ContextValue::String(text)) = error.get(kind) else { continue };
+        if ours || quote::is_quotable_path(text.trim_start_matches('-')) {
+            continue;
+        }
+        let text = quote::string(text);
+        error.insert(kind, ContextValue::String(text));
+        described = true;
+    }
+    if described {
+        // Repeats the argument.
+        error.remove(ContextKind::Suggested);
+    }
+    error
 }
 
 fn run(cli: Cli, output: &Output) -> Result<Exit, CommandError> {

@@ -16,8 +16,10 @@ use crate::calls::Calls;
 use crate::connectors::http::HttpConnector;
 use crate::manifest::ManifestLibrary;
 use crate::memory_budget::MemoryBudget;
+use crate::os::config_dir;
 use crate::profile::{
-    self, AccessSettings, FlagOverride, ModuleEntry, Overrides, Profile, ServerSettings, Source, VaultEntry,
+    self, AccessSettings, FlagOverride, ModuleEntry, Overrides, Profile, ProfileFolders, ServerSettings,
+    Source, VaultEntry,
 };
 use crate::registry::Registry;
 
@@ -89,7 +91,7 @@ impl App {
         let connector = HttpConnector::new().with_memory(memory);
         let calls = Calls::new(registry, broker, connector, profile.server.max_calls);
         Ok(Self {
-            profile_file: file_of(&profile.name, base_dir),
+            profile_file: profile.file,
             profile_anywhere,
             profile: profile.name,
             entries: profile.modules,
@@ -118,27 +120,21 @@ pub(super) fn load(name: &str, overrides: &Overrides) -> Result<(Profile, Manife
             "change to a folder that exists",
         )
     })?;
-    let source = Source::find(name, &working_dir).map_err(CommandError::Profile)?;
+    let folders = ProfileFolders::new(working_dir, config_dir().as_deref());
+    let source = Source::find(name, &folders).map_err(CommandError::Profile)?;
+    if let Some(ignored) = source.ignored() {
+        tracing::warn!(help = %ignored.help, "{}", ignored.headline());
+    }
     let draft = profile::parse(&source, overrides).map_err(CommandError::Profile)?;
     let manifests = ManifestLibrary::load(draft.modules_dir());
     let profile = draft.check(&manifests).map_err(CommandError::Profile)?;
     Ok((profile, manifests))
 }
 
-/// Returns the absolute path of the profile `name`, or `None` if it is inside the binary.
-fn file_of(name: &str, base_dir: &Path) -> Option<PathBuf> {
-    let is_path = name.contains(std::path::is_separator) || name.ends_with(".toml");
-    let file = match is_path {
-        true => base_dir.join(Path::new(name).file_name()?),
-        false => base_dir.join(format!("{name}.toml")),
-    };
-    std::path::absolute(file).ok().filter(|path| path.is_file())
-}
-
 /// Returns a value for `--profile` that names `profile` in any working directory: the absolute path of its file, or the
 /// name of the profile inside the binary.
 pub(super) fn nameable_anywhere(profile: &Profile) -> PathBuf {
-    file_of(&profile.name, &profile.base_dir).unwrap_or_else(|| Source::embedded(&profile.name).into())
+    profile.file.clone().unwrap_or_else(|| Source::embedded(&profile.name).into())
 }
 
 fn vault(entry: VaultEntry, base_dir: &Path, prompt: Option<Arc<dyn Prompt>>) -> VaultParts {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use cofferdam_config::quote;
 use cofferdam_config::suggestions::list;
 use comfy_table::Cell;
 use serde_json::{Value, json};
@@ -49,7 +50,7 @@ impl App {
     pub(super) fn module(&self, name: &str) -> Result<ModuleStatus<'_>, CommandError> {
         self.modules().find(|status| status.entry.name == name).ok_or_else(|| {
             CommandError::usage(
-                format!("the profile `{}` has no module `{}`", self.profile, name.escape_debug()),
+                format!("the profile `{}` has no module {}", self.profile, quote::string(name)),
                 format!(
                     "its modules are {}; choose another profile with `--profile`",
                     list(self.entries.iter().map(|entry| entry.name.as_str()))

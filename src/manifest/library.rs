@@ -35,6 +35,8 @@ pub struct ManifestLibrary {
 struct Entry {
     file: String,
     source: Source,
+    /// Whether it replaces one of the catalogue.
+    replaces: bool,
     manifest: Result<Arc<Manifest>, Diagnostics>,
 }
 
@@ -104,6 +106,11 @@ impl ManifestLibrary {
         self.by_name.get(name).map(|entry| entry.file.as_str())
     }
 
+    /// The file of the manifest `name`, if it replaces one of the catalogue.
+    pub fn replacement(&self, name: &str) -> Option<&str> {
+        self.by_name.get(name).filter(|entry| entry.replaces).map(|entry| entry.file.as_str())
+    }
+
     /// The invalid manifests that are not among `used`, by file.
     pub fn unused_invalid(&self, used: &[&str]) -> Vec<InvalidManifest> {
         let mut invalid = self.unnamed.clone();
@@ -159,7 +166,8 @@ impl ManifestLibrary {
             self.unnamed.push(InvalidManifest { file, diagnostics });
             return;
         }
-        self.by_name.insert(name, Entry { file, source, manifest });
+        let replaces = self.by_name.contains_key(&name);
+        self.by_name.insert(name, Entry { file, source, replaces, manifest });
     }
 
     /// The catalogue and `files`, each with its file, in place of a folder.

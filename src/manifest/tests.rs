@@ -374,3 +374,33 @@ fn no_damage_to_a_manifest_is_a_panic() {
         let _ = parse(&String::from_utf8_lossy(&bytes));
     }
 }
+
+/// At each line: another key, a key of a credential's name, and a credential in place of each string.
+#[test]
+fn a_credential_pasted_anywhere_is_never_printed() {
+    const PASTED: [&str; 3] = [
+        "ghp_16C7e42F292c6912E7710c838347Ae178B4a",
+        "550e8400-e29b-41d4-a716-446655440000",
+        "wJalrXUtnFEMI7K7MDENG7bPxRfiCYEXAMPLEKEY",
+    ];
+    let text = good();
+    let lines: Vec<&str> = text.lines().collect();
+    for (at, line) in lines.iter().enumerate().filter(|(_, line)| !line.is_empty()) {
+        for secret in PASTED {
+            let mut changed = vec![format!("\"{secret}\" = 1\n{line}"), format!("{line}\n{secret}")];
+            changed.push(format!("{}= {{ \"{secret}\" = 1 }}", line.split('=').next().unwrap()));
+            for (start, _) in line.match_indices('"').step_by(2) {
+                let end = start + 2 + line[start + 1..].find('"').unwrap();
+                changed.push(format!("{}\"{secret}\"{}", &line[..start], &line[end..]));
+                changed.push(format!("{}\"/{{{secret}}}\"{}", &line[..start], &line[end..]));
+            }
+            for changed in changed {
+                let text = [&lines[..at], &[changed.as_str()], &lines[at + 1..]].concat().join("\n");
+                let Err(error) = parse(&text) else { continue };
+                let json = serde_json::to_string(&error.diagnostics).unwrap();
+                let printed = error.diagnostics.to_string() + &json;
+                assert!(!printed.contains(secret), "{text}\nprints\n{printed}");
+            }
+        }
+    }
+}

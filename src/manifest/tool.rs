@@ -154,18 +154,11 @@ fn compile_select(text: &Field<'_, &str>) -> Option<jmespath::Expression<'static
         Err(error) => {
             // Both count from zero; people count from one.
             let (line, column) = (error.line + 1, error.column + 1);
-            let message =
-                format!("not valid JMESPath: {} at line {line}, column {column} of it", reason(&error));
+            // The parser's reason quotes the expression.
+            let message = format!("not valid JMESPath at line {line}, column {column} of it");
             text.error(message, "see https://jmespath.org/specification.html");
             None
         }
-    }
-}
-
-fn reason(error: &jmespath::JmespathError) -> String {
-    match &error.reason {
-        jmespath::ErrorReason::Parse(what) => what.to_string(),
-        jmespath::ErrorReason::Runtime(what) => what.to_string(),
     }
 }
 

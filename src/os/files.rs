@@ -22,20 +22,28 @@ pub fn write_private_file(path: &Path, content: &[u8]) -> io::Result<()> {
     options.open(path)?.write_all(content)
 }
 
+/// Returns the folder of this user's configuration, or `None` without a home folder.
+///
+/// `%APPDATA%` on Windows (*not verified*), `$XDG_CONFIG_HOME` or `~/.config` elsewhere. The result is absolute: a relative
+/// path would be one in the working folder, which has no authority.
+pub fn config_dir() -> Option<PathBuf> {
+    let absolute = |path: &PathBuf| path.is_absolute();
+    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(absolute);
+    if cfg!(windows) {
+        return variable("APPDATA");
+    }
+    let home = || std::env::home_dir().filter(absolute);
+    variable("XDG_CONFIG_HOME").or_else(|| home().map(|home| home.join(".config")))
+}
+
 /// Returns the folder in which desktop programs keep their settings for this user, or `None` without a home folder.
 ///
-/// `%APPDATA%` on Windows and `~/Library/Application Support` on macOS (*not verified*), `$XDG_CONFIG_HOME` or `~/.config`
-/// elsewhere.
+/// `~/Library/Application Support` on macOS (*not verified*), [`config_dir`] elsewhere.
 pub fn settings_dir() -> Option<PathBuf> {
-    let home = std::env::home_dir();
-    if cfg!(windows) {
-        return std::env::var_os("APPDATA").map(PathBuf::from);
-    }
     if cfg!(target_os = "macos") {
-        return home.map(|home| home.join("Library").join("Application Support"));
+        return std::env::home_dir().map(|home| home.join("Library").join("Application Support"));
     }
-    let xdg = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from);
-    xdg.filter(|path| path.is_absolute()).or_else(|| home.map(|home| home.join(".config")))
+    config_dir()
 }
 
 #[cfg(all(test, target_os = "linux"))]

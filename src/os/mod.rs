@@ -8,6 +8,6 @@ mod process_memory;
 mod signals;
 
 pub use descriptors::{DescriptorLimit, descriptor_limit, is_out_of_descriptors, raise_descriptor_limit};
-pub use files::{settings_dir, write_private_file};
+pub use files::{config_dir, settings_dir, write_private_file};
 pub use process_memory::make_undumpable;
 pub use signals::ShutdownSignals;

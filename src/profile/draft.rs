@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use cofferdam_config::Severity;
+use cofferdam_config::{Diagnostic, Severity};
 use serde_json::Value;
 
 use super::check::{Report, access, modules, names, paths, server, vaults};
@@ -24,7 +24,9 @@ use crate::manifest::ManifestLibrary;
 #[derive(Debug)]
 pub struct ProfileDraft {
     name: String,
+    file: Option<PathBuf>,
     base_dir: PathBuf,
+    ignored: Option<Diagnostic>,
     backends: &'static [Backend],
     server: ServerSettings,
     access: AccessSettings,
@@ -47,7 +49,7 @@ pub(super) fn parse_with(
     backends: &'static [Backend],
     schema: &Value,
 ) -> Result<ProfileDraft, ProfileError> {
-    let mut document = Document::read(source.file.clone(), &source.text);
+    let mut document = Document::read(source.location.clone(), &source.text);
     let mut diagnostics = std::mem::take(&mut document.diagnostics);
     if !document.complete {
         return Err(ProfileError::new(&source.name, diagnostics.sorted()));
@@ -62,7 +64,9 @@ pub(super) fn parse_with(
     let access = access::check(&mut report);
     Ok(ProfileDraft {
         name: source.name.clone(),
+        file: source.file.clone(),
         base_dir: source.base_dir.clone(),
+        ignored: source.ignored(),
         backends,
         server,
         access,
@@ -82,18 +86,20 @@ impl ProfileDraft {
     ///
     /// Everything that is wrong with the profile, by place.
     pub fn check(self, manifests: &ManifestLibrary) -> Result<Profile, ProfileError> {
-        let Self { name, base_dir, backends, server, access, mut report } = self;
-        let vaults = vaults::check(&mut report, backends);
+        let Self { name, file, base_dir, ignored, backends, server, access, mut report } = self;
+        let vaults = vaults::check(&mut report, &base_dir, backends);
         let modules = modules::check(&mut report, manifests);
-        paths::check(&mut report, &vaults, &modules, manifests);
+        paths::check(&mut report, &base_dir, &vaults, &modules, manifests);
 
         let mut diagnostics = report.into_diagnostics();
         if diagnostics.has_errors() {
             // What seems unused in a wrong profile may only be misspelt.
             diagnostics.retain(|found| found.severity == Severity::Error);
+            diagnostics.extend(ignored);
             return Err(ProfileError::new(&name, diagnostics));
         }
         let modules = modules.into_iter().filter_map(modules::CheckedModule::into_entry).collect();
-        Ok(Profile { name, base_dir, vaults, modules, server, access, warnings: diagnostics })
+        diagnostics.extend(ignored);
+        Ok(Profile { name, file, base_dir, vaults, modules, server, access, warnings: diagnostics })
     }
 }

@@ -37,4 +37,4 @@ pub use error::ProfileError;
 pub use overrides::{FlagOverride, Overrides};
 pub use schema::schema;
 pub use settings::{AccessSettings, AccountEntry, ModuleEntry, Profile, ServerSettings, VaultEntry};
-pub use source::Source;
+pub use source::{ProfileFolders, Source};

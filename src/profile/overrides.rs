@@ -12,7 +12,7 @@ use std::ffi::{OsStr, OsString};
 
 use cofferdam_config::document::{Part, Positions};
 use cofferdam_config::suggestions::{folded, list, nearest};
-use cofferdam_config::{Diagnostic, Diagnostics, KeyPath, Location, Origin, looks_secret};
+use cofferdam_config::{Diagnostic, Diagnostics, KeyPath, Location, Origin, looks_secret, quote};
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Provider, Source};
 use serde_json::Value as Schema;
@@ -77,7 +77,7 @@ impl Merged {
         let mut figment = Figment::from(Values { metadata: Metadata::named("profile file"), values });
         let mut set = BTreeMap::new();
         for (name, value) in &overrides.variables {
-            let origin = Origin::Environment(name.to_string_lossy().into_owned());
+            let origin = Origin::Environment(quote::variable(&name.to_string_lossy()));
             let set_value = target(name, &positions, schema).and_then(|(path, schema)| {
                 if let Some(first) = set.insert(path.clone(), origin.clone()) {
                     return Err(error(format!("sets `{path}`, and so does {first}"), "unset one of the two"));

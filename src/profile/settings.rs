@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use cofferdam_config::Diagnostics;
+use cofferdam_vault::StoreIdentity;
 use ipnet::IpNet;
 use url::Url;
 
@@ -16,6 +17,8 @@ use crate::broker::{CompartmentPolicy, PathTemplate};
 pub struct Profile {
     /// The name given on the command line: `dev`, or a file's path.
     pub name: String,
+    /// The file; `None` for the copy inside the binary.
+    pub file: Option<PathBuf>,
     /// The folder that relative paths are relative to.
     pub base_dir: PathBuf,
     /// The vaults in the file's order.
@@ -39,6 +42,8 @@ pub struct VaultEntry {
     pub backend: &'static str,
     /// The policy of its compartment.
     pub policy: CompartmentPolicy,
+    /// Which store it is.
+    pub store: StoreIdentity,
     /// The backend's own settings.
     pub settings: Box<dyn VaultSettings>,
 }

@@ -12,7 +12,7 @@ use std::sync::{Arc, LazyLock};
 
 use cofferdam_config::{Diagnostic, Diagnostics};
 use cofferdam_vault::testkit::MemoryVault;
-use cofferdam_vault::{BackendConfig, FieldName, SecretPath, Vault, VaultContext};
+use cofferdam_vault::{BackendConfig, FieldName, SecretPath, StoreIdentity, Vault, VaultContext};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -68,10 +68,17 @@ impl BackendConfig for StoreConfig {
         wrong.then(problem).into_iter().collect()
     }
 
-    fn collisions(&self, secrets: &[(SecretPath, Vec<FieldName>)]) -> Diagnostics {
-        let crowd = self.cramped && secrets.iter().filter(|(_, fields)| !fields.is_empty()).count() > 1;
-        let problem = || Diagnostic::error("cramped", "two secrets share one name", "make room");
-        crowd.then(problem).into_iter().collect()
+    const PARTED_BY: &'static str = "address";
+
+    fn store(&self, _: &Path) -> StoreIdentity {
+        StoreIdentity::new([Some(self.address.clone())])
+    }
+
+    fn names(&self, _: &Path, path: &SecretPath, fields: &[FieldName]) -> Vec<String> {
+        match self.cramped {
+            true => fields.iter().map(FieldName::to_string).collect(),
+            false => vec![path.to_string()],
+        }
     }
 
     fn refuses_users(&self) -> Option<&'static str> {

@@ -4,6 +4,8 @@
 //! against the profile's JSON schema, which finds all mistakes and quotes only harmless values. Wrong values are removed.
 //! The rest can be deserialized, and checked for its meaning.
 
+use std::path::Path;
+
 use cofferdam_config::document::Part;
 use cofferdam_config::quote;
 use cofferdam_config::suggestions::{alternatives, list, nearest};
@@ -156,8 +158,13 @@ impl Validator<'_> {
             let at_key = path.child(key);
             match (known.get(key), schema.get("additionalProperties")) {
                 (Some(schema), _) | (None, Some(schema @ Schema::Object(_))) => {
-                    if !known.contains_key(key) && names_are_checked && !is_name(key) {
+                    let is_name_of_user = !known.contains_key(key) && names_are_checked;
+                    if is_name_of_user && !is_name(key) {
                         self.error(&at_key, Part::Key, "not a valid name", NAME_HELP);
+                        continue;
+                    }
+                    if is_name_of_user && quote::looks_like_a_credential(key) {
+                        self.error(&at_key, Part::Key, "this name looks like a credential", CREDENTIAL_HELP);
                         continue;
                     }
                     valid.extend(self.value(&at_key, value, schema).map(|value| (key.clone(), value)));
@@ -218,6 +225,11 @@ impl Validator<'_> {
     }
 
     fn string(&mut self, path: &KeyPath, text: &str, schema: &Schema) -> bool {
+        if is_pasted_credential(path, text) {
+            let message = "looks like a credential, and a profile must not contain secrets";
+            self.error(path, Part::Value, message, CREDENTIAL_HELP);
+            return false;
+        }
         let constants = constants(schema);
         if !constants.is_empty() && !constants.contains(&text) {
             if path.looks_secret() {
@@ -272,6 +284,24 @@ impl Validator<'_> {
     fn push(&mut self, path: &KeyPath, part: Part, found: Diagnostic) {
         self.diagnostics.push(self.merged.locate(path, part, found));
     }
+}
+
+/// What to do about a value that looks like a credential.
+const CREDENTIAL_HELP: &str =
+    "if it is one, treat it as compromised; if not, write a name of words, or `./` before the path of a file";
+
+/// Identifiers that a service generated and that are not secret. They are never printed.
+const GENERATED: [&str; 2] = ["role_id", "external_id"];
+
+/// Whether `text` is a credential where a name or a path belongs: these are printed later, without a further check. URLs
+/// have a check of their own.
+fn is_pasted_credential(path: &KeyPath, text: &str) -> bool {
+    let names_things =
+        path.keys().first().is_some_and(|table| matches!(table.as_str(), "vaults" | "modules"));
+    let is_generated = path.keys().last().is_some_and(|key| GENERATED.contains(&key.as_str()));
+    let is_path =
+        ["/", "./", "../"].iter().any(|start| text.starts_with(start)) || Path::new(text).is_absolute();
+    names_things && !is_generated && !is_path && !text.contains("://") && quote::looks_like_a_credential(text)
 }
 
 fn looks_secret_or_file(key: &str) -> bool {

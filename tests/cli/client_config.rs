@@ -288,6 +288,10 @@ fn a_profile_inside_the_binary_is_named_so_that_no_folder_replaces_it() {
     assert_eq!(*args, json!(["serve", "--stdio", "--profile", "embedded:dev"]));
     fs::create_dir(env.path("profiles")).unwrap();
     env.write("profiles/dev.toml", "nonsense = true");
+    let unchanged = env.run(&["client-config", "cursor", "--stdio", "--profile", "dev"]).expect(0);
+    assert_eq!(unchanged.stdout, printed.stdout);
+    assert!(unchanged.stderr.contains("./profiles/dev.toml"), "{unchanged:#?}");
+    env.write_own_profile("dev", "nonsense = true");
     env.run(&["profile", "check", "--profile", "dev"]).expect(2);
     env.run(&["profile", "check", "--profile", "embedded:dev"]).expect(0);
 }

@@ -90,7 +90,7 @@ fn what_cannot_be_copied_is_refused_before_anything_is_done() {
     for (args, word) in [
         (&["--from", "files", "--to", "files"][..], "same store"),
         (&["--from", "files", "--to", "variables"], "cannot copy to vault `variables`"),
-        (&["--from", "nowhere", "--to", "files"], "has no vault `nowhere`"),
+        (&["--from", "nowhere", "--to", "files"], "has no vault \"nowhere\""),
         (&["--from", "files", "--to", "nowhere"], "its vaults are"),
         (&["--from", "files"], "--to"),
         (&["--from", "files", "--to-profile", "nowhere.toml"], "nowhere.toml"),

@@ -60,7 +60,10 @@ fn the_snippet_for_a_host_names_the_profiles_file() {
     let env = TestEnv::new(TWO_VAULTS);
     std::fs::create_dir(env.path("profiles")).unwrap();
     env.write("profiles/team.toml", &TWO_VAULTS.replace("\"modules\"", "\"../modules\""));
-    for profile in ["team", "profiles/team.toml"] {
+    env.write_own_profile("own", &TWO_VAULTS.replace("\"modules\"", "\"../../../modules\""));
+    for (profile, file) in
+        [("own", "home/.config/cofferdam/own.toml"), ("profiles/team.toml", "profiles/team.toml")]
+    {
         let mut running = env.start(&["serve", "--json", "--profile", profile]);
         let mut text = String::new();
         for line in lines(&mut running) {
@@ -71,7 +74,7 @@ fn the_snippet_for_a_host_names_the_profiles_file() {
         }
         let document: Value = serde_json::from_str(&text).unwrap();
         let args = &document["host"]["stdio"]["mcpServers"]["cofferdam"]["args"];
-        let file = env.folder().canonicalize().unwrap().join("profiles/team.toml");
+        let file = env.folder().canonicalize().unwrap().join(file);
         assert_eq!(*args, json!(["serve", "--stdio", "--profile", file]), "{document:#}");
         running.signal(Signal::TERM);
         assert_eq!(running.wait().code, Some(0));

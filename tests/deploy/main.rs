@@ -6,4 +6,5 @@
 mod balancer;
 mod manifests;
 mod rolling;
+mod scripts;
 mod systemd;

@@ -1,12 +1,14 @@
 //! The vault: each call runs on the compartment's threads.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 use cofferdam_config::Diagnostics;
 use cofferdam_vault::{
     BackendConfig, BoxFuture, Capabilities, ErrorKind, Expect, FieldName, Page, PageToken, Secret,
-    SecretFields, SecretPath, Stage, Threads, Vault, VaultContext, VaultError, VaultInfo, Version,
+    SecretFields, SecretPath, Stage, StoreIdentity, Threads, Vault, VaultContext, VaultError, VaultInfo,
+    Version, absolute_path,
 };
 
 use crate::config::Config;
@@ -31,6 +33,17 @@ impl BackendConfig for Config {
         self.diagnostics()
     }
 
+    const PARTED_BY: &'static str = "file";
+
+    fn store(&self, base_dir: &Path) -> StoreIdentity {
+        let file = absolute_path(base_dir, &self.file);
+        StoreIdentity::new([Some(file.display().to_string())])
+    }
+
+    fn names(&self, _: &Path, path: &SecretPath, _: &[FieldName]) -> Vec<String> {
+        vec![path.to_string()]
+    }
+
     fn into_vault(self, context: VaultContext) -> Arc<dyn Vault> {
         let settings = self.resolve(&context);
         Arc::new(AgeVault::new(settings, context))
@@ -43,6 +56,7 @@ impl AgeVault {
             info: VaultInfo {
                 backend: Config::BACKEND,
                 location: settings.file.display().to_string(),
+                sources: vec![settings.keys.to_string()],
                 capabilities: Capabilities { write: true, list: true, cas: true, ..Capabilities::default() },
             },
             threads: context.threads,

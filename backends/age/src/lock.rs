@@ -22,6 +22,9 @@ pub(crate) const TIMEOUT: Duration = Duration::from_secs(10);
 /// The pause between two attempts. Short compared to a write, which syncs the disk twice.
 const POLL_INTERVAL: Duration = Duration::from_millis(3);
 
+/// How often opening and creating are tried, if others remove the file in between.
+const OPEN_ATTEMPTS: usize = 100;
+
 /// The lock of a vault file, released on drop.
 #[derive(Debug)]
 pub(crate) struct Lock(#[expect(dead_code, reason = "closing the file releases the lock")] File);
@@ -64,17 +67,36 @@ impl Lock {
     }
 }
 
+/// Opens the lock file, or creates it.
+///
+/// In a folder that others can write, the file may be theirs, or a link to another file. So what it is follows from the open
+/// file alone, and only a file that this call has created gets `attributes`.
 fn open(path: &Path, attributes: Option<Attributes>) -> io::Result<File> {
-    let is_new = fs::symlink_metadata(path).is_err();
-    let file = os::open_lock(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+    for _ in 0..OPEN_ATTEMPTS {
+        match os::open_lock(path) {
+            Ok(file) => {
+                return match os::foreign_lock(&file.metadata()?, attributes) {
+                    Some(why) => Err(io::Error::new(io::ErrorKind::InvalidInput, why)),
+                    None => Ok(file),
+                };
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        match os::create_private(path) {
+            Ok(file) => {
+                if let Some(attributes) = attributes {
+                    // If it fails (only the superuser may change an owner), the lock still works for this user.
+                    let _ = os::set_attributes(&file, attributes);
+                }
+                return Ok(file);
+            }
+            // Another writer has just created it.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
     }
-    if let (true, Some(attributes)) = (is_new, attributes) {
-        // If it fails (only the superuser may change an owner), the lock still works for this user.
-        let _ = os::set_attributes(&file, attributes);
-    }
-    Ok(file)
+    Err(io::Error::new(io::ErrorKind::ResourceBusy, "it is created and removed all the time"))
 }
 
 fn is_at(file: &File, path: &Path) -> io::Result<bool> {
@@ -114,6 +136,40 @@ mod tests {
         let _held = Lock::acquire(&target, None, TIMEOUT, || true).unwrap();
         fs::remove_file(folder.path().join("v.age.lock")).unwrap();
         Lock::acquire(&target, None, Duration::ZERO, || true).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_lock_file_of_others_is_refused_and_left_as_it_is() {
+        use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+        let folder = tempfile::tempdir().unwrap();
+        let (target, lock) = (folder.path().join("v.age"), folder.path().join("v.age.lock"));
+        let vault = os::attributes(&{
+            fs::write(&target, "").unwrap();
+            fs::set_permissions(&target, fs::Permissions::from_mode(0o640)).unwrap();
+            fs::metadata(&target).unwrap()
+        });
+        // A second link to a file of this user, which would get the mode of the vault.
+        let own = folder.path().join("own");
+        fs::write(&own, "").unwrap();
+        fs::set_permissions(&own, fs::Permissions::from_mode(0o600)).unwrap();
+        fs::hard_link(&own, &lock).unwrap();
+        Lock::acquire(&target, Some(vault), Duration::ZERO, || true).unwrap_err();
+        assert_eq!(fs::metadata(&own).unwrap().mode() & 0o777, 0o600);
+        // One that everyone can lock.
+        fs::remove_file(&lock).unwrap();
+        fs::write(&lock, "").unwrap();
+        fs::set_permissions(&lock, fs::Permissions::from_mode(0o666)).unwrap();
+        let error = Lock::acquire(&target, Some(vault), Duration::ZERO, || true).unwrap_err();
+        assert!(error.message().contains("v.age.lock"), "{error}");
+        fs::remove_file(&lock).unwrap();
+        drop(Lock::acquire(&target, Some(vault), Duration::ZERO, || true).unwrap());
+        assert_eq!(fs::metadata(&lock).unwrap().mode() & 0o777, 0o640, "a new one has the mode of the vault");
+        // Only the superuser can give a file away.
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(&lock, Some(12345), None).unwrap();
+            Lock::acquire(&target, Some(vault), Duration::ZERO, || true).unwrap_err();
+        }
     }
 
     #[cfg(unix)]

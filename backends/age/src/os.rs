@@ -5,7 +5,7 @@
 use std::time::SystemTime;
 
 pub(crate) use imp::{
-    Attributes, attributes, create_folders, create_private, fingerprint, open_lock, open_mode,
+    Attributes, attributes, create_folders, create_private, fingerprint, foreign_lock, open_lock, open_mode,
     set_attributes, sync_folder,
 };
 
@@ -52,23 +52,31 @@ mod imp {
         group: u32,
     }
 
-    /// Opens the lock file, or creates it with mode 0600. A link in its place is refused, and a FIFO or a terminal does not
-    /// block.
+    /// Opens the lock file, which must exist. A link in its place is refused, and a FIFO or a terminal does not block.
     pub(crate) fn open_lock(path: &Path) -> io::Result<File> {
         let flags = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOFOLLOW;
-        OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .custom_flags(flags.bits().cast_signed())
-            .open(path)
+        OpenOptions::new().read(true).write(true).custom_flags(flags.bits().cast_signed()).open(path)
     }
 
-    /// Creates a file of mode 0600, which must not exist.
+    /// Why an open lock file is not one of this vault's writers, whose file has the attributes `vault`; `None` if it is.
+    pub(crate) fn foreign_lock(lock: &Metadata, vault: Option<Attributes>) -> Option<&'static str> {
+        let trusted = [Some(rustix::process::geteuid().as_raw()), Some(0), vault.map(|vault| vault.owner)];
+        if !lock.is_file() {
+            Some("it is not a regular file")
+        } else if !trusted.contains(&Some(lock.uid())) {
+            Some("it belongs to a user who owns neither the vault nor this process; remove it")
+        } else if lock.nlink() > 1 {
+            Some("it is a second link to another file; remove it")
+        } else if lock.mode() & 0o002 != 0 && vault.is_none_or(|vault| vault.mode & 0o002 == 0) {
+            Some("every user can write it; remove it")
+        } else {
+            None
+        }
+    }
+
+    /// Creates a file of mode 0600, which must not exist; a link counts as existing.
     pub(crate) fn create_private(path: &Path) -> io::Result<File> {
-        OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+        OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)
     }
 
     /// Creates `folder` and its missing parents with mode 0700, so that they survive a power failure.
@@ -143,11 +151,15 @@ mod imp {
     pub(crate) struct Attributes;
 
     pub(crate) fn open_lock(path: &Path) -> io::Result<File> {
-        OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
+        OpenOptions::new().read(true).write(true).open(path)
+    }
+
+    pub(crate) fn foreign_lock(lock: &Metadata, _vault: Option<Attributes>) -> Option<&'static str> {
+        (!lock.is_file()).then_some("it is not a regular file")
     }
 
     pub(crate) fn create_private(path: &Path) -> io::Result<File> {
-        OpenOptions::new().write(true).create_new(true).open(path)
+        OpenOptions::new().read(true).write(true).create_new(true).open(path)
     }
 
     pub(crate) fn create_folders(folder: &Path) -> io::Result<()> {

@@ -1,5 +1,6 @@
 //! The settings that a vault works with, with resolved paths.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::role::Role;
@@ -20,6 +21,15 @@ pub(crate) enum KeySource {
     PassphraseFile(PathBuf),
     /// A prompt on the terminal, once per process.
     Prompt,
+}
+
+impl fmt::Display for KeySource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.file() {
+            Some((role, path)) => write!(f, "the {role} {}", path.display()),
+            None => f.write_str("a passphrase from the terminal"),
+        }
+    }
 }
 
 impl KeySource {

@@ -5,7 +5,7 @@ mod support;
 
 use std::sync::Arc;
 
-use cofferdam_vault::testkit::{BackendUnderTest, exercise};
+use cofferdam_vault::testkit::{BackendUnderTest, exercise, exercise_settings};
 use cofferdam_vault::{BoxFuture, ErrorKind, SecretFields, SecretPath, Vault};
 use support::{AgeFolder, put};
 
@@ -34,6 +34,15 @@ impl BackendUnderTest for AgeSubject {
     fn bring_up(&self) -> BoxFuture<'_, ()> {
         Box::pin(async { std::fs::rename(self.0.path("key.away"), self.0.path("key.txt")).unwrap() })
     }
+}
+
+#[test]
+fn the_file_parts_two_vaults() {
+    let config = |file: &str| {
+        toml::from_str::<cofferdam_vault_age::Config>(&format!("file = '{file}'\nidentity_file = 'k'"))
+            .unwrap()
+    };
+    exercise_settings(&config("a.age"), &config("b.age"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

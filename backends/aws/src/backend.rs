@@ -1,13 +1,14 @@
 //! The vault: AWS Secrets Manager.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cofferdam_config::Diagnostics;
 use cofferdam_vault::{
     BackendConfig, BoxFuture, Capabilities, Expect, FieldName, Page, PageToken, ReadRequest, Scope, Secret,
-    SecretFields, SecretPath, Stage, Threads, Vault, VaultContext, VaultError, VaultInfo, Version,
+    SecretFields, SecretPath, Stage, StoreIdentity, Threads, Vault, VaultContext, VaultError, VaultInfo,
+    Version,
 };
 
 use crate::batch_reader::BatchReader;
@@ -36,6 +37,18 @@ impl BackendConfig for Config {
 
     fn check(&self) -> Diagnostics {
         self.diagnostics()
+    }
+
+    const PARTED_BY: &'static str = "prefix";
+
+    /// The service, the region and the account. Before a login only the ARN of a role names the account.
+    fn store(&self, _: &Path) -> StoreIdentity {
+        let account = self.assume_role.as_deref().and_then(|arn| arn.split(':').nth(4)).map(str::to_owned);
+        StoreIdentity::new([Some(self.service()), self.region.clone(), account])
+    }
+
+    fn names(&self, _: &Path, path: &SecretPath, _: &[FieldName]) -> Vec<String> {
+        vec![Names::new(self.prefix.clone()).name(path)]
     }
 
     fn into_vault(self, context: VaultContext) -> Arc<dyn Vault> {
@@ -67,6 +80,7 @@ impl AwsVault {
             info: VaultInfo {
                 backend: Config::BACKEND,
                 location: format!("Secrets Manager at {location}{below}"),
+                sources: settings.sources(),
                 capabilities: Capabilities {
                     write: true,
                     list: true,

@@ -81,6 +81,18 @@ impl Config {
         self.recovery_window_days.unwrap_or(DEFAULT_RECOVERY_WINDOW_DAYS)
     }
 
+    /// The service: AWS itself, whichever of its endpoints is used, or the address of an emulator.
+    pub(crate) fn service(&self) -> String {
+        const AWS: [&str; 2] = [".amazonaws.com", ".amazonaws.com.cn"];
+        let any = BaseUrlRules { insecure_http: true, user_name: true };
+        match self.endpoint.as_deref().and_then(|endpoint| any.parse("endpoint", endpoint).ok()) {
+            Some(url) if !AWS.iter().any(|aws| url.host_str().is_some_and(|host| host.ends_with(aws))) => {
+                url.as_str().trim_end_matches('/').to_owned()
+            }
+            _ => "AWS".to_owned(),
+        }
+    }
+
     /// The settings with paths relative to the profile's folder.
     pub(crate) fn resolve(self, context: &VaultContext) -> Settings {
         let resolve = |path: PathBuf| context.resolve(&path);
@@ -204,6 +216,11 @@ fn invalid_endpoint(key: &str, url: &str, insecure_http: bool) -> Option<Diagnos
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use cofferdam_vault::BackendConfig as _;
+    use cofferdam_vault::testkit::exercise_settings;
+
     use super::*;
 
     fn diagnostics(settings: &str) -> Diagnostics {
@@ -293,6 +310,35 @@ mod tests {
             );
         }
         assert_eq!(schema["additionalProperties"], false);
+    }
+
+    #[test]
+    fn the_prefix_parts_two_vaults_over_one_store() {
+        let config = |settings: &str| toml::from_str::<Config>(settings).unwrap();
+        exercise_settings(
+            &config("region = 'eu-central-1'"),
+            &config("region = 'eu-central-1'\nprefix = 'x'"),
+        );
+    }
+
+    #[test]
+    fn vaults_are_in_one_store_unless_service_region_or_account_differ() {
+        let store = |settings: &str| toml::from_str::<Config>(settings).unwrap().store(Path::new("/site"));
+        let role =
+            |account: &str| format!("region = 'eu-central-1'\nassume_role = 'arn:aws:iam::{account}:role/r'");
+        let first = store(&role("123456789012"));
+        let endpoint = "endpoint = 'https://vpce-1.secretsmanager.eu-central-1.vpce.amazonaws.com'";
+        for same in [
+            &role("123456789012").replace("role/r", "role/other"),
+            "region = 'eu-central-1'\nprofile = 'ci'",
+            "",
+            endpoint,
+        ] {
+            assert!(store(same).may_be(&first), "{same}");
+        }
+        for other in [&role("210987654321"), "region = 'eu-west-1'", "endpoint = 'http://127.0.0.1:5000'"] {
+            assert!(!store(other).may_be(&first), "{other}");
+        }
     }
 
     #[test]

@@ -13,6 +13,27 @@ pub(crate) struct Settings {
     pub(crate) endpoint: Option<String>,
 }
 
+impl Settings {
+    /// Where credentials come from, by name.
+    pub(crate) fn sources(&self) -> Vec<String> {
+        let named = |what: &str, path: &Option<PathBuf>| {
+            path.as_ref().map(|path| format!("{what} {}", path.display()))
+        };
+        let files = [
+            named("the AWS configuration file", &self.config_file),
+            named("the AWS credentials file", &self.credentials_file),
+        ];
+        let mut sources: Vec<String> = files.into_iter().flatten().collect();
+        match &self.profile {
+            Some(profile) => sources.push(format!("the AWS profile `{profile}`")),
+            None if sources.is_empty() => sources.push("the standard chain of AWS credentials".to_owned()),
+            None => {}
+        }
+        sources.extend(self.role.as_ref().map(|role| format!("the role {}", role.arn)));
+        sources
+    }
+}
+
 /// A role to assume.
 #[derive(Clone)]
 pub(crate) struct Role {

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
-use crate::Location;
+use crate::{Location, quote};
 
 /// What follows from a diagnostic. Sorts from harmless to severe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -42,7 +42,8 @@ pub struct Diagnostic {
     #[serde(flatten)]
     pub location: Option<Box<Location>>,
     /// The key with dots between nested ones (`vaults.notes.file`), or the path of a secret; empty if the diagnostic is
-    /// about a table or a vault as a whole.
+    /// about a table or a vault as a whole. It is printed by the rule of [`quote::key`]: a secret may stand at a key, too.
+    #[serde(serialize_with = "serialize_key")]
     pub key: String,
     /// What was found, and why it is wrong.
     pub message: String,
@@ -112,6 +113,10 @@ impl fmt::Display for Diagnostic {
 
 impl std::error::Error for Diagnostic {}
 
+fn serialize_key<S: Serializer>(key: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&quote::key(key))
+}
+
 /// Location, severity, key and message.
 struct Headline<'a> {
     diagnostic: &'a Diagnostic,
@@ -126,7 +131,7 @@ impl fmt::Display for Headline<'_> {
         }
         f.write_str(self.severity)?;
         if !key.is_empty() {
-            write!(f, "{key}: ")?;
+            write!(f, "{}: ", quote::key(key))?;
         }
         f.write_str(message)
     }

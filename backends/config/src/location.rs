@@ -9,7 +9,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(tag = "kind", content = "name", rename_all = "snake_case")]
 pub enum Origin {
-    /// A file. For a copy inside the binary, the path that it would have.
+    /// A file. For a profile inside the binary, `embedded:NAME`.
     File(PathBuf),
     /// An environment variable.
     Environment(String),

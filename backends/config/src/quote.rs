@@ -11,6 +11,11 @@
 //! Every other value is described: `a string of 72 characters`. A value at a key that is [named like a
 //! secret](crate::looks_secret) is never quoted, whatever it is; that is for the caller to check, who knows the key.
 //!
+//! A credential may stand anywhere: as a key, as the name of a table or a variable, as an argument. So the rule also holds
+//! for keys ([`key`], applied by each [`Diagnostic`](crate::Diagnostic)), for variables ([`variable`]) and for paths
+//! ([`is_quotable_path`]). Names that a profile defines are printed everywhere afterwards; those that [look like a
+//! credential](looks_like_a_credential) are refused instead.
+//!
 //! # How entropy is judged
 //!
 //! Shannon entropy does not distinguish a generated key from a name: at these lengths both have about four bits a
@@ -25,6 +30,8 @@
 //! Of 6,500 identifiers in source code 0.2 % have high entropy by these rules; of random strings of 16 characters more than
 //! 95 % (lowercase letters, letters and digits, base32, hexadecimal), and every UUID. A short password, or one made of
 //! words, cannot be distinguished from a name.
+
+use std::borrow::Cow;
 
 /// The longest identifier that is quoted, in characters.
 const MAX_CHARS: usize = 64;
@@ -167,6 +174,90 @@ pub fn number_with_unit(value: &str) -> Option<String> {
     None
 }
 
+/// The dotted `key` of a diagnostic, in which each part that may not be quoted is described.
+///
+/// ```
+/// use cofferdam_config::quote::key;
+///
+/// assert_eq!(key("vaults.main.\"a/b\""), "vaults.main.\"a/b\"");
+/// assert_eq!(key("vaults.hvs.CAESIJ2Gt5nQZ0pZzBkpuXkz.file"), "vaults.hvs.(a key of 24 characters).file");
+/// ```
+pub fn key(key: &str) -> Cow<'_, str> {
+    let mut rest = key;
+    let mut parts = Vec::new();
+    loop {
+        let (part, after) = first_part(rest);
+        parts.push(part);
+        match after {
+            Some(after) => rest = after,
+            None => break,
+        }
+    }
+    // A `$` begins the keywords of JSON Schema.
+    let inner = |part: &str| part.trim_matches('"').trim_start_matches('$').to_owned();
+    let may_be_quoted = |part: &&str| part.is_empty() || *part == "\"\"" || is_quotable_path(&inner(part));
+    if parts.iter().all(may_be_quoted) {
+        return Cow::Borrowed(key);
+    }
+    let shown = parts.iter().map(|part| match may_be_quoted(part) {
+        true => (*part).to_owned(),
+        false => format!("(a key of {} characters)", inner(part).chars().count()),
+    });
+    Cow::Owned(shown.collect::<Vec<_>>().join("."))
+}
+
+/// The first part of a dotted key, and what follows its dot. A dot in double quotes does not end a part.
+fn first_part(key: &str) -> (&str, Option<&str>) {
+    let (mut quoted, mut escaped) = (false, false);
+    for (at, c) in key.char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '"' => quoted = !quoted,
+            '.' if !quoted => return (&key[..at], Some(&key[at + 1..])),
+            _ => {}
+        }
+    }
+    (key, None)
+}
+
+/// The name of an environment variable, whose parts are separated by `__`. Each part that may not be quoted is described.
+pub fn variable(name: &str) -> String {
+    let shown = name.split("__").map(|part| match part.is_empty() || is_quotable(part) {
+        true => part.to_owned(),
+        false => format!("(a part of {} characters)", part.chars().count()),
+    });
+    shown.collect::<Vec<_>>().join("__")
+}
+
+/// Whether `path` may be quoted: each of its parts may be, or is empty, `.` or `..`.
+pub fn is_quotable_path(path: &str) -> bool {
+    let may_be_quoted = |part: &str| matches!(part, "" | "." | "..") || is_quotable(part);
+    !path.is_empty() && path.split(['/', '\\']).all(may_be_quoted)
+}
+
+/// Whether `text` looks like a credential, so that it must not become a name, which is printed without a further check: a
+/// PEM block, or a long part that is in the order of a generated string.
+///
+/// Weaker than the rule for what may be quoted, because a name that is refused must be changed everywhere.
+pub fn looks_like_a_credential(text: &str) -> bool {
+    const MIN_CHARS: usize = 20;
+    const MIN_PART_CHARS: usize = 12;
+    let of_a_token = |c: char| c.is_ascii_alphanumeric() || "_-.+/=~".contains(c);
+    // A slash is a character of base64, and separates names in a path.
+    let shuffled = |part: &str| part.len() >= MIN_PART_CHARS && is_shuffled(part);
+    let generated = |word: &str| {
+        word.len() >= MIN_CHARS
+            && word.chars().all(of_a_token)
+            && (is_jwt(word) || word.split('/').any(shuffled))
+    };
+    text.contains("-----BEGIN") || text.split(['\\', ' ']).any(generated)
+}
+
+fn is_jwt(text: &str) -> bool {
+    text.starts_with("eyJ") && text.matches('.').count() == 2
+}
+
 fn prefix(text: &str, belongs: impl Fn(char) -> bool) -> &str {
     &text[..text.find(|c| !belongs(c)).unwrap_or(text.len())]
 }
@@ -192,10 +283,16 @@ fn has_credential_prefix(value: &str) -> bool {
 
 /// Whether the characters of `value` follow each other as those of a generated string do; see the module's documentation.
 fn has_high_entropy(value: &str) -> bool {
+    const MAX_DIGITS: usize = 11;
+    let digits = value.split(|c: char| !c.is_ascii_digit()).map(str::len).max().unwrap_or(0);
+    digits > MAX_DIGITS || is_shuffled(value)
+}
+
+/// Whether letters and digits, or rare pairs of letters, are mixed in `value` as in a generated string.
+fn is_shuffled(value: &str) -> bool {
     const MAX_CHANGES: usize = 3;
     const LONG_PART: usize = 16;
     const MAX_CHANGES_IN_LONG_PART: usize = 1;
-    const MAX_DIGITS: usize = 11;
     const MIN_PAIRS: usize = 6;
 
     let parts = || value.as_bytes().split(|byte| is_separator(*byte));
@@ -203,14 +300,12 @@ fn has_high_entropy(value: &str) -> bool {
         let changes = |pair: &&[u8]| pair[0].is_ascii_digit() != pair[1].is_ascii_digit();
         part.windows(2).filter(changes).count()
     };
-    let digits = value.split(|c: char| !c.is_ascii_digit()).map(str::len).max().unwrap_or(0);
     let pairs =
         || parts().flat_map(|part| part.windows(2)).filter(|pair| pair.iter().all(u8::is_ascii_alphabetic));
     let (all, rare) = (pairs().count(), pairs().filter(|pair| !is_common(pair[0], pair[1])).count());
 
     parts().map(changes).sum::<usize>() > MAX_CHANGES
         || parts().any(|part| part.len() >= LONG_PART && changes(part) > MAX_CHANGES_IN_LONG_PART)
-        || digits > MAX_DIGITS
         || (all >= MIN_PAIRS && rare * 3 > all)
 }
 
@@ -308,6 +403,56 @@ mod tests {
         assert_eq!(string(&(longest + "s")), "a string of 65 characters");
         assert_eq!(named("vault", "nowhere"), "vault \"nowhere\"");
         assert_eq!(named("vault", "ghp_aaaa"), "this vault");
+    }
+
+    #[test]
+    fn each_part_of_a_key_or_a_variable_is_judged_by_itself() {
+        const TOKEN: &str = "x7Kq9ZpL2mV4tR8wB1nC";
+        for same in ["vaults.main.auth.method", "modules.github.accounts.0", "paths.\"db/ro\"", "", "a.\"\""]
+        {
+            assert_eq!(key(same), same);
+        }
+        for (secret, shown) in [
+            (format!("vaults.{TOKEN}.file"), "vaults.(a key of 20 characters).file"),
+            (format!("a.\"b.{TOKEN}\".c"), "a.(a key of 22 characters).c"),
+            ("a.\"two words\"".to_owned(), "a.(a key of 9 characters)"),
+        ] {
+            assert_eq!(key(&secret), shown);
+        }
+        assert_eq!(
+            variable("COFFERDAM__VAULTS__GITHUB_VAULT__ADDRESS"),
+            "COFFERDAM__VAULTS__GITHUB_VAULT__ADDRESS"
+        );
+        assert_eq!(variable(&format!("COFFERDAM__{TOKEN}__A")), "COFFERDAM__(a part of 20 characters)__A");
+        assert!(is_quotable_path("./team.toml") && is_quotable_path("/etc/cofferdam/profile.toml"));
+        assert!(!is_quotable_path(&format!("./{TOKEN}")) && !is_quotable_path(""));
+    }
+
+    #[test]
+    fn a_name_that_looks_like_a_credential_differs_from_others() {
+        for credential in [
+            "x7Kq9ZpL2mV4tR8wB1nC",
+            "ghp_16C7e42F292c6912E7710c838347Ae178B4a",
+            "550e8400-e29b-41d4-a716-446655440000",
+            "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+            "-----BEGIN OPENSSH PRIVATE KEY-----",
+        ] {
+            assert!(looks_like_a_credential(credential), "{credential}");
+        }
+        for name in [
+            "pypi-mirror",
+            "npm_registry_2024",
+            "AdministratorAccess-123456789012",
+            "github-enterprise-production-vault",
+            "k8s-eu1-prod",
+            "arn:aws:iam::123456789012:role/cofferdam-github",
+            "secrets/github.age",
+            "kv2/cofferdam/production",
+            "team2prod/cofferdam/v2/github",
+            "{module}/{account}",
+        ] {
+            assert!(!looks_like_a_credential(name), "{name}");
+        }
     }
 
     #[test]

@@ -1,4 +1,9 @@
 //! Names that are not known: repeated safely, with the known names that were probably meant.
+//!
+//! Known names come from files, too. One that [looks like a credential](quote::looks_like_a_credential) is neither listed
+//! nor suggested.
+
+use crate::quote;
 
 /// The longest part of a name that is repeated, in characters. Real names have at most 64.
 const SHOWN_CHARS: usize = 64;
@@ -12,10 +17,14 @@ const OFFERED: usize = 3;
 /// The least similarity of a name that is offered to a model, between 0 (nothing in common) and 1 (the same).
 const MIN_SIMILARITY: f64 = 0.75;
 
-/// `name` with control characters escaped, cut to the length of the longest real name.
+/// `name` with control characters escaped, cut to the length of the longest real name. A name that [looks like a
+/// credential](quote::looks_like_a_credential) is described.
 ///
-/// For a name that a caller sent, in an answer to that caller.
+/// For a name that a caller sent, in an answer to that caller and in the log.
 pub fn bounded(name: &str) -> String {
+    if quote::looks_like_a_credential(name) {
+        return quote::string(name);
+    }
     let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b' ');
     if name.len() <= SHOWN_CHARS && name.bytes().all(is_plain) {
         return name.to_owned();
@@ -44,6 +53,7 @@ pub fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
     let found = folded(found);
     known
         .into_iter()
+        .filter(|name| !quote::looks_like_a_credential(name))
         .map(|name| (strsim::damerau_levenshtein(&found, &folded(name)), name))
         .filter(|(distance, _)| *distance <= max_distance)
         .min_by_key(|(distance, _)| *distance)
@@ -74,18 +84,22 @@ pub fn did_you_mean<'a>(sent: &str, names: impl Iterator<Item = &'a str>) -> Str
 
 /// Names for the end of a sentence: `a, b, c`; `none` if there are none. Control characters are escaped.
 pub fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
-    let names: Vec<String> = names.into_iter().map(escaped).collect();
+    let names = shown(names);
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
 /// Names of which one is to be chosen: `a, b or c`; `none` if there are none. Control characters are escaped.
 pub fn alternatives<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
-    let mut names: Vec<String> = names.into_iter().map(escaped).collect();
+    let mut names = shown(names);
     match (names.pop(), names.is_empty()) {
         (None, _) => "none".to_owned(),
         (Some(only), true) => only,
         (Some(last), false) => format!("{} or {last}", names.join(", ")),
     }
+}
+
+fn shown<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    names.into_iter().filter(|name| !quote::looks_like_a_credential(name)).map(escaped).collect()
 }
 
 /// `name` without control characters. Quotes and backslashes do no harm.
@@ -105,7 +119,7 @@ mod tests {
     fn a_sent_name_is_cut_and_escaped() {
         assert_eq!(bounded("github"), "github");
         assert_eq!(bounded("a\u{1b}[2J\n"), "a\\u{1b}[2J\\n");
-        let long = bounded(&"x".repeat(10_000));
+        let long = bounded(&"name-".repeat(2000));
         assert_eq!(long.chars().count(), SHOWN_CHARS + 1);
     }
 

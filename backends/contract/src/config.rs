@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 
-use crate::{FieldName, HostResolver, NamesOf, SecretPath, Threads, Vault};
+use crate::{FieldName, HostResolver, NamesOf, SecretPath, StoreIdentity, Threads, Vault};
 
 /// The number of look-ups that a vault may run at once: of its server, and of another name that its login needs.
 const LOOKUPS: usize = 2;
@@ -26,12 +26,19 @@ pub trait BackendConfig: DeserializeOwned + JsonSchema + Send + 'static {
     /// The keys are those of this table: `auth.secret_id_file`. The caller adds the table's name and the location.
     fn check(&self) -> Diagnostics;
 
-    /// Everything that is wrong with these settings together with the secrets that will be read through this vault, for
-    /// stores in which the names of two secrets can collide. Nothing by default.
-    fn collisions(&self, secrets: &[(SecretPath, Vec<FieldName>)]) -> Diagnostics {
-        let _ = secrets;
-        Diagnostics::new()
-    }
+    /// The key that parts two vaults over one store: with different values, their secrets have different
+    /// [names](Self::names).
+    const PARTED_BY: &'static str;
+
+    /// Which store this is. Touches no file and no network; relative paths are relative to `base_dir`.
+    fn store(&self, base_dir: &Path) -> StoreIdentity;
+
+    /// The names in the store that a read of `fields` of the secret at `path` may read, in the store's own form. Touches no
+    /// file and no network; relative paths are relative to `base_dir`.
+    ///
+    /// Two secrets with a common name, in vaults whose [stores](Self::store) may be the same, are one secret. A profile in
+    /// which two modules have one is refused: each could send the other's credential to its own service.
+    fn names(&self, base_dir: &Path, path: &SecretPath, fields: &[FieldName]) -> Vec<String>;
 
     /// Why this vault cannot serve a path template that contains `{user}`; `None` if it can.
     fn refuses_users(&self) -> Option<&'static str> {

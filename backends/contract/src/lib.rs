@@ -13,6 +13,7 @@
 //! - [`retry_after`]: the pause that a store asks for
 //! - [`Vault`]: the operations
 //! - [`BackendConfig`]: from a profile's table to a vault
+//! - [`StoreIdentity`]: which store a vault is, before it is opened
 //! - [`Threads`]: where blocking work runs
 //! - [`HostResolver`]: where host names are resolved
 //! - [`PooledThreads`]: threads of one owner, out of those that owners share
@@ -27,6 +28,7 @@ mod error;
 mod fair_share;
 pub mod files;
 mod host_resolver;
+mod identity;
 mod log_limit;
 mod path;
 mod permissions;
@@ -43,6 +45,7 @@ pub use config::{BackendConfig, Prompt, VaultContext};
 pub use error::{ErrorKind, Retry, Scope, VaultError};
 pub use fair_share::{FairShare, Refused, Share};
 pub use host_resolver::{HostResolver, NamesOf};
+pub use identity::{StoreIdentity, absolute_path};
 pub use log_limit::LogLimit;
 pub use path::{FieldName, InvalidName, SecretPath};
 pub use permissions::{Protection, file_permissions};

@@ -16,6 +16,9 @@ pub struct VaultInfo {
     pub backend: &'static str,
     /// Where the store is, fit for a log: the path of a file, an address without user name and query.
     pub location: String,
+    /// What the vault opens the store or logs in with, fit for a log: `the secret ID file /run/secrets/id`, `VAULT_TOKEN of
+    /// the environment`. Names, never content. Nothing else is read for a login. Empty if there is no login.
+    pub sources: Vec<String>,
     /// What the store supports.
     pub capabilities: Capabilities,
 }

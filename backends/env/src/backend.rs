@@ -2,13 +2,14 @@
 
 use std::ffi::OsString;
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 use cofferdam_config::Diagnostics;
 use cofferdam_vault::{
     BackendConfig, BoxFuture, Capabilities, ErrorKind, Expect, ExposeSecret as _, FieldName, Page, PageToken,
-    Protection, Secret, SecretFields, SecretPath, SecretString, Stage, Threads, Vault, VaultContext,
-    VaultError, VaultInfo, Version, file_permissions,
+    Protection, Secret, SecretFields, SecretPath, SecretString, Stage, StoreIdentity, Threads, Vault,
+    VaultContext, VaultError, VaultInfo, Version, file_permissions,
 };
 use zeroize::Zeroizing;
 
@@ -38,8 +39,18 @@ impl BackendConfig for Config {
         self.diagnostics()
     }
 
-    fn collisions(&self, secrets: &[(SecretPath, Vec<FieldName>)]) -> Diagnostics {
-        self.shared_variables(secrets)
+    const PARTED_BY: &'static str = "prefix";
+
+    /// The environment of the process: every vault reads it before its `.env` file.
+    fn store(&self, _: &Path) -> StoreIdentity {
+        StoreIdentity::new([])
+    }
+
+    fn names(&self, _: &Path, path: &SecretPath, fields: &[FieldName]) -> Vec<String> {
+        let variable = |field| names::variable(self.prefix.as_deref(), path, field);
+        // Windows does not tell variables apart by case.
+        let one_spelling = |name: String| if cfg!(windows) { name.to_ascii_uppercase() } else { name };
+        fields.iter().map(variable).map(one_spelling).collect()
     }
 
     fn refuses_users(&self) -> Option<&'static str> {
@@ -59,7 +70,12 @@ impl EnvVault {
             None => "environment variables".to_owned(),
         };
         Self {
-            info: VaultInfo { backend: Config::BACKEND, location, capabilities: Capabilities::default() },
+            info: VaultInfo {
+                backend: Config::BACKEND,
+                location,
+                sources: Vec::new(),
+                capabilities: Capabilities::default(),
+            },
             prefix: config.prefix.clone(),
             process,
             dotenv,

@@ -1,10 +1,8 @@
 //! The keys of a `[vaults.NAME]` table with `backend = "env"`, and their checks.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use cofferdam_config::{Diagnostic, Diagnostics, quote};
-use cofferdam_vault::{FieldName, SecretPath};
+use cofferdam_config::{Diagnostics, quote};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -39,28 +37,5 @@ impl Config {
             );
         }
         found
-    }
-
-    /// The variables that more than one field of `secrets` would be read from.
-    pub(crate) fn shared_variables(&self, secrets: &[(SecretPath, Vec<FieldName>)]) -> Diagnostics {
-        let mut users: BTreeMap<String, Vec<(&SecretPath, &FieldName)>> = BTreeMap::new();
-        for (path, fields) in secrets {
-            for field in fields {
-                let users = users.entry(names::variable(self.prefix.as_deref(), path, field)).or_default();
-                if !users.contains(&(path, field)) {
-                    users.push((path, field));
-                }
-            }
-        }
-        users.retain(|_, users| users.len() > 1);
-        let diagnostic = |(variable, users): (String, Vec<(&SecretPath, &FieldName)>)| {
-            let users: Vec<_> = users.iter().map(|(path, field)| format!("`{field}` of {path}")).collect();
-            Diagnostic::error(
-                "backend",
-                format!("{} map to the same variable {variable}", users.join(" and ")),
-                "rename an account or a module, or give one of them a vault with another `prefix`",
-            )
-        };
-        users.into_iter().map(diagnostic).collect()
     }
 }

@@ -8,8 +8,8 @@ const DEFAULT_ACCOUNT: &str = "default";
 /// The variable of `field` of the secret at `path`: prefix, segments and field in upper case, joined with `_`. `-` and `.`
 /// become `_`. The last segment is left out if it is `default` and not the only one.
 ///
-/// The mapping is not injective, because `-` and `_` become the same.
-/// [`collisions`](cofferdam_vault::BackendConfig::collisions) reports secrets that share a variable before any is read.
+/// The mapping is not injective, because `-` and `_` become the same. A profile in which two secrets share a variable is
+/// refused: see [`BackendConfig::names`](cofferdam_vault::BackendConfig::names).
 pub(crate) fn variable(prefix: Option<&str>, path: &SecretPath, field: &FieldName) -> String {
     let mut segments: Vec<&str> = path.segments().collect();
     if segments.len() > 1 && segments.last() == Some(&DEFAULT_ACCOUNT) {

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cofferdam_vault::testkit::{BackendUnderTest, exercise, field, path};
+use cofferdam_vault::testkit::{BackendUnderTest, exercise, exercise_settings, field, path};
 use cofferdam_vault::{
     BackendConfig as _, BoxFuture, ErrorKind, ExposeSecret as _, Scope, SecretFields, SecretPath, Stage,
     Threads, Vault, VaultContext, VaultError,
@@ -227,33 +227,19 @@ async fn a_changed_file_is_seen_even_if_its_length_and_time_are_the_same() {
 }
 
 #[test]
-fn fields_that_share_a_variable_are_reported() {
-    let secrets = |list: &[(&str, &[&str])]| -> Vec<_> {
-        list.iter().map(|(at, names)| (path(at), names.iter().copied().map(field).collect())).collect()
+fn every_vault_reads_one_environment_and_names_its_variables() {
+    let names = |settings: &str, at: &str, name: &str| {
+        config(settings).names(Path::new("/site"), &path(at), &[field(name)])
     };
-    let config = config("prefix = 'ACME'");
-    let clean = [
-        ("github/default", &["token", "user"][..]),
-        ("github/work", &["token"]),
-        ("github/work", &["token"]),
-    ];
-    assert!(config.collisions(&secrets(&clean)).is_empty());
-    let shared = [
-        ("github/default", &["work_token", "token"][..]),
-        ("github/work", &["token"]),
-        ("a-b/work", &["Token"]),
-        ("a_b/work", &["token"]),
-    ];
-    let problems = config.collisions(&secrets(&shared));
-    let messages: Vec<_> = problems.iter().map(|problem| problem.message.as_str()).collect();
-    assert_eq!(
-        messages,
-        [
-            "`Token` of a-b/work and `token` of a_b/work map to the same variable ACME_A_B_WORK_TOKEN",
-            "`work_token` of github/default and `token` of github/work map to the same variable ACME_GITHUB_WORK_TOKEN",
-        ]
+    assert_eq!(names("prefix = 'ACME'", "github/default", "work_token"), ["ACME_GITHUB_WORK_TOKEN"]);
+    assert_eq!(names("prefix = 'ACME_GITHUB'", "work", "token"), ["ACME_GITHUB_WORK_TOKEN"]);
+    let store = |settings: &str| config(settings).store(Path::new("/site"));
+    assert!(
+        store("dotenv = 'a'").may_be(&store("dotenv = 'b'")),
+        "the variables of the process win over both files"
     );
-    assert!(config.refuses_users().is_some());
+    exercise_settings(&config(""), &config("prefix = 'ACME'"));
+    assert!(config("").refuses_users().is_some());
 }
 
 #[test]

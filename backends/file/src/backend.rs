@@ -2,18 +2,19 @@
 
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cofferdam_config::Diagnostics;
 use cofferdam_vault::{
     BackendConfig, BoxFuture, Capabilities, ErrorKind, Expect, ExposeSecret as _, FieldName, Page, PageToken,
-    Secret, SecretFields, SecretPath, Stage, Threads, Vault, VaultContext, VaultError, VaultInfo, Version,
+    Secret, SecretFields, SecretPath, Stage, StoreIdentity, Threads, Vault, VaultContext, VaultError,
+    VaultInfo, Version, absolute_path,
 };
 
 use crate::config::Config;
-use crate::diagnose;
 use crate::folder::{Entries, Folder};
+use crate::{diagnose, names};
 
 /// A folder of files as a vault.
 pub(crate) struct FileVault {
@@ -31,6 +32,23 @@ impl BackendConfig for Config {
         self.diagnostics()
     }
 
+    const PARTED_BY: &'static str = "folder";
+
+    /// The file system of this machine.
+    fn store(&self, _: &Path) -> StoreIdentity {
+        StoreIdentity::new([])
+    }
+
+    /// The absolute paths of the files: the folder of one vault may be below that of another.
+    fn names(&self, base_dir: &Path, path: &SecretPath, fields: &[FieldName]) -> Vec<String> {
+        let folder = absolute_path(base_dir, &self.folder);
+        let files = fields.iter().flat_map(|field| {
+            let flat = names::flat(path, field).map(PathBuf::from);
+            [Some(names::nested(path, field)), flat].into_iter().flatten()
+        });
+        files.map(|file| folder.join(file).display().to_string()).collect()
+    }
+
     fn into_vault(self, context: VaultContext) -> Arc<dyn Vault> {
         Arc::new(FileVault::new(context.resolve(&self.folder), context.threads))
     }
@@ -41,7 +59,7 @@ impl FileVault {
         let capabilities = Capabilities { list: true, ..Capabilities::default() };
         let location = path.display().to_string();
         Self {
-            info: VaultInfo { backend: Config::BACKEND, location, capabilities },
+            info: VaultInfo { backend: Config::BACKEND, location, sources: Vec::new(), capabilities },
             folder: Arc::new(Folder::new(path)),
             threads,
             key: RandomState::new(),

@@ -8,8 +8,11 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use cofferdam_vault::testkit::{BackendUnderTest, exercise};
-use cofferdam_vault::{BoxFuture, ErrorKind, ExposeSecret as _, FieldName, SecretFields, SecretPath, Vault};
+use cofferdam_vault::testkit::{BackendUnderTest, exercise, exercise_settings, field, path};
+use cofferdam_vault::{
+    BackendConfig as _, BoxFuture, ErrorKind, ExposeSecret as _, FieldName, SecretFields, SecretPath, Vault,
+};
+use cofferdam_vault_file::Config;
 use support::{Mount, open};
 use tempfile::TempDir;
 
@@ -97,6 +100,24 @@ impl BackendUnderTest for Folder {
         fs::rename(self.folder.path().join("away"), self.path()).unwrap();
         Box::pin(async {})
     }
+}
+
+#[test]
+fn the_folder_parts_two_vaults() {
+    let config = |folder: &str| toml::from_str::<Config>(&format!("folder = '{folder}'")).unwrap();
+    exercise_settings(&config("/run/secrets"), &config("/run/other"));
+    let token = [field("token")];
+    let base = std::path::Path::new("/run/profiles");
+    let names = |folder: &str, at: &str| config(folder).names(base, &path(at), &token);
+    assert_eq!(
+        names("../secrets", "github/work"),
+        ["/run/secrets/github/work/token", "/run/secrets/github.work.token"]
+    );
+    assert_eq!(
+        names("/run/secrets/github", "work")[0],
+        "/run/secrets/github/work/token",
+        "a folder in another"
+    );
 }
 
 #[tokio::test]

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 use cofferdam_config::Diagnostics;
 use cofferdam_vault::{
     BackendConfig, BoxFuture, Capabilities, ErrorKind, Expect, FieldName, Lease, Page, PageToken, Secret,
-    SecretFields, SecretPath, Stage, Threads, Vault, VaultContext, VaultError, VaultInfo, Version,
+    SecretFields, SecretPath, Stage, StoreIdentity, Threads, Vault, VaultContext, VaultError, VaultInfo,
+    Version,
 };
 
 use crate::authenticator::Authenticator;
@@ -42,6 +44,17 @@ impl BackendConfig for Config {
         check::check(self)
     }
 
+    const PARTED_BY: &'static str = "prefix";
+
+    /// The server. The namespace is part of the names, because a path may begin with it as well.
+    fn store(&self, _: &Path) -> StoreIdentity {
+        StoreIdentity::new([self.server(&resolve::process_variable)])
+    }
+
+    fn names(&self, _: &Path, path: &SecretPath, _: &[FieldName]) -> Vec<String> {
+        vec![self.api_path(path, &resolve::process_variable)]
+    }
+
     fn into_vault(self, context: VaultContext) -> Arc<dyn Vault> {
         let settings = resolve::resolve(self, &context, &resolve::process_variable);
         Arc::new(HashicorpVault::new(settings, &context))
@@ -54,6 +67,7 @@ impl HashicorpVault {
         let folder = [Some(settings.mount.as_str()), settings.prefix.as_deref()];
         let folder = folder.into_iter().flatten().collect::<Vec<_>>().join("/");
         let files = diagnose::files(&settings);
+        let sources = diagnose::sources(&settings, &files);
         let secret_id = SecretIdFile::from_method(&settings.auth);
         let tls = settings.tls.clone();
         let client = Client::new(&settings, context);
@@ -65,6 +79,7 @@ impl HashicorpVault {
             info: VaultInfo {
                 backend: Config::BACKEND,
                 location: format!("{server} {folder}"),
+                sources,
                 capabilities: Capabilities {
                     write: true,
                     list: true,

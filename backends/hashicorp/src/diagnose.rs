@@ -62,6 +62,15 @@ pub(crate) fn files(settings: &Settings) -> Vec<NamedFile> {
     files
 }
 
+/// What `settings` log in with and trust, by name: their `files`, and what comes from the environment.
+pub(crate) fn sources(settings: &Settings, files: &[NamedFile]) -> Vec<String> {
+    let files = files.iter().map(|(path, what, _)| format!("{what} {}", path.display()));
+    let certificate =
+        settings.tls.certificate.iter().map(|path| format!("the client certificate {}", path.display()));
+    let variables = settings.variables.iter().map(|name| format!("{name} of the environment"));
+    files.chain(certificate).chain(variables).collect()
+}
+
 /// Diagnoses the permissions of `files`.
 pub(crate) async fn permissions(files: Vec<NamedFile>, threads: &Threads) -> Vec<Diagnostic> {
     let check = move || {

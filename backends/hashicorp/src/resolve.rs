@@ -1,8 +1,9 @@
 //! Resolves the keys of a profile: relative paths, and with `ambient` the variables of the environment.
 
+use std::cell::RefCell;
 use std::path::PathBuf;
 
-use cofferdam_vault::{ErrorKind, VaultContext, VaultError};
+use cofferdam_vault::{ErrorKind, SecretPath, VaultContext, VaultError};
 
 use crate::address::Address;
 use crate::auth::{Auth, AuthTable, Method};
@@ -20,11 +21,20 @@ pub(crate) fn process_variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// The variables of the HTTP client that name proxies.
+const PROXIES: [&str; 6] =
+    ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
+
 /// The settings of `config`, which has no problems.
 pub(crate) fn resolve(config: Config, context: &VaultContext, variable: Lookup<'_>) -> Settings {
     let ambient = config.ambient;
-    let variable = |name: &str| if ambient { variable(name) } else { None };
-    let file = |path: Option<PathBuf>, name: &str| {
+    let used = RefCell::new(Vec::new());
+    let variable = |name: &'static str| {
+        let value = if ambient { variable(name) } else { None };
+        used.borrow_mut().extend(value.is_some().then_some(name));
+        value
+    };
+    let file = |path: Option<PathBuf>, name: &'static str| {
         path.map(|path| context.resolve(&path)).or_else(|| variable(name).map(PathBuf::from))
     };
     // `check` has accepted an address of the profile, so only one of the environment can be invalid.
@@ -43,6 +53,16 @@ pub(crate) fn resolve(config: Config, context: &VaultContext, variable: Lookup<'
             None => AuthMethod::None,
         },
     };
+    let tls = TlsFiles {
+        ca: file(config.ca_file, "VAULT_CACERT"),
+        certificate: file(config.client_cert_file, "VAULT_CLIENT_CERT"),
+        key: file(config.client_key_file, "VAULT_CLIENT_KEY"),
+    };
+    let namespace = config.namespace.or_else(|| variable("VAULT_NAMESPACE"));
+    for name in PROXIES {
+        // Read by the HTTP client, if `proxies` is set.
+        let _ = variable(name);
+    }
     Settings {
         address,
         redirects: config
@@ -50,13 +70,10 @@ pub(crate) fn resolve(config: Config, context: &VaultContext, variable: Lookup<'
             .iter()
             .filter_map(|text| Address::parse("redirects", text, config.insecure_http).ok())
             .collect(),
-        tls: TlsFiles {
-            ca: file(config.ca_file, "VAULT_CACERT"),
-            certificate: file(config.client_cert_file, "VAULT_CLIENT_CERT"),
-            key: file(config.client_key_file, "VAULT_CLIENT_KEY"),
-        },
+        tls,
         proxies: ambient,
-        namespace: config.namespace.or_else(|| variable("VAULT_NAMESPACE")),
+        variables: used.into_inner(),
+        namespace,
         mount: config.mount,
         prefix: config.prefix,
         kv: if config.kv == 1 { KvVersion::V1 } else { KvVersion::V2 },
@@ -66,6 +83,30 @@ pub(crate) fn resolve(config: Config, context: &VaultContext, variable: Lookup<'
             .filter_map(|(path, target)| path.parse().ok().map(|path| (path, target)))
             .collect(),
         auth,
+    }
+}
+
+impl Config {
+    /// The address of the server in one spelling; `None` if the settings and the environment have none.
+    pub(crate) fn server(&self, variable: Lookup<'_>) -> Option<String> {
+        let ambient = || variable("VAULT_ADDR").filter(|_| self.ambient);
+        let text = self.address.clone().or_else(ambient)?;
+        Address::parse("address", &text, self.insecure_http).ok().map(|address| address.base)
+    }
+
+    /// The path of the secret `path` in the server's API, with the namespace. Two settings that differ may lead to one.
+    pub(crate) fn api_path(&self, path: &SecretPath, variable: Lookup<'_>) -> String {
+        let ambient = || variable("VAULT_NAMESPACE").filter(|_| self.ambient);
+        let namespace = self.namespace.clone().or_else(ambient);
+        let namespace = namespace.as_deref().map(|namespace| namespace.trim_matches('/'));
+        let data = (self.kv != 1).then_some("data");
+        let parts = match self.paths.get(path.as_str()) {
+            Some(target) => vec![namespace, Some(target.as_str())],
+            None => {
+                vec![namespace, Some(self.mount.as_str()), data, self.prefix.as_deref(), Some(path.as_str())]
+            }
+        };
+        parts.into_iter().flatten().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/")
     }
 }
 
@@ -133,8 +174,39 @@ mod tests {
         assert_eq!(settings.address.unwrap().base, "https://ambient.example");
         assert_eq!(settings.namespace.as_deref(), Some("mine"), "the profile wins");
         assert_eq!(settings.tls.ca, Some(PathBuf::from("/ambient/ca")));
+        assert_eq!(
+            settings.variables,
+            ["VAULT_ADDR", "VAULT_TOKEN", "VAULT_CACERT"],
+            "each is named, none else"
+        );
         let AuthMethod::Token(TokenSource::Variable(token)) = settings.auth else { panic!("no token") };
         assert_eq!(token.expose_secret(), "hvs.ambient");
+    }
+
+    #[test]
+    fn settings_that_lead_to_one_secret_have_one_path() {
+        let secret = |text: &str, path: &str| {
+            let config: Config = toml::from_str(text).map_err(|error| error.message().to_owned()).unwrap();
+            (config.server(&environment), config.api_path(&path.parse().unwrap(), &environment))
+        };
+        let first =
+            secret("address = 'https://A.example:443/'\nnamespace = 'team/'\nprefix = 'x'", "github/work");
+        assert_eq!(
+            first,
+            (Some("https://a.example".to_owned()), "team/secret/data/x/github/work".to_owned())
+        );
+        for (same, path) in [
+            ("address = 'https://a.example'\nmount = 'team/secret'", "x/github/work"),
+            (
+                "address = 'https://a.example'\nmount = 'team/secret'\nkv = 1\nprefix = 'data/x'",
+                "github/work",
+            ),
+            ("address = 'https://a.example'\npaths = { 'a/b' = 'team/secret/data/x/github/work' }", "a/b"),
+        ] {
+            assert_eq!(secret(same, path), first, "{same}");
+        }
+        let ambient = secret("ambient = true", "a");
+        assert_eq!(ambient, (Some("https://ambient.example".to_owned()), "ambient/secret/data/a".to_owned()));
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub(crate) struct Settings {
     pub(crate) tls: TlsFiles,
     /// Whether the proxies of the environment are used.
     pub(crate) proxies: bool,
+    /// The variables of the environment that settings were taken from.
+    pub(crate) variables: Vec<&'static str>,
     pub(crate) namespace: Option<String>,
     pub(crate) mount: String,
     pub(crate) prefix: Option<String>,

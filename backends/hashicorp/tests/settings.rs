@@ -38,6 +38,13 @@ fn the_required_keys_of_each_method_are_enough() {
 }
 
 #[test]
+fn the_prefix_parts_two_vaults_over_one_server() {
+    let config =
+        |more: &str| toml::from_str::<Config>(&format!("{ADDRESS}{AUTH}{more}")).unwrap_or_else(|_| panic!());
+    cofferdam_vault::testkit::exercise_settings(&config(""), &config("prefix = 'x'"));
+}
+
+#[test]
 fn each_problem_names_its_key() {
     for (text, keys) in [
         ("", &["address", "auth"][..]),

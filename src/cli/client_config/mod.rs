@@ -30,8 +30,8 @@ Examples:
 
 Over HTTP the host calls the running `cofferdam serve` at `server.listen` of the profile. With --stdio the host starts a \
 server of its own, which sees the environment of the host and not this one. Put the variables that the profile needs (a token, \
-COFFERDAM__…) into `env` of the entry, or name a `.env` file in the profile. If the profile refers to other files, use a \
-profile file: a profile inside the binary resolves relative paths against the folder in which the host starts the server.
+COFFERDAM__…) into `env` of the entry, or name a `.env` file in the profile. The entry names the profile such that it is the \
+same one in every folder.
 
 --write changes the entry `cofferdam` only. Everything else in the file stays, including comments if the host accepts them. \
 The previous file is kept next to it as `NAME.cofferdam.bak`. An invalid file is not changed.
@@ -58,6 +58,7 @@ pub(crate) struct ClientConfigArgs {
 /// Prints the snippet, or writes it. Does not access any vault.
 pub(crate) fn run(common: &Common, args: &ClientConfigArgs, output: Output) -> Result<Exit, CommandError> {
     let (profile, _) = load(&common.profile, &environment([]))?;
+    output.profile_warnings(&profile.warnings, &[]);
     let transport = transport(args, &profile)?;
     if args.write {
         return write(args, &transport, output);

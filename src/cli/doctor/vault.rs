@@ -103,6 +103,10 @@ impl VaultCheck {
                 Diagnostic::error("", error.message(), help::for_error(error.kind(), &*self.vault, None))
             }),
         );
+        let sources = &self.vault.info().sources;
+        if !sources.is_empty() {
+            report.add(&subject, Diagnostic::info("", format!("uses {}", sources.join(", "))));
+        }
         for diagnostic in self.diagnose(limit).await {
             report.add(&subject, diagnostic);
         }

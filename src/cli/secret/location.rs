@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use cofferdam_config::quote;
 use cofferdam_config::suggestions::list;
 use cofferdam_vault::{ErrorKind, Expect, FieldName, Scope, Secret, SecretPath, Stage, Vault, VaultError};
 
@@ -51,9 +52,9 @@ impl SecretLocation {
             let known = module.accounts.iter().map(|account| account.name.as_str());
             return Err(CommandError::usage(
                 format!(
-                    "module `{}` has no account `{}` in the profile `{}`",
+                    "module `{}` has no account {} in the profile `{}`",
                     module.name,
-                    account.escape_debug(),
+                    quote::string(account),
                     app.profile
                 ),
                 format!("its accounts are {}; choose another profile with `--profile`", list(known)),

@@ -1,6 +1,7 @@
 //! `secret set`: sets one field of a credential and keeps the others.
 
 use clap::Args;
+use cofferdam_config::quote;
 use cofferdam_config::suggestions::list;
 use cofferdam_vault::{ErrorKind, Expect, FieldName, SecretFields, SecretString};
 use serde_json::json;
@@ -40,7 +41,11 @@ pub(super) async fn run(app: &App, args: SetArgs, output: Output) -> Result<Exit
     let location = SecretLocation::find(app, &args.account)?;
     if !location.required_fields.contains(&args.field) {
         return Err(CommandError::usage(
-            format!("the credential of {} has no field `{}`", location.account, args.field),
+            format!(
+                "the credential of {} has no field {}",
+                location.account,
+                quote::string(args.field.as_str())
+            ),
             format!("its fields are {}", list(location.required_fields.iter().map(FieldName::as_str))),
         ));
     }

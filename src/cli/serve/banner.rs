@@ -93,6 +93,11 @@ impl<'a> Banner<'a> {
             ]);
         }
         lines.push(keep_words(table).to_string());
+        let vaults = self.app.calls.broker().vaults();
+        let with_sources = vaults.iter().filter(|vault| !vault.sources.is_empty());
+        lines.extend(
+            with_sources.map(|vault| format!("  vault {} uses {}", vault.name, vault.sources.join(", "))),
+        );
         lines.extend(self.absent_credentials());
         lines.extend(self.app.warnings.iter().map(|warning| format!("! {warning}")));
         lines.extend(self.app.calls.registry().broken().iter().map(|broken| format!("! {broken}")));
@@ -168,7 +173,7 @@ impl<'a> Banner<'a> {
 
 fn vault_document(vault: &VaultStatus) -> Value {
     json!({
-        "name": vault.name, "backend": vault.backend, "location": vault.location,
+        "name": vault.name, "backend": vault.backend, "location": vault.location, "sources": vault.sources,
         "state": vault.state, "reason": vault.reason,
     })
 }

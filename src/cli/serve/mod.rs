@@ -81,6 +81,10 @@ pub(crate) async fn run(common: &Common, args: ServeArgs, output: &Output) -> Re
         &environment(args.overrides()),
         Interactivity::NonInteractive,
     )?;
+    for vault in app.calls.broker().vaults() {
+        let (backend, location, sources) = (vault.backend, &vault.location, vault.sources.join(", "));
+        tracing::info!(vault = %vault.name, backend, %location, %sources, "a vault of the profile");
+    }
     let shutdown = CancellationToken::new();
     if args.stdio {
         tokio::spawn(watch(signals, shutdown.clone()));

@@ -52,7 +52,11 @@ impl<'a> Checker<'a> {
         if let Some(first) = self.used.insert(name.to_owned(), key.to_owned()) {
             self.error(
                 key,
-                format!("uses {}, which `{first}` uses already", quote::named("argument", name)),
+                format!(
+                    "uses {}, which `{}` uses already",
+                    quote::named("argument", name),
+                    quote::key(&first)
+                ),
                 "use each argument once",
             );
         }

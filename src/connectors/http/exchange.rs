@@ -13,7 +13,7 @@ use super::auth::AppliedAuth;
 use super::build::PreparedRequest;
 use super::clients::Clients;
 use super::destination::same_origin;
-use super::resolver::{ForbiddenAddress, SlowLookup, until};
+use super::resolver::{ForbiddenAddress, SlowLookup, UnknownHost, until};
 use super::trust::Trust;
 use crate::connectors::effects::Effects;
 use crate::connectors::failure::CallFailure;
@@ -122,8 +122,7 @@ impl Exchange<'_> {
 
 /// The failure of a request that was not sent completely, or whose answer did not arrive completely.
 ///
-/// Names the deepest cause if it comes from the system or the HTTP transport. Other causes may name a host, and go to
-/// the log.
+/// Names one of a few causes. Others may name a host, an address or a certificate, and go to the log.
 pub(super) fn transport_failure(title: &str, error: &reqwest::Error, effects: Effects) -> CallFailure {
     let mut cause: &(dyn Error + 'static) = error;
     while let Some(deeper) = cause.source() {
@@ -140,16 +139,20 @@ pub(super) fn transport_failure(title: &str, error: &reqwest::Error, effects: Ef
         cause = deeper;
     }
     let why = match cause.downcast_ref::<io::Error>().map(io::Error::kind) {
-        Some(io::ErrorKind::ConnectionRefused) => "it refused the connection".into(),
-        Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => "it closed the connection".into(),
-        Some(io::ErrorKind::TimedOut) => "it did not accept the connection in time".into(),
+        Some(io::ErrorKind::ConnectionRefused) => "it refused the connection",
+        Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => "it closed the connection",
+        Some(io::ErrorKind::TimedOut) => "it did not accept the connection in time",
         Some(io::ErrorKind::InvalidData) if error.is_connect() => {
             tracing::warn!(service = title, error = %cause, "TLS handshake failed");
-            "the TLS handshake failed".into()
+            "the TLS handshake failed"
         }
-        // reqwest's own message would name the whole URL.
-        _ if cause.is::<reqwest::Error>() => "the connection failed".into(),
-        _ => cause.to_string(),
+        _ if cause.is::<UnknownHost>() => "its host name cannot be resolved",
+        _ => {
+            // reqwest's own message would name the whole URL, which may hold an argument.
+            let error = if cause.is::<reqwest::Error>() { "unknown".to_owned() } else { cause.to_string() };
+            tracing::warn!(service = title, %error, "the connection failed");
+            "the server's log says why"
+        }
     };
     if error.is_connect() {
         CallFailure::unreachable(format!("{title} cannot be reached: {why}; try again later"))

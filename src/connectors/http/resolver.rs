@@ -5,14 +5,14 @@
 
 use std::error::Error;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use cofferdam_vault::HostResolver;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::time::{Instant, timeout_at};
 
-use super::destination::{canonical, is_forbidden, is_localhost};
+use super::destination::{is_forbidden, is_localhost, may_be_loopback};
 
 /// A host name all of whose addresses are forbidden.
 #[derive(Debug)]
@@ -36,10 +36,11 @@ impl Error for ForbiddenAddress {}
 /// If there are addresses and all are forbidden.
 fn admit(host: &str, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, ForbiddenAddress> {
     let (any, local) = (!found.is_empty(), is_localhost(host));
-    let admitted: Vec<SocketAddr> = found
-        .into_iter()
-        .filter(|address| !is_forbidden(address.ip()) && canonical(address.ip()).is_loopback() == local)
-        .collect();
+    let is_admitted = |ip: IpAddr| match local {
+        true => ip.to_canonical().is_loopback(),
+        false => !is_forbidden(ip) && !may_be_loopback(ip),
+    };
+    let admitted: Vec<SocketAddr> = found.into_iter().filter(|address| is_admitted(address.ip())).collect();
     if any && admitted.is_empty() { Err(ForbiddenAddress { host: host.into() }) } else { Ok(admitted) }
 }
 
@@ -62,6 +63,11 @@ pub(super) async fn until<T>(deadline: Instant, exchange: impl Future<Output = T
 #[derive(Debug, thiserror::Error)]
 #[error("the name was not resolved in time")]
 pub(super) struct SlowLookup;
+
+/// A name that cannot be resolved. The system's reason is in the log.
+#[derive(Debug, thiserror::Error)]
+#[error("its host name cannot be resolved")]
+pub(super) struct UnknownHost;
 
 /// The resolver of one module, which returns no forbidden address. Clones share its threads.
 #[derive(Debug, Clone)]
@@ -92,7 +98,11 @@ impl Resolve for GuardedResolver {
             let found = timeout_at(deadline.checked_sub(MARGIN).unwrap_or(deadline), names.resolve(host))
                 .await
                 .map_err(|_elapsed| SlowLookup)?;
-            Ok(Box::new(admit(host, found?)?.into_iter()) as Addrs)
+            let found = found.map_err(|error| {
+                tracing::warn!(host, %error, "a host name cannot be resolved");
+                UnknownHost
+            })?;
+            Ok(Box::new(admit(host, found)?.into_iter()) as Addrs)
         })
     }
 }
@@ -113,6 +123,8 @@ mod tests {
         );
         assert_eq!(admit("localhost", vec![socket("127.0.0.1")]).unwrap(), [socket("127.0.0.1")]);
         assert!(admit("localhost", vec![socket("10.0.0.1")]).is_err());
+        assert!(admit("localhost", vec![socket("2002:7f00:1::1")]).is_err());
+        assert!(admit("rebind.example", vec![socket("2002:7f00:1::1"), socket("fd00:ec2::23")]).is_err());
         assert!(admit("gone.example", vec![]).unwrap().is_empty());
     }
 }

@@ -59,7 +59,17 @@ pub(in crate::profile) fn check(report: &mut Report, manifests: &ManifestLibrary
             "add a `[modules.NAME]` table with its `vault`",
         );
     }
-    names.into_iter().filter_map(|name| module(report, name, &vaults, &known)).collect()
+    let modules: Vec<_> =
+        names.into_iter().filter_map(|name| module(report, name, &vaults, &known)).collect();
+    for module in &modules {
+        if let Some(file) = manifests.replacement(&module.manifest) {
+            let message = format!("uses the manifest {file}, which replaces the one of the catalogue");
+            let help =
+                "its `base_url` decides where credentials are sent; remove the file if this is not meant";
+            report.warning(&KeyPath::new(["modules", module.name.as_str()]), message, help);
+        }
+    }
+    modules
 }
 
 fn module(report: &mut Report, name: String, vaults: &[String], manifests: &[&str]) -> Option<CheckedModule> {

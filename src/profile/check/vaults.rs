@@ -1,5 +1,7 @@
 //! The `[vaults.NAME]` tables.
 
+use std::path::Path;
+
 use cofferdam_config::suggestions::nearest;
 use cofferdam_config::{Diagnostic, KeyPath};
 use figment::value::{Dict, Value};
@@ -11,11 +13,15 @@ use crate::profile::policy;
 use crate::profile::settings::VaultEntry;
 
 /// The vaults without errors, in the file's order.
-pub(in crate::profile) fn check(report: &mut Report, backends: &[Backend]) -> Vec<VaultEntry> {
-    report.names("vaults").into_iter().filter_map(|name| vault(report, name, backends)).collect()
+pub(in crate::profile) fn check(
+    report: &mut Report,
+    base_dir: &Path,
+    backends: &[Backend],
+) -> Vec<VaultEntry> {
+    report.names("vaults").into_iter().filter_map(|name| vault(report, base_dir, name, backends)).collect()
 }
 
-fn vault(report: &mut Report, name: String, backends: &[Backend]) -> Option<VaultEntry> {
+fn vault(report: &mut Report, base_dir: &Path, name: String, backends: &[Backend]) -> Option<VaultEntry> {
     let path = KeyPath::new(["vaults", name.as_str()]);
     let mut own = report.table("vaults", &name)?;
     let backend = own.remove("backend")?.into_string()?;
@@ -28,8 +34,14 @@ fn vault(report: &mut Report, name: String, backends: &[Backend]) -> Option<Vaul
     if let Some(policy) = &policy {
         report.extend(&path, policy::check(policy));
     }
-    let settings = settings(report, &path, own, backend);
-    Some(VaultEntry { name, backend: backend.name, policy: policy?, settings: settings? })
+    let settings = settings(report, &path, own, backend)?;
+    Some(VaultEntry {
+        name,
+        backend: backend.name,
+        policy: policy?,
+        store: settings.store(base_dir),
+        settings,
+    })
 }
 
 /// The backend's own settings.

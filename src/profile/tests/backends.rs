@@ -37,10 +37,64 @@ fn an_age_vault_reports_all_that_is_wrong_with_it() {
 fn two_credentials_on_one_variable_make_the_profile_invalid() {
     let text = "[vaults.local]\nbackend = \"env\"\n[modules.github]\nvault = \"local\"\naccounts = [\"a-b\", \"a_b\"]\n";
     let found = report(text);
-    assert!(found.starts_with("p.toml:2:11  vaults.local.backend: "), "{found}");
+    assert!(found.starts_with("p.toml:5:12  modules.github.accounts: account \"a_b\""), "{found}");
     assert!(found.contains("GITHUB_A_B_TOKEN"), "{found}");
     let users = text.replace("accounts = [\"a-b\", \"a_b\"]", "path = \"{user}/{account}\"");
     assert!(report(&users).starts_with("p.toml:5:8  modules.github.path: `{user}` is not allowed"));
+}
+
+/// Each pair of vaults and modules leads to one secret.
+#[cfg(all(feature = "age", feature = "aws", feature = "env", feature = "file", feature = "hashicorp"))]
+#[test]
+fn two_vaults_over_one_store_let_no_module_read_anothers_credential() {
+    let hashicorp = "backend = \"hashicorp\"\nauth = { method = \"token\", token_file = \"t\" }\n";
+    let age = |file: &str| format!("backend = \"age\"\nidentity_file = \"k\"\nfile = \"{file}\"");
+    let account = |name: &str| format!("accounts = [\"{name}\"]");
+    let own = |name: &str| format!("accounts = [\"{name}\"]\npath = \"{{account}}\"");
+    for (key, [first, second], [accounts, others]) in [
+        (
+            "prefix",
+            [
+                "backend = \"env\"\nprefix = \"A\"".to_owned(),
+                "backend = \"env\"\nprefix = \"A_GITHUB\"".to_owned(),
+            ],
+            [account("ci"), own("ci")],
+        ),
+        ("file", [age("v.age"), age("./x/../v.age")], [own("ci"), own("ci")]),
+        (
+            "folder",
+            ["/run/secrets", "/run/secrets/github"]
+                .map(|folder| format!("backend = \"file\"\nfolder = \"{folder}\"")),
+            [account("ci"), own("ci")],
+        ),
+        (
+            "prefix",
+            ["https://v.example", "https://V.example:443/"]
+                .map(|url| format!("{hashicorp}address = \"{url}\"")),
+            [own("ci"), own("ci")],
+        ),
+        (
+            "prefix",
+            ["x\"\nassume_role = \"arn:aws:iam::123456789012:role/a", "x\"\nprofile = \"b"]
+                .map(|more| format!("backend = \"aws\"\nregion = \"eu-central-1\"\nprefix = \"{more}\"")),
+            [own("ci"), own("ci")],
+        ),
+    ] {
+        let text = |second: &str| {
+            format!(
+                "[vaults.one]\n{first}\n[vaults.two]\n{second}\n[modules.github]\nvault = \"one\"\n{accounts}\n\
+                 [modules.notion]\nvault = \"two\"\n{others}\n"
+            )
+        };
+        let found = report(&text(&second));
+        assert_eq!(found.lines().count(), 1, "{found}");
+        for said in [
+            "modules.notion.path: account \"ci\" of module \"notion\" reads the same secret as account \"ci\" of module \"github\"",
+            &format!("give vault \"two\" or vault \"one\" another `{key}`"),
+        ] {
+            assert!(found.contains(said), "{said}: {found}");
+        }
+    }
 }
 
 #[cfg(feature = "hashicorp")]

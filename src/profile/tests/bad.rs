@@ -246,8 +246,9 @@ fn two_modules_never_read_one_secret() {
     assert_eq!(
         in_module(second),
         [
-            "p.toml:11:8  modules.notion.path: account \"default\" reads the same secret as module \"github\"; \
-          put `{module}` into the path"
+            "p.toml:11:8  modules.notion.path: account \"default\" of module \"notion\" reads the same secret as \
+          account \"default\" of module \"github\": \"default\"; \
+          put `{module}` into the path, or give one of the modules a vault with another `address`"
         ]
     );
     let users = second.replace("{account}", "{user}/{account}");
@@ -267,7 +268,10 @@ fn a_vault_refuses_users_and_names_that_collide() {
     );
     assert_eq!(
         problems(&format!("{cramped}accounts = [\"a\", \"b\"]")),
-        ["p.toml:5:11  vaults.main.cramped: two secrets share one name; make room"]
+        [
+            "p.toml:8:12  modules.github.accounts: account \"b\" of module \"github\" reads the same secret as \
+          account \"a\" of module \"github\": \"token\"; rename one of the two accounts"
+        ]
     );
 }
 

@@ -30,9 +30,104 @@ fn a_secret_in_a_profile_is_rejected_and_never_printed() {
     ] {
         let error = load_text(&text).map(|_| ()).expect_err(&text);
         let json = serde_json::to_string(&error).unwrap();
-        // A secret that is used as a key is printed as a key. Only values are hidden.
-        for printed in [error.report(), error.to_string(), format!("{error:?}"), json] {
+        for printed in [error.report(), error.to_string(), json] {
             assert!(!printed.contains(c), "{text}\n{printed}");
+        }
+    }
+}
+
+/// What people paste: credentials of services, a UUID, a JWT, a key, and what no prefix reveals.
+const PASTED: [&str; 6] = [
+    "ghp_16C7e42F292c6912E7710c838347Ae178B4a",
+    "hvs.CAESIJ2Gt5nQZ0pZzBkpuXkzNHsaBxvGAB12",
+    "550e8400-e29b-41d4-a716-446655440000",
+    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZGEifQ.TJVA95OrM7E2cBab30RMHrHDcEfxjoYZ",
+    "wJalrXUtnFEMI7K7MDENG7bPxRfiCYEXAMPLEKEY",
+    "mfrggzdfmztwq2lkmfrggzdfmztwq2lk",
+];
+
+/// The lines of a profile as `key = value`, with the places where one can paste: a header's name, a key, a string.
+fn planted(text: &str, secret: &str) -> Vec<String> {
+    let lines: Vec<&str> = text.lines().collect();
+    let with = |at: usize, line: String| {
+        let changed =
+            |(index, old): (usize, &&str)| if index == at { line.clone() } else { (*old).to_owned() };
+        lines.iter().enumerate().map(changed).collect::<Vec<_>>().join("\n")
+    };
+    let mut all = Vec::new();
+    for (at, line) in lines.iter().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        if let Some(header) = line.strip_prefix('[') {
+            let table = header.split(['.', ']']).next().unwrap();
+            all.extend([with(at, format!("[{table}.\"{secret}\"]")), with(at, format!("[\"{secret}\"]"))]);
+            continue;
+        }
+        let key = line.split('=').next().unwrap();
+        all.extend([with(at, format!("{key}= \"{secret}\"")), with(at, format!("{key}= {secret}"))]);
+        all.extend([
+            with(at, format!("{key}= [\"{secret}\"]")),
+            with(at, format!("{key}= {{ \"{secret}\" = 1 }}")),
+        ]);
+        all.extend([with(at, format!("\"{secret}\" = 1\n{line}")), with(at, format!("{line}\n{secret}"))]);
+        for (start, quote) in line.match_indices('"').step_by(2) {
+            let end = line[start + 1..].find(quote).unwrap() + start + 2;
+            all.push(with(at, format!("{}\"{secret}\"{}", &line[..start], &line[end..])));
+        }
+    }
+    all
+}
+
+/// A profile that is accepted may hold the value in a setting that is never printed, such as the address of a service.
+#[cfg(all(feature = "age", feature = "aws", feature = "env", feature = "file", feature = "hashicorp"))]
+#[test]
+fn a_credential_pasted_anywhere_is_never_printed() {
+    let every_key = include_str!("../../../tests/fixtures/v0.1.0/profiles/every-key.toml");
+    let texts = shipped::SHIPPED.iter().map(|(_, text)| *text).chain([every_key]);
+    for text in texts {
+        let bare: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+        let positions = planted(&bare.join("\n"), "SECRET");
+        for (text, secret) in positions.iter().zip(PASTED.iter().cycle()) {
+            let text = text.replace("SECRET", secret);
+            let printed = match load_real(&source(&text), &Overrides::default()) {
+                Ok(profile) => printed_later(profile),
+                Err(error) => format!("{error}{}{}", error.report(), serde_json::to_string(&error).unwrap()),
+            };
+            assert!(!printed.contains(secret), "{secret} in\n{text}\nprints\n{printed}");
+        }
+    }
+}
+
+/// What a server prints of a profile that it accepts.
+fn printed_later(profile: Profile) -> String {
+    let mut printed = profile.warnings.to_string();
+    for module in profile.modules {
+        printed += &format!("{} {} {} {:?} ", module.name, module.vault, module.manifest, module.accounts);
+    }
+    for vault in profile.vaults {
+        let threads = cofferdam_vault::Threads::new(vault.name.as_str(), 1);
+        let base_dir = PathBuf::from("/site");
+        let context = VaultContext { name: vault.name, base_dir, threads, prompt: None };
+        printed += &format!("{:?}", vault.settings.into_vault(context).info());
+    }
+    printed
+}
+
+#[test]
+fn a_credential_in_a_variable_is_never_printed() {
+    for secret in PASTED {
+        for (name, value) in [
+            (format!("COFFERDAM__{secret}"), "1"),
+            (format!("COFFERDAM__VAULTS__MAIN__{secret}"), "1"),
+            (format!("COFFERDAM__VAULTS__{secret}__ADDRESS"), "1"),
+            ("COFFERDAM__SERVER__MAX_CALLS".to_owned(), secret),
+            ("COFFERDAM__SERVER__LISTEN".to_owned(), secret),
+            ("COFFERDAM__VAULTS__MAIN__DEADLINE".to_owned(), secret),
+            ("COFFERDAM__MODULES__GITHUB__VAULT".to_owned(), secret),
+            ("COFFERDAM__MODULES__GITHUB__ACCOUNTS".to_owned(), secret),
+        ] {
+            let overrides = Overrides::from_environment([(name.into(), value.into())]);
+            let error = load(&source(GOOD), &overrides).map(|_| ()).expect_err("this variable is wrong");
+            let printed = format!("{error}{}{}", error.report(), serde_json::to_string(&error).unwrap());
+            assert!(!printed.contains(secret), "{printed}");
         }
     }
 }

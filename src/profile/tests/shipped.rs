@@ -11,11 +11,16 @@ pub(super) const SHIPPED: [(&str, &str); 6] = [
     ("staging", include_str!("../../../profiles/staging.toml")),
 ];
 
+/// The profile inside the binary, for a user whose configuration is in `/home/ada/.config`.
+fn shipped(name: &str) -> Source {
+    let folders = ProfileFolders::new(PathBuf::from("/nowhere"), Some(Path::new("/home/ada/.config")));
+    Source::find(name, &folders).unwrap()
+}
+
 #[cfg(feature = "env")]
 #[test]
 fn dev_reads_the_environment() {
-    let here = tempfile::tempdir().unwrap();
-    let profile = load_real(&Source::find("dev", here.path()).unwrap(), &Overrides::default()).unwrap();
+    let profile = load_real(&shipped("dev"), &Overrides::default()).unwrap();
     assert_eq!(profile.vaults[0].backend, "env");
     assert_eq!(profile.modules[0].name, "github");
     assert!(profile.warnings.is_empty(), "{:?}", profile.warnings);
@@ -24,20 +29,18 @@ fn dev_reads_the_environment() {
 #[cfg(feature = "age")]
 #[test]
 fn airgap_reads_one_file_and_calls_inside_the_site() {
-    let here = tempfile::tempdir().unwrap();
-    let profile = load_real(&Source::find("airgap", here.path()).unwrap(), &Overrides::default()).unwrap();
+    let profile = load_real(&shipped("airgap"), &Overrides::default()).unwrap();
     assert_eq!(profile.vaults[0].backend, "age");
     assert_eq!(profile.modules[0].accounts[0].name, "work");
     assert_eq!(profile.modules[0].base_url.as_ref().unwrap().host_str(), Some("github.example.internal"));
-    assert_eq!(profile.base_dir, here.path().join("profiles"));
+    assert_eq!(profile.base_dir, Path::new("/home/ada/.config/cofferdam"));
     assert!(profile.warnings.is_empty(), "{:?}", profile.warnings);
 }
 
 #[cfg(feature = "file")]
 #[test]
 fn mounted_reads_where_docker_and_kubernetes_put_secrets() {
-    let here = tempfile::tempdir().unwrap();
-    let profile = load_real(&Source::find("mounted", here.path()).unwrap(), &Overrides::default()).unwrap();
+    let profile = load_real(&shipped("mounted"), &Overrides::default()).unwrap();
     assert_eq!(profile.vaults[0].backend, "file");
     assert_eq!(profile.modules[0].accounts[0].name, "work");
     assert!(profile.warnings.is_empty(), "{:?}", profile.warnings);
@@ -46,9 +49,8 @@ fn mounted_reads_where_docker_and_kubernetes_put_secrets() {
 #[cfg(feature = "hashicorp")]
 #[test]
 fn staging_and_onprem_read_a_hashicorp_vault() {
-    let here = tempfile::tempdir().unwrap();
     for name in ["staging", "onprem"] {
-        let profile = load_real(&Source::find(name, here.path()).unwrap(), &Overrides::default()).unwrap();
+        let profile = load_real(&shipped(name), &Overrides::default()).unwrap();
         assert_eq!(profile.vaults[0].backend, "hashicorp", "{name}");
         assert_eq!(profile.modules[0].vault, profile.vaults[0].name, "{name}");
         assert!(profile.warnings.is_empty(), "{:?}", profile.warnings);
@@ -58,9 +60,7 @@ fn staging_and_onprem_read_a_hashicorp_vault() {
 #[cfg(feature = "aws")]
 #[test]
 fn production_reads_secrets_manager() {
-    let here = tempfile::tempdir().unwrap();
-    let profile =
-        load_real(&Source::find("production", here.path()).unwrap(), &Overrides::default()).unwrap();
+    let profile = load_real(&shipped("production"), &Overrides::default()).unwrap();
     assert_eq!(profile.vaults[0].backend, "aws");
     assert_eq!(profile.modules[0].accounts[0].name, "work");
     assert!(profile.warnings.is_empty(), "{:?}", profile.warnings);

@@ -36,7 +36,8 @@ fn cloudformation_knows_every_property_of_the_templates() {
 #[tokio::test]
 async fn the_stacks_hold_what_the_backend_needs_and_grant_no_more() {
     let env = MotoEnv::new().await;
-    stack(&env, "cofferdam", "aws/server.yaml", &[("Runtime", "eks")]).await;
+    let cluster = format!("arn:aws:eks:{REGION}:{ACCOUNT}:cluster/production");
+    stack(&env, "cofferdam", "aws/server.yaml", &[("Runtime", "eks"), ("ClusterArn", &cluster)]).await;
     let server_role = format!("arn:aws:iam::{ACCOUNT}:role/cofferdam");
     for module in ["github", "notes"] {
         let parameters = [("Module", module), ("ServerRole", server_role.as_str())];

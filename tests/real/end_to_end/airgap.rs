@@ -140,7 +140,7 @@ impl Environment {
 
     fn command(&self) -> Command {
         let mut command = cofferdam();
-        command.current_dir(self.0.path()).args(["--profile", "airgap"]);
+        command.current_dir(self.0.path()).args(["--profile", "profiles/airgap.toml"]);
         command
     }
 

@@ -24,7 +24,6 @@ impl Trial {
         let root = root();
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("token.txt"), format!("{TOKEN}\n")).unwrap();
-        fs::create_dir(folder.path().join("profiles")).unwrap();
         std::os::unix::fs::symlink(root.join("deploy"), folder.path().join("deploy")).unwrap();
         let page = fs::read_to_string(root.join(format!("docs/profiles/{profile}.md"))).unwrap();
         Self { folder, page, variables: Vec::new() }
@@ -107,7 +106,7 @@ fn every_page_leads_to_the_first_call() {
         // Without TLS, which the tests of the backend cover.
         of("onprem")
             .with_text("https://vault.example.internal:8200", &address)
-            .with_text("VAULT_CACERT=profiles/tls/ca.pem VAULT_TOKEN=…", &token)
+            .with_text("VAULT_CACERT=tls/ca.pem VAULT_TOKEN=…", &token)
             .with_text("ca_file = \"tls/ca.pem\"\n", "")
             .with_text(inside, &url),
         of("production")

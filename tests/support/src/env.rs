@@ -137,6 +137,13 @@ input.properties.limit = {{ type = "integer", description = "How many" }}
         self.path("profile.toml")
     }
 
+    /// Writes a profile of the user's own, which commands find by its name.
+    pub fn write_own_profile(&self, name: &str, text: &str) {
+        let folder = self.path("home/.config/cofferdam");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join(format!("{name}.toml")), text).unwrap();
+    }
+
     /// Writes a file.
     pub fn write(&self, name: &str, text: &str) {
         fs::write(self.path(name), text).unwrap();
@@ -160,6 +167,8 @@ input.properties.limit = {{ type = "integer", description = "How many" }}
     /// `command` in this folder, with this environment's profile and variables.
     fn prepare(&self, mut command: Command, args: &[&str]) -> Command {
         command.args(args).current_dir(self.folder()).env("TMPDIR", self.path("tmp"));
+        // The user's own profiles are below the home folder.
+        command.env("HOME", self.path("home"));
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         if !args.contains(&"--profile") && args != ["--help"] && !args.is_empty() {
             command.args(["--profile", "profile.toml"]);

@@ -69,9 +69,11 @@ fn build() -> PathBuf {
     program
 }
 
-/// The program, with an empty environment but for `PATH`.
+/// The program, with an empty environment but for `PATH`, and with no profiles of the user's own.
 pub fn cofferdam() -> Command {
-    bare(Command::new(program()))
+    let mut command = bare(Command::new(program()));
+    command.env("HOME", "/nonexistent");
+    command
 }
 
 /// `command` with an empty environment but for `PATH`.

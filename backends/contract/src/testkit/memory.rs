@@ -76,6 +76,7 @@ impl MemoryVault {
     pub fn new(name: &str) -> Self {
         Self {
             info: VaultInfo {
+                sources: Vec::new(),
                 backend: "memory",
                 location: format!("memory:{name}"),
                 capabilities: Capabilities {

@@ -2,6 +2,7 @@
 //!
 //! - [`exercise`] is the suite that the tests of every backend run with a [`BackendUnderTest`]: the same calls and the same
 //!   results, gated only by the capabilities that the vault declares.
+//! - [`exercise_settings`] tests that two vaults over one store are recognised by their settings.
 //! - [`MemoryVault`] has every capability, and counts its requests.
 //! - [`Faults`] wraps any vault, and makes it slow, silent, wrong or unavailable on request, on tokio's clock.
 //! - [`Log`] records what was logged, so that a test can search it for secrets.
@@ -16,7 +17,7 @@ mod suite;
 pub use faults::{Calls, Fault, Faults, FaultyVault};
 pub use log::Log;
 pub use memory::{MemoryVault, Requests};
-pub use suite::{BackendUnderTest, Dynamic, exercise};
+pub use suite::{BackendUnderTest, Dynamic, exercise, exercise_settings};
 
 use secrecy::SecretString;
 

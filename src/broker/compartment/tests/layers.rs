@@ -321,6 +321,7 @@ impl Blocking {
     fn new(threads: usize) -> (Arc<Self>, mpsc::Sender<()>) {
         let (release, gate) = mpsc::channel();
         let info = VaultInfo {
+            sources: Vec::new(),
             backend: "blocking",
             location: "blocking:".into(),
             capabilities: cofferdam_vault::Capabilities::default(),

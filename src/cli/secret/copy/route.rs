@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use cofferdam_config::quote;
 use cofferdam_config::suggestions::list;
 use cofferdam_vault::{FieldName, SecretPath, Vault};
 
@@ -200,7 +201,7 @@ fn vault(app: &App, name: &str) -> Result<Arc<dyn Vault>, CommandError> {
     broker.vault(name).ok_or_else(|| {
         let known = broker.vaults();
         CommandError::usage(
-            format!("the profile `{}` has no vault `{}`", app.profile, name.escape_debug()),
+            format!("the profile `{}` has no vault {}", app.profile, quote::string(name)),
             format!("its vaults are {}", list(known.iter().map(|vault| vault.name.as_str()))),
         )
     })

@@ -66,7 +66,7 @@ async fn a_name_without_addresses_means_not_sent() {
     let mut fixture = write("http://gone.example", "/x");
     fixture.endpoint.insecure_http = true;
     fixture.service.clients = Clients::with_resolver(resolver(|_| Err(io::Error::other("no such host"))));
-    let message = "Svc cannot be reached: no such host; try again later".into();
+    let message = "Svc cannot be reached: its host name cannot be resolved; try again later".into();
     let failure = fixture.call().await.unwrap_err();
     assert_eq!(failure, CallFailure::Unreachable { message, outcome: Outcome::NotSent });
 }

@@ -12,7 +12,10 @@ mod outage;
 mod race;
 mod read;
 mod secrecy;
+mod settings;
 mod write;
+
+pub use settings::exercise_settings;
 
 use std::sync::Arc;
 use std::time::Duration;
