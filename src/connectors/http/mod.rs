@@ -4,7 +4,7 @@
 //!
 //! - `service`: what a call needs to know of a module, a tool and an account
 //! - `settings`, `page`, `retry_after`: the `[http]` table of a manifest, checked
-//! - `request`, `path`, `template`, `arguments`: the `request` of a tool, checked
+//! - `request`, `path`, `template`, `decimal`, `arguments`: the `request` of a tool, checked
 //! - `connector`: a call from end to end
 //! - `build`: template and arguments become a request without its credential
 //! - `auth`: the credential is put on the request just before it is sent
@@ -18,6 +18,7 @@ mod body;
 mod build;
 mod clients;
 mod connector;
+mod decimal;
 mod destination;
 mod encode;
 mod error_response;
