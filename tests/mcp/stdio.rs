@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::server::{Parts, ServerBuilder, within};
 
-struct Stdio {
+pub(crate) struct Stdio {
     parts: Parts,
     input: WriteHalf<DuplexStream>,
     output: Lines<BufReader<ReadHalf<DuplexStream>>>,
@@ -23,7 +23,11 @@ struct Stdio {
 
 impl Stdio {
     async fn start(drain: Duration) -> Self {
-        let parts = ServerBuilder::default().parts().await;
+        Self::start_with(ServerBuilder::default(), drain).await
+    }
+
+    pub(crate) async fn start_with(builder: ServerBuilder, drain: Duration) -> Self {
+        let parts = builder.parts().await;
         let (ours, theirs) = tokio::io::duplex(1 << 20);
         let (read, write) = tokio::io::split(theirs);
         let handler = Handler::for_caller(
@@ -38,16 +42,19 @@ impl Stdio {
         Self { parts, input, output: BufReader::new(read).lines(), shutdown, ended }
     }
 
-    async fn send(&mut self, line: &str) {
+    pub(crate) async fn send(&mut self, line: &str) {
         self.input.write_all(format!("{line}\n").as_bytes()).await.unwrap();
     }
 
     async fn receive(&mut self) -> Value {
-        let line = within(self.output.next_line()).await.unwrap().expect("the server has ended");
-        serde_json::from_str(&line).unwrap()
+        serde_json::from_str(&self.receive_text().await).unwrap()
     }
 
-    async fn initialize(&mut self) {
+    pub(crate) async fn receive_text(&mut self) -> String {
+        within(self.output.next_line()).await.unwrap().expect("the server has ended")
+    }
+
+    pub(crate) async fn initialize(&mut self) {
         let params = json!({
             "protocolVersion": "2025-06-18",
             "capabilities": {},
