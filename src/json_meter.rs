@@ -16,6 +16,16 @@ const ENTRY: u64 = 104;
 /// The size of a slot in the hash table of an object: the index of its entry, and a control byte.
 const SLOT: u64 = 9;
 
+/// How the keys start that `serde_json` gives a meaning of its own. What is below such a key is decoded once more, so its
+/// size cannot be known, and an object with one does not become the object that it is.
+const RESERVED: &str = "$serde_json::private::";
+
+/// The longest string that may be such a key, as written: each of its characters may be an escape.
+const MAX_RESERVED: usize = 192;
+
+/// The values and bytes of a text whose size is not known: more than any bound.
+const UNKNOWN: u64 = u64::MAX / 16;
+
 /// What an allocator adds to one allocation, at most, apart from rounding.
 const ALLOCATION: u64 = 32;
 
@@ -26,9 +36,9 @@ pub(crate) struct DecodedSize {
     pub(crate) nodes: u64,
     /// The bytes of the tree, including what its largest table needs while it grows.
     pub(crate) bytes: u64,
-    /// The bytes of the buffer in which a parser decodes strings with escapes.
+    /// The bytes of the buffer in which a parser decodes strings with escapes, and numbers.
     pub(crate) buffer: u64,
-    /// The bytes of the longest string.
+    /// The bytes of the longest string or number.
     pub(crate) longest_string: u64,
 }
 
@@ -58,8 +68,15 @@ pub(crate) struct JsonMeter {
     bytes: u64,
     /// The bytes of the current string so far, as written.
     string: u64,
+    /// The bytes of the current number so far; zero outside one.
+    number: u64,
     escaped: bool,
-    /// The bytes of the longest string, and of the longest with an escape. A parser decodes that in a buffer of its own.
+    /// The current string as written, for as long as it may be a reserved key.
+    candidate: Option<Vec<u8>>,
+    /// Whether the last string is reserved if it is a key.
+    reserved: bool,
+    /// The bytes of the longest string or number, and of the longest that a parser decodes in a buffer of its own: a string
+    /// with an escape, or a number.
     longest: u64,
     longest_escaped: u64,
     /// The bytes of the largest container. While it grows, its old and its new table exist.
@@ -100,7 +117,8 @@ impl JsonMeter {
                 State::Outside => self.outside(piece),
                 State::String => self.inside(piece),
                 State::Escape => {
-                    let Some((_, rest)) = piece.split_first() else { return };
+                    let Some((byte, rest)) = piece.split_first() else { return };
+                    self.keep_candidate(&[*byte]);
                     self.string += 1;
                     self.state = State::String;
                     rest
@@ -118,25 +136,36 @@ impl JsonMeter {
         let open: u64 = self.open.iter().map(|container| container.bytes()).sum();
         let largest =
             self.open.iter().map(|container| container.bytes()).max().unwrap_or(0).max(self.largest);
-        let escaped = if self.escaped { self.string } else { 0 }.max(self.longest_escaped);
+        let escaped = if self.escaped { self.string } else { 0 }.max(self.longest_escaped).max(self.number);
         let string = if self.state == State::Outside { 0 } else { string_bytes(self.string) };
-        let bytes = self.bytes + open + string + largest / 2;
+        let bytes = self.bytes + open + string + number_bytes(self.number) + largest / 2;
         DecodedSize {
             nodes: self.nodes,
             bytes,
             buffer: 2 * escaped,
-            longest_string: self.longest.max(self.string),
+            longest_string: self.longest.max(self.string).max(self.number),
         }
     }
 
     /// Reads up to the next string, and returns what follows.
     fn outside<'p>(&mut self, piece: &'p [u8]) -> &'p [u8] {
         for (at, &byte) in piece.iter().enumerate() {
+            if self.number > 0 {
+                if matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-') {
+                    self.number += 1;
+                    continue;
+                }
+                self.end_of_number();
+                if self.state == State::End {
+                    return &[];
+                }
+            }
             match byte {
                 b' ' | b'\t' | b'\n' | b'\r' => {}
                 b'"' => {
                     self.begin();
                     (self.string, self.escaped) = (0, false);
+                    self.candidate = Some(Vec::new());
                     self.state = State::String;
                     return piece.get(at + 1..).unwrap_or_default();
                 }
@@ -157,6 +186,10 @@ impl JsonMeter {
                     self.largest = self.largest.max(closed.bytes());
                     self.end_of_value();
                 }
+                b':' if self.reserved => {
+                    (self.nodes, self.bytes) = (UNKNOWN, UNKNOWN);
+                    self.state = State::End;
+                }
                 b',' => {
                     self.nodes += 1;
                     match self.open.last_mut() {
@@ -164,7 +197,11 @@ impl JsonMeter {
                         None => self.state = State::End,
                     }
                 }
-                // A number, a literal or a colon. Whether it is valid makes no difference.
+                b'0'..=b'9' | b'-' => {
+                    self.begin();
+                    self.number = 1;
+                }
+                // A literal or a colon. Whether it is valid makes no difference.
                 _ => {
                     self.begin();
                     // It takes no further memory if it is all there is.
@@ -181,14 +218,18 @@ impl JsonMeter {
     /// Reads up to the end of the string or to its next escape, and returns what follows.
     fn inside<'p>(&mut self, piece: &'p [u8]) -> &'p [u8] {
         let Some(at) = piece.iter().position(|&byte| byte == b'"' || byte == b'\\') else {
+            self.keep_candidate(piece);
             self.string += piece.len() as u64;
             return &[];
         };
+        self.keep_candidate(piece.get(..at).unwrap_or_default());
         self.string += at as u64;
         if piece.get(at) == Some(&b'\\') {
+            self.keep_candidate(b"\\");
             self.escaped = true;
             self.state = State::Escape;
         } else {
+            self.reserved = self.candidate.take().is_some_and(|text| is_reserved(&text));
             self.bytes += string_bytes(self.string);
             self.longest = self.longest.max(self.string);
             if self.escaped {
@@ -201,6 +242,17 @@ impl JsonMeter {
         piece.get(at + 1..).unwrap_or_default()
     }
 
+    /// Keeps a piece of a string that may be a reserved key.
+    fn keep_candidate(&mut self, piece: &[u8]) {
+        let (Some(text), Some(first)) = (&mut self.candidate, piece.first()) else { return };
+        let starts = !text.is_empty() || matches!(first, b'$' | b'\\');
+        if starts && text.len() + piece.len() <= MAX_RESERVED {
+            text.extend_from_slice(piece);
+        } else {
+            self.candidate = None;
+        }
+    }
+
     /// Counts the first child of a container, and the text itself. Commas count the others.
     fn begin(&mut self) {
         match self.open.last_mut() {
@@ -209,6 +261,15 @@ impl JsonMeter {
             None => {}
         }
         self.nodes += 1;
+    }
+
+    /// A number is kept as it is written, and grows while it is read, like a string with escapes.
+    fn end_of_number(&mut self) {
+        self.bytes += number_bytes(self.number);
+        self.longest = self.longest.max(self.number);
+        self.longest_escaped = self.longest_escaped.max(self.number);
+        self.number = 0;
+        self.end_of_value();
     }
 
     fn end_of_value(&mut self) {
@@ -234,6 +295,18 @@ impl Container {
             }
         }
     }
+}
+
+/// Whether a string that is written like this is a reserved key.
+fn is_reserved(written: &[u8]) -> bool {
+    let text = [b"\"", written, b"\""].concat();
+    serde_json::from_slice::<String>(&text).is_ok_and(|text| text.starts_with(RESERVED))
+}
+
+/// The bytes of a number that has so many bytes as written: a parser keeps them as a string, whose capacity doubles from
+/// 16 bytes on.
+fn number_bytes(written: u64) -> u64 {
+    if written == 0 { 0 } else { written.next_power_of_two().max(16) + ALLOCATION / 2 }
 }
 
 /// The bytes of a string that has so many bytes as written. Allocators round up by a quarter at most.
@@ -262,6 +335,7 @@ mod tests {
                 entries.len() * (size_of::<(usize, String, Value)>() + size_of::<usize>()) + keys
             }
             Value::String(text) => text.capacity(),
+            Value::Number(number) => number.as_str().len(),
             _ => 0,
         };
         children.into_iter().fold((1, own as u64), |(nodes, bytes), (n, b)| (nodes + n, bytes + b))
@@ -284,8 +358,8 @@ mod tests {
         space(rng, text);
         match rng.u8(..if depth == 0 { 4 } else { 8 }) {
             0 => text.push_str("null"),
-            1 => text.push_str("-1.5e3"),
-            2 => text.push_str("18446744073709551615"),
+            1 => text.push_str(["-1.5e3", "0", "-0", "1E400"][rng.usize(..4)]),
+            2 => text.push_str(&"18446744073709551615".repeat(rng.usize(1..5))),
             3 => string(rng, text),
             kind => {
                 let object = kind < 6;
@@ -354,7 +428,7 @@ mod tests {
             ("{\"\":0}", 72.9),
             ("{}", 36.0),
             ("[0]", 94.0),
-            ("0", 36.0),
+            ("0", 36.5),
             ("\"a\"", 26.0),
             ("{\"a\":\"b\"}", 53.8),
             ("{\"a\":{}}", 55.2),
@@ -373,7 +447,7 @@ mod tests {
     fn a_parser_stops_where_the_text_is_complete_or_invalid() {
         let nodes = |text: &str| measure(text.as_bytes()).nodes;
         let many = ",0".repeat(1000);
-        for ended in ["1", "{}", "\"a\"", "x", "]", "[}", "{]"] {
+        for ended in ["1", "-1.5e3", "{}", "\"a\"", "x", "]", "[}", "{]"] {
             let text = format!("{ended}{many}");
             assert!(serde_json::from_str::<Value>(&text).is_err());
             assert!(nodes(&text) <= 2, "{text}");
@@ -383,6 +457,29 @@ mod tests {
         assert!(nodes(&deep) <= 200);
         assert_eq!(nodes(" \n"), 0);
         assert_eq!(nodes(" [ ] "), 1);
+    }
+
+    #[test]
+    fn a_key_that_the_parser_gives_a_meaning_makes_the_size_unknown() {
+        let escaped: String = RESERVED.chars().map(|c| format!("\\u{:04x}", u32::from(c))).collect();
+        for key in
+            ["$serde_json::private::Number", "$serde_json::private::RawValue", &format!("{escaped}RawValue")]
+        {
+            for text in
+                [format!("{{\"{key}\": \"[1]\"}}"), format!("[7, {{\"a\": 1, \"{key}\" : \"1\", \"b\": 2}}]")]
+            {
+                let size = measure(text.as_bytes());
+                assert!(size.nodes >= UNKNOWN && size.bytes >= UNKNOWN, "{text}: {size:?}");
+                let mut pieces = JsonMeter::default();
+                text.as_bytes().chunks(1).for_each(|piece| pieces.feed(piece));
+                assert_eq!(pieces.size(), size);
+            }
+            for text in
+                [format!("[\"{key}\"]"), format!("{{\"a\": \"{key}\"}}"), format!("{{\"x{key}\": 1}}")]
+            {
+                assert!(measure(text.as_bytes()).nodes <= 2, "{text}");
+            }
+        }
     }
 
     #[test]

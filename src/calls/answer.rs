@@ -6,8 +6,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::error::{CallError, Code, Outcome};
-use crate::connectors::Answer;
-use crate::connectors::search::{SearchError, search};
+use crate::connectors::search::{SearchError, select};
+use crate::connectors::{Answer, Content};
 use crate::manifest::Tool;
 
 /// The largest answer that reaches a model, in bytes of JSON: about 25,000 tokens, which common hosts still pass on
@@ -22,7 +22,7 @@ pub struct CallAnswer {
 }
 
 impl CallAnswer {
-    /// Keeps what `tool` selects of `answer`, or all of it with `full`.
+    /// Keeps what `tool` selects of `answer`, or all of it with `full`, and if it is not what the tool selects from.
     ///
     /// # Errors
     ///
@@ -31,46 +31,49 @@ impl CallAnswer {
     pub(super) fn new(answer: Answer, tool: &Tool, full: bool) -> Result<Self, CallError> {
         let outcome = Outcome::after_sending(tool.operation.effects);
         // The memory first, so that it is given back last.
-        let Answer { memory: _memory, body, next, search_bytes, .. } = answer;
+        let Answer { memory: _memory, body, content, next, search_bytes, .. } = answer;
         let next = next.map(Value::Object);
-        let select = tool.select.as_ref().filter(|_| !(full && tool.full));
-        let selected = match select.map(|select| search(select, &body, search_bytes)) {
-            None => None,
-            Some(Ok(found)) => {
-                let text = serialize(&found, next.as_ref(), tool, full)?;
-                Some((found.to_value(), text))
-            }
-            Some(Err(SearchError::TooLarge)) => {
-                return Err(CallError::new(
-                    Code::AnswerTooLarge,
-                    outcome,
-                    "The call succeeded, but to select from its answer takes too much memory. To get less, use the \
-                     tool's arguments that filter, or that set the page and its size.",
-                ));
-            }
-            Some(Err(error)) => {
-                let withheld = !tool.full;
-                tracing::warn!(tool = tool.name, reason = %error, withheld, "select does not match the answer");
-                if withheld {
-                    return Err(withheld_answer(outcome));
+        let expression = tool.select.as_ref().filter(|_| !(full && tool.full));
+        let mut note = content.note(expression.is_some());
+        let selected = match expression {
+            Some(expression) if content == Content::Json => match select(expression, &body, search_bytes) {
+                Ok(found) => {
+                    let text = serialize(&Parts { result: &found, next: next.as_ref(), note }, tool, full)?;
+                    Some((found.to_value(), text))
                 }
-                None
-            }
+                Err(SearchError::TooLarge) => {
+                    return Err(CallError::new(
+                        Code::AnswerTooLarge,
+                        outcome,
+                        "The call succeeded, but to select from its answer takes too much memory. To get less, use \
+                             the tool's arguments that filter, or that set the page and its size.",
+                    ));
+                }
+                Err(error) => {
+                    tracing::warn!(tool = tool.name, reason = %error, "select does not match the answer");
+                    note = Some(OTHER_SHAPE);
+                    None
+                }
+            },
+            _ => None,
         };
         let (result, text) = match selected {
             Some(selected) => selected,
+            // A status holds no secrets.
+            None if !tool.full && content != Content::Empty => return Err(withheld_answer(outcome)),
             None => {
-                let text = serialize(&body, next.as_ref(), tool, full)?;
+                let text = serialize(&Parts { result: &body, next: next.as_ref(), note }, tool, full)?;
                 (body, text)
             }
         };
         let mut value = Map::from_iter([("result".to_owned(), result)]);
         value.extend(next.map(|next| ("next".to_owned(), next)));
+        value.extend(note.map(|note| ("note".to_owned(), note.into())));
         Ok(Self { value: Value::Object(value), text })
     }
 
-    /// `{"result": …, "next": …}`: what the service answered and, if there is more, the arguments that fetch the next
-    /// page.
+    /// `{"result": …, "next": …, "note": …}`: what the service answered; if there is more, the arguments that fetch the
+    /// next page; and if the answer is not what was expected, why.
     pub fn value(&self) -> &Value {
         &self.value
     }
@@ -86,26 +89,29 @@ impl CallAnswer {
     }
 }
 
-/// Returns the text of an answer with this result, of which no more is written than may reach a model.
+/// The note of an answer that has nothing of what the tool selects.
+const OTHER_SHAPE: &str =
+    "the answer has none of the fields that this tool selects; `result` is the whole of it";
+
+/// What is serialised.
+#[derive(Serialize)]
+struct Parts<'a, T> {
+    result: &'a T,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<&'a Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'static str>,
+}
+
+/// Returns the text of an answer, of which no more is written than may reach a model.
 ///
 /// # Errors
 ///
 /// `answer_too_large`.
-fn serialize(
-    result: &impl Serialize,
-    next: Option<&Value>,
-    tool: &Tool,
-    full: bool,
-) -> Result<String, CallError> {
-    #[derive(Serialize)]
-    struct Parts<'a, T> {
-        result: &'a T,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        next: Option<&'a Value>,
-    }
+fn serialize(parts: &Parts<'_, impl Serialize>, tool: &Tool, full: bool) -> Result<String, CallError> {
     let outcome = Outcome::after_sending(tool.operation.effects);
     let mut answer = BoundedText::default();
-    if serde_json::to_writer(&mut answer, &Parts { result, next }).is_err() {
+    if serde_json::to_writer(&mut answer, parts).is_err() {
         return Err(CallError::internal(outcome));
     }
     let BoundedText { text, bytes } = answer;

@@ -7,6 +7,7 @@ use super::ENTRIES;
 use crate::broker::PathTemplate;
 use crate::caller::Caller;
 use crate::connectors::SideEffect;
+use crate::connectors::search::select;
 use crate::manifest::{ManifestLibrary, Tool};
 use crate::profile::{AccountEntry, ModuleEntry};
 use crate::registry::{Module, Registry};
@@ -52,7 +53,7 @@ fn folder(module: &Module) -> PathBuf {
 }
 
 fn selected(tool: &Tool, answer: &Value) -> Value {
-    serde_json::to_value(tool.select.as_ref().unwrap().search(answer).unwrap()).unwrap()
+    select(tool.select.as_ref().unwrap(), answer, u64::MAX).unwrap().to_value()
 }
 
 /// Every object of an answer. One that a `select` passes on as it is may hold the vendor's own nulls.

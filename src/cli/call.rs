@@ -87,6 +87,9 @@ fn print_answer(output: Output, answer: &CallAnswer) -> Exit {
         Some(Value::String(text)) => output.line(text),
         result => output.document(&result),
     }
+    if let Some(Value::String(note)) = answer.value().get("note") {
+        output.note(format_args!("note: {note}"));
+    }
     if let Some(next) = answer.value().get("next") {
         output.note(format_args!("there are more results; the arguments of the next page are {next}"));
     }

@@ -122,6 +122,37 @@ impl CallFailure {
         }
     }
 
+    /// The answer is a page for a browser.
+    pub(crate) fn page(title: &str, status: u16, effects: Effects) -> Self {
+        Self::Upstream {
+            status,
+            message: format!(
+                "{title} answered {status} with an HTML page instead of JSON, such as a login page or one of a proxy; tell \
+                 the user to check the module's `base_url` and the service"
+            ),
+            outcome: Outcome::after_sending(effects),
+        }
+    }
+
+    /// The answer has a content coding that cannot be read.
+    pub(crate) fn unreadable(title: &str, status: u16, coding: &str, effects: Effects) -> Self {
+        Self::Upstream {
+            status,
+            message: format!(
+                "{title} answered {status} in the content coding `{coding}`, which was not asked for and cannot be read"
+            ),
+            outcome: Outcome::after_sending(effects),
+        }
+    }
+
+    /// The answer ended early.
+    pub(crate) fn incomplete(title: &str, what: &str, effects: Effects) -> Self {
+        Self::Unreachable {
+            message: format!("the answer of {title} is incomplete: {what}"),
+            outcome: Outcome::after_sending(effects),
+        }
+    }
+
     /// The answer arrived, but processing it failed.
     pub(crate) fn unprocessed(title: &str, effects: Effects) -> Self {
         Self::Unreachable {

@@ -21,7 +21,7 @@ mod scrub;
 pub(crate) mod search;
 mod workers;
 
-pub use answer::Answer;
+pub use answer::{Answer, Content};
 pub use connector::Connector;
 pub use effects::{Effects, SideEffect};
 pub use failure::CallFailure;

@@ -64,21 +64,53 @@ pub(crate) fn search<'v>(
     value: &'v Value,
     allowance: u64,
 ) -> Result<Found<'v>, SearchError> {
-    let mut search = Search { context: Context::new(expression.as_str(), &DEFAULT_RUNTIME), free: allowance };
-    search.evaluate(&Found::Borrowed(value), expression.as_ast())
+    Search::new(expression, allowance).evaluate(&Found::Borrowed(value), expression.as_ast())
+}
+
+/// Like [`search`], for an expression that selects fields of `value`.
+///
+/// # Errors
+///
+/// Returns an error also if `value` has none of the fields and lists that the expression asks for: then it has another
+/// shape than the expression is for, and the nulls that it finds mean nothing. A field that is null is there.
+pub(crate) fn select<'v>(
+    expression: &'v Expression<'_>,
+    value: &'v Value,
+    allowance: u64,
+) -> Result<Found<'v>, SearchError> {
+    let mut search = Search::new(expression, allowance);
+    let found = search.evaluate(&Found::Borrowed(value), expression.as_ast())?;
+    if search.missing && !search.present && !value.is_null() {
+        return Err(SearchError::Mismatch("nothing that it selects is there".to_owned()));
+    }
+    Ok(found)
 }
 
 struct Search<'v> {
     context: Context<'v>,
     /// The memory that may still be used, in bytes.
     free: u64,
+    /// Whether a field was found.
+    present: bool,
+    /// Whether a field or a list was not found.
+    missing: bool,
 }
 
 impl<'v> Search<'v> {
+    fn new(expression: &'v Expression<'_>, free: u64) -> Self {
+        let context = Context::new(expression.as_str(), &DEFAULT_RUNTIME);
+        Self { context, free, present: false, missing: false }
+    }
+
     fn evaluate(&mut self, data: &Found<'v>, node: &'v Ast) -> Result<Found<'v>, SearchError> {
         match node {
             Ast::Identity { .. } => Ok(data.clone()),
-            Ast::Field { name, .. } => self.child(data.field(name)),
+            Ast::Field { name, .. } => {
+                let field = data.field(name);
+                self.present |= field.is_some();
+                self.missing |= field.is_none();
+                self.child(field)
+            }
             Ast::Index { idx, .. } => self.child(data.index(*idx)),
             Ast::Subexpr { lhs, rhs, .. } => {
                 let left = self.evaluate(data, lhs)?;
@@ -100,7 +132,7 @@ impl<'v> Search<'v> {
             Ast::Comparison { comparator, lhs, rhs, .. } => self.compare(data, comparator, lhs, rhs),
             Ast::ObjectValues { node, .. } => {
                 let subject = self.evaluate(data, node)?;
-                let Some(mut entries) = subject.entries() else { return Ok(Found::NULL) };
+                let Some(mut entries) = subject.entries() else { return Ok(self.no_container()) };
                 self.spend(entries.len() as u64 * ENTRY)?;
                 // The crate keeps objects in the order of their keys.
                 entries.sort_by_key(|(key, _)| *key);
@@ -114,7 +146,7 @@ impl<'v> Search<'v> {
             Ast::Flatten { node, .. } => self.flatten(data, node),
             Ast::MultiList { elements, .. } => self.list(data, elements),
             Ast::MultiHash { elements, .. } => self.object(data, elements),
-            Ast::Literal { value, .. } => self.adopt(Rcvar::clone(value)),
+            Ast::Literal { value, .. } => self.literal(value),
             Ast::Function { name, args, offset } => self.call(data, name, args, *offset),
             Ast::Slice { start, stop, step, offset } => self.slice(data, (*start, *stop, *step), *offset),
             // A function takes it as an argument. Anything else is the crate's to judge.
@@ -129,7 +161,7 @@ impl<'v> Search<'v> {
         node: &'v Ast,
         keep_null: bool,
     ) -> Result<Found<'v>, SearchError> {
-        let Some(length) = list.length() else { return Ok(Found::NULL) };
+        let Some(length) = list.length() else { return Ok(self.no_container()) };
         let mut results = Vec::new();
         for at in 0..length {
             let before = self.free;
@@ -148,7 +180,7 @@ impl<'v> Search<'v> {
 
     fn flatten(&mut self, data: &Found<'v>, node: &'v Ast) -> Result<Found<'v>, SearchError> {
         let lists = self.evaluate(data, node)?;
-        let Some(length) = lists.length() else { return Ok(Found::NULL) };
+        let Some(length) = lists.length() else { return Ok(self.no_container()) };
         let mut flat = Vec::new();
         for at in 0..length {
             let item = self.child(lists.item(at))?;
@@ -220,7 +252,7 @@ impl<'v> Search<'v> {
             let reason = ErrorReason::Runtime(RuntimeError::InvalidSlice);
             return Err(JmespathError::from_ctx(&self.context, reason).into());
         }
-        let Some(length) = data.length() else { return Ok(Found::NULL) };
+        let Some(length) = data.length() else { return Ok(self.no_container()) };
         // The crate's rules, applied to the positions of the items.
         self.spend(length as u64 * convert::NODE)?;
         let positions = (0..length).map(|at| Rcvar::new(Variable::Number(at.into()))).collect();
@@ -254,6 +286,10 @@ impl<'v> Search<'v> {
             if let Some(entries) = object.borrowed_entries() {
                 return self.keys_or_values(name, entries);
             }
+        }
+        if let ("to_number", [arg]) = (name, args) {
+            let found = self.evaluate(data, arg)?;
+            return self.parse_number(found);
         }
         let before = self.free;
         let mut converted = Vec::with_capacity(args.len());
@@ -303,6 +339,12 @@ impl<'v> Search<'v> {
             });
         }
         Ok(Found::List(Rc::new(items)))
+    }
+
+    /// What an expression finds in a value that is no list, or no object, where it expects one.
+    fn no_container(&mut self) -> Found<'v> {
+        self.missing = true;
+        Found::NULL
     }
 
     /// Accounts for a part of a value that this search has created, which has to be copied.

@@ -19,6 +19,8 @@
 //! - `select`: a JMESPath over the answer. Absent: the whole answer is returned.
 //! - `full`: whether a caller may ask for the whole answer. Default `true`; `false` if an answer holds secrets besides the
 //!   selected part.
+//! - `opaque`: whether the answer is the user's content, such as a file, which is never parsed: its text is returned exactly,
+//!   and bytes that are not text in Base64. Default `false`; `true` excludes `select`.
 //! - `idempotent`: whether a second identical call changes nothing more. Default `true` for `none`, and `false` otherwise.
 //! - `concurrency_safe`: whether two calls may run at the same time. Default `true`.
 

@@ -10,7 +10,7 @@ use super::arguments::ArgumentValidator;
 use super::description::description;
 use super::input;
 use crate::broker::CredentialSpec;
-use crate::connectors::http::{DeclaredArgument, Operation, RequestTemplate};
+use crate::connectors::http::{AnswerFormat, DeclaredArgument, Operation, RequestTemplate};
 use crate::connectors::{Effects, SideEffect};
 
 /// The maximum length of a tool's description, in characters. A model reads it before it can call the tool.
@@ -22,7 +22,7 @@ const MAX_SELECT_BYTES: usize = 4096;
 /// The maximum number of operators in a `select`. Each may nest the parser one level deeper, on the stack of a thread.
 const MAX_SELECT_OPERATORS: usize = 200;
 
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 10] = [
     "name",
     "description",
     "side_effect",
@@ -31,6 +31,7 @@ const KEYS: [&str; 9] = [
     "request",
     "select",
     "full",
+    "opaque",
     "input",
 ];
 
@@ -64,6 +65,18 @@ impl Tool {
         if let Some(full) = full.as_ref().filter(|full| !full.value && select.is_none()) {
             full.error("is false, but without `select` the whole answer is returned", "add select = \"…\"");
         }
+        let opaque = tool.boolean("opaque").filter(|opaque| opaque.value);
+        if let Some(opaque) = opaque.as_ref().filter(|_| select.is_some()) {
+            opaque.error(
+                "is true, but `select` needs JSON, and opaque content is not parsed",
+                "remove one of them",
+            );
+        }
+        let answer = match (&opaque, &select) {
+            (Some(_), _) => AnswerFormat::Opaque,
+            (None, Some(_)) => AnswerFormat::Json,
+            (None, None) => AnswerFormat::Declared,
+        };
         let input = input::read(tool);
         let request = tool.required_table("request", "request = { method = \"GET\", path = \"/…\" }");
         let request = request.and_then(|request| read_request(&request, input.as_ref(), credential));
@@ -72,7 +85,12 @@ impl Tool {
             name: name?.value.to_owned(),
             description: description?.value.trim().to_owned(),
             arguments: ArgumentValidator::new(Arc::clone(&input)),
-            operation: Arc::new(Operation { request: request?, effects: effects?, input_schema: input }),
+            operation: Arc::new(Operation {
+                request: request?,
+                effects: effects?,
+                answer,
+                input_schema: input,
+            }),
             select: match select {
                 Some(compiled) => Some(compiled?),
                 None => None,

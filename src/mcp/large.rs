@@ -90,11 +90,16 @@ fn fits(value: &Value, nodes: &mut usize, bytes: &mut usize) -> bool {
     let Some(left) = nodes.checked_sub(1) else { return false };
     *nodes = left;
     match value {
-        Value::String(text) => bytes.checked_sub(text.len()).map(|left| *bytes = left).is_some(),
+        Value::String(text) => take(bytes, text),
+        Value::Number(number) => take(bytes, number.as_str()),
         Value::Array(items) => items.iter().all(|item| fits(item, nodes, bytes)),
         Value::Object(entries) => entries.values().all(|value| fits(value, nodes, bytes)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => true,
+        Value::Null | Value::Bool(_) => true,
     }
+}
+
+fn take(bytes: &mut usize, text: &str) -> bool {
+    bytes.checked_sub(text.len()).map(|left| *bytes = left).is_some()
 }
 
 /// Runs `work`, which takes long, on this thread. Other tasks of the runtime move to another thread meanwhile.

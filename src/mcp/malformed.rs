@@ -148,8 +148,10 @@ impl<'de> Deserialize<'de> for Id {
     }
 }
 
-/// The key of an object, borrowed unless it has escapes.
+/// The key of an object, borrowed unless it has escapes. Transparent, because a number with a fraction is an object too, whose
+/// key is no other type than a string.
 #[derive(serde::Deserialize)]
+#[serde(transparent)]
 struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use std::net::Ipv4Addr;
 
-use axum::http::header::RETRY_AFTER;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::IntoResponse as _;
 use axum::{Json, Router, routing::get};
 use serde_json::{Value, json};
@@ -16,11 +16,16 @@ async fn service() -> String {
     let address = listener.local_addr().unwrap();
     let routes = Router::new().route(
         "/tickets",
-        get(|headers: HeaderMap| async move {
+        get(|headers: HeaderMap, uri: Uri| async move {
             let sent = headers.get("authorization").and_then(|v| v.to_str().ok()).unwrap_or_default();
             match sent {
                 "Bearer limited-token" => {
                     (StatusCode::TOO_MANY_REQUESTS, [(RETRY_AFTER, "42")]).into_response()
+                }
+                "Bearer exact-token-1" => {
+                    let query = uri.query().unwrap_or_default();
+                    let body = format!(r#"{{"id":12345678901234567890123,"rate":1.10,"query":"{query}"}}"#);
+                    ([(CONTENT_TYPE, "application/json")], body).into_response()
                 }
                 "Bearer good-token-1" => Json(json!({ "tickets": 3, "sent": sent })).into_response(),
                 _ => (StatusCode::UNAUTHORIZED, Json(json!({ "message": "bad token" }))).into_response(),
@@ -31,7 +36,7 @@ async fn service() -> String {
     format!("http://{address}")
 }
 
-async fn call(token: Option<&str>, args: &'static [&'static str]) -> CommandOutput {
+async fn call(token: Option<&str>, args: &[&str]) -> CommandOutput {
     let base_url = service().await;
     let env = TestEnv::new(TWO_VAULTS);
     env.call_service(&base_url);
@@ -49,6 +54,18 @@ async fn an_answer_is_printed_without_the_token() {
     let answer: Value = output.json();
     assert_eq!(answer["tickets"], 3);
     assert!(!output.stdout.contains("good-token-1"), "{output:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn numbers_keep_their_digits_and_a_whole_one_is_an_integer() {
+    let text = &["call", "tickets", "list", r#"{"limit": 42.0}"#];
+    let json = &["call", "tickets", "list", r#"{"limit": 42.0}"#, "--json"];
+    for args in [&text[..], &json[..]] {
+        let output = call(Some("exact-token-1"), args).await.expect(0).stdout;
+        for written in [r#""id": 12345678901234567890123"#, r#""rate": 1.10"#, r#""query": "limit=42""#] {
+            assert!(output.contains(written), "{written} is not in {output}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)] // a panic in a test is its report
 
 mod cancellation;
+mod canned;
 mod concurrency;
 mod connections;
 mod health;
@@ -11,6 +12,8 @@ mod memory;
 mod protocol;
 mod results;
 mod revisions;
+mod round_trip;
 mod server;
 mod shutdown;
 mod stdio;
+mod values;

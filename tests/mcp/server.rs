@@ -248,6 +248,8 @@ pub(crate) struct ServerBuilder {
     /// Modules and their accounts, on the vault `sample-vault`: those of the catalogue by their names, and copies of the
     /// sample module by other names.
     pub(crate) modules: Vec<(String, Vec<&'static str>)>,
+    /// A service that the modules call instead of [`SampleService`], and further manifests.
+    pub(crate) canned: Option<SocketAddr>,
 }
 
 impl Default for ServerBuilder {
@@ -270,6 +272,7 @@ impl Default for ServerBuilder {
             },
             access: AccessSettings::default(),
             modules: vec![("sample".into(), vec!["work", "personal"])],
+            canned: None,
         }
     }
 }
@@ -297,9 +300,11 @@ pub(crate) struct TestServer {
 impl ServerBuilder {
     /// Starts everything except a transport.
     pub(crate) async fn parts(self) -> Parts {
-        let (service, address) = SampleService::start().await;
+        let (service, sample) = SampleService::start().await;
+        let address = self.canned.unwrap_or(sample);
         let manifests = tempfile::tempdir().unwrap();
         std::fs::write(manifests.path().join("sample.toml"), SAMPLE).unwrap();
+        std::fs::write(manifests.path().join("svc.toml"), crate::canned::MANIFEST).unwrap();
         let known = ManifestLibrary::load(Some(manifests.path()));
         let manifest = |module: &String| match known.names().contains(&module.as_str()) {
             true => module.clone(),
@@ -327,6 +332,11 @@ impl ServerBuilder {
         let registry = Arc::new(Registry::load(&entries, &known));
         let vault = MemoryVault::new("sample-vault");
         vault.put("sample/work", [("token", TOKEN)]);
+        if self.canned.is_some() {
+            for (module, _) in &self.modules {
+                vault.put(&format!("{module}/work"), [("token", TOKEN)]);
+            }
+        }
         let faults = Faults::default();
         let bindings = entries.iter().map(|entry| binding(&registry, entry)).collect();
         let vaults = vec![VaultParts {

@@ -42,13 +42,16 @@ impl Stdio {
         Self { parts, input, output: BufReader::new(read).lines(), shutdown, ended }
     }
 
-    async fn send(&mut self, line: &str) {
+    pub(crate) async fn send(&mut self, line: &str) {
         self.input.write_all(format!("{line}\n").as_bytes()).await.unwrap();
     }
 
     pub(crate) async fn receive(&mut self) -> Value {
-        let line = within(self.output.next_line()).await.unwrap().expect("the server has ended");
-        serde_json::from_str(&line).unwrap()
+        serde_json::from_str(&self.receive_text().await).unwrap()
+    }
+
+    pub(crate) async fn receive_text(&mut self) -> String {
+        within(self.output.next_line()).await.unwrap().expect("the server has ended")
     }
 
     pub(crate) async fn initialize(&mut self) {

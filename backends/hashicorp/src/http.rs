@@ -69,9 +69,7 @@ impl LazyClient {
             .referer(false)
             .dns_resolver(Resolver(self.names.clone()))
             // Keeps the server's certificate for `Client::certificate`.
-            .tls_info(true)
-            // Responses hold secrets, and the length of a compressed one reveals how similar two secrets are.
-            .gzip(false);
+            .tls_info(true);
         if self.proxies { builder } else { builder.no_proxy() }
     }
 

@@ -1,55 +1,34 @@
-//! Reads a response's body within bounds, and turns it into a value without credentials.
+//! Reads a response's body within bounds.
 
-use std::borrow::Cow;
+use std::io::{self, Write};
 use std::sync::Arc;
 
-use http::header::CONTENT_TYPE;
-use http::{HeaderMap, StatusCode};
 use reqwest::Response;
-use serde_json::{Value, json};
 
-use crate::connectors::scrub::Scrubber;
-use crate::json_meter::{DecodedSize, JsonMeter, measure};
+use super::charset::ToUtf8;
+use super::coding::{Decoder, UnreadableCoding, codings};
+use super::content_type::{ContentKind, ContentType};
+use super::service::AnswerFormat;
+use crate::json_meter::{DecodedSize, JsonMeter};
 use crate::memory_budget::{Pool, Reservation};
-
-/// What the `Content-Type` says of a body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ContentKind {
-    Json,
-    Html,
-    /// Anything else, or no `Content-Type`.
-    Other,
-}
-
-impl ContentKind {
-    pub(super) fn from_headers(headers: &HeaderMap) -> Self {
-        let essence = essence(headers);
-        if essence == "application/json" || essence.ends_with("+json") || essence == "text/json" {
-            Self::Json
-        } else if essence == "text/html" || essence == "application/xhtml+xml" {
-            Self::Html
-        } else {
-            Self::Other
-        }
-    }
-}
-
-fn essence(headers: &HeaderMap) -> String {
-    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
-}
 
 /// The most values that an answer may have: more than 4 MiB of any known service's. It bounds the time that one answer
 /// takes, whatever the memory.
 pub(super) const MAX_NODES: u64 = 250_000;
 
+/// How many bytes of a compressed body are decoded at once.
+const CODED_PIECE: usize = 1024;
+
 /// The capacity of a body's buffer to begin with. It doubles from there.
 const LEAST_CAPACITY: usize = 16 * 1024;
 
-/// A body as it arrived, decompressed.
+/// A body without its codings. It is UTF-8 if it was declared as text in another charset.
 #[derive(Debug)]
 pub(super) struct RawBody {
+    pub(super) content_type: ContentType,
     pub(super) bytes: Vec<u8>,
+    /// Whether characters could not be decoded, and were replaced by U+FFFD.
+    pub(super) damaged: bool,
     /// What it takes once decoded.
     pub(super) size: DecodedSize,
     /// The memory of `bytes`.
@@ -69,19 +48,46 @@ impl RawBody {
 /// Why a body was not read to its end.
 #[derive(Debug)]
 pub(super) enum ReadError {
-    /// The connection breaks, or the body is not compressed as its headers say.
+    /// The connection breaks.
     Transport(reqwest::Error),
+    /// It is coded in a way that cannot be read.
+    Unreadable(UnreadableCoding),
+    /// Its codings are cut off or corrupt.
+    Corrupt,
+    /// A bound is reached.
+    Refused(Refusal),
+}
+
+/// A bound that a body exceeds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Refusal {
     /// It has more bytes than the limit.
+    #[error("too many bytes")]
     TooLarge,
     /// It has more values than [`MAX_NODES`].
+    #[error("too many values")]
     TooManyValues,
     /// The memory for bodies is used up.
+    #[error("no memory")]
     NoMemory,
 }
 
-/// Reads and decompresses a body of up to `limit` bytes.
+impl From<io::Error> for ReadError {
+    /// Decoders pass on the errors of their writer, which is a [`Collector`].
+    fn from(error: io::Error) -> Self {
+        error.downcast().map_or(Self::Corrupt, Self::Refused)
+    }
+}
+
+impl From<Refusal> for io::Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::other(refusal)
+    }
+}
+
+/// Reads and decodes a body of up to `limit` bytes, which is expected to be `format`.
 ///
-/// Nothing beyond a limit is decompressed or kept, so a small compressed body cannot fill the memory. The memory for what
+/// Nothing beyond a limit is decoded or kept, so a small compressed body cannot fill the memory. The memory for what
 /// has arrived is taken from the share of `module`.
 ///
 /// # Errors
@@ -89,150 +95,93 @@ pub(super) enum ReadError {
 /// See [`ReadError`].
 pub(super) async fn read(
     mut response: Response,
+    format: AnswerFormat,
     limit: u64,
     pool: &Arc<Pool<Arc<str>>>,
     module: &Arc<str>,
 ) -> Result<RawBody, ReadError> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let json = is_json(response.headers());
-    let mut memory = pool.take(module, 0).map_err(|_| ReadError::NoMemory)?;
-    let (mut bytes, mut meter) = (Vec::new(), JsonMeter::default());
-    while let Some(chunk) = response.chunk().await.map_err(ReadError::Transport)? {
-        if chunk.len() > limit.saturating_sub(bytes.len()) {
-            return Err(ReadError::TooLarge);
-        }
-        if json {
-            meter.feed(&chunk);
-            if meter.size().nodes > MAX_NODES {
-                return Err(ReadError::TooManyValues);
+    let content_type = ContentType::from_headers(response.headers());
+    let codings = codings(response.headers()).map_err(ReadError::Unreadable)?;
+    let memory = pool.take(module, 0).map_err(|_| ReadError::Refused(Refusal::NoMemory))?;
+    let meter = may_be_json(format, &content_type).then(JsonMeter::default);
+    let mut collector = Collector { limit, bytes: Vec::new(), meter, memory };
+    let damaged = {
+        let text = match format {
+            AnswerFormat::Opaque => ToUtf8::unchanged(&mut collector),
+            AnswerFormat::Json | AnswerFormat::Declared => {
+                ToUtf8::new(content_type.charset(), &mut collector)
+            }
+        };
+        let mut decoder = Decoder::new(&codings, text);
+        let mut received = 0_usize;
+        while let Some(chunk) = response.chunk().await.map_err(ReadError::Transport)? {
+            // Data that decodes to nothing could go on for ever.
+            received = received.saturating_add(chunk.len());
+            if received > limit {
+                return Err(ReadError::Refused(Refusal::TooLarge));
+            }
+            if codings.is_empty() {
+                decoder.write_all(&chunk)?;
+                continue;
+            }
+            // A piece may become a thousand times as large. Other calls get their turn after each.
+            for piece in chunk.chunks(CODED_PIECE) {
+                decoder.write_all(piece)?;
+                tokio::task::yield_now().await;
             }
         }
-        let needed = bytes.len() + chunk.len();
-        if needed > bytes.capacity() {
-            let capacity =
-                needed.max(bytes.capacity().saturating_mul(2)).max(LEAST_CAPACITY).min(limit.max(needed));
-            memory.grow((capacity - bytes.capacity()) as u64).map_err(|_| ReadError::NoMemory)?;
-            bytes.reserve_exact(capacity - bytes.len());
-        }
-        bytes.extend_from_slice(&chunk);
-    }
+        decoder.finish()?.finish()?
+    };
+    let Collector { bytes, meter, memory, .. } = collector;
     // A text is one value. So is JSON that cannot be parsed.
-    let size = if json { meter.size() } else { DecodedSize { nodes: 1, ..DecodedSize::default() } }
-        .or_text(bytes.len());
-    Ok(RawBody { bytes, size, memory })
+    let size = meter.map_or(DecodedSize { nodes: 1, ..DecodedSize::default() }, |meter| meter.size());
+    Ok(RawBody { content_type, size: size.or_text(bytes.len()), bytes, damaged, memory })
 }
 
-/// Whether a body is parsed: it is declared as JSON, or not declared at all.
-fn is_json(headers: &HeaderMap) -> bool {
-    !headers.contains_key(CONTENT_TYPE) || ContentKind::from_headers(headers) == ContentKind::Json
-}
-
-/// A body as a value without credentials. They are removed from its bytes before these are parsed, and then from every
-/// string, because JSON has several ways to write a character.
-///
-/// Returns `None` if it takes more memory without its credentials than with them, and `allow` refuses so many bytes more.
-pub(super) fn value(
-    status: StatusCode,
-    headers: &HeaderMap,
-    body: RawBody,
-    scrubber: &Scrubber,
-    allow: impl FnOnce(u64) -> bool,
-) -> Option<Value> {
-    let RawBody { bytes, size, memory: _memory } = body;
-    if bytes.is_empty() {
-        return Some(json!({ "status": status.as_u16() }));
-    }
-    let length = bytes.len();
-    let clean = match scrubber.bytes(&bytes) {
-        Cow::Borrowed(_) => bytes,
-        Cow::Owned(clean) => {
-            drop(bytes);
-            let more = measure(&clean).bytes.max(clean.len() as u64).saturating_sub(size.bytes);
-            if more > 0 && !allow(more) {
-                return None;
-            }
-            clean
+/// Whether a body may be parsed as JSON.
+fn may_be_json(format: AnswerFormat, content_type: &ContentType) -> bool {
+    match format {
+        AnswerFormat::Json => true,
+        AnswerFormat::Declared => {
+            matches!(content_type.kind(), ContentKind::Json | ContentKind::Html | ContentKind::Undeclared)
         }
-    };
-    let parsed = if is_json(headers) { serde_json::from_slice(&clean).ok() } else { None };
-    let mut value = match parsed {
-        Some(parsed) => parsed,
-        None => match String::from_utf8(clean) {
-            Ok(text) if !text.contains('\0') || essence(headers).starts_with("text/") => Value::String(text),
-            Err(error) if essence(headers).starts_with("text/") => {
-                Value::String(String::from_utf8_lossy(error.as_bytes()).into_owned())
-            }
-            _ => json!({
-                "note": "the answer is not text and is not shown",
-                "content_type": essence(headers),
-                "bytes": length,
-            }),
-        },
-    };
-    scrubber.value(&mut value);
-    Some(value)
+        AnswerFormat::Opaque => false,
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::memory_budget::MemoryBudget;
+/// Keeps what is written to it, within bounds.
+struct Collector {
+    limit: usize,
+    bytes: Vec<u8>,
+    meter: Option<JsonMeter>,
+    memory: Reservation<Arc<str>>,
+}
 
-    fn shown(content_type: Option<&str>, body: &[u8]) -> Value {
-        let mut headers = HeaderMap::new();
-        if let Some(text) = content_type {
-            headers.insert(CONTENT_TYPE, text.parse().unwrap());
+impl Write for Collector {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if bytes.len() > self.limit.saturating_sub(self.bytes.len()) {
+            return Err(Refusal::TooLarge.into());
         }
-        shown_without("hunter-22", &headers, body)
+        if let Some(meter) = &mut self.meter {
+            meter.feed(bytes);
+            if meter.size().nodes > MAX_NODES {
+                return Err(Refusal::TooManyValues.into());
+            }
+        }
+        let needed = self.bytes.len() + bytes.len();
+        let before = self.bytes.capacity();
+        if needed > before {
+            let doubled = before.saturating_mul(2).max(LEAST_CAPACITY);
+            let capacity = needed.max(doubled).min(self.limit.max(needed));
+            self.memory.grow((capacity - before) as u64).map_err(|_| Refusal::NoMemory)?;
+            self.bytes.reserve_exact(capacity - self.bytes.len());
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
     }
 
-    fn shown_without(secret: &str, headers: &HeaderMap, body: &[u8]) -> Value {
-        let memory = MemoryBudget::default().bodies().take(&Arc::from("m"), 0).unwrap();
-        let body = RawBody { bytes: body.to_vec(), size: measure(body), memory };
-        value(StatusCode::OK, headers, body, &Scrubber::new([secret]), |_| true).unwrap()
-    }
-
-    #[test]
-    fn json_is_parsed_if_declared_or_if_nothing_is_declared() {
-        assert_eq!(shown(Some("application/json; charset=utf-8"), b"{\"a\":1}"), json!({ "a": 1 }));
-        assert_eq!(shown(Some("application/vnd.x+json"), b"[1]"), json!([1]));
-        assert_eq!(shown(None, b"[1]"), json!([1]));
-        assert_eq!(shown(Some("text/plain"), b"[1]"), json!("[1]"));
-        assert_eq!(shown(Some("application/json"), b"{broken"), json!("{broken"));
-    }
-
-    #[test]
-    fn an_empty_or_binary_body_becomes_a_note() {
-        assert_eq!(shown(None, b""), json!({ "status": 200 }));
-        assert_eq!(
-            shown(Some("image/png"), b"\x89PNG\0"),
-            json!({ "note": "the answer is not text and is not shown", "content_type": "image/png", "bytes": 5 })
-        );
-        assert_eq!(shown(Some("text/plain; charset=latin1"), b"caf\xe9"), json!("caf\u{fffd}"));
-    }
-
-    #[test]
-    fn a_credential_that_is_json_itself_is_removed_whole() {
-        let secret = r#"{"id":"sa","key":"k3y"}"#;
-        let body = format!(r#"{{"seen":{secret}}}"#);
-        let headers = HeaderMap::new();
-        let shown = shown_without(secret, &headers, body.as_bytes());
-        assert_eq!(shown, json!(r#"{"seen":[credential removed]}"#));
-    }
-
-    #[test]
-    fn a_credential_encoded_twice_and_then_escaped_is_removed() {
-        let twice: String = "hunter-22".bytes().map(|byte| format!("%25{byte:02x}")).collect();
-        let escaped: String = twice.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
-        let shown = shown(Some("application/json"), format!(r#"["{escaped}"]"#).as_bytes());
-        assert_eq!(shown, json!(["[credential removed]"]));
-    }
-
-    #[test]
-    fn a_credential_written_in_json_escapes_is_removed() {
-        let body = br#"{"a":"\u0068unter-2\u0032","hunter-22":"x hunter-22"}"#;
-        let text = shown(Some("application/json"), body).to_string();
-        assert!(!text.contains("hunter-22"), "{text}");
-        assert_eq!(text.matches("[credential removed]").count(), 3);
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

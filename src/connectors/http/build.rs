@@ -12,7 +12,7 @@ use super::encode::push_pair;
 use super::headers;
 use super::request::{BodyFormat, RequestTemplate};
 use super::settings::{Arrays, HttpSettings};
-use super::template::{Node, Nulls, Part, invalid, scalar_text};
+use super::template::{Node, Part, Target, invalid, scalar_text};
 use crate::connectors::failure::CallFailure;
 
 /// A request without its credential.
@@ -39,7 +39,7 @@ impl RequestTemplate {
         let url = self.url(base, settings.arrays, arguments)?;
         let mut headers = settings.headers.clone();
         for (name, node) in &self.headers {
-            let Some(value) = node.render(arguments, Nulls::Omit)? else { continue };
+            let Some(value) = node.render(arguments, Target::Text)? else { continue };
             let value = scalar_text(&value).and_then(|text| headers::value(&text)).ok_or_else(|| {
                 let argument = first_argument(node).unwrap_or(name.as_str());
                 invalid(argument, "must be one line of visible ASCII, because it is sent in a header")
@@ -63,7 +63,9 @@ impl RequestTemplate {
                 "the service is not called: its `base_url` {why}; tell the user to correct it"
             ))
         })?;
-        let mut path = format!("{}{}", base.path().trim_end_matches('/'), self.path.render(arguments)?);
+        let reads = matches!(self.method, Method::GET | Method::HEAD);
+        let path = self.path.render(arguments, reads)?;
+        let mut path = format!("{}{path}", base.path().trim_end_matches('/'));
         if path.is_empty() {
             path.push('/');
         }
@@ -94,7 +96,7 @@ impl RequestTemplate {
         let Some(node) = &self.body else { return Ok(None) };
         let bytes = match self.body_format {
             BodyFormat::Json => {
-                let value = match (node.render(arguments, Nulls::Send)?, node) {
+                let value = match (node.render(arguments, Target::Json)?, node) {
                     (Some(value), _) => value,
                     (None, Node::Argument(_)) => return Ok(None),
                     (None, _) => Value::Object(Map::new()),
@@ -127,7 +129,7 @@ fn form(node: &Node, arrays: Arrays, arguments: &Map<String, Value>) -> Result<S
         }
         _ => {
             let argument = first_argument(node).unwrap_or("body");
-            match node.render(arguments, Nulls::Omit)? {
+            match node.render(arguments, Target::Text)? {
                 None => {}
                 Some(Value::Object(entries)) => {
                     for (name, value) in entries {
@@ -150,7 +152,7 @@ fn push_values(
     arrays: Arrays,
     arguments: &Map<String, Value>,
 ) -> Result<(), CallFailure> {
-    match node.render(arguments, Nulls::Omit)? {
+    match node.render(arguments, Target::Text)? {
         Some(value) => push_value(out, name, &value, arrays, first_argument(node).unwrap_or(name)),
         None => Ok(()),
     }

@@ -5,8 +5,11 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use cofferdam_vault::{HostResolver, NamesOf};
+use http::header::ACCEPT_ENCODING;
+use http::{HeaderMap, HeaderValue};
 use reqwest::{Client, redirect};
 
+use super::coding;
 use super::resolver::GuardedResolver;
 use super::trust::{NoTrust, Trust};
 
@@ -20,6 +23,11 @@ const IDLE_PER_HOST: usize = 32;
 const FILES_PER_LOOKUP: usize = 2;
 /// How often an HTTP/2 connection is pinged: all calls of a module to a service share one.
 const ALIVE_INTERVAL: Duration = Duration::from_secs(15);
+
+/// The most header fields of a response. Proxies add theirs to those of a service.
+const MAX_HEADERS: usize = 1_000;
+/// The most bytes of the header fields of a response over HTTP/2. Over HTTP/1 it is about as many.
+const MAX_HEADER_BYTES: u32 = 256 * 1024;
 
 /// The pooled clients of one module, built on first use. Plain `http` has its own client, because it must work on a
 /// machine without CA certificates.
@@ -74,7 +82,13 @@ impl Clients {
             .pool_idle_timeout(IDLE_TIMEOUT)
             .pool_max_idle_per_host(IDLE_PER_HOST)
             .http2_keep_alive_interval(ALIVE_INTERVAL)
-            .http2_keep_alive_while_idle(true);
+            .http2_keep_alive_while_idle(true)
+            .http1_max_headers(MAX_HEADERS)
+            .http2_max_header_list_size(MAX_HEADER_BYTES)
+            .default_headers(HeaderMap::from_iter([(
+                ACCEPT_ENCODING,
+                HeaderValue::from_static(coding::ACCEPTED),
+            )]));
         let builder = match plain {
             true => builder.http1_only().tls_certs_only([]),
             false => builder.tls_backend_preconfigured(trust.tls().await?),

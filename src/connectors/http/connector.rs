@@ -5,17 +5,20 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use cofferdam_config::size;
+use http::StatusCode;
 use reqwest::Response;
 use serde_json::{Map, Value};
 use tokio::time::{Instant, timeout, timeout_at};
 use url::Url;
 
 use super::auth::PreparedCredential;
-use super::body::{self, ReadError};
+use super::body::{self, ReadError, Refusal};
+use super::coding::UnreadableCoding;
 use super::error_response::{ERROR_BYTES, ERROR_NODES, ERROR_TIME, ErrorResponse};
 use super::exchange::{Exchange, links, transport_failure};
 use super::page::Page;
-use super::service::{Endpoint, Operation, Service};
+use super::payload::{Unusable, payload};
+use super::service::{AnswerFormat, Endpoint, Operation, Service};
 use super::trust::Trust;
 use crate::broker::Credential;
 use crate::connectors::answer::Answer;
@@ -156,11 +159,12 @@ impl Call<'_> {
         deadline: Instant,
     ) -> Result<Answer, CallFailure> {
         let (title, effects) = (&self.service.title, self.operation.effects);
-        let (status, headers) = (response.status(), response.headers().clone());
+        let (status, links) = (response.status(), links(response.headers()));
         let limit = self.service.settings.limits.answer_bytes;
-        let body = body::read(response, limit, self.memory.bodies(), &self.module)
+        let format = self.operation.answer;
+        let body = body::read(response, format, limit, self.memory.bodies(), &self.module)
             .await
-            .map_err(|error| self.unread(&error, limit))?;
+            .map_err(|error| self.unread(error, status, limit))?;
         let trees = self.memory.trees();
         // A quarter of the budget, which leaves most of another one for the others.
         let most = trees.capacity() / 7 * 4;
@@ -178,9 +182,9 @@ impl Call<'_> {
         let (settings, scrubber) = (Arc::clone(&self.service.settings), Arc::clone(scrubber));
         let operation = Arc::clone(self.operation);
         let arguments = if settings.page.is_some() { self.arguments.clone() } else { Map::new() };
-        let (length, links) = (body.bytes.len(), links(&headers));
+        let length = body.bytes.len();
         let work = move || {
-            let body = body::value(status, &headers, body, &scrubber, |more| memory.grow(more).is_ok())?;
+            let (body, content) = payload(status, format, body, &scrubber, |more| memory.grow(more).is_ok())?;
             let page = Page {
                 url: &url,
                 links: &scrubber.text(&links),
@@ -194,26 +198,35 @@ impl Call<'_> {
                 scrubber.object(&mut next);
                 next
             });
-            Some(Answer { body, next, bytes: length, search_bytes, memory })
+            Ok(Answer { body, content, next, bytes: length, search_bytes, memory })
         };
-        match self.service.workers.run(length, work).await {
-            Some(Some(answer)) => Ok(answer),
-            Some(None) => Err(CallFailure::no_memory(title, effects)),
-            None => Err(CallFailure::unprocessed(title, effects)),
-        }
+        let answer = self.service.workers.run(length, work).await;
+        answer.ok_or_else(|| CallFailure::unprocessed(title, effects))?.map_err(|unusable| match unusable {
+            Unusable::NoMemory => CallFailure::no_memory(title, effects),
+            Unusable::Page => CallFailure::page(title, status.as_u16(), effects),
+            Unusable::Incomplete => CallFailure::incomplete(title, "its JSON ends early", effects),
+        })
     }
 
     /// Why an answer was not read.
-    fn unread(&self, error: &ReadError, limit: u64) -> CallFailure {
+    fn unread(&self, error: ReadError, status: StatusCode, limit: u64) -> CallFailure {
         let (title, effects) = (&self.service.title, self.operation.effects);
         match error {
-            ReadError::Transport(error) => transport_failure(title, error, effects),
-            ReadError::TooLarge => CallFailure::too_large(title, &size::format(limit), effects),
-            ReadError::TooManyValues => {
+            ReadError::Transport(error) => transport_failure(title, &error, effects),
+            ReadError::Unreadable(UnreadableCoding(coding)) => {
+                CallFailure::unreadable(title, status.as_u16(), &coding, effects)
+            }
+            ReadError::Corrupt => {
+                CallFailure::incomplete(title, "its compressed data is cut off or corrupt", effects)
+            }
+            ReadError::Refused(Refusal::TooLarge) => {
+                CallFailure::too_large(title, &size::format(limit), effects)
+            }
+            ReadError::Refused(Refusal::TooManyValues) => {
                 tracing::warn!(module = %self.module, most = body::MAX_NODES, "an answer has too many values");
                 CallFailure::too_large(title, &format!("{} values", body::MAX_NODES), effects)
             }
-            ReadError::NoMemory => CallFailure::no_memory(title, effects),
+            ReadError::Refused(Refusal::NoMemory) => CallFailure::no_memory(title, effects),
         }
     }
 
@@ -230,8 +243,9 @@ impl Call<'_> {
     async fn error_response(&self, response: Response, scrubber: &Arc<Scrubber>) -> CallFailure {
         let (title, effects) = (&self.service.title, self.operation.effects);
         let (status, headers) = (response.status(), response.headers().clone());
-        let body =
-            timeout(ERROR_TIME, body::read(response, ERROR_BYTES, self.memory.bodies(), &self.module)).await;
+        let read =
+            body::read(response, AnswerFormat::Declared, ERROR_BYTES, self.memory.bodies(), &self.module);
+        let body = timeout(ERROR_TIME, read).await;
         let body = body.ok().and_then(Result::ok).filter(|body| body.size.nodes <= ERROR_NODES);
         let search_bytes = body.as_ref().map_or(0, |body| search::allowance(body.size.nodes));
         let memory = body.as_ref().and_then(|body| {

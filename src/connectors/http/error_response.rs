@@ -3,9 +3,10 @@
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, StatusCode};
+use jmespath::Expression;
 use serde_json::Value;
 
-use super::body::ContentKind;
+use super::content_type::{ContentKind, ContentType};
 use super::settings::HttpSettings;
 use crate::connectors::effects::Effects;
 use crate::connectors::failure::CallFailure;
@@ -37,6 +38,12 @@ pub(super) struct ErrorResponse<'a> {
     pub(super) search_bytes: u64,
 }
 
+/// The body of an error, without credentials.
+enum ErrorBody {
+    Json(Value),
+    Text(String),
+}
+
 impl ErrorResponse<'_> {
     /// What the error means.
     pub(super) fn failure(
@@ -45,11 +52,16 @@ impl ErrorResponse<'_> {
         scrubber: &Scrubber,
         now: SystemTime,
     ) -> CallFailure {
-        let message = self.message(settings, scrubber);
+        let body = self.body(scrubber);
+        let message = self.message(body.as_ref(), settings, scrubber);
+        let json = body.as_ref().and_then(|body| match body {
+            ErrorBody::Json(value) => Some(value),
+            ErrorBody::Text(_) => None,
+        });
         let limit = &settings.rate_limit;
         if settings.rejected_status.contains(&self.status.as_u16()) {
             CallFailure::CredentialRejected { message }
-        } else if limit.applies(self.status, self.headers) {
+        } else if limit.applies(self.status, self.headers, json, self.search_bytes) {
             CallFailure::RateLimited { message, retry_after: limit.retry_after(self.headers, now) }
         } else {
             let outcome = if self.status.is_client_error() {
@@ -61,41 +73,63 @@ impl ErrorResponse<'_> {
         }
     }
 
-    fn message(&self, settings: &HttpSettings, scrubber: &Scrubber) -> String {
+    fn message(&self, body: Option<&ErrorBody>, settings: &HttpSettings, scrubber: &Scrubber) -> String {
         let mut line = format!("{} answered {}", self.title, self.status.as_u16());
         if let Some(reason) = self.status.canonical_reason() {
             line = format!("{line} {reason}");
         }
-        match self.service_message(settings, scrubber) {
-            Some(said) => format!("{line}: {said}"),
-            None => line,
+        // It is scrubbed again, in one piece, and before it is cut, so that no part of a credential is left at the cut.
+        let said = match body {
+            Some(ErrorBody::Json(value)) => self.said(value, settings),
+            Some(ErrorBody::Text(text)) => text.clone(),
+            None => String::new(),
+        };
+        match shortened(&scrubber.text(said.trim())) {
+            said if said.is_empty() => line,
+            said => format!("{line}: {said}"),
         }
     }
 
-    /// The service's own message. It is scrubbed before it is cut, so that no part of a credential is left at the cut.
-    fn service_message(&self, settings: &HttpSettings, scrubber: &Scrubber) -> Option<String> {
-        if ContentKind::from_headers(self.headers) == ContentKind::Html {
+    /// The body, unless it is a page: that is of no use to a model.
+    fn body(&self, scrubber: &Scrubber) -> Option<ErrorBody> {
+        if ContentType::from_headers(self.headers).kind() == ContentKind::Html {
             return None;
         }
         let clean = scrubber.bytes(self.body?);
-        let text = std::str::from_utf8(&clean).ok()?.trim();
-        let said = match serde_json::from_str::<Value>(text) {
-            Ok(mut body) => {
-                scrubber.value(&mut body);
-                let path = settings.error_message.as_ref();
-                let found = path.and_then(|path| search(path, &body, self.search_bytes).ok());
-                let found = found.map(|found| found.to_value()).filter(|found| !found.is_null());
-                match found.unwrap_or(body) {
-                    Value::String(text) => text,
-                    other => other.to_string(),
-                }
+        let text = std::str::from_utf8(&clean).ok()?.trim_start_matches('\u{feff}').trim();
+        match serde_json::from_str::<Value>(text) {
+            Ok(mut value) => {
+                scrubber.value(&mut value);
+                Some(ErrorBody::Json(value))
             }
-            // Undeclared or broken markup is of no use to a model.
-            Err(_) if text.starts_with('<') => return None,
-            Err(_) => text.to_owned(),
+            // Undeclared or broken markup.
+            Err(_) if text.starts_with('<') => None,
+            Err(_) => Some(ErrorBody::Text(text.to_owned())),
+        }
+    }
+
+    /// The service's own message and its details. The whole body if it has no message.
+    fn said(&self, body: &Value, settings: &HttpSettings) -> String {
+        let find = |path: &Option<Expression<'static>>| {
+            let found = search(path.as_ref()?, body, self.search_bytes).ok()?.to_value();
+            Some(listed(&found)).filter(|text| !text.is_empty())
         };
-        let said = scrubber.text(said.trim());
-        Some(shortened(&said)).filter(|said| !said.is_empty())
+        let Some(message) = find(&settings.error_message) else { return listed(body) };
+        match find(&settings.error_details) {
+            Some(details) if !message.contains(&details) => format!("{message}: {details}"),
+            _ => message,
+        }
+    }
+}
+
+/// A part of an error as text: strings as they are, a list with semicolons between its items, and the rest as JSON.
+fn listed(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(listed).collect::<Vec<_>>().join("; "),
+        Value::Object(entries) if entries.is_empty() => String::new(),
+        other => other.to_string(),
     }
 }
 
@@ -147,6 +181,29 @@ mod tests {
         assert_eq!(message.to_string(), r#"Svc answered 400 Bad Request: {"error":"bad"}"#);
         let message = failure(400, &[], " plain words ", SideEffect::None);
         assert_eq!(message.to_string(), "Svc answered 400 Bad Request: plain words");
+    }
+
+    #[test]
+    fn the_details_follow_the_message() {
+        let said = |body: &str| failure(422, &[], body, SideEffect::Write).to_string();
+        assert_eq!(
+            said(r#"{"message":"Validation Failed","errors":[{"code":"custom","message":"No commits"}]}"#),
+            r#"Svc answered 422 Unprocessable Entity: Validation Failed: {"code":"custom","message":"No commits"}"#
+        );
+        assert_eq!(
+            said(r#"{"message":"Rule violations","errors":["Name must match feature/*","no hunter-22"]}"#),
+            "Svc answered 422 Unprocessable Entity: Rule violations: Name must match feature/*; no [credential removed]"
+        );
+        assert_eq!(
+            said(r#"{"message":"Invalid","errors":{"title":["is too short"]}}"#),
+            r#"Svc answered 422 Unprocessable Entity: Invalid: {"title":["is too short"]}"#
+        );
+        for nothing in ["[]", "{}", "null", "\"\"", "\"Invalid\""] {
+            let body = format!(r#"{{"message":"Invalid","errors":{nothing}}}"#);
+            assert_eq!(said(&body), "Svc answered 422 Unprocessable Entity: Invalid", "{nothing}");
+        }
+        let long = format!(r#"{{"message":"Invalid","errors":["{}hunter-22"]}}"#, "x".repeat(980));
+        assert!(!said(&long).contains("hunt") && said(&long).ends_with('…'), "{}", said(&long));
     }
 
     #[test]

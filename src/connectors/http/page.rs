@@ -3,11 +3,13 @@
 use cofferdam_config::Diagnostics;
 use jmespath::Expression;
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 use url::Url;
 
+use super::decimal::plain;
 use super::destination::same_origin;
 use super::expression::compile;
+use super::link_header;
 use super::template::Node;
 use crate::connectors::search::{Found, search};
 
@@ -153,7 +155,8 @@ impl<'a> Page<'a> {
     }
 
     fn number(&self, argument: &str) -> Option<u64> {
-        self.arguments.get(argument)?.as_u64()
+        let Value::Number(number) = self.arguments.get(argument)? else { return None };
+        plain(number)?.parse().ok()
     }
 
     fn search<'p>(&'p self, expression: &'p Expression<'static>) -> Option<Found<'p>> {
@@ -171,7 +174,7 @@ impl<'a> Page<'a> {
 
     /// The arguments in the query of the `next` link. `None` if the link leads to another origin.
     fn linked(&self) -> Option<Vec<(&'a str, Value)>> {
-        let target = self.url.join(links(self.links).find(|(_, rel)| rel == "next")?.0).ok()?;
+        let target = self.url.join(link_header::target(self.links, "next")?).ok()?;
         if !same_origin(self.url, &target) {
             return None;
         }
@@ -197,28 +200,12 @@ impl<'a> Page<'a> {
             return Some(Value::from(text));
         }
         if is("integer") || is("number") {
-            return text.parse::<i64>().ok().map(Value::from);
+            let number: Number = text.parse().ok()?;
+            let integer = plain(&number).is_some_and(|text| !text.contains('.'));
+            return Some(Value::Number(number)).filter(|_| integer || is("number"));
         }
         is("boolean").then(|| text.parse::<bool>().ok().map(Value::from)).flatten()
     }
-}
-
-/// The targets of a `Link` header with their relation: `<https://…?page=2>; rel="next", …`.
-fn links(header: &str) -> impl Iterator<Item = (&str, String)> {
-    let mut rest = header;
-    std::iter::from_fn(move || {
-        let (_, after) = rest.split_once('<')?;
-        let (target, after) = after.split_once('>')?;
-        let parameters = after.split_once('<').map_or(after, |(parameters, _)| parameters);
-        rest = after.get(parameters.len()..).unwrap_or_default();
-        let rel = parameters.split([';', ',']).find_map(|parameter| {
-            let (name, value) = parameter.split_once('=')?;
-            name.trim()
-                .eq_ignore_ascii_case("rel")
-                .then(|| value.trim().trim_matches('"').to_ascii_lowercase())
-        });
-        Some((target, rel.unwrap_or_default()))
-    })
 }
 
 #[cfg(test)]
@@ -269,6 +256,9 @@ mod tests {
             Some(json!({ "state": "open", "labels": ["a", "b"], "page": 3, "limit": 50 }))
         );
         assert_eq!(linked("</v1/items?page=2>; rel=next", json!({})), Some(json!({ "page": 2 })));
+        assert_eq!(linked("</v1/items?page=2>; rel=\"next last\"", json!({})), Some(json!({ "page": 2 })));
+        let large = linked("</v1/items?page=98765432109876543210>; rel=next", json!({})).unwrap();
+        assert_eq!(large.to_string(), r#"{"page":98765432109876543210}"#);
     }
 
     #[test]
@@ -310,6 +300,11 @@ mod tests {
         assert_eq!(
             next(case(&offset, json!({ "items": [1, 2] }), json!({ "page": 4 }))),
             Some(json!({ "page": 6 }))
+        );
+        let float = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+        assert_eq!(
+            next(case(&offset, json!({ "items": [1, 2, 3] }), float(r#"{ "page": 4.0, "limit": 3.0 }"#))),
+            Some(float(r#"{ "page": 7, "limit": 3.0 }"#))
         );
         assert_eq!(next(case(&offset, json!({ "items": [1] }), json!({}))), None);
         assert_eq!(next(case(&offset, json!({ "items": [1, 2] }), json!({ "limit": 3 }))), None);

@@ -24,7 +24,7 @@ pub(super) struct PathTemplate(Vec<Segment>);
 enum Segment {
     /// One segment.
     One(Vec<Part>),
-    /// `{path*}`: an argument that may contain slashes.
+    /// `{path*}`: an argument that may contain slashes, and one at either end that means nothing.
     Many(String),
 }
 
@@ -94,14 +94,15 @@ impl PathTemplate {
         Some(Segment::One(parts))
     }
 
-    /// The encoded path, from its first slash on. Empty if the template is.
+    /// The encoded path, from its first slash on. Empty if the template is. `reads` says whether the request only reads.
     ///
     /// # Errors
     ///
     /// If an argument cannot be part of a path.
-    pub(super) fn render(&self, arguments: &Map<String, Value>) -> Result<String, CallFailure> {
+    pub(super) fn render(&self, arguments: &Map<String, Value>, reads: bool) -> Result<String, CallFailure> {
         let mut path = String::new();
-        for segment in &self.0 {
+        for (index, segment) in self.0.iter().enumerate() {
+            let last = index + 1 == self.0.len();
             match segment {
                 Segment::One(parts) => {
                     for name in parts.iter().filter_map(Part::argument) {
@@ -111,7 +112,15 @@ impl PathTemplate {
                     push_segment(&mut path, parts, arguments)?;
                 }
                 Segment::Many(name) => {
-                    for piece in argument_text(name, arguments)?.split('/') {
+                    let text = argument_text(name, arguments)?;
+                    // The folder above all paths. A write to it would concern everything in it.
+                    if text == "/" && reads && last {
+                        continue;
+                    }
+                    for piece in without_outer_slashes(&text).split('/') {
+                        if piece.is_empty() && text.contains('/') {
+                            return Err(invalid(name, slashes(&text)));
+                        }
                         check_segment(name, piece)?;
                         path.push('/');
                         push_encoded(&mut path, piece);
@@ -139,6 +148,20 @@ fn push_segment(
         check_segment(name, &render_parts(parts, arguments)?)?;
     }
     Ok(())
+}
+
+/// `text` without one slash at either end: `/src/` is the path `src`.
+fn without_outer_slashes(text: &str) -> &str {
+    let text = text.strip_prefix('/').unwrap_or(text);
+    text.strip_suffix('/').unwrap_or(text)
+}
+
+/// What is wrong with the slashes of a path that has an empty segment.
+fn slashes(path: &str) -> &'static str {
+    match path {
+        "/" => "must name something: `/` alone is the folder above all paths, which this tool does not take",
+        _ => "must not contain two slashes in a row, because an empty name is no part of a path",
+    }
 }
 
 /// Refuses what is empty, contains control characters, or decodes to a dot segment.
@@ -197,7 +220,7 @@ mod tests {
     fn render(text: &str, arguments: Value) -> Result<String, CallFailure> {
         let (path, problems) = template(text);
         assert_eq!(problems, Vec::<String>::new());
-        path.render(arguments.as_object().unwrap())
+        path.render(arguments.as_object().unwrap(), true)
     }
 
     #[test]
@@ -243,9 +266,29 @@ mod tests {
                 "{bad:?} was accepted in many"
             );
         }
-        for bad in ["/a", "a/", "a//b"] {
-            assert!(render("/r/{path*}", json!({ "path": bad })).is_err(), "{bad:?} was accepted");
+    }
+
+    #[test]
+    fn one_slash_at_either_end_of_a_path_means_nothing() {
+        for (path, rendered) in [("/a", "/r/a"), ("a/", "/r/a"), ("/a/b/", "/r/a/b"), ("/", "/r")] {
+            assert_eq!(render("/r/{path*}", json!({ "path": path })).unwrap(), rendered, "{path:?}");
         }
+        for bad in ["a//b", "//a", "a//", "//", "///"] {
+            let refused = render("/r/{path*}", json!({ "path": bad })).unwrap_err();
+            assert!(refused.to_string().contains("two slashes"), "{bad:?}: {refused}");
+        }
+        assert_eq!(render("/r/{owner}", json!({ "owner": "/a/" })).unwrap(), "/r/%2Fa%2F");
+    }
+
+    #[test]
+    fn a_write_to_the_folder_above_all_paths_is_refused() {
+        let (path, _) = template("/r/{path*}");
+        let render = |text: &str| path.render(json!({ "path": text }).as_object().unwrap(), false);
+        assert_eq!(render("/a/").unwrap(), "/r/a");
+        let refused = render("/").unwrap_err();
+        assert!(refused.to_string().contains("`/` alone"), "{refused}");
+        let (path, _) = template("/r/{path*}/x");
+        assert!(path.render(json!({ "path": "/" }).as_object().unwrap(), true).is_err());
     }
 
     #[test]

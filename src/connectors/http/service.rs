@@ -34,8 +34,21 @@ pub struct Operation {
     pub request: RequestTemplate,
     /// What it does to the world outside.
     pub effects: Effects,
+    /// What its answer is.
+    pub answer: AnswerFormat,
     /// JSON Schema 2020-12 of the arguments: an object without further properties.
     pub input_schema: Arc<Map<String, Value>>,
+}
+
+/// What the answer of an operation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnswerFormat {
+    /// What the service declares: JSON, text or anything else.
+    Declared,
+    /// JSON, whatever the service declares.
+    Json,
+    /// The user's content, such as a file: its text, or its bytes in Base64. It is never parsed.
+    Opaque,
 }
 
 /// Where an account's service is.

@@ -15,7 +15,8 @@ use super::destination::check_host;
 use super::expression::compile;
 use super::headers;
 use super::page::{PageStyle, PageTable};
-use super::retry_after::RateLimit;
+use super::rate_limit::RateLimit;
+
 use crate::broker::CredentialSpec;
 use crate::connectors::limits::CallLimits;
 
@@ -34,7 +35,7 @@ pub struct HttpTable {
     /// Where the service puts its error messages.
     #[serde(default)]
     pub errors: ErrorsTable,
-    /// In which headers the service announces its rate limit.
+    /// How the service announces its rate limit.
     #[serde(default)]
     pub rate_limit: RateLimitTable,
     /// The statuses with which the service rejects a credential. `[401]` if absent; an empty list means none.
@@ -53,9 +54,12 @@ pub struct HttpTable {
 pub struct ErrorsTable {
     /// A JMESPath into an error's JSON body that yields its message. If absent, the body is the message.
     pub message: Option<String>,
+    /// A JMESPath into an error's JSON body that yields what else a model should know, such as the fields that are wrong.
+    /// It follows the message. `errors` if absent.
+    pub details: Option<String>,
 }
 
-/// The headers in which a service announces its rate limit.
+/// How a service announces its rate limit.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RateLimitTable {
@@ -63,8 +67,13 @@ pub struct RateLimitTable {
     pub retry_after: Option<String>,
     /// How many calls are left. With zero, a 403 counts as a rate limit. Ignored if absent.
     pub remaining: Option<String>,
-    /// When calls are accepted again, in seconds since 1970. Ignored if absent.
+    /// When calls are accepted again, in seconds since 1970. Ignored if absent, and while calls are left.
     pub reset: Option<String>,
+    /// A JMESPath into an error's JSON body that yields true if it is a rate limit, for services that say so in no header.
+    /// Ignored if absent, and for a 5xx.
+    pub body: Option<String>,
+    /// How long to wait if no header says. Unknown if absent.
+    pub wait: Option<String>,
 }
 
 /// How a list is written in a query or a form.
@@ -108,6 +117,7 @@ pub struct HttpSettings {
     pub(super) headers: HeaderMap,
     pub(super) page: Option<PageStyle>,
     pub(super) error_message: Option<Expression<'static>>,
+    pub(super) error_details: Option<Expression<'static>>,
     pub(super) rate_limit: RateLimit,
     pub(super) rejected_status: Vec<u16>,
     pub(super) arrays: Arrays,
@@ -133,6 +143,8 @@ const DEFAULT_QUEUE: u32 = 256;
 const DEFAULT_LOOKUPS: u32 = 2;
 /// More names than a module's accounts have.
 const MAX_LOOKUPS: u32 = 64;
+/// Where most services put the details of an error.
+const ERROR_DETAILS: &str = "errors";
 /// Longer than any working service takes.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -149,6 +161,8 @@ impl HttpSettings {
         let page = table.page.and_then(|page| PageStyle::from_table(page, &mut diagnostics));
         let error_message =
             table.errors.message.and_then(|text| compile("errors.message", &text, &mut diagnostics));
+        let details = table.errors.details.as_deref().unwrap_or(ERROR_DETAILS);
+        let error_details = compile("errors.details", details, &mut diagnostics);
         let rate_limit = rate_limit(table.rate_limit, &mut diagnostics);
         let rejected_status = table.rejected_status.unwrap_or_else(|| vec![401]);
         for status in rejected_status.iter().filter(|status| !(400..500).contains(*status)) {
@@ -163,7 +177,17 @@ impl HttpSettings {
         if !diagnostics.is_empty() {
             return Err(diagnostics);
         }
-        Ok(Self { base_url, headers, page, error_message, rate_limit, rejected_status, arrays, limits })
+        Ok(Self {
+            base_url,
+            headers,
+            page,
+            error_message,
+            error_details,
+            rate_limit,
+            rejected_status,
+            arrays,
+            limits,
+        })
     }
 
     /// The base URL for accounts without one of their own. `None` if each account must have one.
@@ -250,11 +274,15 @@ fn rate_limit(table: RateLimitTable, diagnostics: &mut Diagnostics) -> RateLimit
             })
             .ok()
     };
-    RateLimit {
-        retry_after: header("retry_after", table.retry_after).unwrap_or(RETRY_AFTER),
-        remaining: header("remaining", table.remaining),
-        reset: header("reset", table.reset),
-    }
+    let retry_after = header("retry_after", table.retry_after).unwrap_or(RETRY_AFTER);
+    let remaining = header("remaining", table.remaining);
+    let reset = header("reset", table.reset);
+    let body = table.body.and_then(|text| compile("rate_limit.body", &text, diagnostics));
+    let wait = table.wait.and_then(|text| {
+        let result = duration::parse(&text).map_err(|diagnostic| diagnostic.below("rate_limit.wait"));
+        diagnostics.take(result)
+    });
+    RateLimit { retry_after, remaining, reset, body, wait }
 }
 
 fn limits(table: &LimitsTable, diagnostics: &mut Diagnostics) -> Limits {
@@ -328,8 +356,8 @@ mod tests {
             "base_url": "ftp://files.example.com",
             "headers": { "host": "elsewhere", "x-line": "a\r\nb" },
             "page": { "style": "cursor", "next": "a[", "argument": "cursor" },
-            "errors": { "message": "][" },
-            "rate_limit": { "reset": "no header" },
+            "errors": { "message": "][", "details": "a[" },
+            "rate_limit": { "reset": "no header", "body": "[", "wait": "soon" },
             "rejected_status": [500],
             "limits": { "answer": "much", "timeout": "0s", "in_flight": 0, "lookups": 65 },
         });
@@ -344,7 +372,10 @@ mod tests {
                 "headers.x-line",
                 "page.next",
                 "errors.message",
+                "errors.details",
                 "rate_limit.reset",
+                "rate_limit.body",
+                "rate_limit.wait",
                 "rejected_status",
                 "limits.answer",
                 "limits.timeout",

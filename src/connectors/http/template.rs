@@ -6,6 +6,7 @@ use cofferdam_config::quote;
 use serde_json::{Map, Value};
 
 use super::arguments::{Checker, Position};
+use super::decimal::plain;
 use crate::connectors::failure::CallFailure;
 use crate::placeholders::{Piece, pieces};
 
@@ -38,13 +39,13 @@ pub(super) enum Part {
 /// The one encoding that a placeholder may ask for.
 const BASE64: &str = "base64";
 
-/// What happens to an argument that is `null`.
+/// What the values of a template become.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Nulls {
-    /// It is sent.
-    Send,
-    /// It is omitted, as if it were absent.
-    Omit,
+pub(super) enum Target {
+    /// JSON: an argument is sent as it is, also `null` and the digits of a number.
+    Json,
+    /// Text: an argument that is `null` is omitted, as if it were absent, and a number is in plain notation.
+    Text,
 }
 
 impl Node {
@@ -128,20 +129,23 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// If an argument inside a string is not a string, number or boolean, or an argument to encode is not a string.
+    /// If an argument inside a string is not a string, number or boolean, an argument to encode is not a string, or a
+    /// number has no plain notation.
     pub(super) fn render(
         &self,
         arguments: &Map<String, Value>,
-        nulls: Nulls,
+        target: Target,
     ) -> Result<Option<Value>, CallFailure> {
         Ok(match self {
             Self::Constant(value) => Some(value.clone()),
-            Self::Argument(name) => {
-                arguments.get(name).filter(|value| nulls == Nulls::Send || !value.is_null()).cloned()
-            }
+            Self::Argument(name) => match (arguments.get(name), target) {
+                (argument, Target::Json) => argument.cloned(),
+                (None | Some(Value::Null), Target::Text) => None,
+                (Some(argument), Target::Text) => Some(plain_numbers(name, argument)?),
+            },
             Self::Base64(name) => match arguments.get(name) {
                 Some(Value::String(text)) => Some(Value::String(STANDARD.encode(text))),
-                Some(Value::Null) if nulls == Nulls::Send => Some(Value::Null),
+                Some(Value::Null) if target == Target::Json => Some(Value::Null),
                 None | Some(Value::Null) => None,
                 Some(_) => return Err(invalid(name, "must be a string")),
             },
@@ -149,7 +153,7 @@ impl Node {
             Self::Object(entries) => {
                 let mut object = Map::new();
                 for (name, node) in entries {
-                    if let Some(value) = node.render(arguments, nulls)? {
+                    if let Some(value) = node.render(arguments, target)? {
                         object.insert(name.clone(), value);
                     }
                 }
@@ -158,7 +162,7 @@ impl Node {
             Self::Array(nodes) => {
                 let mut items = Vec::new();
                 for node in nodes {
-                    items.extend(node.render(arguments, nulls)?);
+                    items.extend(node.render(arguments, target)?);
                 }
                 Some(items).filter(|items| !items.is_empty()).map(Value::Array)
             }
@@ -210,10 +214,33 @@ pub(super) fn render_parts(parts: &[Part], arguments: &Map<String, Value>) -> Re
 ///
 /// If it is absent, or is not a string, number or boolean.
 pub(super) fn argument_text(name: &str, arguments: &Map<String, Value>) -> Result<String, CallFailure> {
-    arguments
-        .get(name)
+    let argument = arguments.get(name).map(|argument| plain_numbers(name, argument)).transpose()?;
+    argument
+        .as_ref()
         .and_then(scalar_text)
         .ok_or_else(|| invalid(name, "must be a string, a number or a boolean"))
+}
+
+/// The argument with its numbers, also those of a list or an object, as strings in plain notation.
+///
+/// # Errors
+///
+/// If a number has none.
+fn plain_numbers(name: &str, argument: &Value) -> Result<Value, CallFailure> {
+    Ok(match argument {
+        Value::Number(number) => Value::String(plain(number).ok_or_else(|| {
+            invalid(name, "must not have so large an exponent, because it is sent as text")
+        })?),
+        Value::Array(items) => {
+            let items = items.iter().map(|item| plain_numbers(name, item));
+            Value::Array(items.collect::<Result<_, _>>()?)
+        }
+        Value::Object(entries) => {
+            let entries = entries.iter().map(|(key, value)| Ok((key.clone(), plain_numbers(name, value)?)));
+            Value::Object(entries.collect::<Result<_, CallFailure>>()?)
+        }
+        other => other.clone(),
+    })
 }
 
 /// A string, number or boolean as a string.
@@ -245,34 +272,52 @@ mod tests {
         (node, checker.finish().into_iter().map(|diagnostic| diagnostic.message).collect())
     }
 
-    fn render(template: Value, arguments: Value, nulls: Nulls) -> Option<Value> {
-        parse(template).0.render(arguments.as_object().unwrap(), nulls).unwrap()
+    fn render(template: Value, arguments: Value, target: Target) -> Option<Value> {
+        parse(template).0.render(arguments.as_object().unwrap(), target).unwrap()
     }
 
     #[test]
     fn a_placeholder_that_is_the_whole_string_keeps_its_type() {
         let rendered =
-            render(json!({ "x": "{a}", "y": "n={b}" }), json!({ "a": [1, {}], "b": 2 }), Nulls::Send);
+            render(json!({ "x": "{a}", "y": "n={b}" }), json!({ "a": [1, {}], "b": 2 }), Target::Json);
         assert_eq!(rendered, Some(json!({ "x": [1, {}], "y": "n=2" })));
     }
 
     #[test]
     fn a_container_of_absent_arguments_only_is_omitted() {
         let template = json!({ "deep": { "list": ["{a}"] }, "kept": { "k": 1, "b": "{b}" } });
-        assert_eq!(render(template, json!({}), Nulls::Send), Some(json!({ "kept": { "k": 1 } })));
-        assert_eq!(render(json!({ "x": "{a}" }), json!({}), Nulls::Send), None);
+        assert_eq!(render(template, json!({}), Target::Json), Some(json!({ "kept": { "k": 1 } })));
+        assert_eq!(render(json!({ "x": "{a}" }), json!({}), Target::Json), None);
     }
 
     #[test]
     fn null_is_sent_only_if_asked_for() {
-        assert_eq!(render(json!("{a}"), json!({ "a": null }), Nulls::Send), Some(Value::Null));
-        assert_eq!(render(json!("{a}"), json!({ "a": null }), Nulls::Omit), None);
+        assert_eq!(render(json!("{a}"), json!({ "a": null }), Target::Json), Some(Value::Null));
+        assert_eq!(render(json!("{a}"), json!({ "a": null }), Target::Text), None);
+    }
+
+    #[test]
+    fn a_number_keeps_its_digits_in_json_and_is_plain_in_text() {
+        let number = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+        let arguments =
+            json!({ "a": number("42.0"), "b": [number("1.50"), number("12345678901234567890123")] });
+        assert_eq!(render(json!("{a}"), arguments.clone(), Target::Json).unwrap().to_string(), "42.0");
+        assert_eq!(render(json!("{a}"), arguments.clone(), Target::Text), Some(json!("42")));
+        assert_eq!(
+            render(json!("{b}"), arguments.clone(), Target::Text),
+            Some(json!(["1.5", "12345678901234567890123"]))
+        );
+        assert_eq!(render(json!("n={a}"), arguments, Target::Json), Some(json!("n=42")));
+        let (node, _) = parse(json!("{a}"));
+        let large = json!({ "a": number("1e100000") });
+        assert!(node.render(large.as_object().unwrap(), Target::Text).is_err());
+        assert_eq!(node.render(large.as_object().unwrap(), Target::Json).unwrap(), Some(number("1e100000")));
     }
 
     #[test]
     fn doubled_braces_are_themselves() {
         let (node, _) = parse(json!("{{a}} is {a}"));
-        let text = node.render(json!({ "a": "x" }).as_object().unwrap(), Nulls::Send).unwrap();
+        let text = node.render(json!({ "a": "x" }).as_object().unwrap(), Target::Json).unwrap();
         assert_eq!(text, Some(json!("{a} is x")));
     }
 
@@ -292,12 +337,12 @@ mod tests {
 
     #[test]
     fn a_string_is_encoded_if_the_template_says_so() {
-        let rendered = render(json!(["{a|base64}", "{b|base64}"]), json!({ "a": "Größe\n" }), Nulls::Send);
+        let rendered = render(json!(["{a|base64}", "{b|base64}"]), json!({ "a": "Größe\n" }), Target::Json);
         assert_eq!(rendered, Some(json!(["R3LDtsOfZQo="])));
-        assert_eq!(render(json!("{a|base64}"), json!({ "a": null }), Nulls::Send), Some(Value::Null));
-        assert_eq!(render(json!("{a|base64}"), json!({ "a": null }), Nulls::Omit), None);
+        assert_eq!(render(json!("{a|base64}"), json!({ "a": null }), Target::Json), Some(Value::Null));
+        assert_eq!(render(json!("{a|base64}"), json!({ "a": null }), Target::Text), None);
         let (node, _) = parse(json!("{a|base64}"));
-        assert!(node.render(json!({ "a": 7 }).as_object().unwrap(), Nulls::Send).is_err());
+        assert!(node.render(json!({ "a": 7 }).as_object().unwrap(), Target::Json).is_err());
         let messages = parse(json!(["{a|rot13}", "{b}"])).1;
         assert_eq!(messages, ["uses the unknown encoding \"rot13\""]);
         assert!(parse(json!(["{b}", "a {a|base64}"])).1[0].contains("does not declare"));

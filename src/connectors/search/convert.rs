@@ -1,4 +1,7 @@
 //! Converts what was found to the type that the functions of the `jmespath` crate take, and back.
+//!
+//! The crate itself reads no number that does not fit 64 bits: with `serde_json`'s feature `arbitrary_precision` such a
+//! number is a map to its deserializer. So the literals of an expression, and the strings of `to_number`, are read here.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -7,6 +10,7 @@ use jmespath::{Rcvar, Variable};
 use serde_json::Value;
 
 use super::{Found, Search, SearchError};
+use crate::json_meter::measure;
 
 /// The bytes of a value and of the pointer to it, in either form.
 pub(super) const NODE: u64 = 160;
@@ -56,6 +60,45 @@ impl<'v> Search<'v> {
         })
     }
 
+    /// The value of a literal in an expression.
+    pub(super) fn literal(&mut self, literal: &Rcvar) -> Result<Found<'v>, SearchError> {
+        match &**literal {
+            // A number that the crate has read as a map, or a container of some.
+            Variable::Object(_) | Variable::Array(_) => {
+                let text = serde_json::to_string(&**literal).unwrap_or_default();
+                let value: Value = serde_json::from_str(&text).unwrap_or_default();
+                self.spend(bytes(&value))?;
+                Ok(Found::Owned(Rc::new(value)))
+            }
+            _ => self.adopt(Rcvar::clone(literal)),
+        }
+    }
+
+    /// What the crate's function `to_number` returns: a number as it is, and what a string means as JSON.
+    pub(super) fn parse_number(&mut self, found: Found<'v>) -> Result<Found<'v>, SearchError> {
+        let text = match &found {
+            Found::Borrowed(Value::Number(_)) => return Ok(found),
+            Found::Borrowed(Value::String(text)) => text.clone(),
+            Found::Owned(value) => match &**value {
+                Value::Number(_) => return Ok(found),
+                Value::String(text) => text.clone(),
+                _ => return Ok(Found::NULL),
+            },
+            Found::Borrowed(_) | Found::List(_) | Found::Object(_) => return Ok(Found::NULL),
+        };
+        self.spend(text.len() as u64)?;
+        self.parsed(&text)
+    }
+
+    /// What `text` means as JSON; null if it is none.
+    fn parsed(&mut self, text: &str) -> Result<Found<'v>, SearchError> {
+        let size = measure(text.as_bytes());
+        self.spend(size.bytes + size.buffer)?;
+        let value: Value = serde_json::from_str(text).unwrap_or_default();
+        self.spend(bytes(&value))?;
+        Ok(Found::Owned(Rc::new(value)))
+    }
+
     /// Moves what only `variable` holds and copies the rest, and accounts for the result.
     pub(super) fn adopt(&mut self, variable: Rcvar) -> Result<Found<'v>, SearchError> {
         Ok(Found::Owned(Rc::new(self.value(variable)?)))
@@ -66,7 +109,10 @@ impl<'v> Search<'v> {
         Ok(match Rcvar::unwrap_or_clone(variable) {
             Variable::Null => Value::Null,
             Variable::Bool(value) => Value::Bool(value),
-            Variable::Number(number) => Value::Number(number),
+            Variable::Number(number) => {
+                self.spend(number.as_str().len() as u64)?;
+                Value::Number(number)
+            }
             Variable::String(text) => {
                 self.spend(text.len() as u64)?;
                 Value::String(text)
@@ -102,7 +148,8 @@ pub(super) fn bytes(value: &Value) -> u64 {
 fn own_bytes(value: &Value) -> u64 {
     NODE + match value {
         Value::String(text) => text.len() as u64,
+        Value::Number(number) => number.as_str().len() as u64,
         Value::Object(entries) => OBJECT + entries.keys().map(|key| ENTRY + key.len() as u64).sum::<u64>(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => 0,
+        Value::Null | Value::Bool(_) | Value::Array(_) => 0,
     }
 }

@@ -55,6 +55,11 @@ fn fixture(base_url: &str, parts: Value) -> Fixture {
             idempotent: false,
             concurrency_safe: true,
         },
+        answer: match part("answer", json!("declared")).as_str().unwrap() {
+            "json" => AnswerFormat::Json,
+            "opaque" => AnswerFormat::Opaque,
+            _ => AnswerFormat::Declared,
+        },
         input_schema: Arc::new(json!({ "properties": properties }).as_object().unwrap().clone()),
     };
     let endpoint = Endpoint { base_url: settings.base_url().unwrap().clone(), insecure_http: false };
