@@ -8,7 +8,7 @@ use http::{HeaderMap, StatusCode};
 use reqwest::Response;
 use serde_json::{Value, json};
 
-use crate::connectors::scrub::Scrubber;
+use crate::connectors::scrub::{COPIES, Scrubber};
 use crate::json_meter::{DecodedSize, JsonMeter, measure};
 use crate::memory_budget::{Pool, Reservation};
 
@@ -59,10 +59,11 @@ pub(super) struct RawBody {
 impl RawBody {
     /// The memory that it takes to decode the body and to search it with `search_bytes`, without that of the body itself.
     ///
-    /// Removing credentials from the body, and then from its strings, may need two further copies of each.
+    /// Removing credentials from the body, and then from its strings, may need [`COPIES`] of each.
     pub(super) fn memory_to_decode(&self, search_bytes: u64) -> u64 {
-        let decoded = self.size.bytes + self.size.buffer + search_bytes.max(2 * self.size.longest_string);
-        decoded.max(2 * self.bytes.len() as u64)
+        let decoded =
+            self.size.bytes + self.size.buffer + search_bytes.max(COPIES * self.size.longest_string);
+        decoded.max(COPIES * self.bytes.len() as u64)
     }
 }
 
@@ -217,7 +218,7 @@ mod tests {
         let body = format!(r#"{{"seen":{secret}}}"#);
         let headers = HeaderMap::new();
         let shown = shown_without(secret, &headers, body.as_bytes());
-        assert_eq!(shown, json!(r#"{"seen":[credential removed]}"#));
+        assert_eq!(shown, json!({ "seen": "[credential removed]" }));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::TARGETS;
 
 /// How many random inputs each target gets, and how long they are at most.
-const RANDOM_INPUTS: usize = 2_000;
+const RANDOM_INPUTS: usize = 500;
 const RANDOM_BYTES: usize = 400;
 
 /// The largest kept input, in bytes. A larger one belongs into a test of its own.
@@ -32,7 +32,10 @@ fn the_kept_inputs_break_no_promise() {
             let input = fs::read(folder.join(&file)).unwrap();
             assert!(input.len() as u64 <= KEPT_BYTES, "{name}/{file} has {} bytes", input.len());
             let passes = catch_unwind(AssertUnwindSafe(|| target(&input))).is_ok();
-            assert!(passes, "fuzz/corpus/{name}/{file} breaks a promise of {name}; the panic above says which");
+            assert!(
+                passes,
+                "fuzz/corpus/{name}/{file} breaks a promise of {name}; the panic above says which"
+            );
         }
     }
 }
@@ -59,7 +62,10 @@ fn every_target_has_its_file_its_binary_and_kept_inputs() {
     for (name, file) in ours.iter().zip(&files) {
         let source = fs::read_to_string(fuzz().join("fuzz_targets").join(file)).unwrap_or_default();
         assert!(source.contains(&format!("cofferdam_fuzz_targets::{name}(")), "fuzz/fuzz_targets/{file}");
-        assert!(manifest.contains(&format!("path = \"fuzz_targets/{file}\"")), "fuzz/Cargo.toml has no {name}");
+        assert!(
+            manifest.contains(&format!("path = \"fuzz_targets/{file}\"")),
+            "fuzz/Cargo.toml has no {name}"
+        );
         assert!(!names(&fuzz().join("corpus").join(name)).is_empty(), "fuzz/corpus/{name} is empty");
     }
     let mut expected = files;
