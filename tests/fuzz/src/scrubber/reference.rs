@@ -23,6 +23,9 @@ struct Forms {
     encoded: Vec<Vec<u8>>,
 }
 
+/// Decodes a whole text.
+type View = fn(&[u8]) -> Vec<u8>;
+
 fn contains_any(text: &[u8], forms: &Forms, depth: usize) -> bool {
     let compact = without(text, |byte| byte == 0 || is_white(byte));
     let from = |offset: usize| compact.get(offset..).unwrap_or_default();
@@ -38,7 +41,7 @@ fn contains_any(text: &[u8], forms: &Forms, depth: usize) -> bool {
         }
     });
     let Some(depth) = depth.checked_sub(1) else { return plain || encoded };
-    let views: [fn(&[u8]) -> Vec<u8>; 8] =
+    let views: [View; 8] =
         [percent, backslash, entity, quoted_printable, utf16, numbers, separated_hex, base64_runs];
     let mut views = views.iter().map(|view| view(text)).filter(|view| view != text);
     plain || encoded || views.any(|view| contains_any(&view, forms, depth))
