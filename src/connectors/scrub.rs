@@ -8,10 +8,11 @@
 //! - *Views* are made of the answer: what its escapes and its runs of encoded bytes mean ([`View::ALL`] lists them), and
 //!   what those mean in turn, [`DEPTH`] levels deep. Positions in a view lead back to the answer.
 //!
-//! An answer is searched as bytes, and then in every string of its JSON. Each credential is searched for by itself:
-//! one that contains another, or begins like another, is found whole. Overlapping matches are removed together.
+//! An answer is searched as bytes, and then in every string of its JSON. Each field is searched for by itself, so one that
+//! contains another, or begins like another, is removed whole. Overlapping matches are removed together.
 //!
-//! A credential that was cut short is removed too, if at least [`CUT`] bytes of it are left and the text is over there.
+//! A credential that was cut short is removed as well if at least [`CUT`] of its bytes are left and the text ends after
+//! them.
 //!
 //! Not found are other parts of a credential, other encodings (compressed, encrypted, reversed), and a credential shorter
 //! than [`SHORTEST`] inside a longer text: removing `abc` everywhere would destroy every answer.

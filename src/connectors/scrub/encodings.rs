@@ -164,17 +164,17 @@ impl Encoding {
         Ok((whole || cut()).then(|| self.widened(start..end, text)))
     }
 
-    /// Whether a text is over after the first `matched` bytes of the encoding: `white` is what was skipped after them, and
+    /// Whether a text ends after the first `matched` bytes of the encoding: `white` is the white space after them, and
     /// `rest` what follows.
     fn is_cut(&self, matched: usize, white: Option<&[u8]>, rest: Option<&[u8]>) -> bool {
         let rest = rest.unwrap_or_default();
-        let is_over = rest.is_empty() || rest.first() == Some(&BREAK);
-        let is_continued = ["…", "...", "***"].iter().any(|mark| rest.starts_with(mark.as_bytes()));
-        let word = matched.checked_sub(1).and_then(|last| self.bytes.get(last));
+        let ends = rest.is_empty() || rest.first() == Some(&BREAK);
+        let is_shortened = ["…", "...", "***"].iter().any(|mark| rest.starts_with(mark.as_bytes()));
+        let last = matched.checked_sub(1).and_then(|at| self.bytes.get(at));
         let is_quoted = white.is_none_or(<[u8]>::is_empty)
             && rest.first().is_some_and(|byte| b"\"'`".contains(byte))
-            && word.is_some_and(|byte| !byte.is_ascii_punctuation());
-        is_over || is_continued || is_quoted
+            && last.is_some_and(|byte| !byte.is_ascii_punctuation());
+        ends || is_shortened || is_quoted
     }
 
     /// `range` with the characters at its edges that hold some of the credential's bits.

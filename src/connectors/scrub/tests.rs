@@ -275,6 +275,15 @@ fn one_notation_inside_another_is_decoded_twice() {
 }
 
 #[test]
+fn what_follows_a_credential_is_searched_again() {
+    let escaped = STANDARD.encode("%68unter-222");
+    let text = format!("/{}{escaped}", STANDARD_NO_PAD.encode("hunter-222"));
+    assert_eq!(clean("hunter-222", &escaped).matches(REMOVED).count(), 1);
+    // The second begins its own run only once the first is removed.
+    assert_eq!(clean("hunter-222", &text).matches(REMOVED).count(), 2);
+}
+
+#[test]
 fn overlapping_credentials_are_removed_together() {
     let scrubber = Scrubber::new(["abcdefgh", "efghijkl"]);
     assert_eq!(scrubber.text("..abcdefghijkl.."), format!("..{REMOVED}.."));

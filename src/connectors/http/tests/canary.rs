@@ -143,8 +143,8 @@ async fn a_reflected_canary_is_found_nowhere() {
             }
         }
     }
-    // Base64 of the basic credential may be encoded again. Every other reflection shows the replacement.
-    assert!(reflected > 500, "only {reflected} answers contained a credential: the test proves little");
+    // A message may be cut before it. Every other reflection shows the replacement.
+    assert!(reflected > 1_000, "only {reflected} answers contained a credential: the test proves little");
     let log = log.contents();
     assert!(
         log.contains("hyper") && log.contains("called"),

@@ -79,7 +79,7 @@ fn pieces<R: Run>(
 
 /// The view of lists of numbers from 0 to 255, or from -128 to 127.
 pub(super) fn byte_list(text: &[u8], shortest: usize, mut each: impl FnMut(Range<usize>, &[u8])) {
-    const CLASS: Class = Class::new(b"0123456789,- \t\r\n\":");
+    const CLASS: Class = Class::new(b"0123456789,-\":\t\n\x0c\r ");
     // The digits and what separates them, without the last separator.
     for span in CLASS.spans(text, shortest.saturating_mul(2).saturating_sub(1)) {
         pieces(span, shortest, |at| ByteList { text, at, first: true }, &mut each);
@@ -104,7 +104,7 @@ impl Iterator for ByteList<'_> {
         }
         let negative = self.text.get(start) == Some(&b'-');
         let digits = start + usize::from(negative);
-        let end = digits + digits_at(self.text, digits).min(4);
+        let end = digits + digits_at(self.text, digits);
         let number: i16 = std::str::from_utf8(self.text.get(start..end)?).ok()?.parse().ok()?;
         let byte =
             if negative { i8::try_from(number).ok()?.cast_unsigned() } else { u8::try_from(number).ok()? };
@@ -142,7 +142,7 @@ fn after_separator(text: &[u8], start: usize) -> Option<usize> {
 
 /// The view of runs of bytes in hexadecimal.
 pub(super) fn hex(text: &[u8], shortest: usize, mut each: impl FnMut(Range<usize>, &[u8])) {
-    const CLASS: Class = Class::new(b"0123456789abcdefABCDEFxX:-, \t\r\n");
+    const CLASS: Class = Class::new(b"0123456789abcdefABCDEFxX:-,\t\n\x0c\r ");
     for span in CLASS.spans(text, shortest.saturating_mul(2)) {
         pieces(span, shortest, |at| Hex { text, at, first: true }, &mut each);
     }
