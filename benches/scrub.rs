@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, missing_docs)] // a panic is the report; `main` and the benches have no readers
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use cofferdam::connectors::Scrubber;
 use divan::Bencher;
 use divan::counter::BytesCount;
@@ -24,7 +26,7 @@ fn construction() -> Scrubber {
     scrubber()
 }
 
-#[divan::bench(args = ["2 KiB", "1 MiB", "1 MiB, escaped twice"])]
+#[divan::bench(args = ["2 KiB", "1 MiB", "1 MiB, escaped twice", "1 MiB, base64", "1 MiB, every notation"])]
 fn bytes(bencher: Bencher<'_, '_>, size: &str) {
     let (scrubber, text) = (scrubber(), sample(size));
     bencher.counter(BytesCount::of_str(&text)).bench(|| scrubber.bytes(text.as_bytes()).len());
@@ -49,6 +51,20 @@ fn sample(size: &str) -> String {
     match size {
         "2 KiB" => RESPONSE.to_owned(),
         "1 MiB" => large(),
+        // A file from GitHub's contents API.
+        "1 MiB, base64" => {
+            let encoded = STANDARD.encode(large());
+            let lines: Vec<&str> = encoded.as_bytes()[..1 << 20]
+                .chunks(60)
+                .map(|line| std::str::from_utf8(line).unwrap())
+                .collect();
+            format!("{{\"content\":\"{}\\n\"}}", lines.join("\\n"))
+        }
+        // A service that wants the search to take long.
+        "1 MiB, every notation" => {
+            "%5c\\u0026#97;=61 0x61,0x62 97,98,99,100,101,102,103,104 YWJjZGVmZ2g\0 github_"
+                .repeat((1 << 20) / 80)
+        }
         // A service that puts JSON into JSON: every quotation mark is an escape, twice.
         _ => Value::from(Value::from(large()).to_string()).to_string(),
     }

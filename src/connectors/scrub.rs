@@ -1,49 +1,67 @@
 //! Removes the credentials in use from a service's answers, including encoded ones.
 //!
-//! A service may reflect its request: an echo, an error that quotes a header, a signed link. The credential is
-//! searched for as it is, in hexadecimal and in Base64 at every offset, regardless of case. The search covers the
-//! answer's bytes, what their escapes mean (two levels deep), and then every string of its JSON. Overlapping matches
-//! are removed together.
+//! A service may reflect its request: an echo, an error that quotes a header, a signed link, a file. The search for a
+//! credential has two parts that multiply:
 //!
-//! Not found are a part of a credential, other encodings (compressed, encrypted, reversed), and a credential shorter
+//! - *Encodings* are made of the credential: as it is, in hexadecimal, and in Base64 at every offset. They are compared
+//!   regardless of case and of white space between their characters.
+//! - *Views* are made of the answer: what its escapes and its runs of encoded bytes mean ([`View::ALL`] lists them), and
+//!   what those mean in turn, [`DEPTH`] levels deep. Positions in a view lead back to the answer.
+//!
+//! An answer is searched as bytes, and then in every string of its JSON. Each field is searched for by itself, so one that
+//! contains another, or begins like another, is removed whole. Overlapping matches are removed together.
+//!
+//! A credential that was cut short is removed as well if at least [`CUT`] of its bytes are left and the text ends after
+//! them.
+//!
+//! Not found are other parts of a credential, other encodings (compressed, encrypted, reversed), and a credential shorter
 //! than [`SHORTEST`] inside a longer text: removing `abc` everywhere would destroy every answer.
 
 mod encodings;
 mod prefix_filter;
-mod unescaped;
+mod replacement;
+mod views;
+mod work;
 
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
 use serde_json::{Map, Value};
-use zeroize::Zeroizing;
 
-use encodings::Encoding;
-use prefix_filter::PrefixFilter;
-use unescaped::{Escape, UnescapedView};
+use encodings::{Encodings, ShortSecrets};
+use views::View;
+use work::{TooMuch, Work};
 
 /// What replaces a credential.
 pub(crate) const REMOVED: &str = "[credential removed]";
 
-/// The shortest credential that is removed from inside a longer text, in bytes. A shorter one is removed only if it is
-/// the whole text. Real credentials are longer.
+/// The shortest credential that is removed from inside a longer text, in bytes that are not white space. A shorter one is
+/// removed only if it is the whole text. Real credentials are longer.
 pub(crate) const SHORTEST: usize = 6;
+
+/// How many bytes of a credential are enough if the rest was cut off. What a credential begins with for everyone to know,
+/// such as `github_pat_`, does not count.
+pub(crate) const CUT: usize = 8;
+
+/// How many levels of views are searched: a URL inside JSON, a value encoded twice.
+const DEPTH: usize = 2;
+
+/// How many copies of a text are made at most while credentials are removed from it: one of each level, and a clean one.
+pub(crate) const COPIES: u64 = DEPTH as u64 + 1;
+
+/// How often a text is searched at most: until nothing is found. What is replaced ends a run of encoded bytes, and what
+/// follows it may mean something else than before. If something is found every time, all of the text is removed.
+const ROUNDS: usize = 5;
 
 /// The most matches that are removed one by one. If a text has more, all of it is removed: their positions, and what
 /// replaces them, would take many times as much memory as the text.
 const MAX_MATCHES: usize = 10_000;
 
-/// How many levels of escapes are decoded: a URL inside JSON, a value encoded twice.
-const ESCAPE_LEVELS: usize = 2;
-
 /// Removes the credentials of one call.
 pub struct Scrubber {
-    encodings: Vec<Encoding>,
-    prefixes: PrefixFilter,
-    /// The length of the shortest encoding. A shorter text contains none, because no escape means more than its length.
-    shortest: usize,
-    short: Vec<Zeroizing<String>>,
+    encodings: Encodings,
+    short: ShortSecrets,
 }
 
 impl fmt::Debug for Scrubber {
@@ -55,33 +73,18 @@ impl fmt::Debug for Scrubber {
 impl Scrubber {
     /// A scrubber of `secrets`: a credential's fields, and the strings derived from them for the request.
     pub fn new<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
-        let (mut long, short): (Vec<&str>, Vec<&str>) = secrets
+        let (long, short): (Vec<&str>, Vec<&str>) = secrets
             .into_iter()
             .map(str::trim)
             .filter(|text| !text.is_empty())
-            .partition(|text| text.len() >= SHORTEST);
-        // A string that contains a shorter secret, like `Bearer …`, is found by that secret.
-        long.sort_by_key(|text| text.len());
-        let mut distinct: Vec<&str> = Vec::new();
-        for text in long {
-            if !distinct.iter().any(|shorter| text.contains(shorter)) {
-                distinct.push(text);
-            }
-        }
-        let mut encodings = Vec::new();
-        distinct.iter().for_each(|text| encodings::push_all(text, &mut encodings));
-        let short = short.into_iter().map(|text| Zeroizing::new(text.to_owned())).collect();
-        encodings.sort_by(|a, b| a.bytes().cmp(b.bytes()));
-        encodings.dedup();
-        let prefixes = PrefixFilter::new(&encodings);
-        let shortest = encodings.iter().map(|encoding| encoding.bytes().len()).min().unwrap_or(usize::MAX);
-        Self { encodings, prefixes, shortest, short }
+            .partition(|text| encodings::is_long(text));
+        Self { encodings: Encodings::new(&long), short: ShortSecrets::new(short) }
     }
 
-    /// `text` without credentials.
+    /// `text` without credentials; borrowed if it has none.
     pub fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        if self.is_short(text) {
-            return Cow::Borrowed(REMOVED);
+        if self.short.contains(text) {
+            return Cow::Owned(REMOVED.into());
         }
         match self.bytes(text.as_bytes()) {
             Cow::Borrowed(_) => Cow::Borrowed(text),
@@ -89,21 +92,18 @@ impl Scrubber {
         }
     }
 
-    /// `bytes` without credentials.
+    /// `bytes` without credentials; borrowed if they have none. If they are JSON they stay JSON, unless a credential begins
+    /// or ends with a part of its structure.
     pub fn bytes<'t>(&self, bytes: &'t [u8]) -> Cow<'t, [u8]> {
-        let ranges = self.find(bytes);
-        if ranges.is_empty() {
-            return Cow::Borrowed(bytes);
+        let mut clean = Cow::Borrowed(bytes);
+        for _ in 0..ROUNDS {
+            match self.find(&clean, DEPTH, &mut Work::for_text(clean.len())) {
+                Ok(ranges) if ranges.is_empty() => return clean,
+                Ok(ranges) => clean = Cow::Owned(replacement::replace(&clean, ranges)),
+                Err(TooMuch) => break,
+            }
         }
-        let mut clean = Vec::with_capacity(bytes.len());
-        let mut kept = 0;
-        for range in ranges {
-            clean.extend_from_slice(bytes.get(kept..range.start).unwrap_or_default());
-            clean.extend_from_slice(REMOVED.as_bytes());
-            kept = range.end;
-        }
-        clean.extend_from_slice(bytes.get(kept..).unwrap_or_default());
-        Cow::Owned(clean)
+        Cow::Owned(REMOVED.into())
     }
 
     /// Removes credentials from every string, key and number of `value`.
@@ -138,52 +138,39 @@ impl Scrubber {
         entries.values_mut().for_each(|entry| self.value(entry));
     }
 
-    fn is_short(&self, text: &str) -> bool {
-        let text = text.trim();
-        self.short.iter().any(|short| short.as_str() == text)
-    }
-
-    /// The ranges of credentials, in order. Overlapping and adjacent ones are merged.
-    fn find(&self, bytes: &[u8]) -> Vec<Range<usize>> {
-        let mut found = self.find_deep(bytes, ESCAPE_LEVELS);
-        if found.len() > MAX_MATCHES {
-            return std::iter::once(0..bytes.len()).collect();
+    /// The ranges of credentials in `text` and in its views, down to `depth` levels, in order. Overlapping and adjacent
+    /// ones are merged.
+    fn find(&self, text: &[u8], depth: usize, work: &mut Work) -> Result<Vec<Range<usize>>, TooMuch> {
+        let shortest = self.encodings.shortest();
+        // No view has more bytes than its source.
+        if text.len() < shortest {
+            return Ok(Vec::new());
         }
-        found.sort_by_key(|range| range.start);
-        let mut merged: Vec<Range<usize>> = Vec::new();
-        for range in found {
-            match merged.last_mut() {
-                Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
-                _ => merged.push(range),
-            }
-        }
-        merged
-    }
-
-    /// The ranges of credentials in `bytes`, and in what its escapes mean, down to `depth` levels. Stops soon after
-    /// [`MAX_MATCHES`].
-    fn find_deep(&self, bytes: &[u8], depth: usize) -> Vec<Range<usize>> {
-        if bytes.len() < self.shortest {
-            return Vec::new();
-        }
-        let mut found = self.find_plain(bytes);
+        let mut found = self.encodings.find(text, work)?;
         if let Some(deeper) = depth.checked_sub(1) {
-            for view in Escape::ALL.into_iter().filter_map(|escape| UnescapedView::new(bytes, escape)) {
-                if found.len() > MAX_MATCHES {
-                    break;
+            for view in View::ALL {
+                work.spend(text.len())?;
+                if let Some(decoded) = view.decode(text, shortest) {
+                    let ranges = self.find(&decoded, deeper, work)?;
+                    found.extend(view.locate(text, shortest, &ranges));
                 }
-                let ranges = self.find_deep(&view.bytes, deeper);
-                found.extend(ranges.into_iter().map(|range| view.in_source(range)));
             }
         }
-        found
+        if found.len() > MAX_MATCHES { Err(TooMuch) } else { Ok(merged(found)) }
     }
+}
 
-    fn find_plain(&self, bytes: &[u8]) -> Vec<Range<usize>> {
-        let matches =
-            |start| self.encodings.iter().filter_map(move |encoding| encoding.match_at(start, bytes));
-        self.prefixes.candidates(bytes).flat_map(matches).take(MAX_MATCHES + 1).collect()
+/// `ranges` in order, with overlapping and adjacent ones as one.
+fn merged(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    ranges.sort_by_key(|range| range.start);
+    let mut merged: Vec<Range<usize>> = Vec::new();
+    for range in ranges {
+        match merged.last_mut() {
+            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+            _ => merged.push(range),
+        }
     }
+    merged
 }
 
 #[cfg(test)]

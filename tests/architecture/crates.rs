@@ -19,6 +19,9 @@ const SERVERS: &str = "cofferdam-servers";
 /// What tests, benches and examples share.
 const TESTING: &str = "cofferdam-testing";
 
+/// What the fuzz targets do: no crate depends on it, except for the workspace in `fuzz`.
+const FUZZ_TARGETS: &str = "cofferdam-fuzz-targets";
+
 /// The tests against real programs: no crate depends on them.
 const REAL_TESTS: &str = "cofferdam-real-tests";
 
@@ -90,6 +93,7 @@ fn wrong_arrows(arrows: &[Arrow], backends: &[String]) -> Vec<String> {
         CONTRACT => to == CONFIG,
         TESTING => to != REAL_TESTS,
         REAL_TESTS => true,
+        FUZZ_TARGETS => ![SERVERS, TESTING, REAL_TESTS].contains(&to.as_str()),
         backend if backends.iter().any(|name| name == backend) => to == CONTRACT || to == CONFIG,
         _ => backends.contains(to) || (*kind == DependencyKind::Development && to == TESTING),
     };
@@ -145,6 +149,8 @@ fn a_planted_arrow_is_found() {
         arrow("cofferdam", TESTING, DependencyKind::Normal),
         arrow("cofferdam", REAL_TESTS, DependencyKind::Development),
         arrow("cofferdam", SERVERS, DependencyKind::Normal),
+        arrow("cofferdam", FUZZ_TARGETS, DependencyKind::Development),
+        arrow(FUZZ_TARGETS, TESTING, DependencyKind::Normal),
     ];
     for planted in wrong {
         let found = wrong_arrows(std::slice::from_ref(&planted), &backends);
@@ -155,6 +161,7 @@ fn a_planted_arrow_is_found() {
         arrow("cofferdam-vault-env", CONFIG, DependencyKind::Normal),
         arrow(CONTRACT, CONFIG, DependencyKind::Normal),
         arrow(TESTING, SERVERS, DependencyKind::Normal),
+        arrow(FUZZ_TARGETS, "cofferdam", DependencyKind::Normal),
         arrow("cofferdam", TESTING, DependencyKind::Development),
         arrow("cofferdam", "cofferdam-vault-env", DependencyKind::Normal),
     ];

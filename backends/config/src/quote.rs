@@ -54,7 +54,7 @@ const CREDENTIAL_PREFIXES: &[&str] = &[
     "lin_api_", "lin_oauth_",                                                         // Linear
     "npm_",                                                                           // npm
     "ntn_",                                                                           // Notion
-    "sk-",                                                                            // OpenAI, Anthropic
+    "sk-", "sk-ant-api03-", "sk-proj-",                                               // OpenAI, Anthropic
     "pypi-",                                                                          // PyPI
     "SG.",                                                                            // SendGrid
     "sntrys_", "sntryu_",                                                             // Sentry
@@ -256,6 +256,19 @@ pub fn looks_like_a_credential(text: &str) -> bool {
 
 fn is_jwt(text: &str) -> bool {
     text.starts_with("eyJ") && text.matches('.').count() == 2
+}
+
+/// What `value` begins with if that is the prefix of a known service's credentials; the longest one if there are several.
+///
+/// ```
+/// use cofferdam_config::quote::credential_prefix;
+///
+/// assert_eq!(credential_prefix("github_pat_11AAAAAAA0"), Some("github_pat_"));
+/// assert_eq!(credential_prefix("hunter2"), None);
+/// ```
+pub fn credential_prefix(value: &str) -> Option<&'static str> {
+    let prefixes = CREDENTIAL_PREFIXES.iter().copied();
+    prefixes.filter(|prefix| value.starts_with(prefix)).max_by_key(|prefix| prefix.len())
 }
 
 fn prefix(text: &str, belongs: impl Fn(char) -> bool) -> &str {

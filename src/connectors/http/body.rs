@@ -9,6 +9,7 @@ use super::charset::ToUtf8;
 use super::coding::{Decoder, UnreadableCoding, codings};
 use super::content_type::{ContentKind, ContentType};
 use super::service::AnswerFormat;
+use crate::connectors::scrub::COPIES;
 use crate::json_meter::{DecodedSize, JsonMeter};
 use crate::memory_budget::{Pool, Reservation};
 
@@ -38,10 +39,11 @@ pub(super) struct RawBody {
 impl RawBody {
     /// The memory that it takes to decode the body and to search it with `search_bytes`, without that of the body itself.
     ///
-    /// Removing credentials from the body, and then from its strings, may need two further copies of each.
+    /// Removing credentials from the body, and then from its strings, may need [`COPIES`] of each.
     pub(super) fn memory_to_decode(&self, search_bytes: u64) -> u64 {
-        let decoded = self.size.bytes + self.size.buffer + search_bytes.max(2 * self.size.longest_string);
-        decoded.max(2 * self.bytes.len() as u64)
+        let decoded =
+            self.size.bytes + self.size.buffer + search_bytes.max(COPIES * self.size.longest_string);
+        decoded.max(COPIES * self.bytes.len() as u64)
     }
 }
 

@@ -223,7 +223,7 @@ mod tests {
         };
         let message =
             response.failure(&settings, &Scrubber::new([secret]), SystemTime::UNIX_EPOCH).to_string();
-        assert_eq!(message, r#"Svc answered 400 Bad Request: {"seen":[credential removed]}"#);
+        assert_eq!(message, r#"Svc answered 400 Bad Request: {"seen":"[credential removed]"}"#);
     }
 
     #[test]

@@ -1,0 +1,75 @@
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use crate::TARGETS;
+
+/// How many random inputs each target gets, and how long they are at most.
+const RANDOM_INPUTS: usize = 500;
+const RANDOM_BYTES: usize = 400;
+
+/// The largest kept input, in bytes. A larger one belongs into a test of its own.
+const KEPT_BYTES: u64 = 16 * 1024;
+
+fn fuzz() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz")
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(folder)
+        .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn the_kept_inputs_break_no_promise() {
+    for (name, target) in TARGETS {
+        let folder = fuzz().join("corpus").join(name);
+        for file in names(&folder) {
+            let input = fs::read(folder.join(&file)).unwrap();
+            assert!(input.len() as u64 <= KEPT_BYTES, "{name}/{file} has {} bytes", input.len());
+            let passes = catch_unwind(AssertUnwindSafe(|| target(&input))).is_ok();
+            assert!(
+                passes,
+                "fuzz/corpus/{name}/{file} breaks a promise of {name}; the panic above says which"
+            );
+        }
+    }
+}
+
+#[test]
+fn random_inputs_break_no_promise() {
+    for (name, target) in TARGETS {
+        let mut random = fastrand::Rng::with_seed(14);
+        for number in 0..RANDOM_INPUTS {
+            let input: Vec<u8> = (0..random.usize(..RANDOM_BYTES)).map(|_| random.u8(..)).collect();
+            let passes = catch_unwind(AssertUnwindSafe(|| target(&input))).is_ok();
+            assert!(passes, "random input {number} breaks a promise of {name}: {}", input.escape_ascii());
+        }
+    }
+}
+
+#[test]
+fn every_target_has_its_file_its_binary_and_kept_inputs() {
+    let ours: Vec<String> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let mut sorted = ours.clone();
+    sorted.sort();
+    let files: Vec<String> = ours.iter().map(|name| format!("{name}.rs")).collect();
+    let manifest = fs::read_to_string(fuzz().join("Cargo.toml")).unwrap();
+    for (name, file) in ours.iter().zip(&files) {
+        let source = fs::read_to_string(fuzz().join("fuzz_targets").join(file)).unwrap_or_default();
+        assert!(source.contains(&format!("cofferdam_fuzz_targets::{name}(")), "fuzz/fuzz_targets/{file}");
+        assert!(
+            manifest.contains(&format!("path = \"fuzz_targets/{file}\"")),
+            "fuzz/Cargo.toml has no {name}"
+        );
+        assert!(!names(&fuzz().join("corpus").join(name)).is_empty(), "fuzz/corpus/{name} is empty");
+    }
+    let mut expected = files;
+    expected.sort();
+    assert_eq!(names(&fuzz().join("fuzz_targets")), expected, "a file that is no target in TARGETS");
+    assert_eq!(names(&fuzz().join("corpus")), sorted, "kept inputs of no target");
+}
