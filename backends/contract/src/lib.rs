@@ -16,6 +16,7 @@
 //! - [`Threads`]: where blocking work runs
 //! - [`HostResolver`]: where host names are resolved
 //! - [`files`]: how to read a file that a person configured
+//! - [`JsonFields`]: the fields of a secret that a store keeps as a JSON object
 //! - [`file_permissions`]: who else can read or change such a file
 //! - `testkit` (feature): the suite that every backend passes, a vault in memory, scripted faults, a log to inspect
 
@@ -23,6 +24,7 @@ mod config;
 mod error;
 pub mod files;
 mod host_resolver;
+mod json_fields;
 mod path;
 mod permissions;
 mod retry_after;
@@ -36,6 +38,7 @@ pub mod testkit;
 pub use config::{BackendConfig, Prompt, VaultContext};
 pub use error::{ErrorKind, Retry, Scope, VaultError};
 pub use host_resolver::{HostResolver, NamesOf};
+pub use json_fields::{JsonFields, JsonSecret, NotAnObject, UnusableFields};
 pub use path::{FieldName, InvalidName, SecretPath};
 pub use permissions::{Protection, file_permissions};
 pub use retry_after::retry_after;
