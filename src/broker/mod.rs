@@ -17,6 +17,7 @@ mod tests;
 
 pub use self::binding::ModuleBinding;
 pub use self::compartment::{BreakerPolicy, CompartmentPolicy, CompartmentState};
+pub(crate) use self::credential::FieldDefect;
 pub use self::credential::{Credential, CredentialSpec, CredentialTemplate};
 pub use self::dispatch::{Broker, VaultParts};
 pub use self::error::BrokerError;
