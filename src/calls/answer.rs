@@ -32,7 +32,7 @@ impl CallAnswer {
         let outcome = Outcome::after_sending(tool.operation.effects);
         // The memory first, so that it is given back last.
         let Answer { memory: _memory, body, next, search_bytes, .. } = answer;
-        let next = next.map(Value::Object);
+        let next = next.filter(|next| tool.check(next).is_ok()).map(Value::Object);
         let select = tool.select.as_ref().filter(|_| !(full && tool.full));
         let result = match select.map(|select| search(select, &body, search_bytes)) {
             None => None,

@@ -9,10 +9,10 @@ use std::time::Duration;
 use cofferdam_config::suggestions::bounded;
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestMethod,
-    CompleteRequestParams, CompleteResult, Implementation, ListPromptsRequestMethod, ListPromptsResult,
-    ListResourceTemplatesRequestMethod, ListResourceTemplatesResult, ListResourcesRequestMethod,
-    ListResourcesResult, ListToolsResult, PaginatedRequestParams, ProtocolVersion, ServerCapabilities,
-    ServerConfig, Tool,
+    CompleteRequestParams, CompleteResult, CustomRequest, CustomResult, Implementation,
+    ListPromptsRequestMethod, ListPromptsResult, ListResourceTemplatesRequestMethod,
+    ListResourceTemplatesResult, ListResourcesRequestMethod, ListResourcesResult, ListToolsResult,
+    PaginatedRequestParams, ProtocolVersion, ServerCapabilities, ServerConfig, ServerResult, Tool,
 };
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
@@ -21,10 +21,11 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::large::{InPlace, MAX_REQUEST_NODES, RequestMemory, are_large, in_place};
+use super::params::{self, TextCall};
 use super::protocol::REVISIONS;
 use super::{arguments, results, schema, tools};
 use crate::caller::Caller;
-use crate::calls::{CallError, CallRequest, Calls, Code, Outcome};
+use crate::calls::{CallError, CallRequest, Calls, Code, Outcome, parse_arguments};
 use crate::json_meter::measure;
 use crate::memory_budget::{MemoryBudget, RETRY_AFTER, Reservation};
 
@@ -142,20 +143,47 @@ impl Handler {
         caller: &Caller,
         arguments: Map<String, Value>,
     ) -> Result<(CallRequest, Option<Reservation<Caller>>), CallError> {
-        let size = arguments::encoded(&arguments).map(|text| (text.len(), measure(text.as_bytes())));
-        if size.is_some_and(|(_, size)| size.nodes > MAX_REQUEST_NODES) {
+        match arguments::encoded(&arguments).map(|text| self.reserve(caller, text)).transpose()?.flatten() {
+            None => Ok((arguments::call(arguments)?, None)),
+            Some(memory) => Ok((in_place(|| arguments::call(arguments))?, Some(memory))),
+        }
+    }
+
+    /// Takes the memory for arguments that are the string `text`, until what is returned is dropped. Small ones take none.
+    fn reserve(&self, caller: &Caller, text: &str) -> Result<Option<Reservation<Caller>>, CallError> {
+        let size = measure(text.as_bytes());
+        if size.nodes > MAX_REQUEST_NODES {
             let message = format!("`arguments` has more than {MAX_REQUEST_NODES} values. Send less.");
             return Err(CallError::not_sent(Code::InvalidArguments, message));
         }
-        let Some(needed) = size.and_then(|(length, size)| RequestMemory::of(length, size)) else {
-            return Ok((arguments::call(arguments)?, None));
-        };
+        let Some(needed) = RequestMemory::of(text.len(), size) else { return Ok(None) };
         let memory = self.calls.memory().arguments().take(caller, needed.running).map_err(|_refused| {
             let message = "This server's memory for large arguments (`memory_budget`) is in use by other calls. Try \
                  again in 1 s, or send less.";
             CallError::not_sent(Code::RateLimited, message).retry_after(Some(RETRY_AFTER))
         })?;
-        Ok((in_place(|| arguments::call(arguments))?, Some(memory)))
+        Ok(Some(memory))
+    }
+
+    /// Runs a meta-tool whose arguments are a string.
+    async fn run_text_call(
+        &self,
+        TextCall { mut params, arguments }: TextCall,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let memory = match self.reserve(&self.caller(&context)?, &arguments) {
+            Ok(memory) => memory,
+            Err(error) => return Ok(results::from_error(&error).into()),
+        };
+        let parse = || parse_arguments(&arguments);
+        let parsed = if memory.is_some() { in_place(parse) } else { parse() };
+        let parsed = parsed.map_err(|invalid| {
+            let message = format!("tools/call: `arguments` must be an object; it is {invalid}");
+            ErrorData::invalid_params(message, None)
+        })?;
+        params.arguments = Some(parsed);
+        drop(arguments);
+        self.run_meta_tool(params, context).await
     }
 
     fn get_module_schema(&self, caller: &Caller, request: CallToolRequestParams) -> CallToolResult {
@@ -214,6 +242,27 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> impl Future<Output = Result<CallToolResponse, ErrorData>> + Send {
         Box::pin(self.run_meta_tool(request, context))
+    }
+
+    /// Handles a request that rmcp could not match: one with parameters that do not fit, or of an unknown method.
+    fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        context: RequestContext<RoleServer>,
+    ) -> impl Future<Output = Result<CustomResult, ErrorData>> + Send {
+        Box::pin(async move {
+            let call = params::text_call(request)?;
+            let revision = context.protocol_version();
+            let stateless = revision.is_some_and(|revision| revision >= ProtocolVersion::V_2026_07_28);
+            let mut result = ServerResult::from(self.run_text_call(call, context).await?);
+            if !stateless {
+                // As rmcp does for the calls that it matches.
+                result.strip_result_type_for_legacy_peer();
+            }
+            serde_json::to_value(result)
+                .map(CustomResult::new)
+                .map_err(|_| ErrorData::internal_error("cannot write the result", None))
+        })
     }
 
     // These features are not supported. The defaults of rmcp would return an empty success.
