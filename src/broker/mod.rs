@@ -19,6 +19,7 @@ pub use self::binding::ModuleBinding;
 pub use self::compartment::{BreakerPolicy, CompartmentPolicy, CompartmentState};
 #[cfg(test)]
 pub(crate) use self::credential::Derived;
+pub(crate) use self::credential::FieldDefect;
 pub use self::credential::{Credential, CredentialSpec, CredentialTemplate};
 pub use self::dispatch::{Broker, VaultParts};
 pub use self::error::BrokerError;

@@ -32,7 +32,8 @@ impl CallAnswer {
         let outcome = Outcome::after_sending(tool.operation.effects);
         // The memory first, so that it is given back last.
         let Answer { memory: _memory, body, content, next, search_bytes, .. } = answer;
-        let next = next.map(Value::Object);
+        // A service may point to a page that the tool does not accept, such as page 0.
+        let next = next.filter(|next| tool.check(next).is_ok()).map(Value::Object);
         let expression = tool.select.as_ref().filter(|_| !(full && tool.full));
         let mut note = content.note(expression.is_some());
         let selected = match expression {

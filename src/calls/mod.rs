@@ -32,3 +32,4 @@ pub use error::{CallError, Code, Outcome};
 pub use metrics::CallMetrics;
 pub use pipeline::Calls;
 pub use request::CallRequest;
+pub(crate) use request::parse_arguments;

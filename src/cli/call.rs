@@ -11,7 +11,7 @@ use super::exit::{CommandError, Exit};
 use super::hint;
 use super::output::Output;
 use crate::caller::Caller;
-use crate::calls::{CallAnswer, CallError, CallRequest, Code};
+use crate::calls::{CallAnswer, CallError, CallRequest, Code, parse_arguments};
 use crate::os::ShutdownSignals;
 
 const EXAMPLES: &str = "\
@@ -68,14 +68,13 @@ pub(crate) async fn run(common: &Common, args: CallArgs, output: &Output) -> Res
 }
 
 fn parse(text: &str) -> Result<Map<String, Value>, CommandError> {
-    match serde_json::from_str(text) {
-        Ok(Value::Object(arguments)) => Ok(arguments),
-        // Quotes neither the parser's error nor the text: an argument may be private.
-        Ok(_) | Err(_) => Err(CommandError::usage(
-            "the arguments are not a JSON object",
+    // Quotes neither the parser's error nor the text: an argument may be private.
+    parse_arguments(text).map_err(|invalid| {
+        CommandError::usage(
+            format!("the arguments are not a JSON object, but {invalid}"),
             "quote them for the shell, for example '{\"owner\": \"me\"}'",
-        )),
-    }
+        )
+    })
 }
 
 fn print_answer(output: Output, answer: &CallAnswer) -> Exit {
@@ -126,9 +125,11 @@ mod tests {
 
     #[test]
     fn arguments_are_an_object() {
-        assert_eq!(parse("{}").unwrap().len(), 0);
+        for none in ["{}", "", "null"] {
+            assert_eq!(parse(none).unwrap().len(), 0, "{none}");
+        }
         assert_eq!(parse(r#"{"a": 1}"#).unwrap()["a"], 1);
-        for bad in ["", "[]", "1", "{", "null"] {
+        for bad in ["[]", "1", "{", "owner=me", "{\"a\": \"\\ud83d\"}"] {
             let failure = parse(bad).unwrap_err();
             assert_eq!(failure.exit(), Exit::Usage, "{bad}");
         }

@@ -12,13 +12,15 @@ use cofferdam_config::suggestions::bounded;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use rmcp::ServerHandler;
-use rmcp::model::{ErrorCode, ErrorData, ServerJsonRpcMessage};
+use rmcp::model::{ErrorCode, ErrorData};
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 
+use super::accept;
 use super::large_requests::{LargeRequests, Refusal};
 use crate::caller::Caller;
-use crate::mcp::{InPlace, MAX_REQUEST_BYTES, REVISIONS, in_place, malformed};
+use crate::mcp::malformed::{self, ErrorResponse};
+use crate::mcp::{InPlace, MAX_REQUEST_BYTES, REVISIONS, in_place};
 use crate::memory_budget::MemoryBudget;
 
 /// The header with the protocol revision. Clients send it with every request but the first; old clients never do.
@@ -63,9 +65,8 @@ pub(super) async fn post<H: ServerHandler>(
         Ok(admitted) => admitted,
         Err(Refusal::Busy) => return Refusal::Busy.response(),
         Err(refusal) => {
-            let id = in_place(|| malformed::request_id(&body.bytes));
             let error = ErrorData::invalid_request(refusal.to_string(), None);
-            return json(refusal.status(), &ServerJsonRpcMessage::error(error, id));
+            return json(refusal.status(), &in_place(|| malformed::refusal(&body.bytes, error)));
         }
     };
     if let Some(error) = unsupported_revision(&parts.headers, &body.bytes) {
@@ -75,6 +76,7 @@ pub(super) async fn post<H: ServerHandler>(
     if let Some(admitted) = &admitted {
         parts.extensions.insert(admitted.memory().clone());
     }
+    accept::normalize(&mut parts.headers);
     let response = service.handle(Request::from_parts(parts, Body::from(body.bytes.clone())));
     let mut response = pin!(response);
     // The first poll parses the message, since all of it has arrived.
@@ -102,6 +104,8 @@ pub(super) async fn post<H: ServerHandler>(
             false => malformed::error_response(&body.bytes),
         };
         return match error {
+            // As rmcp responds to parameters that it refuses.
+            Some(error) if error.is_about_params() => json(StatusCode::OK, &error),
             Some(error) => json(StatusCode::BAD_REQUEST, &error),
             None => StatusCode::ACCEPTED.into_response(),
         };
@@ -117,7 +121,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 /// Returns an error if the header names a revision that is not supported. rmcp does not check it if a request has no
 /// metadata.
-fn unsupported_revision(headers: &HeaderMap, body: &[u8]) -> Option<ServerJsonRpcMessage> {
+fn unsupported_revision(headers: &HeaderMap, body: &[u8]) -> Option<ErrorResponse> {
     let requested = headers.get(PROTOCOL_VERSION)?;
     if REVISIONS.iter().any(|revision| requested.as_bytes() == revision.as_str().as_bytes()) {
         return None;
@@ -128,10 +132,10 @@ fn unsupported_revision(headers: &HeaderMap, body: &[u8]) -> Option<ServerJsonRp
         "Unsupported protocol version",
         Some(serde_json::json!({ "requested": requested, "supported": REVISIONS })),
     );
-    Some(ServerJsonRpcMessage::error(error, in_place(|| malformed::request_id(body))))
+    Some(in_place(|| malformed::refusal(body, error)))
 }
 
-fn json(status: StatusCode, message: &ServerJsonRpcMessage) -> Response {
+fn json(status: StatusCode, message: &ErrorResponse) -> Response {
     let Ok(body) = serde_json::to_vec(message) else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };

@@ -3,6 +3,7 @@
 //! [`Server`] has two listeners, one for callers and one for the operator. Every route of both is behind the same check of
 //! `Host` and `Origin` ([`guard`]).
 
+mod accept;
 mod bind;
 mod connections;
 mod endpoint;

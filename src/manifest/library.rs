@@ -62,6 +62,13 @@ impl ManifestLibrary {
         library
     }
 
+    /// The one manifest `text`, as if it were in `file`, without the catalogue.
+    pub fn from_text(file: &str, text: &str) -> Self {
+        let mut library = Self::default();
+        library.add_text(file, text, Source::Folder);
+        library
+    }
+
     /// The names that a profile's `manifest` may have, sorted. They include invalid manifests, which must not make the
     /// profile invalid.
     pub fn names(&self) -> Vec<&str> {

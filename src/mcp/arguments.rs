@@ -4,7 +4,7 @@ use cofferdam_config::suggestions::bounded;
 use serde_json::{Map, Value};
 
 use super::tools;
-use crate::calls::{CallError, CallRequest, Code};
+use crate::calls::{CallError, CallRequest, Code, parse_arguments};
 
 /// The arguments of `get_module_schema`.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,7 +35,8 @@ pub(super) fn encoded(sent: &Map<String, Value>) -> Option<&str> {
 
 /// Parses the arguments of `call_module_tool`.
 ///
-/// `arguments` may be absent, and may be a string that contains a JSON object: models often write nested arguments that way.
+/// `arguments` may be a string that contains a JSON object, since models often write nested arguments that way. Absent,
+/// `null`, an empty string and the string `null` are one thing.
 ///
 /// # Errors
 ///
@@ -53,19 +54,8 @@ pub(super) fn call(mut sent: Map<String, Value>) -> Result<CallRequest, CallErro
         let arguments = match sent.remove("arguments") {
             None | Some(Value::Null) => Map::new(),
             Some(Value::Object(arguments)) => arguments,
-            Some(Value::String(text)) => match serde_json::from_str(&text) {
-                Ok(Value::Object(arguments)) => arguments,
-                Ok(_) => {
-                    return Err(
-                        "`arguments` must be a JSON object; you sent a string with another JSON value".into(),
-                    );
-                }
-                Err(_) => {
-                    return Err(
-                        "`arguments` must be a JSON object; you sent a string that is not JSON".into()
-                    );
-                }
-            },
+            Some(Value::String(text)) => parse_arguments(&text)
+                .map_err(|invalid| format!("`arguments` must be a JSON object; you sent {invalid}"))?,
             Some(_) => return Err("`arguments` must be a JSON object".into()),
         };
         no_others(&sent)?;
@@ -119,6 +109,10 @@ mod tests {
             let request = call(map(json!({"module": "m", "tool": "t", "arguments": sent}))).unwrap();
             assert_eq!(Value::Object(request.arguments), json!({"a": 1}));
         }
+        for none in [json!({}), Value::Null, json!(""), json!(" "), json!("null"), json!("{}")] {
+            let request = call(map(json!({"module": "m", "tool": "t", "arguments": none}))).unwrap();
+            assert!(request.arguments.is_empty(), "{none}");
+        }
         let request = call(map(json!({"module": "m", "tool": "t", "account": ""}))).unwrap();
         assert!(request.arguments.is_empty() && request.account.is_none() && !request.full);
     }
@@ -131,6 +125,10 @@ mod tests {
             (json!({"module": "m", "tool": "t", "arguments": "a=1"}), "a string that is not JSON"),
             (json!({"module": "m", "tool": "t", "arguments": "[1]"}), "another JSON value"),
             (json!({"module": "m", "tool": "t", "arguments": [1]}), "must be a JSON object"),
+            (
+                json!({"module": "m", "tool": "t", "arguments": "{\"a\": \"\\ud83d\"}"}),
+                "half of a surrogate pair",
+            ),
             (json!({"module": "m", "tool": "t", "full": "yes"}), "`full` must be"),
             (json!({"module": "m", "tool": "t", "title": "x"}), "unknown argument `title`"),
         ] {

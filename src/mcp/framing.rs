@@ -2,10 +2,12 @@
 
 use std::io;
 
-use rmcp::model::ServerJsonRpcMessage;
+use serde::Serialize;
+use serde_json::value::RawValue;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::Mutex;
 
+use super::oversized::IdFinder;
 use super::protocol::MAX_REQUEST_BYTES;
 
 /// The result of [`read_line`].
@@ -14,8 +16,8 @@ pub(super) enum Line {
     Complete,
     /// An empty line, or white space.
     Blank,
-    /// A line of more than [`MAX_REQUEST_BYTES`]. Its content is discarded.
-    TooLong,
+    /// A line of more than [`MAX_REQUEST_BYTES`]. Its content is discarded, except for the request ID.
+    TooLong(Option<Box<RawValue>>),
     /// The end of the input.
     End,
 }
@@ -31,14 +33,17 @@ pub(super) async fn read_line(
         return Ok(Line::End);
     }
     if line.last() != Some(&b'\n') && line.len() > MAX_REQUEST_BYTES {
+        let mut finder = IdFinder::default();
+        finder.feed(line);
         while line.last() != Some(&b'\n') {
             line.clear();
             if (&mut *input).take(limit).read_until(b'\n', line).await? == 0 {
                 break;
             }
+            finder.feed(line);
         }
         line.clear();
-        return Ok(Line::TooLong);
+        return Ok(Line::TooLong(finder.id()));
     }
     line.truncate(line.trim_ascii_end().len());
     Ok(if line.is_empty() { Line::Blank } else { Line::Complete })
@@ -47,7 +52,7 @@ pub(super) async fn read_line(
 /// Writes one message and its line break, without interleaving with other messages.
 pub(super) async fn write_message<W: AsyncWrite + Unpin>(
     output: &Mutex<W>,
-    message: &ServerJsonRpcMessage,
+    message: &impl Serialize,
 ) -> io::Result<()> {
     let mut line = serde_json::to_vec(message)?;
     line.push(b'\n');

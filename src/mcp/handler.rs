@@ -10,10 +10,10 @@ use cofferdam_config::suggestions::bounded;
 use cofferdam_vault::Refused;
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestMethod,
-    CompleteRequestParams, CompleteResult, Implementation, ListPromptsRequestMethod, ListPromptsResult,
-    ListResourceTemplatesRequestMethod, ListResourceTemplatesResult, ListResourcesRequestMethod,
-    ListResourcesResult, ListToolsResult, PaginatedRequestParams, ProtocolVersion, ServerCapabilities,
-    ServerConfig, Tool,
+    CompleteRequestParams, CompleteResult, CustomRequest, CustomResult, Implementation,
+    ListPromptsRequestMethod, ListPromptsResult, ListResourceTemplatesRequestMethod,
+    ListResourceTemplatesResult, ListResourcesRequestMethod, ListResourcesResult, ListToolsResult,
+    PaginatedRequestParams, ProtocolVersion, ServerCapabilities, ServerConfig, ServerResult, Tool,
 };
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
@@ -22,10 +22,11 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::large::{InPlace, MAX_REQUEST_NODES, RequestMemory, RequestReservation, are_large, in_place};
+use super::params::{self, TextCall};
 use super::protocol::REVISIONS;
 use super::{arguments, results, schema, tools};
 use crate::caller::Caller;
-use crate::calls::{CallError, CallRequest, Calls, Code, Outcome};
+use crate::calls::{CallError, CallRequest, Calls, Code, Outcome, parse_arguments};
 use crate::json_meter::measure;
 use crate::memory_budget::{MemoryBudget, RETRY_AFTER, Reservation};
 
@@ -150,8 +151,7 @@ impl Handler {
     ) -> Result<(CallRequest, Option<ModuleMemory>), CallError> {
         let size = arguments::encoded(&arguments).map(|text| (text.len(), measure(text.as_bytes())));
         if size.is_some_and(|(_, size)| size.nodes > MAX_REQUEST_NODES) {
-            let message = format!("`arguments` has more than {MAX_REQUEST_NODES} values. Send less.");
-            return Err(CallError::not_sent(Code::InvalidArguments, message));
+            return Err(too_many_values());
         }
         // Arguments in a string exist twice: in the request, and once they are decoded.
         let in_string = size.and_then(|(length, size)| RequestMemory::of(length, size));
@@ -169,6 +169,40 @@ impl Handler {
         Ok((in_place(|| arguments::call(arguments))?, Some(memory)))
     }
 
+    /// Runs a meta-tool whose arguments are a string. Large ones take memory of their caller until their module is known, as a
+    /// large message does, which is in memory no longer.
+    async fn run_text_call(
+        &self,
+        TextCall { mut params, arguments }: TextCall,
+        mut context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let size = measure(arguments.as_bytes());
+        if size.nodes > MAX_REQUEST_NODES {
+            return Ok(results::from_error(&too_many_values()).into());
+        }
+        let large = RequestMemory::of(arguments.len(), size);
+        if let Some(needed) = large {
+            let caller = self.caller(&context)?;
+            let held = match self.calls.memory().parsing().take(&caller, needed.running) {
+                Ok(held) => held,
+                Err(_) => return Ok(results::from_error(&no_memory("", Refused::Exhausted)).into()),
+            };
+            if let Some(message) = reservation(&context) {
+                message.release();
+            }
+            context.extensions.insert(RequestReservation::new(needed, held));
+        }
+        let parse = || parse_arguments(&arguments);
+        let parsed = if large.is_some() { in_place(parse) } else { parse() };
+        let parsed = parsed.map_err(|invalid| {
+            let message = format!("tools/call: `arguments` must be an object; it is {invalid}");
+            ErrorData::invalid_params(message, None)
+        })?;
+        params.arguments = Some(parsed);
+        drop(arguments);
+        self.run_meta_tool(params, context).await
+    }
+
     /// The name of the module that a call is for, if `caller` may see it. All others are one owner: their calls end at once.
     fn owner(&self, caller: &Caller, arguments: &Map<String, Value>) -> Arc<str> {
         let name = arguments.get("module").and_then(Value::as_str).unwrap_or_default();
@@ -183,12 +217,16 @@ impl Handler {
     }
 }
 
-/// The memory of a large request: over HTTP with the parts of the request, on stdio with the message.
+/// The memory of a large request: over HTTP with the parts of the request, on stdio with the message. That of arguments
+/// in a string has replaced it.
 fn reservation(context: &RequestContext<RoleServer>) -> Option<&RequestReservation> {
-    match context.extensions.get::<http::request::Parts>() {
-        Some(parts) => parts.extensions.get(),
-        None => context.extensions.get(),
-    }
+    let of_message = || context.extensions.get::<http::request::Parts>()?.extensions.get();
+    context.extensions.get().or_else(of_message)
+}
+
+fn too_many_values() -> CallError {
+    let message = format!("`arguments` has more than {MAX_REQUEST_NODES} values. Send less.");
+    CallError::not_sent(Code::InvalidArguments, message)
 }
 
 /// The error for a call whose arguments find no memory.
@@ -257,6 +295,27 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> impl Future<Output = Result<CallToolResponse, ErrorData>> + Send {
         Box::pin(self.run_meta_tool(request, context))
+    }
+
+    /// Handles a request that rmcp could not match: one with parameters that do not fit, or of an unknown method.
+    fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        context: RequestContext<RoleServer>,
+    ) -> impl Future<Output = Result<CustomResult, ErrorData>> + Send {
+        Box::pin(async move {
+            let call = params::text_call(request)?;
+            let revision = context.protocol_version();
+            let stateless = revision.is_some_and(|revision| revision >= ProtocolVersion::V_2026_07_28);
+            let mut result = ServerResult::from(self.run_text_call(call, context).await?);
+            if !stateless {
+                // As rmcp does for the calls that it matches.
+                result.strip_result_type_for_legacy_peer();
+            }
+            serde_json::to_value(result)
+                .map(CustomResult::new)
+                .map_err(|_| ErrorData::internal_error("cannot write the result", None))
+        })
     }
 
     // These features are not supported. The defaults of rmcp would return an empty success.

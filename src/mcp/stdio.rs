@@ -13,6 +13,7 @@ use rmcp::model::{
 };
 use rmcp::service::{RoleServer, ServerInitializeError, ServiceExt as _};
 use rmcp::transport::{Transport, stdio_pipes};
+use serde::Serialize;
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -20,7 +21,8 @@ use tokio_util::sync::CancellationToken;
 use super::framing::{Line, read_line, write_message};
 use super::handler::Handler;
 use super::large::{MAX_REQUEST_NODES, RequestMemory, RequestReservation, in_place};
-use super::malformed;
+use super::malformed::{self, ErrorResponse};
+use super::params;
 use super::pending::PendingRequests;
 use super::protocol::{MAX_REQUEST_BYTES, REVISIONS};
 use crate::caller::Caller;
@@ -125,8 +127,15 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Transport<RoleServer> for Lines<W> 
     }
 }
 
-/// The response to a message that could not be parsed. A notification has none.
-type Response = Option<Box<ServerJsonRpcMessage>>;
+/// What the reader itself responds to a message.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Response {
+    /// It could not be parsed.
+    Malformed(Box<ErrorResponse>),
+    /// It is not admitted.
+    Refused(Box<ServerJsonRpcMessage>),
+}
 
 /// Reads lines, forwards messages to the handler, and responds to malformed lines.
 struct Reader<W> {
@@ -150,14 +159,12 @@ impl<W: AsyncWrite + Unpin> Reader<W> {
             let error = match read {
                 Err(_) | Ok(Line::End) => return,
                 Ok(Line::Blank) => continue,
-                Ok(Line::TooLong) => Some(ServerJsonRpcMessage::error(
-                    ErrorData::parse_error(
-                        format!("the message has more than {MAX_REQUEST_BYTES} bytes"),
-                        None,
-                    ),
-                    None,
-                )),
-                Ok(Line::Complete) => match self.parse(&line) {
+                Ok(Line::TooLong(id)) => {
+                    let message = format!("the message has more than {MAX_REQUEST_BYTES} bytes");
+                    let error = ErrorData::parse_error(message, None);
+                    Some(Response::Malformed(Box::new(ErrorResponse::new(id, error))))
+                }
+                Ok(Line::Complete) => match self.parse(without_byte_order_mark(&line)) {
                     // No notification of MCP is large.
                     Ok(None) => continue,
                     Ok(Some(message)) => {
@@ -166,10 +173,10 @@ impl<W: AsyncWrite + Unpin> Reader<W> {
                         // Before the handshake, rmcp closes the connection on any message that is not a request.
                         match self.register(&message) {
                             Ok(()) if (initialized || request) && !self.forward(message).await => return,
-                            registered => registered.err().map(|response| *response),
+                            registered => registered.err().map(Response::Refused),
                         }
                     }
-                    Err(error) => error.map(|error| *error),
+                    Err(error) => error,
                 },
             };
             if let Some(error) = error
@@ -185,16 +192,15 @@ impl<W: AsyncWrite + Unpin> Reader<W> {
     ///
     /// # Errors
     ///
-    /// Returns the response, if there is one.
-    fn parse(&self, line: &[u8]) -> Result<Option<ClientJsonRpcMessage>, Response> {
+    /// Returns the response, if there is one. A notification has none.
+    fn parse(&self, line: &[u8]) -> Result<Option<ClientJsonRpcMessage>, Option<Response>> {
         let size = measure(line);
         let Some(needed) = RequestMemory::of(line.len(), size) else {
-            let message = serde_json::from_slice(line);
-            return message.map(Some).map_err(|_| malformed::error_response(line).map(Box::new));
+            return message(line).map(Some);
         };
         let refused = |message: String| {
-            let id = in_place(|| malformed::request_id(line));
-            Some(Box::new(ServerJsonRpcMessage::error(ErrorData::invalid_request(message, None), id)))
+            let error = ErrorData::invalid_request(message, None);
+            Some(Response::Malformed(Box::new(in_place(|| malformed::refusal(line, error)))))
         };
         if size.nodes > MAX_REQUEST_NODES {
             return Err(refused(format!("the message has more than {MAX_REQUEST_NODES} values")));
@@ -203,9 +209,7 @@ impl<W: AsyncWrite + Unpin> Reader<W> {
         let memory = taken.map_err(|_refused| {
             refused("the memory for large requests (`server.memory_budget`) is in use; try again".to_owned())
         })?;
-        let mut message: ClientJsonRpcMessage = in_place(|| {
-            serde_json::from_slice(line).map_err(|_| malformed::error_response(line).map(Box::new))
-        })?;
+        let mut message = in_place(|| message(line))?;
         let JsonRpcMessage::Request(request) = &mut message else { return Ok(None) };
         let memory = RequestReservation::new(needed, memory);
         memory.parsed();
@@ -239,6 +243,25 @@ impl<W: AsyncWrite + Unpin> Reader<W> {
     async fn forward(&self, message: ClientJsonRpcMessage) -> bool {
         self.messages.send(message).await.is_ok()
     }
+}
+
+/// Parses a line. Before the handshake, rmcp has no message for a method whose parameters do not fit.
+fn message(line: &[u8]) -> Result<ClientJsonRpcMessage, Option<Response>> {
+    let message = serde_json::from_slice(line)
+        .map_err(|_| malformed::error_response(line).map(Box::new).map(Response::Malformed))?;
+    if let JsonRpcMessage::Request(request) = &message
+        && let ClientRequest::CustomRequest(custom) = &request.request
+        && let Some(error) = params::misfit(custom)
+    {
+        let response = ServerJsonRpcMessage::error(error, Some(request.id.clone()));
+        return Err(Some(Response::Refused(Box::new(response))));
+    }
+    Ok(message)
+}
+
+/// Some shells on Windows put a byte-order mark at the start of what they write.
+fn without_byte_order_mark(line: &[u8]) -> &[u8] {
+    line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(line)
 }
 
 /// Returns whether rmcp accepts any message after this one: it is the handshake, or a request that needs none.

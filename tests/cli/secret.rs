@@ -71,14 +71,21 @@ fn fields_that_the_module_does_not_know_survive_a_set() {
 }
 
 #[test]
-fn one_newline_at_the_end_is_stripped() {
+fn what_editors_add_is_stripped_and_what_no_service_accepts_is_refused() {
     let env = TestEnv::new(TWO_VAULTS);
-    for (given, kept) in [("a\n", "a"), ("a\r\n", "a"), ("a\n\n", "a\n"), ("-----\nb\n", "-----\nb")] {
+    for (given, kept) in
+        [("a\n", "a"), ("a\r\n", "a"), ("\u{feff}a\n", "a"), ("-----BEGIN\nb\n", "-----BEGIN\nb")]
+    {
         env.run_with_input(&["secret", "set", "notes/work", "username"], given).expect(0);
         let shown = env.run(&["secret", "get", "notes/work", "--reveal", "--json"]).json();
         assert_eq!(shown["fields"]["username"], kept);
     }
-    env.run_with_input(&["secret", "set", "notes/work", "username"], "").expect(2);
+    for refused in ["", &format!("{CANARY}\n\n"), &format!(" {CANARY}"), &format!("{CANARY}\0")] {
+        let output = env.run_with_input(&["secret", "set", "notes/work", "username"], refused).expect(2);
+        assert!(!output.stderr.contains(CANARY), "{output:#?}");
+    }
+    let shown = env.run(&["secret", "get", "notes/work", "--reveal", "--json"]).json();
+    assert_eq!(shown["fields"]["username"], "-----BEGIN\nb", "nothing else was stored");
 }
 
 #[test]
@@ -110,8 +117,8 @@ fn what_the_profile_does_not_have_is_a_usage_error_that_lists_what_it_has() {
 fn a_passphrase_is_asked_on_the_terminal_and_never_read_from_standard_input() {
     let profile = TWO_VAULTS.replace("identity_file = \"key.txt\"", "passphrase = \"ask\"");
     let env = TestEnv::new(&profile);
-    // There is no terminal to ask on. If the passphrase were read from standard input, this would succeed.
-    let output = env.run_with_input(&["secret", "set", "notes/default", "username"], "ada\nada\nada\n");
+    // There is no terminal to ask on, and standard input is the value.
+    let output = env.run_with_input(&["secret", "set", "notes/default", "username"], "ada\n");
     assert_eq!(output.code, Some(1), "{output:#?}");
     assert!(!env.path("secrets.age").exists());
     assert!(output.stderr.contains("terminal"), "{output:#?}");

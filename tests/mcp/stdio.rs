@@ -93,6 +93,14 @@ async fn nonsense_is_answered_and_nothing_ends() {
         .await;
     stdio.send(&"x".repeat(5 * 1024 * 1024)).await;
     assert_eq!(stdio.receive().await["error"]["code"], json!(-32700));
+    let long = "x".repeat(9 * 1024 * 1024);
+    stdio
+        .send(&format!(
+            "{{\"method\":\"ping\",\"params\":{{\"a\":\"{long}\"}},\"jsonrpc\":\"2.0\",\"id\":\"last\"}}"
+        ))
+        .await;
+    let answer = stdio.receive().await;
+    assert_eq!((&answer["id"], &answer["error"]["code"]), (&json!("last"), &json!(-32700)), "{answer}");
     let ping = json!({ "jsonrpc": "2.0", "id": "p", "method": "ping" });
     stdio.send(&ping.to_string()).await;
     assert_eq!(stdio.receive().await["id"], json!("p"));
@@ -105,6 +113,63 @@ async fn nonsense_is_answered_and_nothing_ends() {
     stdio.call(1, "get_item", json!({ "id": "a" })).await;
     let answer = stdio.receive().await;
     assert_eq!(answer["result"]["structuredContent"], json!({ "result": { "id": "a" } }), "{answer}");
+}
+
+/// A client waits forever for a response that it cannot match.
+#[tokio::test]
+async fn every_request_is_answered_with_its_id_before_the_handshake_and_after() {
+    let mut stdio = Stdio::start(Duration::ZERO).await;
+    let no_client = json!({ "protocolVersion": "2025-06-18", "capabilities": {} });
+    for initialized in [false, true] {
+        if initialized {
+            stdio.initialize().await;
+        }
+        stdio
+            .send(
+                &json!({ "jsonrpc": "2.0", "id": "i", "method": "initialize", "params": no_client })
+                    .to_string(),
+            )
+            .await;
+        let answer = stdio.receive().await;
+        assert_eq!((&answer["id"], &answer["error"]["code"]), (&json!("i"), &json!(-32602)), "{answer}");
+        assert!(answer["error"]["message"].as_str().unwrap().contains("clientInfo"), "{answer}");
+        for (part, code) in [
+            (
+                "\"params\":{\"name\":\"get_module_schema\",\"arguments\":{\"query\":\"canary\\ud83d\"}}",
+                -32602,
+            ),
+            ("\"params\":{\"name\":\"get_module_schema\",\"arguments\":[]}", -32602),
+            ("\"params\":[1]", -32602),
+            ("\"method\":\"tools/call\"", -32600),
+        ] {
+            stdio
+                .send(&format!("{{\"jsonrpc\":\"2.0\",\"method\":\"tools/call\",{part},\"id\":\"x\"}}"))
+                .await;
+            let answer = stdio.receive().await;
+            assert_eq!(
+                (&answer["id"], &answer["error"]["code"]),
+                (&json!("x"), &json!(code)),
+                "{part}: {answer}"
+            );
+            assert!(!answer.to_string().contains("canary"), "{answer}");
+        }
+        stdio.send("{\"jsonrpc\":\"2.0\",\"id\":18446744073709551615,\"method\":\"ping\"}").await;
+        assert_eq!(stdio.receive().await["id"], json!(18446744073709551615_u64));
+    }
+    let params = json!({ "name": "get_module_schema", "arguments": "{\"module\": \"sample\"}" });
+    stdio
+        .send(&json!({ "jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": params }).to_string())
+        .await;
+    let answer = stdio.receive().await;
+    assert_eq!((&answer["id"], &answer["result"]["isError"]), (&json!(2), &json!(false)), "{answer}");
+    assert!(answer["result"].get("resultType").is_none(), "not in this revision: {answer}");
+}
+
+#[tokio::test]
+async fn a_byte_order_mark_before_a_message_is_ignored() {
+    let mut stdio = Stdio::start(Duration::ZERO).await;
+    stdio.send(&format!("\u{feff}{}", json!({ "jsonrpc": "2.0", "id": "p", "method": "ping" }))).await;
+    assert_eq!(stdio.receive().await["id"], json!("p"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -83,7 +83,15 @@ pub(crate) fn seal(
             recipient.set_work_factor(LOG_N);
             encrypt(plaintext, std::iter::once(&recipient as &dyn Recipient), armored).map_err(failed)
         }
-        Keys::Identities { identities, own } => {
+        Keys::Identities { unknown_line: Some(line), .. } if recipients.is_none() => Err(VaultError::vault(
+            ErrorKind::Misconfigured,
+            format!(
+                "{} was not written: line {line} of the identity file is no known identity, and the file would no \
+                     longer be encrypted for it; list all public keys in `recipients_file`, or remove the line",
+                path.display()
+            ),
+        )),
+        Keys::Identities { identities, own, .. } => {
             let recipients = recipients.unwrap_or(own);
             let sealed = encrypt(plaintext, recipients.iter().map(|key| &**key as &dyn Recipient), armored)
                 .map_err(failed)?;

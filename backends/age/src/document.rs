@@ -9,7 +9,7 @@ use cofferdam_vault::{
     Version,
 };
 use toml::de::{DeTable, DeValue};
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::file::FileDigest;
 use crate::version::{Salt, version};
@@ -22,6 +22,8 @@ pub(crate) const RESERVED: &str = "_cofferdam";
 /// A top-level key that is not a valid path is ignored and preserved.
 pub(crate) struct Document {
     secrets: BTreeMap<SecretPath, Entry>,
+    /// The line of the first syntax error. It may hide a secret.
+    syntax_error: Option<usize>,
 }
 
 /// The entry at a path.
@@ -39,13 +41,48 @@ pub(crate) enum Entry {
 
 impl Document {
     /// Parses `plaintext`, the decrypted content of the file at `path` whose encrypted bytes have the digest `file`.
+    ///
+    /// A line with a syntax error makes the secret invalid that it is in, and leaves the others usable.
+    ///
+    /// # Errors
+    ///
+    /// `Malformed` (vault) if there is a syntax error, and no secret without one.
     pub(crate) fn parse(path: &Path, plaintext: &str, file: &FileDigest) -> Result<Self, VaultError> {
-        let table = DeTable::parse(plaintext).map_err(|error| not_toml(path, plaintext, error.span()))?;
-        let salts = salts(table.get_ref());
+        let mut masked: Option<Zeroizing<String>> = None;
+        let mut errors = Vec::new();
+        loop {
+            let text = masked.as_deref().map_or(plaintext, String::as_str);
+            let offset = match DeTable::parse(text) {
+                Ok(table) => return Self::from_table(path, table.into_inner(), plaintext, &errors, file),
+                Err(error) => error.span().map_or(0, |span| span.start).min(text.len()),
+            };
+            let line = line_at(text, offset);
+            errors.push(SyntaxError { offset, line: line.clone() });
+            if errors.len() > MAX_SYNTAX_ERRORS || text[line.clone()].trim().is_empty() {
+                return Err(not_toml(path, plaintext, first_of(&errors)));
+            }
+            masked = Some(mask(text, line));
+        }
+    }
+
+    /// The secrets in `table`, which was parsed without the lines that have `errors`.
+    fn from_table(
+        path: &Path,
+        table: DeTable<'_>,
+        plaintext: &str,
+        errors: &[SyntaxError],
+        file: &FileDigest,
+    ) -> Result<Self, VaultError> {
+        let broken = broken_tables(&table, plaintext, errors);
+        let salts = salts(&table);
         let mut secrets = BTreeMap::new();
-        for (key, value) in table.into_inner() {
+        for (key, value) in table {
             let Ok(at) = key.get_ref().parse::<SecretPath>() else { continue };
-            let entry = match parse_fields(value.into_inner(), plaintext, key.span()) {
+            let fields = match broken.get(&**key.get_ref()) {
+                Some(&offset) => Err((line_of(plaintext, offset), "it has a syntax error")),
+                None => parse_fields(value.into_inner(), plaintext, key.span()),
+            };
+            let entry = match fields {
                 Ok(fields) => {
                     let version = version(&at, &fields, salts.get(at.as_str()), file);
                     Entry::Secret { fields, version }
@@ -54,7 +91,11 @@ impl Document {
             };
             secrets.insert(at, entry);
         }
-        Ok(Self { secrets })
+        let first = first_of(errors);
+        if first.is_some() && !secrets.values().any(|entry| matches!(entry, Entry::Secret { .. })) {
+            return Err(not_toml(path, plaintext, first));
+        }
+        Ok(Self { secrets, syntax_error: first.map(|first| line_of(plaintext, first.start)) })
     }
 
     /// The paths of all secrets, in order.
@@ -66,7 +107,16 @@ impl Document {
     pub(crate) fn read(&self, at: &SecretPath, names: &[FieldName]) -> Result<Secret, VaultError> {
         let not_found = |message: String| Err(VaultError::secret(ErrorKind::NotFound, message));
         match self.secrets.get(at) {
-            None => not_found(format!("this vault has no secret {at}; `cofferdam secret set` writes it")),
+            None => match self.syntax_error {
+                None => not_found(format!("this vault has no secret {at}; `cofferdam secret set` writes it")),
+                Some(line) => Err(VaultError::secret(
+                    ErrorKind::Malformed,
+                    format!(
+                        "the secret {at} cannot be found, because the plaintext has a syntax error on line {line}; fix it \
+                         with `age -d`, an editor and `age -e`"
+                    ),
+                )),
+            },
             Some(Entry::Invalid { line, why }) => Err(VaultError::secret(
                 ErrorKind::Malformed,
                 format!(
@@ -140,6 +190,79 @@ pub(crate) fn not_toml(path: &Path, plaintext: &str, span: Option<Range<usize>>)
             path.display()
         ),
     )
+}
+
+/// The maximum number of lines with syntax errors. Each takes another pass over the plaintext.
+const MAX_SYNTAX_ERRORS: usize = 20;
+
+/// A syntax error: where it is, and the line that is left out because of it.
+struct SyntaxError {
+    offset: usize,
+    line: Range<usize>,
+}
+
+fn first_of(errors: &[SyntaxError]) -> Option<Range<usize>> {
+    errors.iter().map(|error| error.offset).min().map(|first| first..first)
+}
+
+/// The line at `offset`, without its line break.
+fn line_at(text: &str, offset: usize) -> Range<usize> {
+    let (before, after) = text.as_bytes().split_at(offset);
+    let start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+    let end = after.iter().position(|&byte| byte == b'\n').map_or(text.len(), |at| offset + at);
+    start..end
+}
+
+/// `text` with spaces in place of `line`, so that everything else stays where it is.
+fn mask(text: &str, line: Range<usize>) -> Zeroizing<String> {
+    let mut masked = Zeroizing::new(String::with_capacity(text.len()));
+    masked.push_str(&text[..line.start]);
+    masked.extend(std::iter::repeat_n(' ', line.len()));
+    masked.push_str(&text[line.end..]);
+    masked
+}
+
+/// The top-level keys that have a syntax error in their lines, with its offset.
+///
+/// A line belongs to the last header before it, and to the string that goes on over it. A header that is left out makes the
+/// table before it invalid too, since the fields that follow are then in that one.
+fn broken_tables(table: &DeTable<'_>, plaintext: &str, errors: &[SyntaxError]) -> BTreeMap<String, usize> {
+    let is_header =
+        |start: usize| plaintext.get(..start).is_some_and(|before| before.trim_end().ends_with('['));
+    let mut headers: Vec<(usize, &str)> = Vec::new();
+    let mut values: Vec<(Range<usize>, &str)> = Vec::new();
+    for (key, value) in table {
+        let (start, name) = (key.span().start, &**key.get_ref());
+        if is_header(start) {
+            headers.push((start, name));
+        }
+        values.push((value.span(), name));
+        if let DeValue::Table(fields) = value.get_ref() {
+            values.extend(fields.values().map(|field| (field.span(), name)));
+        }
+    }
+    headers.sort_unstable();
+    let mut broken = BTreeMap::new();
+    let mut add = |name: &str, offset: usize| {
+        broken.entry(name.to_owned()).or_insert(offset);
+    };
+    for SyntaxError { offset, line } in errors {
+        let before = headers.partition_point(|(start, _)| start <= offset);
+        if let Some((_, name)) = headers[..before].last() {
+            add(name, *offset);
+        }
+        for (_, name) in values.iter().filter(|(span, _)| span.start < line.end && line.start < span.end) {
+            add(name, *offset);
+        }
+        let text = plaintext[line.clone()].trim_start();
+        if let Some(own) =
+            Some(text).filter(|text| text.starts_with('[')).and_then(|text| DeTable::parse(text).ok())
+        {
+            // A second table of that name.
+            own.get_ref().keys().for_each(|key| add(key.get_ref(), *offset));
+        }
+    }
+    broken
 }
 
 fn line_of(plaintext: &str, offset: usize) -> usize {
@@ -219,6 +342,80 @@ mod tests {
             assert!(!error.message().contains("5551234"), "{error}");
         }
         assert_eq!(document.paths().count(), 4);
+    }
+
+    #[test]
+    fn a_syntax_error_makes_its_own_secret_invalid_and_no_other() {
+        for bad in [
+            "token = \"canary-7c1\n",
+            "token = \"canary\\ud83d\"\n",
+            "token = canary\n",
+            "token = \"canary\"\ntoken = \"canary\"\n",
+            "token = \"canary\" canary\n",
+            "canary\ntoken = \"canary\"\n",
+            "token = \"can\u{1}ary\"\n",
+            "= \"canary\"\n",
+            "token = \n",
+            "token = \'canary\n",
+            "[\"a/bad\"]\ntoken = \"canary\"\n",
+        ] {
+            let text = format!("[\"a/one\"]\ntoken = \"1\"\n[\"a/bad\"]\n{bad}[\"a/two\"]\ntoken = \"2\"\n");
+            let document = parse(&text).unwrap();
+            assert_eq!(token(&document, "a/one").unwrap(), "1", "{bad}");
+            assert_eq!(token(&document, "a/two").unwrap(), "2", "{bad}");
+            let error = token(&document, "a/bad").unwrap_err();
+            assert_eq!((error.kind(), error.counts_for_breaker()), (ErrorKind::Malformed, false), "{bad}");
+            assert!(!format!("{error:?}").contains("canary"), "{error:?}");
+            let error = token(&document, "a/absent").unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Malformed, "the error may hide it: {bad}");
+        }
+    }
+
+    #[test]
+    fn an_error_outside_of_tables_concerns_no_other_secret() {
+        let text = "\"a/one\" = { token = \"1\" }\n\"a/bad\" = { token = canary }\n\"a/two\".token = \"2\"\n";
+        let document = parse(text).unwrap();
+        assert_eq!(
+            (token(&document, "a/one").unwrap(), token(&document, "a/two").unwrap()),
+            ("1".into(), "2".into())
+        );
+        assert_eq!(token(&document, "a/bad").unwrap_err().kind(), ErrorKind::Malformed);
+    }
+
+    /// The line that is left out is one of the value.
+    #[test]
+    fn a_string_of_several_lines_is_never_shortened() {
+        for key in ["[\"a/bad\"]\ntoken", "\"a/bad\".token"] {
+            let text = format!("\"a/one\" = {{ token = \"1\" }}\n{key} = \"\"\"\nx\ncanary \\q\ny\"\"\"\n");
+            let document = parse(&text).unwrap();
+            assert_eq!(token(&document, "a/one").unwrap(), "1");
+            assert_eq!(token(&document, "a/bad").unwrap_err().kind(), ErrorKind::Malformed, "{key}");
+        }
+    }
+
+    #[test]
+    fn many_errors_are_one_of_the_whole_file() {
+        let text =
+            format!("[\"a/one\"]\ntoken = \"1\"\n[other]\n{}", "canary\n".repeat(MAX_SYNTAX_ERRORS + 1));
+        let error = parse(&text).err().unwrap();
+        assert_eq!((error.kind(), error.counts_for_breaker()), (ErrorKind::Malformed, true));
+        assert!(error.message().contains("line 4"), "{error}");
+    }
+
+    /// The parser adds what follows a broken header to the table before.
+    #[test]
+    fn no_secret_gets_the_fields_of_a_broken_one() {
+        let text = "[\"a/one\"]\ntoken = \"1\"\n[\"a/two\"]\nuser = \"2\"\n[\"a/three]\ntoken = \"3\"\n";
+        let document = parse(text).unwrap();
+        assert_eq!(token(&document, "a/one").unwrap(), "1");
+        for path in ["a/two", "a/three"] {
+            assert_eq!(token(&document, path).unwrap_err().kind(), ErrorKind::Malformed, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_plaintext() {
+        assert_eq!(token(&parse("\u{feff}[\"a/b\"]\ntoken = \"t\"\n").unwrap(), "a/b").unwrap(), "t");
     }
 
     #[test]

@@ -4,19 +4,26 @@ use std::io::BufReader;
 use std::path::Path;
 
 use age::Identity;
-use cofferdam_vault::files::without_last_line_break;
+use cofferdam_vault::files::{sole_value, without_byte_order_mark};
 use cofferdam_vault::{ErrorKind, ExposeSecret, Prompt, SecretString, VaultError};
 
 use crate::error::{Cause, vault_error};
 use crate::recipients::AnyRecipient;
 use crate::role::Role;
 
+/// How a post-quantum identity of `age-keygen -pq` begins. The crate `age` cannot decrypt with it.
+const POST_QUANTUM: &str = "AGE-SECRET-KEY-PQ-1";
+
 /// The keys that open the vault file.
 pub(crate) enum Keys {
-    /// Private keys, and their public keys.
+    /// Private keys.
     Identities {
         identities: Vec<Box<dyn Identity + Send + Sync>>,
+        /// Their public keys.
         own: Vec<AnyRecipient>,
+        /// The first line of the file that is no known identity, if its public key may be one that a vault file has beside
+        /// the others.
+        unknown_line: Option<usize>,
     },
     Passphrase(SecretString),
 }
@@ -29,7 +36,7 @@ impl Keys {
         bytes: &[u8],
         prompt: Option<&dyn Prompt>,
     ) -> Result<Self, VaultError> {
-        let Ok(text) = std::str::from_utf8(bytes) else {
+        let Ok(text) = std::str::from_utf8(bytes).map(without_byte_order_mark) else {
             return Err(unusable(role, path, "is not UTF-8; check that it is the right file"));
         };
         match role {
@@ -89,7 +96,7 @@ fn ask(prompt: Option<&dyn Prompt>, path: &Path, question: &str) -> Result<Secre
 
 /// Parses a passphrase file. The line break that editors add at its end is not part of the passphrase.
 fn parse_passphrase(path: &Path, text: &str) -> Result<Keys, VaultError> {
-    let passphrase = without_last_line_break(text);
+    let passphrase = sole_value(text);
     if passphrase.is_empty() {
         return Err(unusable(Role::Passphrase, path, "is empty; write the passphrase into it"));
     }
@@ -100,30 +107,50 @@ fn parse_passphrase(path: &Path, text: &str) -> Result<Keys, VaultError> {
 }
 
 /// Parses an identity file as `age-keygen` writes it, with any number of identities.
+///
+/// A line that is no known identity leaves the others usable.
 fn parse_identities(path: &Path, text: &str) -> Result<Keys, VaultError> {
     let (mut identities, mut own) =
         (Vec::<Box<dyn Identity + Send + Sync>>::new(), Vec::<AnyRecipient>::new());
+    let (mut unknown_line, mut post_quantum_line) = (None, None);
     for (index, line) in text.lines().map(str::trim).enumerate() {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        let Ok(identity) = line.parse::<age::x25519::Identity>() else {
-            return Err(unusable(
-                Role::Identity,
-                path,
-                &format!(
-                    "has no valid identity on line {}; write `AGE-SECRET-KEY-1…` lines or one ssh private key",
-                    index + 1
-                ),
-            ));
-        };
-        own.push(Box::new(identity.to_public()));
-        identities.push(Box::new(identity));
+        match line.parse::<age::x25519::Identity>() {
+            Ok(identity) => {
+                own.push(Box::new(identity.to_public()));
+                identities.push(Box::new(identity));
+            }
+            // No file is encrypted for a post-quantum key and for another one: `age` refuses that.
+            Err(_) if line.starts_with(POST_QUANTUM) => drop(post_quantum_line.get_or_insert(index + 1)),
+            Err(_) => drop(unknown_line.get_or_insert(index + 1)),
+        }
     }
-    if identities.is_empty() {
-        return Err(unusable(Role::Identity, path, "contains no identity; create one with `age-keygen`"));
+    if !identities.is_empty() {
+        if let Some(line) = unknown_line.or(post_quantum_line) {
+            tracing::warn!(
+                path = %path.display(),
+                line,
+                "an identity of the identity file is not supported and is not used"
+            );
+        }
+        return Ok(Keys::Identities { identities, own, unknown_line });
     }
-    Ok(Keys::Identities { identities, own })
+    Err(unusable(
+        Role::Identity,
+        path,
+        &match (unknown_line, post_quantum_line) {
+            (None, None) => "contains no identity; create one with `age-keygen`".to_owned(),
+            (None, Some(line)) => format!(
+                "has only post-quantum identities, the first on line {line}, which are not supported; add one of \
+                 `age-keygen` without `-pq`, and encrypt the vault file for it"
+            ),
+            (Some(line), _) => format!(
+                "has no valid identity on line {line}; write `AGE-SECRET-KEY-1…` lines or one ssh private key"
+            ),
+        },
+    ))
 }
 
 /// Parses an ssh private key, encrypted with a passphrase or not.
@@ -149,7 +176,11 @@ fn parse_ssh(path: &Path, text: &str, prompt: Option<&dyn Prompt>) -> Result<Key
         }
         age::ssh::Identity::Unsupported(_) => return Err(unsupported()),
     };
-    Ok(Keys::Identities { identities: vec![Box::new(identity)], own: vec![Box::new(own)] })
+    Ok(Keys::Identities {
+        identities: vec![Box::new(identity)],
+        own: vec![Box::new(own)],
+        unknown_line: None,
+    })
 }
 
 fn unusable(role: Role, path: &Path, why: &str) -> VaultError {

@@ -3,15 +3,23 @@
 use std::path::Path;
 
 use age::Recipient;
+use cofferdam_vault::files::without_byte_order_mark;
 use cofferdam_vault::{ErrorKind, VaultError};
 
 use crate::file;
 use crate::role::Role;
 
+/// How a post-quantum public key of `age-keygen -pq` begins. The crate `age` cannot encrypt for it.
+const POST_QUANTUM: &str = "age1pq1";
+
 /// A public key of any type.
 pub(crate) type AnyRecipient = Box<dyn Recipient + Send + Sync>;
 
 /// Reads the recipients file: `age1…`, `ssh-ed25519 …` and `ssh-rsa …` lines, blank lines, and comments after `#`.
+///
+/// # Errors
+///
+/// `Misconfigured`, also for a single line that is no key: without it somebody would be locked out of the vault file.
 pub(crate) fn read(path: &Path) -> Result<Vec<AnyRecipient>, VaultError> {
     let bytes = file::read_required(Role::Recipients, path, None)?.into_bytes();
     let misconfigured = |why: String| {
@@ -21,14 +29,19 @@ pub(crate) fn read(path: &Path) -> Result<Vec<AnyRecipient>, VaultError> {
         return Err(misconfigured("is not UTF-8; write one public key per line".to_owned()));
     };
     let mut recipients = Vec::new();
-    for (index, line) in text.lines().map(str::trim).enumerate() {
+    for (index, line) in without_byte_order_mark(text).lines().map(str::trim).enumerate() {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
         // The line is not printed: it may be a private key in the wrong file.
         recipients.push(parse(line).ok_or_else(|| {
+            let why = if line.starts_with(POST_QUANTUM) {
+                "has a post-quantum key, which is not supported, on"
+            } else {
+                "has no valid public key on"
+            };
             misconfigured(format!(
-                "has no valid public key on line {}; write `age1…`, `ssh-ed25519 …` or `ssh-rsa …` of 2048 bits or more",
+                "{why} line {}; write `age1…`, `ssh-ed25519 …` or `ssh-rsa …` of 2048 bits or more",
                 index + 1
             ))
         })?);
@@ -40,8 +53,12 @@ pub(crate) fn read(path: &Path) -> Result<Vec<AnyRecipient>, VaultError> {
 }
 
 fn parse(line: &str) -> Option<AnyRecipient> {
-    if let Ok(key) = line.parse::<age::x25519::Recipient>() {
-        return Some(Box::new(key));
+    fn boxed<R: Recipient + Send + Sync + 'static>(key: R) -> AnyRecipient {
+        Box::new(key)
     }
-    line.parse::<age::ssh::Recipient>().ok().map(|key| Box::new(key) as AnyRecipient)
+    let native = line.parse::<age::x25519::Recipient>().map(boxed).ok();
+    native
+        .or_else(|| line.parse::<age::tag::Recipient>().map(boxed).ok())
+        .or_else(|| line.parse::<age::tagpq::Recipient>().map(boxed).ok())
+        .or_else(|| line.parse::<age::ssh::Recipient>().map(boxed).ok())
 }

@@ -141,6 +141,7 @@ async fn key_files_that_cannot_be_used_say_why_without_quoting_them() {
         ("# none\n", "contains no identity"),
         ("# one\nAGE-SECRET-KEY-1CANARY\n", "line 2"),
         ("AGE-PLUGIN-CANARY-1Q\n", "line 1"),
+        ("# one\nAGE-SECRET-KEY-PQ-1CANARY\n", "post-quantum identities, the first on line 2"),
         ("-----BEGIN AGE ENCRYPTED FILE-----\ncanary\n", "encrypted itself"),
         (
             "-----BEGIN OPENSSH PRIVATE KEY-----\nY2FuYXJ5\n-----END OPENSSH PRIVATE KEY-----\n",
@@ -160,6 +161,58 @@ async fn key_files_that_cannot_be_used_say_why_without_quoting_them() {
     let error = set(&*vault, "a/b", "t").await.unwrap_err();
     expect_misconfigured(&error, "line 3");
     assert!(!error.message().contains("AGE-SECRET"), "{error}");
+}
+
+#[tokio::test]
+async fn an_identity_that_is_not_supported_leaves_the_others_usable() {
+    let folder = AgeFolder::new();
+    folder.encrypt(PLAINTEXT);
+    let key = fs::read_to_string(folder.path("key.txt")).unwrap();
+    let vault = folder.open_with("file = 'v.age'\nidentity_file = 'many.txt'");
+    for other in ["AGE-SECRET-KEY-PQ-1CANARY", "AGE-PLUGIN-CANARY-1Q", "canary"] {
+        for content in
+            [format!("{other}\n{key}"), format!("{key}{other}\n"), format!("\u{feff}{other}\r\n{key}")]
+        {
+            fs::write(folder.path("many.txt"), content).unwrap();
+            assert_eq!(token(&*vault, "github/work").await.unwrap(), "from age", "{other}");
+        }
+    }
+    // A vault file may be encrypted for a plugin too, and would lose it. It never is for a post-quantum key and another.
+    let before = fs::read(folder.path("v.age")).unwrap();
+    let error = set(&*vault, "a/b", "t").await.unwrap_err();
+    expect_misconfigured(&error, "line 1 of the identity file");
+    assert!(!error.message().contains("canary"), "{error}");
+    assert_eq!(fs::read(folder.path("v.age")).unwrap(), before);
+    fs::write(folder.path("team.txt"), format!("\u{feff}{}\r\n", folder.recipient())).unwrap();
+    let listed = folder.open_with("file = 'v.age'\nidentity_file = 'many.txt'\nrecipients_file = 'team.txt'");
+    set(&*listed, "a/b", "t").await.unwrap();
+    fs::write(folder.path("many.txt"), format!("AGE-SECRET-KEY-PQ-1CANARY\n{key}")).unwrap();
+    set(&*vault, "a/b", "t").await.unwrap();
+    assert_eq!(token(&*folder.open(), "a/b").await.unwrap(), "t");
+}
+
+#[tokio::test]
+async fn a_byte_order_mark_is_no_part_of_a_key_file() {
+    let folder = AgeFolder::new();
+    folder.encrypt(PLAINTEXT);
+    let key = fs::read_to_string(folder.path("key.txt")).unwrap();
+    fs::write(folder.path("marked.txt"), format!("\u{feff}{}", key.replace('\n', "\r\n"))).unwrap();
+    let vault = folder.open_with("file = 'v.age'\nidentity_file = 'marked.txt'");
+    assert_eq!(token(&*vault, "github/work").await.unwrap(), "from age");
+    fs::write(folder.path("v.age"), quick_passphrase_file()).unwrap();
+    fs::write(folder.path("pass.txt"), format!("\u{feff}{PASSPHRASE}\r\n")).unwrap();
+    let vault = folder.open_with("file = 'v.age'\npassphrase_file = 'pass.txt'");
+    assert_eq!(token(&*vault, "github/work").await.unwrap(), "locked with a passphrase");
+}
+
+#[tokio::test]
+async fn a_post_quantum_recipient_is_named_by_its_line() {
+    let folder = AgeFolder::with_empty_vault();
+    fs::write(folder.path("team.txt"), format!("{}\nage1pq1canary\n", folder.recipient())).unwrap();
+    let vault = folder.open_with("file = 'v.age'\nidentity_file = 'key.txt'\nrecipients_file = 'team.txt'");
+    let error = set(&*vault, "a/b", "t").await.unwrap_err();
+    expect_misconfigured(&error, "has a post-quantum key, which is not supported, on line 2");
+    assert!(!error.message().contains("canary"), "{error}");
 }
 
 #[track_caller]

@@ -1,11 +1,12 @@
 //! Parses and serializes the fields in the string of a secret.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
-use cofferdam_vault::{ErrorKind, ExposeSecret as _, FieldName, SecretFields, SecretString, VaultError};
-use serde::de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use cofferdam_vault::files::without_byte_order_mark;
+use cofferdam_vault::{
+    ErrorKind, ExposeSecret as _, FieldName, JsonFields, SecretFields, SecretString, UnusableFields,
+    VaultError,
+};
 use zeroize::Zeroizing;
 
 /// The member of a tombstone. No field can have this name.
@@ -16,7 +17,7 @@ pub(crate) const TOMBSTONE: &str = r#"{"cofferdam:deleted":true}"#;
 /// The content of one version of a secret.
 pub(crate) enum Content {
     /// The members of a JSON object.
-    Fields(BTreeMap<String, Value>),
+    Fields(JsonFields),
     /// A string that is not a JSON object.
     Text(Zeroizing<String>),
     /// A string that starts like a JSON object and is not one.
@@ -27,22 +28,15 @@ pub(crate) enum Content {
     Deleted,
 }
 
-/// The value of a member.
-pub(crate) enum Value {
-    Text(Zeroizing<String>),
-    /// A list, an object, `null`, or a number that does not survive parsing.
-    Unsupported,
-}
-
 impl Content {
     pub(crate) fn parse(text: Option<&str>) -> Self {
-        let Some(text) = text else { return Self::Binary };
+        let Some(text) = text.map(without_byte_order_mark) else { return Self::Binary };
         if !text.trim_start().starts_with('{') {
             return Self::Text(Zeroizing::new(text.to_owned()));
         }
-        match serde_json::from_str::<BTreeMap<String, Value>>(text) {
-            Ok(members) if members.contains_key(DELETED) => Self::Deleted,
-            Ok(members) => Self::Fields(members),
+        match JsonFields::parse(text) {
+            Ok(fields) if fields.has_member(DELETED) => Self::Deleted,
+            Ok(fields) => Self::Fields(fields),
             Err(_) => Self::InvalidJson,
         }
     }
@@ -54,31 +48,13 @@ impl Content {
     /// `NotFound` (secret) for a missing field or a deleted secret, `Malformed` (secret) for invalid content.
     pub(crate) fn select(self, secret: &str, names: &[FieldName]) -> Result<SecretFields, VaultError> {
         match (self, names) {
-            (Self::Fields(members), []) => members
-                .into_iter()
-                .map(|(name, value)| {
-                    let field = name
-                        .parse::<FieldName>()
-                        .map_err(|error| malformed(format!("in {secret}, {error}; rename it")))?;
-                    let text = value.into_string(secret, &field)?;
-                    Ok((field, text))
-                })
-                .collect(),
-            (Self::Fields(mut members), names) => {
-                let mut found = SecretFields::new();
-                for field in names {
-                    if found.contains_key(field) {
-                        continue;
-                    }
-                    let value = members.remove(field.as_str()).ok_or_else(|| {
-                        not_found(format!(
-                            "the secret {secret} has no field {field}; add it to the secret's JSON object"
-                        ))
-                    })?;
-                    found.insert(field.clone(), value.into_string(secret, field)?);
+            (Self::Fields(fields), names) => fields.select(names).map_err(|unusable| {
+                let message = format!("the secret {secret} {unusable}");
+                match unusable {
+                    UnusableFields::Missing(_) => not_found(message),
+                    _ => malformed(message),
                 }
-                Ok(found)
-            }
+            }),
             (Self::Text(text), [field]) => {
                 Ok(SecretFields::from([(field.clone(), SecretString::from(text.as_str()))]))
             }
@@ -110,67 +86,6 @@ pub(crate) fn serialize(fields: &SecretFields) -> Result<Zeroizing<String>, Vaul
     Ok(Zeroizing::new(text))
 }
 
-impl Value {
-    fn into_string(self, secret: &str, field: &FieldName) -> Result<SecretString, VaultError> {
-        match self {
-            Self::Text(text) => Ok(SecretString::from(text.as_str())),
-            Self::Unsupported => Err(malformed(format!(
-                "field {field} of the secret {secret} is not a string, an integer or a boolean; replace it with a string"
-            ))),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Value {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ValueVisitor)
-    }
-}
-
-struct ValueVisitor;
-
-impl<'de> Visitor<'de> for ValueVisitor {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
-        Ok(Value::Text(Zeroizing::new(text.to_owned())))
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Text(Zeroizing::new(value.to_string())))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(Value::Text(Zeroizing::new(value.to_string())))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(Value::Text(Zeroizing::new(value.to_string())))
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Value, E> {
-        Ok(Value::Unsupported)
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Unsupported)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Value::Unsupported)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
-        while members.next_entry::<IgnoredAny, IgnoredAny>().map_err(A::Error::custom)?.is_some() {}
-        Ok(Value::Unsupported)
-    }
-}
-
 fn not_found(message: String) -> VaultError {
     VaultError::secret(ErrorKind::NotFound, message)
 }
@@ -198,32 +113,39 @@ mod tests {
     }
 
     #[test]
-    fn strings_integers_and_booleans_are_fields() {
-        let text =
-            r#"{"password": "canary", "port": 5432, "low": -1, "big": 18446744073709551615, "tls": true}"#;
+    fn every_value_but_null_is_a_field() {
+        let text = r#"{"password": "canary", "port": 5432, "ratio": 1.50, "tls": true, "none": null, "list": [1, "a"]}"#;
         assert_eq!(select(text, &["port", "password"]), pairs(&[("password", "canary"), ("port", "5432")]));
         assert_eq!(
-            select(text, &["low", "big", "tls"]),
-            pairs(&[("big", "18446744073709551615"), ("low", "-1"), ("tls", "true")])
+            select(text, &["ratio", "tls", "list"]),
+            pairs(&[("list", r#"[1, "a"]"#), ("ratio", "1.50"), ("tls", "true")])
         );
+        assert_eq!(select(text, &["none"]), Err(ErrorKind::NotFound));
         assert_eq!(select(text, &[]).unwrap().len(), 5);
         assert_eq!(select(text, &["token"]), Err(ErrorKind::NotFound));
+        assert_eq!(
+            select("\u{feff}{\"token\": \"t\"}", &["token"]),
+            pairs(&[("token", "t")]),
+            "a byte-order mark"
+        );
     }
 
     #[test]
-    fn an_unsupported_value_fails_only_reads_of_its_field() {
-        for value in ["1.5", "null", r#"["canary"]"#, r#"{"a": "canary"}"#, "18446744073709551616"] {
-            let text = format!(r#"{{"token": "t", "other": {value}}}"#);
-            assert_eq!(select(&text, &["token"]), pairs(&[("token", "t")]), "{value}");
-            assert_eq!(select(&text, &["other"]), Err(ErrorKind::Malformed), "{value}");
-            assert_eq!(
-                select(&text, &[]),
-                Err(ErrorKind::Malformed),
-                "{value}: a secret without one of its fields is incomplete"
-            );
-        }
+    fn an_unreadable_value_fails_only_reads_of_its_field() {
+        let text = r#"{"token": "t", "other": "canary\ud83d"}"#;
+        assert_eq!(select(text, &["token"]), pairs(&[("token", "t")]));
+        assert_eq!(select(text, &["other"]), Err(ErrorKind::Malformed));
+        assert_eq!(
+            select(text, &[]),
+            Err(ErrorKind::Malformed),
+            "a secret without one of its fields is incomplete"
+        );
         assert_eq!(select(r#"{"token": "t", "not a name": "canary"}"#, &["token"]), pairs(&[("token", "t")]));
         assert_eq!(select(r#"{"token": "t", "not a name": "canary"}"#, &[]), Err(ErrorKind::Malformed));
+        assert_eq!(
+            select("{\"token\": \"t\", \"key\": \"a\nb\"}", &["token", "key"]),
+            pairs(&[("key", "a\nb"), ("token", "t")])
+        );
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Diagnostics about settings, and how settings are read from TOML.
+//! Diagnostics about settings, how settings are read from TOML, and JSON that no parser reads.
 //!
 //! A leaf: this crate depends on no other crate of ours. The profile, the manifests, the connectors and the backends use
 //! it, so that each of them reports a mistake in the same shape and reads a number or a duration by the same rules.
@@ -13,12 +13,14 @@
 //! - [`duration`], [`size`]: how a duration and a size in bytes are written
 //! - [`KeyPath`]: the path of a key, and whether it is named like one that holds a secret
 //! - [`document`]: a TOML document with the location of each key and value
+//! - [`json`]: JSON texts with strings that a parser refuses
 
 pub mod base_url;
 mod diagnostic;
 mod diagnostics;
 pub mod document;
 pub mod duration;
+pub mod json;
 mod key;
 mod location;
 pub mod quote;

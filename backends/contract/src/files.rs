@@ -20,18 +20,34 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-/// `text` without the one line break at its end, LF or CRLF. Editors and `echo` add it, and it is not part of a value
-/// that is alone in a file.
+/// At the start of a text it marks its encoding, and is no part of the text.
+pub const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// `text` without the byte-order mark at its start, which some editors and shells on Windows add.
 ///
 /// ```
-/// use cofferdam_vault::files::without_last_line_break;
+/// use cofferdam_vault::files::without_byte_order_mark;
 ///
-/// assert_eq!(without_last_line_break("t0ken\r\n"), "t0ken");
-/// assert_eq!(without_last_line_break("t0ken\n\n"), "t0ken\n");
-/// assert_eq!(without_last_line_break("t0ken\r"), "t0ken\r");
+/// assert_eq!(without_byte_order_mark("\u{feff}t0ken"), "t0ken");
 /// ```
 #[must_use]
-pub fn without_last_line_break(text: &str) -> &str {
+pub fn without_byte_order_mark(text: &str) -> &str {
+    text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)
+}
+
+/// The value that is alone in a file with this `text`: without what editors and `echo` add, a byte-order mark at the start
+/// and one line break at the end, LF or CRLF.
+///
+/// ```
+/// use cofferdam_vault::files::sole_value;
+///
+/// assert_eq!(sole_value("\u{feff}t0ken\r\n"), "t0ken");
+/// assert_eq!(sole_value("t0ken\n\n"), "t0ken\n");
+/// assert_eq!(sole_value("t0ken\r"), "t0ken\r");
+/// ```
+#[must_use]
+pub fn sole_value(text: &str) -> &str {
+    let text = without_byte_order_mark(text);
     text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line))
 }
 

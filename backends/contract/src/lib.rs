@@ -20,6 +20,7 @@
 //! - [`FairShare`]: a capacity that several owners share, such that none can use it up
 //! - [`LogLimit`]: at most one log line in an interval about the same event
 //! - [`files`]: how to read a file that a person configured
+//! - [`JsonFields`]: the fields of a secret that a store keeps as a JSON object
 //! - [`file_permissions`]: who else can read or change such a file
 //! - `testkit` (feature): the suite that every backend passes, a vault in memory, scripted faults, a log to inspect
 
@@ -29,6 +30,7 @@ mod fair_share;
 pub mod files;
 mod host_resolver;
 mod identity;
+mod json_fields;
 mod log_limit;
 mod path;
 mod permissions;
@@ -46,6 +48,7 @@ pub use error::{ErrorKind, Retry, Scope, VaultError};
 pub use fair_share::{FairShare, Refused, Share};
 pub use host_resolver::{HostResolver, NamesOf};
 pub use identity::{StoreIdentity, absolute_path};
+pub use json_fields::{JsonFields, JsonSecret, NotAnObject, UnusableFields};
 pub use log_limit::LogLimit;
 pub use path::{FieldName, InvalidName, SecretPath};
 pub use permissions::{Protection, file_permissions};

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use cofferdam_config::Diagnostics;
+use cofferdam_config::{Diagnostic, Diagnostics};
 use cofferdam_vault::{
     BackendConfig, BoxFuture, Capabilities, ErrorKind, Expect, ExposeSecret as _, FieldName, Page, PageToken,
     Protection, Secret, SecretFields, SecretPath, SecretString, Stage, StoreIdentity, Threads, Vault,
@@ -14,10 +14,13 @@ use cofferdam_vault::{
 use zeroize::Zeroizing;
 
 use crate::config::Config;
-use crate::dotenv::Variables;
+use crate::dotenv::{Dotenv, InvalidLine};
 use crate::file::DotenvFile;
 use crate::names;
 use crate::version::Versions;
+
+/// Maximum number of invalid lines that a diagnosis names.
+const MAX_REPORTED_LINES: usize = 10;
 
 /// Looks up a variable of the process.
 pub(crate) type Lookup = Arc<dyn Fn(&str) -> Option<OsString> + Send + Sync>;
@@ -84,19 +87,19 @@ impl EnvVault {
         }
     }
 
-    /// The variables of the `.env` file; empty if the settings name none.
-    async fn file_variables(&self) -> Result<Variables, VaultError> {
+    /// The content of the `.env` file; empty if the settings name none.
+    async fn file_variables(&self) -> Result<Dotenv, VaultError> {
         match &self.dotenv {
             Some(file) => {
                 let file = Arc::clone(file);
                 self.threads.run(move || file.load()).await
             }
-            None => Ok(Variables::new()),
+            None => Ok(Dotenv::default()),
         }
     }
 
     /// The value of a variable in the process, else in the file. An empty one counts as unset.
-    fn value(&self, name: &str, file: &Variables) -> Result<Option<SecretString>, VaultError> {
+    fn value(&self, name: &str, file: &Dotenv) -> Result<Option<SecretString>, VaultError> {
         let process = match (self.process)(name).map(OsString::into_string) {
             Some(Ok(text)) => {
                 let text = Zeroizing::new(text);
@@ -110,16 +113,26 @@ impl EnvVault {
             }
             None => None,
         };
-        let in_file = || file.get(name).filter(|value| !value.expose_secret().is_empty()).cloned();
-        Ok(process.or_else(in_file))
+        if process.is_some() {
+            return Ok(process);
+        }
+        match file.variables.get(name) {
+            None => Ok(None),
+            Some(Ok(value)) => Ok(Some(value.clone()).filter(|value| !value.expose_secret().is_empty())),
+            Some(Err(invalid)) => {
+                let message = format!("{name} has no value: {}", self.invalid(invalid));
+                Err(VaultError::secret(ErrorKind::Malformed, message))
+            }
+        }
     }
 
-    fn collect(
-        &self,
-        path: &SecretPath,
-        fields: &[FieldName],
-        file: &Variables,
-    ) -> Result<Secret, VaultError> {
+    /// An invalid line, where it is, and what to do.
+    fn invalid(&self, line: &InvalidLine) -> String {
+        let path = self.dotenv.as_ref().map(|file| file.path().display().to_string()).unwrap_or_default();
+        format!("{line} of {path}; {}", line.why.help())
+    }
+
+    fn collect(&self, path: &SecretPath, fields: &[FieldName], file: &Dotenv) -> Result<Secret, VaultError> {
         let names: Vec<_> =
             fields.iter().map(|field| names::variable(self.prefix.as_deref(), path, field)).collect();
         let mut found = SecretFields::new();
@@ -131,7 +144,7 @@ impl EnvVault {
             }
         }
         if !missing.is_empty() {
-            return Err(self.unset(&missing));
+            return Err(self.unset(&missing, file));
         }
         let values: Vec<_> =
             fields.iter().filter_map(|field| found.get(field)).map(|v| v.expose_secret()).collect();
@@ -139,18 +152,22 @@ impl EnvVault {
         Ok(Secret { fields: found, version, valid_for: None, lease: None })
     }
 
-    fn unset(&self, names: &[&str]) -> VaultError {
+    fn unset(&self, names: &[&str], content: &Dotenv) -> VaultError {
         let exports: Vec<_> = names.iter().map(|name| format!("{name}=…")).collect();
         let file = match &self.dotenv {
             Some(file) => format!("set it in {}", file.path().display()),
             None => "name a .env file (`dotenv`)".to_owned(),
         };
-        let message = format!(
+        let mut message = format!(
             "{} {} unset or empty; `export {}` and restart, or {file}",
             names.join(", "),
             if names.len() == 1 { "is" } else { "are" },
             exports.join(" "),
         );
+        // It may be the assignment that is missing.
+        if let Some(stray) = content.stray.first() {
+            message.push_str(&format!("; {}", self.invalid(stray)));
+        }
         VaultError::secret(ErrorKind::NotFound, message)
     }
 }
@@ -216,7 +233,8 @@ impl Vault for EnvVault {
         Box::pin(async move { self.file_variables().await.map(drop) })
     }
 
-    /// Checks who else can read the `.env` file. Who else has the variables of the process cannot be determined.
+    /// Checks who else can read the `.env` file, and its lines. Who else has the variables of the process cannot be
+    /// determined.
     fn diagnose<'a>(
         &'a self,
         _: &'a [SecretPath],
@@ -228,6 +246,11 @@ impl Vault for EnvVault {
             let check = move || Ok(file_permissions(file.path(), "the .env file", Protection::Secrecy));
             // If no thread is free, the probe reports it.
             found.extend(self.threads.run(check).await.ok().flatten());
+            // If it cannot be read, the probe reports it.
+            let Ok(content) = self.file_variables().await else { return };
+            found.extend(content.invalid_lines().iter().take(MAX_REPORTED_LINES).map(|line| {
+                Diagnostic::warning("", format!("{line} in the .env file, and is not used"), line.why.help())
+            }));
         })
     }
 }

@@ -3,11 +3,12 @@
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use cofferdam_vault::files::RegularFile;
 use cofferdam_vault::{ErrorKind, VaultError};
 
-use crate::dotenv::{self, Variables};
+use crate::dotenv::{self, Dotenv, InvalidLine};
 use crate::error::vault_error;
 
 /// Maximum size of a `.env` file: room for thousands of secrets.
@@ -18,11 +19,13 @@ const MAX_BYTES: usize = 1024 * 1024;
 pub(crate) struct DotenvFile {
     path: PathBuf,
     warned: AtomicBool,
+    /// The invalid lines that the log names already.
+    logged: Mutex<Vec<InvalidLine>>,
 }
 
 impl DotenvFile {
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, warned: AtomicBool::new(false) }
+        Self { path, warned: AtomicBool::new(false), logged: Mutex::default() }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -35,27 +38,43 @@ impl DotenvFile {
     ///
     /// # Errors
     ///
-    /// `Misconfigured`, `Malformed` or `Unavailable`, with scope vault. The message names path and line, never content.
-    pub(crate) fn load(&self) -> Result<Variables, VaultError> {
+    /// `Misconfigured`, `Malformed` or `Unavailable`, with scope vault. The message names path and line, never content. A
+    /// line that cannot be parsed is no error.
+    pub(crate) fn load(&self) -> Result<Dotenv, VaultError> {
         let mut file = RegularFile::open(&self.path).map_err(|error| vault_error(&self.path, error))?;
         if self.must_warn(file.metadata()) {
             tracing::warn!(path = %self.path.display(), "other users can read this .env file; run `chmod 600` on it");
         }
         let content = file.read(MAX_BYTES).map_err(|error| vault_error(&self.path, error))?;
-        let text = std::str::from_utf8(&content).map_err(|error| {
-            let line = content[..error.valid_up_to()].iter().filter(|&&b| b == b'\n').count() + 1;
-            self.malformed(line, "is not UTF-8; save the file as UTF-8")
-        })?;
-        dotenv::parse(text).map_err(|invalid| self.malformed(invalid.line, invalid.why))
+        if content.starts_with(b"\xff\xfe") || content.starts_with(b"\xfe\xff") {
+            let message = format!("{} is UTF-16; save the file as UTF-8", self.path.display());
+            return Err(VaultError::vault(ErrorKind::Malformed, message));
+        }
+        let parsed = dotenv::parse(&content);
+        self.log(parsed.invalid_lines());
+        Ok(parsed)
+    }
+
+    /// Logs the invalid lines, once until others are invalid.
+    fn log(&self, lines: Vec<InvalidLine>) {
+        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
+        if *logged == lines {
+            return;
+        }
+        if let [first, others @ ..] = &*lines {
+            tracing::warn!(
+                path = %self.path.display(),
+                others = others.len(),
+                "{first} in this .env file; {}",
+                first.why.help()
+            );
+        }
+        *logged = lines;
     }
 
     /// Whether other users can read the file, and the log does not say so yet.
     fn must_warn(&self, metadata: &Metadata) -> bool {
         readable_by_others(metadata) && !self.warned.swap(true, Ordering::Relaxed)
-    }
-
-    fn malformed(&self, line: usize, why: &str) -> VaultError {
-        VaultError::vault(ErrorKind::Malformed, format!("{}: line {line} {why}", self.path.display()))
     }
 }
 
@@ -75,7 +94,7 @@ fn readable_by_others(_: &Metadata) -> bool {
 mod tests {
     use super::*;
 
-    fn kind(result: Result<Variables, VaultError>) -> ErrorKind {
+    fn kind(result: Result<Dotenv, VaultError>) -> ErrorKind {
         let error = result.unwrap_err();
         assert_eq!(error.scope(), cofferdam_vault::Scope::Vault, "{error:?}");
         assert!(!error.message().contains("canary"), "{error:?}");
@@ -91,18 +110,16 @@ mod tests {
         std::fs::create_dir(&path).unwrap();
         assert_eq!(kind(file.load()), ErrorKind::Misconfigured, "a folder");
         std::fs::remove_dir(&path).unwrap();
-        std::fs::write(&path, "A=1\nB=canary\nbroken canary").unwrap();
-        assert_eq!(kind(file.load()), ErrorKind::Malformed, "a bad line");
-        assert!(file.load().unwrap_err().message().contains("line 3"));
-        std::fs::write(&path, b"A=1\nB=canary\xff").unwrap();
-        assert_eq!(kind(file.load()), ErrorKind::Malformed, "not UTF-8");
-        assert!(file.load().unwrap_err().message().contains("line 2"));
+        for utf16 in [b"\xff\xfeA\0=\0".as_slice(), b"\xfe\xff\0A\0="] {
+            std::fs::write(&path, utf16).unwrap();
+            assert_eq!(kind(file.load()), ErrorKind::Malformed, "UTF-16");
+        }
         std::fs::write(&path, vec![b'\n'; MAX_BYTES + 1]).unwrap();
         assert_eq!(kind(file.load()), ErrorKind::Malformed, "too large");
         std::fs::write(&path, vec![b'\n'; MAX_BYTES]).unwrap();
-        assert!(file.load().unwrap().is_empty(), "the maximum size");
+        assert!(file.load().unwrap().variables.is_empty(), "the maximum size");
         std::fs::write(&path, "A=1").unwrap();
-        assert_eq!(file.load().unwrap().len(), 1);
+        assert_eq!(file.load().unwrap().variables.len(), 1);
     }
 
     #[cfg(unix)]

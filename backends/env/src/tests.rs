@@ -185,18 +185,14 @@ async fn a_fifo_in_place_of_the_file_never_hangs() {
 }
 
 #[tokio::test]
-async fn an_invalid_file_takes_down_the_vault_and_is_not_printed() {
+async fn a_file_that_cannot_be_read_takes_down_the_vault_and_is_not_printed() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join(".env");
     let vault = vault("dotenv = '.env'", folder.path(), process(&[("A_TOKEN", "canary")]));
-    for (content, expected) in [
-        (&b"A_TOKEN=canary\nB_TOKEN='canary"[..], ErrorKind::Malformed),
-        (b"A_TOKEN=canary\xff", ErrorKind::Malformed),
-        (b"canary", ErrorKind::Malformed),
-    ] {
+    for content in [b"\xff\xfec\0a\0n\0a\0r\0y\0".to_vec(), b"canary\n".repeat(1024 * 1024)] {
         std::fs::write(&file, content).unwrap();
         let error = token(&vault, "a/default").await.unwrap_err();
-        assert_eq!((error.kind(), error.scope()), (expected, Scope::Vault));
+        assert_eq!((error.kind(), error.scope()), (ErrorKind::Malformed, Scope::Vault));
         assert_eq!(vault.probe().await, Err(error.clone()));
         assert!(!format!("{error:?}{vault:?}").contains("canary"), "{error:?}");
         assert!(error.message().contains(".env"), "{error}");
@@ -204,6 +200,32 @@ async fn an_invalid_file_takes_down_the_vault_and_is_not_printed() {
     std::fs::write(&file, "").unwrap();
     assert_eq!(vault.probe().await, Ok(()));
     assert_eq!(token(&vault, "a/default").await.unwrap(), "canary");
+}
+
+#[tokio::test]
+async fn an_invalid_line_concerns_its_variable_and_neither_the_others_nor_the_vault() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(".env");
+    let content = b"A_TOKEN=#1\nB_TOKEN='canary\nC_TOKEN=canary\xff\ncanary canary\nD_TOKEN=4\n";
+    std::fs::write(&file, content).unwrap();
+    let vault = vault("dotenv = '.env'", folder.path(), process(&[]));
+    vault.probe().await.unwrap();
+    assert_eq!(token(&vault, "a/default").await.unwrap(), "#1");
+    assert_eq!(token(&vault, "d/default").await.unwrap(), "4");
+    for (path, kind, line) in [
+        ("b/default", ErrorKind::Malformed, "line 2 "),
+        ("c/default", ErrorKind::Malformed, "line 3 "),
+        ("e/default", ErrorKind::NotFound, "line 4 "),
+    ] {
+        let error = token(&vault, path).await.unwrap_err();
+        assert_eq!((error.kind(), error.scope()), (kind, Scope::Secret), "{error}");
+        assert!(error.message().contains(line) && !error.message().contains("canary"), "{error}");
+    }
+    let mut found = cofferdam_config::Diagnostics::new();
+    vault.diagnose(&[], &[], &mut found).await;
+    let found = found.to_string();
+    assert!(["line 2 ", "line 3 ", "line 4 "].iter().all(|line| found.contains(line)), "{found}");
+    assert!(!found.contains("canary"), "{found}");
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use cofferdam_vault::files::{FileError, RegularFile, without_last_line_break};
+use cofferdam_vault::files::{FileError, RegularFile, sole_value};
 use cofferdam_vault::{ErrorKind, FieldName, SecretPath, SecretString, VaultError};
 
 use crate::error::{Cause, is_absent, vault_error};
@@ -196,5 +196,5 @@ fn read_file(named: PathBuf, real: PathBuf) -> Result<Option<Entry>, VaultError>
         return Ok(None);
     }
     let text = std::str::from_utf8(&content).map_err(|_| vault_error(&named, Cause::NotUtf8))?;
-    Ok(Some(Entry { named, real, fingerprint, value: without_last_line_break(text).into() }))
+    Ok(Some(Entry { named, real, fingerprint, value: sole_value(text).into() }))
 }

@@ -23,7 +23,7 @@ pub(crate) struct AuthTable {
     /// The method's mount below `auth/`. Absent: the method's own name. Not for `token`.
     pub(crate) mount: Option<String>,
     /// `token`: a file with the token. The token is renewed, and the file is read again when it expires. It is never
-    /// revoked, because it was not issued to this server.
+    /// revoked, because it was not issued to this server. A token that may not look itself up is not renewed.
     pub(crate) token_file: Option<PathBuf>,
     /// `approle`: the role ID.
     pub(crate) role_id: Option<String>,

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use cofferdam_vault::{ErrorKind, ExposeSecret as _, SecretString, Threads, VaultError};
+use cofferdam_vault::{ErrorKind, ExposeSecret as _, JsonSecret, SecretString, Threads, VaultError};
 use http::StatusCode;
 use tokio::time::Instant;
 
@@ -11,7 +11,7 @@ use crate::client::{Client, Namespace};
 use crate::endpoint::{self, Request};
 use crate::error;
 use crate::files::{self, Format};
-use crate::response::{self, Envelope, JsonSecret, Response, TokenLookup};
+use crate::response::{self, Envelope, Response, TokenLookup};
 use crate::settings::{AuthMethod, Credentials, SecretIdSource, TokenSource};
 use crate::token::{Token, TokenHeader, Ttl};
 
@@ -20,13 +20,15 @@ pub(crate) struct Authenticator {
     method: Arc<AuthMethod>,
     threads: Threads,
     location: String,
+    /// A path in each engine that is read: what a token may see of it shows that the token is valid.
+    engines: Vec<String>,
     /// The last wrapping token that was unwrapped, and its secret ID.
     unwrapped: Mutex<Option<(SecretString, SecretString)>>,
 }
 
 impl Authenticator {
-    pub(crate) fn new(method: AuthMethod, threads: Threads, location: String) -> Self {
-        Self { method: Arc::new(method), threads, location, unwrapped: Mutex::new(None) }
+    pub(crate) fn new(method: AuthMethod, threads: Threads, location: String, engines: Vec<String>) -> Self {
+        Self { method: Arc::new(method), threads, location, engines, unwrapped: Mutex::new(None) }
     }
 
     /// Logs in once.
@@ -118,14 +120,42 @@ impl Authenticator {
     }
 
     /// Takes over a token that was issued elsewhere, and looks up its validity.
+    ///
+    /// A token without the policy `default` may not look itself up. Its end is then unknown, so it is used until the server
+    /// rejects it.
     async fn adopt(&self, client: &Client, header: TokenHeader) -> Result<Token, VaultError> {
         let start = Instant::now();
         let response = client.send(&endpoint::look_up_token(), Some(&header), Namespace::Configured).await?;
+        if response.status == StatusCode::FORBIDDEN && self.sees_an_engine(client, &header).await? {
+            return Ok(Token {
+                header,
+                ttl: None,
+                renewable: false,
+                owned: false,
+                can_look_up_itself: false,
+            });
+        }
         self.check(&response)?;
         let lookup: TokenLookup = response::data(&response.body).map_err(|_| self.malformed())?;
         self.warn_of_limited_uses(&lookup);
         let ttl = Ttl::new(start, lookup.ttl);
         Ok(Token { header, ttl, renewable: lookup.renewable, owned: false, can_look_up_itself: true })
+    }
+
+    /// Whether a policy of the token allows anything in an engine that is read. The server returns 403 to an invalid token,
+    /// as it does to a valid one that may not look itself up.
+    async fn sees_an_engine(&self, client: &Client, header: &TokenHeader) -> Result<bool, VaultError> {
+        for path in &self.engines {
+            let request = endpoint::mounted(path);
+            let response = client.send(&request, Some(header), Namespace::Configured).await?;
+            if let Some(error) = error::from_status(&self.location, &response) {
+                return Err(error);
+            }
+            if response.status == StatusCode::OK {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The secret ID in the wrapping token at `path`, unwrapped once and kept.

@@ -7,15 +7,16 @@ use std::sync::Arc;
 
 use cofferdam_config::Diagnostics;
 use cofferdam_vault::{
-    BackendConfig, BoxFuture, Capabilities, ErrorKind, Expect, FieldName, Lease, Page, PageToken, Secret,
-    SecretFields, SecretPath, Stage, StoreIdentity, Threads, Vault, VaultContext, VaultError, VaultInfo,
-    Version,
+    BackendConfig, BoxFuture, Capabilities, ErrorKind, Expect, FieldName, JsonFields, Lease, Page, PageToken,
+    Secret, SecretFields, SecretPath, Stage, StoreIdentity, Threads, UnusableFields, Vault, VaultContext,
+    VaultError, VaultInfo, Version,
 };
 
 use crate::authenticator::Authenticator;
 use crate::client::{Client, Namespace};
 use crate::config::Config;
 use crate::diagnose::NamedFile;
+use crate::dynamic::DynamicSecret;
 use crate::kv1::Kv1;
 use crate::kv2::Kv2;
 use crate::mount::Mount;
@@ -71,7 +72,9 @@ impl HashicorpVault {
         let secret_id = SecretIdFile::from_method(&settings.auth);
         let tls = settings.tls.clone();
         let client = Client::new(&settings, context);
-        let authenticator = Authenticator::new(settings.auth, context.threads.clone(), server.clone());
+        let engines = engines(&settings.mount, settings.paths.values());
+        let authenticator =
+            Authenticator::new(settings.auth, context.threads.clone(), server.clone(), engines);
         let sessions = Arc::new(SessionManager::new(client, authenticator, server.clone()));
         let mount = Arc::new(Mount::new(Arc::clone(&sessions), settings.mount, settings.prefix, settings.kv));
         let versioned = settings.kv == KvVersion::V2;
@@ -99,28 +102,25 @@ impl HashicorpVault {
         }
     }
 
-    /// `secret` with only `fields`, or with all fields if `fields` is empty.
+    /// The fields `names` of the secret at `path`, or all of them if `names` is empty.
     fn select(
         &self,
         path: &SecretPath,
-        fields: &[FieldName],
-        mut secret: Secret,
-    ) -> Result<Secret, VaultError> {
-        if fields.is_empty() {
-            return Ok(secret);
-        }
-        let missing: Vec<&str> =
-            fields.iter().filter(|name| !secret.fields.contains_key(name)).map(FieldName::as_str).collect();
-        if !missing.is_empty() {
-            let message = format!(
-                "{path} in {} has no field {}; `cofferdam secret set` writes it",
-                self.info.location,
-                missing.join(", ")
-            );
-            return Err(VaultError::secret(ErrorKind::NotFound, message));
-        }
-        secret.fields.retain(|name, _| fields.contains(name));
-        Ok(secret)
+        names: &[FieldName],
+        found: JsonFields,
+    ) -> Result<SecretFields, VaultError> {
+        found.select(names).map_err(|unusable| {
+            let at = format!("{path} in {}", self.info.location);
+            match unusable {
+                UnusableFields::Missing(missing) => {
+                    let missing: Vec<&str> = missing.iter().map(FieldName::as_str).collect();
+                    let message =
+                        format!("{at} has no field {}; `cofferdam secret set` writes it", missing.join(", "));
+                    VaultError::secret(ErrorKind::NotFound, message)
+                }
+                unusable => VaultError::secret(ErrorKind::Malformed, format!("{at} {unusable}")),
+            }
+        })
     }
 
     async fn read_dynamic(
@@ -136,14 +136,21 @@ impl HashicorpVault {
             );
             return Err(VaultError::secret(ErrorKind::NotFound, message));
         }
-        let secret = dynamic::read(&self.sessions, path, target).await?;
-        let lease = secret.lease.clone();
-        let selected = self.select(path, fields, secret);
-        if let (Err(_), Some(lease)) = (&selected, lease) {
-            // The error of the read matters more. If the release fails, the lease expires by itself.
-            let _ = dynamic::release(&self.sessions, &lease).await;
+        let DynamicSecret { fields: found, version, lease } =
+            dynamic::read(&self.sessions, path, target).await?;
+        match self.select(path, fields, found) {
+            Ok(fields) => {
+                let valid_for = lease.as_ref().map(|lease| lease.duration);
+                Ok(Secret { fields, version, valid_for, lease })
+            }
+            Err(error) => {
+                if let Some(lease) = lease {
+                    // The error of the read matters more. If the release fails, the lease expires by itself.
+                    let _ = dynamic::release(&self.sessions, &lease).await;
+                }
+                Err(error)
+            }
         }
-        selected
     }
 
     /// The error of a write or delete of `path`, if it is read from another engine.
@@ -162,6 +169,13 @@ impl HashicorpVault {
         let message = "this vault has no leases, because its settings have no `paths`";
         Err(VaultError::secret(ErrorKind::Unsupported, message))
     }
+}
+
+/// The mount of the secrets, and one path in each other engine that secrets are read from.
+fn engines<'p>(mount: &'p str, paths: impl Iterator<Item = &'p String>) -> Vec<String> {
+    let first = |path: &str| path.split('/').next().unwrap_or_default().to_owned();
+    let others: BTreeMap<String, &String> = paths.map(|path| (first(path), path)).collect();
+    std::iter::once(mount.to_owned()).chain(others.into_values().cloned()).collect()
 }
 
 impl Vault for HashicorpVault {
@@ -187,7 +201,8 @@ impl Vault for HashicorpVault {
                     return Err(VaultError::secret(ErrorKind::Unsupported, message));
                 }
             };
-            self.select(path, fields, Secret { fields: found, version, valid_for: None, lease: None })
+            let fields = self.select(path, fields, found)?;
+            Ok(Secret { fields, version, valid_for: None, lease: None })
         })
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use cofferdam_vault::{ErrorKind, Lease, Secret, SecretPath, VaultError, Version};
+use cofferdam_vault::{ErrorKind, JsonFields, Lease, SecretPath, VaultError, Version};
 use http::StatusCode;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
@@ -11,13 +11,19 @@ use tokio::time::{Instant, timeout};
 use crate::client::TASK_TIMEOUT;
 use crate::endpoint;
 use crate::error;
-use crate::fields::{self, RawFields};
 use crate::response::Envelope;
 use crate::session_manager::SessionManager;
 use crate::version;
 
 /// Numbers the reads that created a lease: each returns a credential of its own, with a version of its own.
 static READS: AtomicU64 = AtomicU64::new(1);
+
+/// What another engine returned.
+pub(crate) struct DynamicSecret {
+    pub(crate) fields: JsonFields,
+    pub(crate) version: Version,
+    pub(crate) lease: Option<Lease>,
+}
 
 /// Reads the secret `path` from `target`.
 ///
@@ -31,7 +37,7 @@ pub(crate) async fn read(
     sessions: &Arc<SessionManager>,
     path: &SecretPath,
     target: &str,
-) -> Result<Secret, VaultError> {
+) -> Result<DynamicSecret, VaultError> {
     if sessions.closing.is_cancelled() {
         return Err(error::closed());
     }
@@ -62,7 +68,7 @@ async fn request(
     sessions: &Arc<SessionManager>,
     path: &SecretPath,
     target: &str,
-) -> Result<Secret, VaultError> {
+) -> Result<DynamicSecret, VaultError> {
     let denied = || {
         let message = format!(
             "the policy at {} does not allow `read` on {target}; add it to the role's policy",
@@ -88,15 +94,15 @@ async fn request(
     }
     // The lease is tracked first, so that it is revoked even if the fields are invalid.
     let lease = body.lease().map(|lease| sessions.leases.track(lease, &session, start));
-    let fields = body.data::<RawFields<'_>>().and_then(|raw| fields::decode(&raw)).map_err(|_| {
+    let fields: JsonFields = body.data().map_err(|_| {
         let message = format!("{target} is not an object of fields; name another path in `paths`");
         VaultError::secret(ErrorKind::Malformed, message)
     })?;
     let version = match lease {
         Some(_) => Version::new(format!("lease-{}", READS.fetch_add(1, Ordering::Relaxed))),
-        None => version::from_content(path, &fields),
+        None => version::from_content(path, fields.texts()),
     };
-    Ok(Secret { fields, version, valid_for: lease.as_ref().map(|lease| lease.duration), lease })
+    Ok(DynamicSecret { fields, version, lease })
 }
 
 /// Renews `lease` by its initial duration, as far as the server allows.

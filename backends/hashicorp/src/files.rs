@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use cofferdam_vault::files::{FileError, RegularFile, without_last_line_break};
+use cofferdam_vault::files::{FileError, RegularFile, sole_value, without_byte_order_mark};
 use cofferdam_vault::{ErrorKind, SecretString, VaultError};
 use zeroize::Zeroizing;
 
@@ -26,8 +26,8 @@ pub(crate) fn read(path: &Path, what: &str) -> Result<Zeroizing<Vec<u8>>, VaultE
     })
 }
 
-/// Reads a file that holds one secret. White space around a token or JWT is ignored, and so is one line break at the end of
-/// a password.
+/// Reads a file that holds one secret. A byte-order mark at its start is ignored, and so is white space around a token or
+/// JWT, and one line break at the end of a password.
 ///
 /// # Errors
 ///
@@ -39,8 +39,8 @@ pub(crate) fn read_secret(path: &Path, what: &str, format: Format) -> Result<Sec
     };
     let text = std::str::from_utf8(&content).map_err(|_| misconfigured("is not UTF-8; write it again"))?;
     let text = match format {
-        Format::Word => text.trim(),
-        Format::Line => without_last_line_break(text),
+        Format::Word => without_byte_order_mark(text).trim(),
+        Format::Line => sole_value(text),
     };
     if text.is_empty() {
         return Err(misconfigured("is empty; put the secret into it"));
@@ -98,6 +98,8 @@ mod tests {
                 .map_err(|e| e.kind())
         };
         assert_eq!(text(b" hvs.x\r\n\n", Format::Word), Ok("hvs.x".to_owned()));
+        assert_eq!(text(b"\xef\xbb\xbfhvs.x\r\n", Format::Word), Ok("hvs.x".to_owned()));
+        assert_eq!(text(b"\xef\xbb\xbf pass\r\n", Format::Line), Ok(" pass".to_owned()));
         assert_eq!(text(b" pass word \n\n", Format::Line), Ok(" pass word \n".to_owned()));
         for bad in [&b""[..], b"\n", b"two words", b"\xff", b"t\xc3\xb6ken"] {
             assert_eq!(text(bad, Format::Word), Err(ErrorKind::Misconfigured), "{bad:?}");

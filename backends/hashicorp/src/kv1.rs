@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use cofferdam_vault::{Expect, SecretFields, SecretPath, VaultError, Version};
+use cofferdam_vault::{Expect, JsonFields, SecretFields, SecretPath, VaultError, Version};
 use http::StatusCode;
 
 use crate::endpoint;
 use crate::error;
-use crate::fields::{self, RawFields};
 use crate::mount::Mount;
 use crate::response::Envelope;
 use crate::version;
@@ -15,7 +14,7 @@ use crate::version;
 pub(crate) struct Kv1(pub(crate) Arc<Mount>);
 
 impl Kv1 {
-    pub(crate) async fn read(&self, path: &SecretPath) -> Result<(SecretFields, Version), VaultError> {
+    pub(crate) async fn read(&self, path: &SecretPath) -> Result<(JsonFields, Version), VaultError> {
         self.state(path).await?.ok_or_else(|| self.0.absent("no secret", path))
     }
 
@@ -24,7 +23,7 @@ impl Kv1 {
         Ok(self.state(path).await?.is_some())
     }
 
-    async fn state(&self, path: &SecretPath) -> Result<Option<(SecretFields, Version)>, VaultError> {
+    async fn state(&self, path: &SecretPath) -> Result<Option<(JsonFields, Version)>, VaultError> {
         let mount = &self.0;
         let at = format!("{}/{}", mount.name, mount.at(Some(path)));
         let request = endpoint::read(&at);
@@ -36,9 +35,9 @@ impl Kv1 {
             StatusCode::OK => {
                 // Version 2 returns 404 for a path of version 1, so this engine is version 1.
                 mount.confirm();
-                let fields = body.data::<RawFields<'_>>().and_then(|raw| fields::decode(&raw));
-                let fields = fields.map_err(|_| mount.malformed("is not an object of fields", path))?;
-                let version = version::from_content(path, &fields);
+                let fields: JsonFields =
+                    body.data().map_err(|_| mount.malformed("is not an object of fields", path))?;
+                let version = version::from_content(path, fields.texts());
                 Ok(Some((fields, version)))
             }
             StatusCode::NOT_FOUND => {
@@ -73,7 +72,8 @@ impl Kv1 {
         let denied = || self.0.denied("create` and `update", &at);
         let (response, _) = self.0.sessions.send(&request, denied).await?;
         if response.status.is_success() {
-            return Ok(version::from_content(path, fields));
+            let written = fields.iter().map(|(name, value)| (name.as_str(), value));
+            return Ok(version::from_content(path, written));
         }
         self.0.check().await?;
         Err(self.0.malformed("was not written: the engine rejects the request as invalid", path))

@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use cofferdam_vault::{ErrorKind, Expect, SecretFields, SecretPath, VaultError, Version};
+use cofferdam_vault::{ErrorKind, Expect, JsonFields, SecretFields, SecretPath, VaultError, Version};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::endpoint;
 use crate::error;
-use crate::fields;
 use crate::mount::Mount;
 use crate::response::{self, Envelope, Response};
 
@@ -21,7 +20,7 @@ pub(crate) struct Kv2(pub(crate) Arc<Mount>);
 /// The state of a secret.
 enum State {
     Present {
-        fields: SecretFields,
+        fields: JsonFields,
         metadata: VersionMetadata,
     },
     /// The version with this number is deleted or destroyed.
@@ -52,7 +51,7 @@ struct Versioned<'a> {
 
 impl Kv2 {
     /// The current state.
-    pub(crate) async fn read(&self, path: &SecretPath) -> Result<(SecretFields, Version), VaultError> {
+    pub(crate) async fn read(&self, path: &SecretPath) -> Result<(JsonFields, Version), VaultError> {
         match self.state(path, None).await? {
             State::Present { fields, metadata } => Ok((fields, metadata.version())),
             State::Deleted(_) => Err(self.0.absent("a deleted secret", path)),
@@ -61,10 +60,7 @@ impl Kv2 {
     }
 
     /// The last state before the current one that is not deleted. Needs only the permission to read.
-    pub(crate) async fn read_previous(
-        &self,
-        path: &SecretPath,
-    ) -> Result<(SecretFields, Version), VaultError> {
+    pub(crate) async fn read_previous(&self, path: &SecretPath) -> Result<(JsonFields, Version), VaultError> {
         let none = || {
             let message = format!("the secret {path} has no earlier version that is not deleted");
             VaultError::secret(ErrorKind::NotFound, message)
@@ -99,8 +95,8 @@ impl Kv2 {
         match (response.status, versioned) {
             (StatusCode::OK, Ok(Versioned { data: Some(data), metadata })) => {
                 mount.confirm();
-                let fields = response::parse(data.get().as_bytes()).and_then(|raw| fields::decode(&raw));
-                let fields = fields.map_err(|_| mount.malformed("is not an object of fields", path))?;
+                let fields = JsonFields::parse(data.get())
+                    .map_err(|_| mount.malformed("is not an object of fields", path))?;
                 Ok(State::Present { fields, metadata })
             }
             (StatusCode::OK, Err(_)) if Envelope::parse(&response.body).is_ok() => {

@@ -49,7 +49,7 @@ pub(crate) fn resolve(config: Config, context: &VaultContext, variable: Lookup<'
     let auth = match config.auth {
         Some(Auth(table)) => auth_method(table, context),
         None => match variable("VAULT_TOKEN") {
-            Some(token) => AuthMethod::Token(TokenSource::Variable(token.into())),
+            Some(token) => AuthMethod::Token(TokenSource::Variable(token.trim().into())),
             None => AuthMethod::None,
         },
     };

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use cofferdam_vault::{Lease, SecretString};
+use cofferdam_vault::{JsonSecret, Lease};
 use http::StatusCode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -93,27 +93,6 @@ pub(crate) struct TokenLookup {
     /// Number of requests left; 0 if it is not limited.
     #[serde(default)]
     pub(crate) num_uses: u64,
-}
-
-/// A JSON string that is deserialized straight into a [`SecretString`].
-pub(crate) struct JsonSecret(pub(crate) SecretString);
-
-impl<'de> Deserialize<'de> for JsonSecret {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl serde::de::Visitor<'_> for Visitor {
-            type Value = JsonSecret;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a string")
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<JsonSecret, E> {
-                Ok(JsonSecret(text.into()))
-            }
-        }
-        deserializer.deserialize_str(Visitor)
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The key-value engine, in either version.
 
-use cofferdam_vault::{Expect, SecretFields, SecretPath, VaultError, Version};
+use cofferdam_vault::{Expect, JsonFields, SecretFields, SecretPath, VaultError, Version};
 
 use crate::kv1::Kv1;
 use crate::kv2::Kv2;
@@ -20,7 +20,7 @@ impl Store {
         }
     }
 
-    pub(crate) async fn read(&self, path: &SecretPath) -> Result<(SecretFields, Version), VaultError> {
+    pub(crate) async fn read(&self, path: &SecretPath) -> Result<(JsonFields, Version), VaultError> {
         match self {
             Self::V1(kv) => kv.read(path).await,
             Self::V2(kv) => kv.read(path).await,

@@ -6,13 +6,16 @@
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::LazyLock;
 
-use cofferdam_vault::{ExposeSecret as _, SecretFields, SecretPath, Version};
+use cofferdam_vault::{ExposeSecret as _, SecretPath, SecretString, Version};
 
 static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
-/// The version of the secret at `path` with these `fields`.
-pub(crate) fn from_content(path: &SecretPath, fields: &SecretFields) -> Version {
-    let content: Vec<_> = fields.iter().map(|(name, value)| (name, value.expose_secret())).collect();
+/// The version of the secret at `path` with these fields, in the order of their names.
+pub(crate) fn from_content<'f>(
+    path: &SecretPath,
+    fields: impl Iterator<Item = (&'f str, &'f SecretString)>,
+) -> Version {
+    let content: Vec<_> = fields.map(|(name, value)| (name, value.expose_secret())).collect();
     Version::new(format!("{:016x}", KEY.hash_one((path, content))))
 }
 
@@ -23,8 +26,10 @@ mod tests {
 
     #[test]
     fn a_version_depends_on_path_and_content() {
-        let at =
-            |place, content: &[(&str, &str)]| from_content(&path(place), &fields(content.iter().copied()));
+        let at = |place, content: &[(&str, &str)]| {
+            let fields = fields(content.iter().copied());
+            from_content(&path(place), fields.iter().map(|(name, value)| (name.as_str(), value)))
+        };
         let first = at("a/b", &[("x", "1"), ("y", "2")]);
         assert_eq!(at("a/b", &[("y", "2"), ("x", "1")]), first);
         for (place, other) in [

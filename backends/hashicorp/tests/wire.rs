@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
-use cofferdam_vault::ErrorKind::{Malformed, Misconfigured, Throttled, Unavailable};
+use cofferdam_vault::ErrorKind::{Malformed, Misconfigured, Throttled, Unauthenticated, Unavailable};
 use cofferdam_vault::testkit::{field, path};
 use cofferdam_vault::{
     BackendConfig as _, ErrorKind, Scope, Secret, Stage, Threads, Vault, VaultContext, VaultError,
@@ -181,6 +181,48 @@ async fn garbage_is_the_vaults_and_is_not_quoted() {
     server.respond("GET /v1/auth/token/lookup-self", status, [], body);
     let (vault, _folder) = server.open("");
     expect_error(read(&*vault, "m/a").await, Malformed, Scope::Vault);
+}
+
+#[tokio::test]
+async fn a_token_that_may_not_look_itself_up_is_used_if_it_sees_an_engine() {
+    let server = ScriptedServer::start().await;
+    let denied = || json!({"errors": ["permission denied"]}).to_string();
+    server.respond("GET /v1/auth/token/lookup-self", 403, [], denied());
+    server.respond(READ, 200, [], secret());
+    server.respond("GET /v1/database/creds/ro", 200, [], json!({"data": {"token": "canary"}}).to_string());
+    for engine in ["secret", "database/creds/ro"] {
+        for mount in ["secret", "database/creds/ro"] {
+            let (status, body) =
+                if mount == engine { (200, "{\"data\":{}}".to_owned()) } else { (403, denied()) };
+            server.respond(&format!("GET /v1/sys/internal/ui/mounts/{mount}"), status, [], body);
+        }
+        let (vault, _folder) = server.open("paths = { 'db/ro' = 'database/creds/ro' }");
+        vault.probe().await.unwrap();
+        assert_eq!(token_of(&*vault, "m/a").await, "canary-secret");
+        assert_eq!(token_of(&*vault, "db/ro").await, "canary");
+    }
+    server.respond("GET /v1/sys/internal/ui/mounts/database/creds/ro", 403, [], denied());
+    let (vault, _folder) = server.open("paths = { 'db/ro' = 'database/creds/ro' }");
+    expect_error(read(&*vault, "m/a").await, Unauthenticated, Scope::Vault);
+    server.respond("GET /v1/sys/internal/ui/mounts/secret", 503, [], String::new());
+    expect_error(vault.probe().await, Unavailable, Scope::Vault);
+}
+
+#[tokio::test]
+async fn one_unreadable_field_leaves_the_others_usable() {
+    let server = ScriptedServer::start().await;
+    let body = |fields: &str| {
+        format!("{{\"data\":{{\"data\":{fields},\"metadata\":{{\"version\":1,\"created_time\":\"\"}}}}}}")
+    };
+    let (vault, _folder) = server.open("");
+    for other in [r#""note": "\ud83d""#, r#""\ud83d": 1"#, r#""note": null"#, r#""no name": {}"#] {
+        server.respond(READ, 200, [], body(&format!("{{{other}, \"token\": \"canary\"}}")));
+        assert_eq!(token_of(&*vault, "m/a").await, "canary", "{other}");
+    }
+    server.respond(READ, 200, [], body(r#"{"token": "canary\ud83d"}"#));
+    let error = read(&*vault, "m/a").await.unwrap_err();
+    assert_eq!((error.kind(), error.scope()), (Malformed, Scope::Secret));
+    assert!(error.message().contains("token") && !error.message().contains("canary"), "{error}");
 }
 
 #[tokio::test]

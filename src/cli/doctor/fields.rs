@@ -3,6 +3,8 @@
 use cofferdam_config::Diagnostic;
 use cofferdam_vault::{ExposeSecret as _, FieldName, Secret};
 
+use crate::broker::FieldDefect;
+
 /// Returns the problems of the fields of `secret`. They name the fields and never contain a part of a value.
 pub(super) fn diagnostics(secret: &Secret) -> Vec<Diagnostic> {
     secret.fields.iter().filter_map(|(name, value)| problem(name, value.expose_secret())).collect()
@@ -10,35 +12,26 @@ pub(super) fn diagnostics(secret: &Secret) -> Vec<Diagnostic> {
 
 fn problem(name: &FieldName, value: &str) -> Option<Diagnostic> {
     let set_again = format!("set `{name}` again, to the value only");
-    let trim = format!("{set_again}; `tr -d '\\n' < FILE` removes the line break that editors append");
-    // A PEM key has several lines.
-    let pem = value.starts_with("-----BEGIN");
     let quoted = |quote: char| value.len() > 1 && value.starts_with(quote) && value.ends_with(quote);
     if value.is_empty() {
-        Some(Diagnostic::error("", format!("field `{name}` is empty"), set_again))
-    } else if !pem && value.trim() != value {
-        Some(Diagnostic::error(
-            "",
-            format!("field `{name}` starts or ends with white space, which no service accepts"),
-            trim,
-        ))
-    } else if !pem && value.contains(char::is_control) {
-        Some(Diagnostic::error(
-            "",
-            format!(
-                "field `{name}` contains a line break or control character, which no HTTP header can carry"
-            ),
-            set_again,
-        ))
-    } else if quoted('"') || quoted('\'') {
-        Some(Diagnostic::warning(
+        return Some(Diagnostic::error("", format!("field `{name}` is empty"), set_again));
+    }
+    if let Some(defect) = FieldDefect::find(value) {
+        let help = match defect {
+            FieldDefect::WhiteSpaceAround => {
+                format!("{set_again}; `tr -d '\\n' < FILE` removes the line break that editors append")
+            }
+            FieldDefect::ByteOrderMark | FieldDefect::ControlCharacter => set_again,
+        };
+        return Some(Diagnostic::error("", format!("field `{name}` {defect}"), help));
+    }
+    (quoted('"') || quoted('\'')).then(|| {
+        Diagnostic::warning(
             "",
             format!("field `{name}` is in quotes, which may have been copied with it"),
             set_again,
-        ))
-    } else {
-        None
-    }
+        )
+    })
 }
 
 #[cfg(test)]
@@ -57,7 +50,7 @@ mod tests {
         for good in ["canary", "-----BEGIN KEY-----\ncanary\n-----END KEY-----\n", "pass word", "\"", "ü"] {
             assert_eq!(level(good), None, "{good:?}");
         }
-        for bad in ["", "canary\n", " canary", "can\nary", "canary\u{0}x", "\tcanary"] {
+        for bad in ["", "canary\n", " canary", "can\nary", "canary\u{0}x", "\tcanary", "\u{feff}canary"] {
             assert_eq!(level(bad), Some(Severity::Error), "{bad:?}");
         }
         for notice in ["\"canary\"", "'canary'"] {

@@ -2,10 +2,11 @@
 
 use std::io::{self, IsTerminal as _, Read};
 
-use cofferdam_vault::files::without_last_line_break;
+use cofferdam_vault::files::sole_value;
 use cofferdam_vault::{ExposeSecret as _, Prompt as _, SecretString};
 use zeroize::Zeroizing;
 
+use crate::broker::FieldDefect;
 use crate::cli::exit::CommandError;
 use crate::cli::prompt::Terminal;
 
@@ -14,11 +15,11 @@ const MAX_BYTES: usize = 128 * 1024;
 
 /// Reads a value: from standard input if it is a pipe or a file, else from a prompt on the terminal.
 ///
-/// One line break at the end is removed, since editors and `echo` append one.
+/// A byte-order mark at the start and one line break at the end are removed, since editors and `echo` add them.
 ///
 /// # Errors
 ///
-/// Returns a usage error if the value is empty, too large, or not UTF-8.
+/// Returns a usage error if the value is empty, too large, not UTF-8, or one that no service accepts.
 pub(super) fn read_value(question: &str) -> Result<SecretString, CommandError> {
     if io::stdin().is_terminal() {
         let typed = Terminal.secret(question).map_err(|error| {
@@ -27,7 +28,7 @@ pub(super) fn read_value(question: &str) -> Result<SecretString, CommandError> {
                 "pass the value on standard input",
             )
         })?;
-        return non_empty(typed);
+        return checked(typed);
     }
     read_from(io::stdin().lock())
 }
@@ -53,14 +54,19 @@ fn read_from(reader: impl Read) -> Result<SecretString, CommandError> {
             "pass text; encode a binary value, for example as Base64",
         )
     })?;
-    non_empty(without_last_line_break(text).into())
+    checked(sole_value(text).into())
 }
 
-fn non_empty(value: SecretString) -> Result<SecretString, CommandError> {
+fn checked(value: SecretString) -> Result<SecretString, CommandError> {
     if value.expose_secret().is_empty() {
         return Err(CommandError::usage("the value is empty", "pass it on standard input, or type it"));
     }
-    Ok(value)
+    match FieldDefect::find(value.expose_secret()) {
+        Some(defect) => {
+            Err(CommandError::usage(format!("the value {defect}"), "pass the value only; nothing was stored"))
+        }
+        None => Ok(value),
+    }
 }
 
 #[cfg(test)]
@@ -72,12 +78,23 @@ mod tests {
     }
 
     #[test]
-    fn one_line_break_at_the_end_is_removed() {
+    fn what_editors_add_is_removed() {
         assert_eq!(read(b"abc\n").as_deref(), Some("abc"));
         assert_eq!(read(b"abc\r\n").as_deref(), Some("abc"));
         assert_eq!(read(b"abc").as_deref(), Some("abc"));
         assert_eq!(read(b"-----BEGIN\nx\n\n").as_deref(), Some("-----BEGIN\nx\n"));
-        assert_eq!(read(b" a b \n").as_deref(), Some(" a b "));
+        assert_eq!(read(b"a b\n").as_deref(), Some("a b"));
+        assert_eq!(read(b"\xef\xbb\xbfabc\r\n").as_deref(), Some("abc"));
+    }
+
+    #[test]
+    fn what_no_service_accepts_is_rejected_without_being_shown() {
+        for bad in ["canary\n\n", " canary", "canary \n", "can\nary", "canary\0", "\u{feff}\u{feff}canary"] {
+            let Err(CommandError::Message { message, .. }) = read_from(bad.as_bytes()) else {
+                panic!("{bad:?} was accepted")
+            };
+            assert!(message.contains("no service accepts") && !message.contains("canary"), "{message}");
+        }
     }
 
     #[test]

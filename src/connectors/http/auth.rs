@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::destination::is_loopback;
 use super::encode::{push_encoded, push_pair};
 use super::headers;
-use crate::broker::{Credential, CredentialSpec, CredentialTemplate};
+use crate::broker::{Credential, CredentialSpec, CredentialTemplate, FieldDefect};
 use crate::connectors::failure::CallFailure;
 use crate::connectors::scrub::Scrubber;
 
@@ -66,22 +66,15 @@ impl AppliedAuth {
     }
 
     fn render(spec: &CredentialSpec, credential: &Credential) -> Result<Self, String> {
-        let (in_header, in_basic) = match spec {
-            CredentialSpec::Bearer { .. } | CredentialSpec::Header { .. } => (true, false),
-            CredentialSpec::Basic { .. } => (false, true),
-            CredentialSpec::Query { .. } => (false, false),
-        };
+        let in_basic = matches!(spec, CredentialSpec::Basic { .. });
         for field in spec.fields() {
             let text = credential.secret.expose(&field).unwrap_or_default();
             // The user name alone may be the whole credential. The password then exists and is empty.
             if text.is_empty() && !(in_basic && credential.secret.expose(&field).is_some()) {
                 return Err(format!("its field `{field}` is missing or empty; tell the user to store it"));
             }
-            if in_header && text.trim() != text {
-                return Err(format!(
-                    "its field `{field}` starts or ends with a space or a line break; tell the user to store it \
-                     again without"
-                ));
+            if let Some(defect) = FieldDefect::find(text) {
+                return Err(format!("its field `{field}` {defect}; tell the user to store it again without"));
             }
         }
         let mut auth = Self { headers: HeaderMap::new(), query: Vec::new(), derived: Vec::new() };

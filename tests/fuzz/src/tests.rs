@@ -8,6 +8,13 @@ use crate::TARGETS;
 const RANDOM_INPUTS: usize = 500;
 const RANDOM_BYTES: usize = 400;
 
+/// How many changed kept inputs each target gets.
+const CHANGED_INPUTS: usize = 500;
+
+/// What has a meaning in the texts that targets read.
+const SYNTAX: [&str; 16] =
+    ["\"", "'", "\\", "\\ud83d", "\n", "\r\n", "#", "=", "[", "]", "{", "}", ":", ",", "\u{feff}", "null"];
+
 /// The largest kept input, in bytes. A larger one belongs into a test of its own.
 const KEPT_BYTES: u64 = 16 * 1024;
 
@@ -50,6 +57,44 @@ fn random_inputs_break_no_promise() {
             assert!(passes, "random input {number} breaks a promise of {name}: {}", input.escape_ascii());
         }
     }
+}
+
+#[test]
+fn changed_inputs_break_no_promise() {
+    for (name, target) in TARGETS {
+        let mut random = fastrand::Rng::with_seed(15);
+        let folder = fuzz().join("corpus").join(name);
+        let kept: Vec<Vec<u8>> =
+            names(&folder).iter().map(|file| fs::read(folder.join(file)).unwrap()).collect();
+        for number in 0..CHANGED_INPUTS {
+            let input = changed(&mut random, &kept);
+            let passes = catch_unwind(AssertUnwindSafe(|| target(&input))).is_ok();
+            assert!(passes, "changed input {number} breaks a promise of {name}: {}", input.escape_ascii());
+        }
+    }
+}
+
+/// A kept input with a few changes, of which some join two of them.
+fn changed(random: &mut fastrand::Rng, kept: &[Vec<u8>]) -> Vec<u8> {
+    let mut input = kept[random.usize(..kept.len())].clone();
+    for _ in 0..random.usize(1..6) {
+        let at = random.usize(..=input.len());
+        let end = random.usize(at..=input.len().min(at + 12));
+        let with = match random.u8(..5) {
+            0 => Vec::new(),
+            1 => vec![random.u8(..)],
+            2 => SYNTAX[random.usize(..SYNTAX.len())].as_bytes().to_vec(),
+            3 => input[at..end].repeat(random.usize(1..4)),
+            _ => {
+                let other = &kept[random.usize(..kept.len())];
+                let from = random.usize(..=other.len());
+                other[from..random.usize(from..=other.len().min(from + 40))].to_vec()
+            }
+        };
+        let end = if random.bool() { at } else { end };
+        input.splice(at..end, with);
+    }
+    input
 }
 
 #[test]

@@ -63,6 +63,23 @@ fn what_a_header_cannot_carry_is_reported_without_its_value() {
 }
 
 #[test]
+fn white_space_around_a_field_is_refused_in_every_kind() {
+    for bad in ["hunter22\n", " hunter22", "hunter22\r\n", "\u{feff}hunter22", "hunter\n22"] {
+        for (spec, fields) in [
+            (json!({ "kind": "bearer" }), &[("token", bad)][..]),
+            (json!({ "kind": "header", "headers": { "x-key": "v1 {key}" } }), &[("key", bad)]),
+            (json!({ "kind": "query", "params": { "key": "{token}" } }), &[("token", bad)]),
+            (json!({ "kind": "basic" }), &[("username", "me"), ("password", bad)]),
+            (json!({ "kind": "basic" }), &[("username", bad), ("password", "pw")]),
+        ] {
+            let failure = render(spec, fields).err().unwrap_or_else(|| panic!("{bad:?} was accepted"));
+            assert!(matches!(failure, CallFailure::CredentialUnusable { .. }));
+            assert!(!failure.to_string().contains("hunter"), "{failure}");
+        }
+    }
+}
+
+#[test]
 fn a_missing_or_empty_field_never_becomes_an_empty_credential() {
     for fields in [&[][..], &[("token", "")]] {
         let failure = render(json!({ "kind": "bearer" }), fields).err();

@@ -82,6 +82,24 @@ async fn a_token_comes_from_a_file_that_is_read_again_when_it_has_expired() {
 }
 
 #[tokio::test]
+async fn a_token_that_may_not_look_itself_up_is_used_until_it_is_rejected() {
+    let fixture = Fixture::new().await;
+    let blind = json!({"policies": [fixture.policy], "no_default_policy": true});
+    let token = fixture.server.token(blind).await;
+    let (status, _) =
+        vault_server::ask(&fixture.server.address, &token, "GET", "auth/token/lookup-self", Value::Null)
+            .await;
+    assert_eq!(status, 403, "the token may not look itself up");
+    fixture.file("token", format!("\u{feff}{token}\r\n"));
+    let vault = fixture.open("method = 'token', token_file = 'token'");
+    vault.probe().await.unwrap();
+    assert_eq!(token_of(&*vault, "m/a").await, "one");
+    fixture.server.root("POST", "auth/token/revoke", json!({"token": token})).await;
+    let again = fixture.open("method = 'token', token_file = 'token'");
+    expect_error(again.probe().await, Unauthenticated, Scope::Vault);
+}
+
+#[tokio::test]
 async fn approle_logs_in_once_for_many_reads_and_its_token_ends_with_the_vault() {
     let fixture = Fixture::new().await;
     let (auth, role, secret) = fixture.server.approle(&fixture.policy, json!({})).await;
