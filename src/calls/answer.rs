@@ -37,7 +37,7 @@ impl CallAnswer {
         let expression = tool.select.as_ref().filter(|_| !(full && tool.full));
         let mut note = content.note(expression.is_some());
         let selected = match expression {
-            Some(expression) if content == Content::Json => match select(expression, &body, search_bytes) {
+            Some(expression) if content.is_json() => match select(expression, &body, search_bytes) {
                 Ok(found) => {
                     let text = serialize(&Parts { result: &found, next: next.as_ref(), note }, tool, full)?;
                     Some((found.to_value(), text))

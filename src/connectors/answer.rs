@@ -29,6 +29,8 @@ pub struct Answer {
 pub enum Content {
     /// JSON.
     Json,
+    /// JSON with strings that no parser reads, which were repaired.
+    RepairedJson,
     /// What it declared as JSON, and is not.
     InvalidJson,
     /// Text.
@@ -42,9 +44,17 @@ pub enum Content {
 }
 
 impl Content {
+    /// Whether it is JSON, from which a part can be selected.
+    pub(crate) fn is_json(self) -> bool {
+        matches!(self, Self::Json | Self::RepairedJson)
+    }
+
     /// What a model has to know of such an answer. `selected` says whether a part of it should have been selected.
     pub(crate) fn note(self, selected: bool) -> Option<&'static str> {
         match self {
+            Self::RepairedJson => Some(
+                "strings of the answer are not valid JSON; characters that could not be read are replaced by U+FFFD",
+            ),
             Self::InvalidJson => Some("the service declared its answer as JSON, and it is not valid JSON"),
             Self::DamagedText => {
                 Some("characters of the answer could not be decoded, and are replaced by U+FFFD")

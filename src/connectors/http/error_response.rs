@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use cofferdam_config::json::repair;
 use http::{HeaderMap, StatusCode};
 use jmespath::Expression;
 use serde_json::Value;
@@ -96,8 +97,10 @@ impl ErrorResponse<'_> {
             return None;
         }
         let clean = scrubber.bytes(self.body?);
-        let text = std::str::from_utf8(&clean).ok()?.trim_start_matches('\u{feff}').trim();
-        match serde_json::from_str::<Value>(text) {
+        // One unreadable string must not cost the message.
+        let text = String::from_utf8_lossy(&clean);
+        let text = text.trim_start_matches('\u{feff}').trim();
+        match serde_json::from_slice::<Value>(&repair(text.as_bytes())) {
             Ok(mut value) => {
                 scrubber.value(&mut value);
                 Some(ErrorBody::Json(value))
