@@ -41,7 +41,7 @@ async fn one_secrets_failure_is_its_own() {
     write_secrets(&env, 2).await;
     env.raw("DeleteSecret", json!({}), "module-1/work").await.unwrap();
     env.put("module-2/work", r#"{"other": "canary"}"#).await;
-    env.put("module-3/work", r#"{"token": ["canary"]}"#).await;
+    env.put("module-3/work", r#"{"token": "half a pair: \ud83d, canary"}"#).await;
     env.put("module-4/work", r#"{"token": "4"}"#).await;
     let mut requests = requests(6);
     requests.push(requests[0].clone());
