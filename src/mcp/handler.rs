@@ -304,9 +304,9 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> impl Future<Output = Result<CustomResult, ErrorData>> + Send {
         Box::pin(async move {
-            let call = params::text_call(request)?;
             let revision = context.protocol_version();
-            let stateless = revision.is_some_and(|revision| revision >= ProtocolVersion::V_2026_07_28);
+            let stateless = params::is_stateless(revision.as_ref());
+            let call = params::text_call(request, revision.as_ref())?;
             let mut result = ServerResult::from(self.run_text_call(call, context).await?);
             if !stateless {
                 // As rmcp does for the calls that it matches.

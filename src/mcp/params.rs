@@ -2,23 +2,28 @@
 //!
 //! rmcp takes such a request for one of a method that it does not know. Its client would learn that the method is missing.
 
-use rmcp::model::{CallToolRequestParams, CustomRequest, ErrorCode, ErrorData};
+use rmcp::model::{CallToolRequestParams, CustomRequest, ErrorCode, ErrorData, ProtocolVersion};
 use serde_json::{Map, Value};
 
 /// The methods of this server. All others are not found, whatever their parameters are.
-const METHODS: [&str; 5] = ["initialize", "ping", "server/discover", CALL, "tools/list"];
+const METHODS: [&str; 3] = ["server/discover", CALL, "tools/list"];
+
+/// Those that a stateless revision has no longer.
+const SESSION_METHODS: [&str; 2] = ["initialize", "ping"];
 
 const CALL: &str = "tools/call";
 
 const WRONG_TYPE: &str = "a parameter has the wrong type";
 
 /// Returns what is wrong with the parameters of a request that rmcp could not match with its method. Returns `None` if the
-/// method is none of this server, and for a call that can be served: its arguments are a string.
-pub(super) fn misfit(request: &CustomRequest) -> Option<ErrorData> {
-    if !METHODS.contains(&request.method.as_str()) || text_arguments(request).is_some() {
+/// method is none of this server in the `revision` of the request, and for a call that can be served: its arguments are a
+/// string.
+pub(super) fn misfit(request: &CustomRequest, revision: Option<&ProtocolVersion>) -> Option<ErrorData> {
+    let method = request.method.as_str();
+    let offered = METHODS.contains(&method) || (SESSION_METHODS.contains(&method) && !is_stateless(revision));
+    if !offered || text_arguments(request).is_some() {
         return None;
     }
-    let method = &request.method;
     Some(match request.params.as_ref().and_then(Value::as_object) {
         None => invalid(method, "`params` is missing"),
         Some(params) => match problem(method, params) {
@@ -26,6 +31,11 @@ pub(super) fn misfit(request: &CustomRequest) -> Option<ErrorData> {
             None => invalid(method, WRONG_TYPE),
         },
     })
+}
+
+/// Whether a request of this revision is stateless.
+pub(super) fn is_stateless(revision: Option<&ProtocolVersion>) -> bool {
+    revision.is_some_and(|revision| *revision >= ProtocolVersion::V_2026_07_28)
 }
 
 fn invalid(method: &str, problem: &str) -> ErrorData {
@@ -45,8 +55,11 @@ pub(super) struct TextCall {
 /// # Errors
 ///
 /// If it is no call with arguments as a string: what [`misfit`] returns, or that there is no such method.
-pub(super) fn text_call(request: CustomRequest) -> Result<TextCall, ErrorData> {
-    if let Some(error) = misfit(&request) {
+pub(super) fn text_call(
+    request: CustomRequest,
+    revision: Option<&ProtocolVersion>,
+) -> Result<TextCall, ErrorData> {
+    if let Some(error) = misfit(&request, revision) {
         return Err(error);
     }
     let CustomRequest { method, params, .. } = request;
@@ -154,7 +167,7 @@ mod tests {
                 "wrong type",
             ),
         ] {
-            let error = misfit(&custom(method, &params)).unwrap();
+            let error = misfit(&custom(method, &params), None).unwrap();
             assert_eq!(error.code.0, -32602);
             assert!(
                 error.message.contains(says) && !error.message.contains("canary"),
@@ -162,7 +175,16 @@ mod tests {
                 error.message
             );
         }
-        assert_eq!(misfit(&custom("no/such", &json!({ "name": 7 }))), None);
+        assert_eq!(misfit(&custom("no/such", &json!({ "name": 7 })), None), None);
+    }
+
+    #[test]
+    fn a_stateless_revision_has_no_handshake() {
+        let request = custom("initialize", &json!({ "protocolVersion": 1 }));
+        assert_eq!(misfit(&request, Some(&ProtocolVersion::V_2026_07_28)), None);
+        assert!(misfit(&request, Some(&ProtocolVersion::V_2025_11_25)).is_some());
+        let unknown = text_call(request, Some(&ProtocolVersion::V_2026_07_28)).err().unwrap();
+        assert_eq!(unknown.code.0, -32601);
     }
 
     #[test]
@@ -170,14 +192,15 @@ mod tests {
         for arguments in ["", "null", "{}", "anything"] {
             let request =
                 custom("tools/call", &json!({ "name": "x", "arguments": arguments, "_meta": { "a": 1 } }));
-            assert_eq!(misfit(&request), None);
-            let call = text_call(request).unwrap();
+            assert_eq!(misfit(&request, None), None);
+            let call = text_call(request, None).unwrap();
             assert_eq!((&*call.params.name, &*call.arguments), ("x", arguments));
         }
         for params in [json!({ "name": "x", "arguments": 1 }), json!({ "name": 1, "arguments": "" })] {
-            assert_eq!(text_call(custom("tools/call", &params)).err().unwrap().code.0, -32602);
+            assert_eq!(text_call(custom("tools/call", &params), None).err().unwrap().code.0, -32602);
         }
-        let unknown = text_call(custom("no/such", &json!({ "name": "x", "arguments": "" }))).err().unwrap();
+        let unknown =
+            text_call(custom("no/such", &json!({ "name": "x", "arguments": "" })), None).err().unwrap();
         assert_eq!(unknown.code.0, -32601);
     }
 }

@@ -251,7 +251,7 @@ fn message(line: &[u8]) -> Result<ClientJsonRpcMessage, Option<Response>> {
         .map_err(|_| malformed::error_response(line).map(Box::new).map(Response::Malformed))?;
     if let JsonRpcMessage::Request(request) = &message
         && let ClientRequest::CustomRequest(custom) = &request.request
-        && let Some(error) = params::misfit(custom)
+        && let Some(error) = params::misfit(custom, request.request.get_meta().protocol_version().as_ref())
     {
         let response = ServerJsonRpcMessage::error(error, Some(request.id.clone()));
         return Err(Some(Response::Refused(Box::new(response))));
