@@ -55,8 +55,9 @@ struct Args {
     /// Write the plot, blast-radius.svg, into this folder
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Put the tables into docs/measurements.md between their marks, and the plot into docs/
-    #[arg(long, conflicts_with_all = ["only", "quick"])]
+    /// Put the tables into docs/measurements.md between their marks, and the plot into docs/; with `--only 'callers and
+    /// services'`, that table alone
+    #[arg(long, conflicts_with = "quick")]
     write: bool,
 }
 
@@ -77,6 +78,11 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<bool, Failed> {
+    if args.write && args.only.as_deref().is_some_and(|only| only != ATTACKS) {
+        return Err(
+            format!("`--write` replaces whole tables: omit `--only`, or use `--only '{ATTACKS}'`").into()
+        );
+    }
     let found = until_interrupted(measure(args))?;
     finish(args, &found)?;
     let kept = found.outcomes.iter().all(|outcome| outcome.comparison.kept())
@@ -215,10 +221,12 @@ fn finish(args: &Args, found: &Found) -> Result<(), Failed> {
     if let Some(folder) = &args.out {
         plot::write(&found.outcomes, folder)?;
     }
-    if args.write {
+    if args.write && args.only.is_none() {
         plot::write(&found.outcomes, "docs".as_ref())?;
         let section = report::section(&found.plan, &found.outcomes, &found.many);
         page::write("docs/measurements.md".as_ref(), "blast-radius", &section)?;
+    }
+    if args.write {
         let section = attacks::section(&found.attack_plan, &found.attacks);
         page::write("docs/measurements.md".as_ref(), "callers-and-services", &section)?;
     }

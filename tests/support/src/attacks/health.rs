@@ -1,6 +1,8 @@
 //! Health checks during an attack, each on a new connection, as an orchestrator makes them.
 
-use std::time::Duration;
+use std::error::Error as _;
+use std::fmt;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use tokio::sync::watch;
@@ -15,18 +17,30 @@ const INTERVAL: Duration = Duration::from_millis(200);
 const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The checks that were made, and their outcome.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Health {
     /// All checks.
     pub checks: usize,
     /// Those that were answered.
     pub good: usize,
+    /// Why the first one that failed did.
+    pub first_failure: Option<String>,
 }
 
 impl Health {
-    fn add(&mut self, answered: &[bool]) {
-        self.checks += answered.len();
-        self.good += answered.iter().filter(|&&good| good).count();
+    fn add(&mut self, checked: Result<(), String>) {
+        self.checks += 1;
+        match checked {
+            Ok(()) => self.good += 1,
+            Err(failure) => drop(self.first_failure.get_or_insert(failure)),
+        }
+    }
+}
+
+impl fmt::Display for Health {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {}", self.good, self.checks)?;
+        self.first_failure.iter().try_for_each(|failure| write!(f, "; the first failure: {failure}"))
     }
 }
 
@@ -49,7 +63,7 @@ impl HealthPoller {
                 let [public, admin, details] = &urls;
                 let (public, admin, details) =
                     tokio::join!(check(&client, public), check(&client, admin), check(&client, details));
-                counts.add(&[public, admin, details]);
+                [public, admin, details].into_iter().for_each(|checked| counts.add(checked));
                 let _ = tokio::time::timeout(INTERVAL, stopped.changed()).await;
             }
             counts
@@ -65,10 +79,12 @@ impl HealthPoller {
     }
 }
 
-/// Whether there is a response. `/readyz` returns 503 while a vault is down, which is an answer, too.
-async fn check(client: &reqwest::Client, url: &str) -> bool {
-    match client.get(url).send().await {
-        Ok(response) => response.bytes().await.is_ok(),
-        Err(_) => false,
-    }
+/// Waits for a response. `/readyz` returns 503 while a vault is down, which is an answer, too.
+async fn check(client: &reqwest::Client, url: &str) -> Result<(), String> {
+    let start = Instant::now();
+    let answered = async { client.get(url).send().await?.bytes().await };
+    answered.await.map(drop).map_err(|error| {
+        let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+        format!("{error}{cause}, after {:.1} s", start.elapsed().as_secs_f64())
+    })
 }

@@ -96,6 +96,7 @@ pub async fn measure(
     };
     let promise = |name, kept, found| Promise { name, kept, found };
     let Comparison { others, runs, .. } = &outcome.comparison;
+    let health = &outcome.health;
     outcome.comparison.promises = vec![
         promise(
             "the process lives",
@@ -116,11 +117,7 @@ pub async fn measure(
             others.good == others.calls && runs[0].fault.calls > 0,
             format!("{} of {}: {}", others.good, others.calls, list(&errors(&samples, whole))),
         ),
-        promise(
-            "health answers",
-            health.good == health.checks && health.checks > 0,
-            format!("{} of {}", health.good, health.checks),
-        ),
+        promise("health answers", health.good == health.checks && health.checks > 0, health.to_string()),
     ];
     Ok(outcome)
 }

@@ -112,7 +112,7 @@ impl SoakOutcome {
             promise(
                 "health answers",
                 self.health.good == self.health.checks && self.health.checks > 0,
-                format!("{} of {}", self.health.good, self.health.checks),
+                self.health.to_string(),
             ),
             promise(
                 "memory is flat",
@@ -167,7 +167,7 @@ mod tests {
             after: Some(after),
             calls: 10,
             good: 10,
-            health: Health { checks: 3, good: 3 },
+            health: Health { checks: 3, good: 3, first_failure: None },
             attacks: Vec::new(),
             peak_mib: 100,
             promises: Vec::new(),
