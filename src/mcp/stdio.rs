@@ -7,6 +7,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cofferdam_vault::files::BYTE_ORDER_MARK;
 use rmcp::model::{
     ClientJsonRpcMessage, ClientNotification, ClientRequest, ErrorData, GetExtensions as _, GetMeta as _,
     JsonRpcMessage, ProtocolVersion, ServerJsonRpcMessage,
@@ -261,7 +262,7 @@ fn message(line: &[u8]) -> Result<ClientJsonRpcMessage, Option<Response>> {
 
 /// Some shells on Windows put a byte-order mark at the start of what they write.
 fn without_byte_order_mark(line: &[u8]) -> &[u8] {
-    line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(line)
+    line.strip_prefix(BYTE_ORDER_MARK.as_bytes()).unwrap_or(line)
 }
 
 /// Returns whether rmcp accepts any message after this one: it is the handshake, or a request that needs none.

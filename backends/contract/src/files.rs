@@ -20,8 +20,8 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-/// At the start of a text it marks its encoding, and is no part of the text.
-pub const BYTE_ORDER_MARK: char = '\u{feff}';
+/// Marks the encoding of a text at whose start it is. It is not part of the text.
+pub const BYTE_ORDER_MARK: &str = "\u{feff}";
 
 /// `text` without the byte-order mark at its start, which some editors and shells on Windows add.
 ///

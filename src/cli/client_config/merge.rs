@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use cofferdam_vault::files::BYTE_ORDER_MARK;
 use jsonc_parser::ast::{self, ObjectProp};
 use jsonc_parser::common::Ranged as _;
 use jsonc_parser::cst::{CstInputValue, CstObject, CstRootNode};
@@ -10,9 +11,6 @@ use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use super::host::{Host, SERVER};
-
-/// Some editors on Windows write it at the start of a file.
-const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// The keys that define the transport. A key of the previous transport must not stay.
 const TRANSPORT_KEYS: [&str; 4] = ["type", "url", "command", "args"];

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use cofferdam_config::json::repair;
+use cofferdam_vault::files::BYTE_ORDER_MARK;
 use http::{HeaderMap, StatusCode};
 use jmespath::Expression;
 use serde_json::Value;
@@ -99,7 +100,7 @@ impl ErrorResponse<'_> {
         let clean = scrubber.bytes(self.body?);
         // One unreadable string must not cost the message.
         let text = String::from_utf8_lossy(&clean);
-        let text = text.trim_start_matches('\u{feff}').trim();
+        let text = text.trim_start_matches(BYTE_ORDER_MARK).trim();
         match serde_json::from_slice::<Value>(&repair(text.as_bytes())) {
             Ok(mut value) => {
                 scrubber.value(&mut value);

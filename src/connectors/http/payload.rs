@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use cofferdam_config::json::repair;
+use cofferdam_vault::files::BYTE_ORDER_MARK;
 use encoding_rs::UTF_8;
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -16,13 +17,10 @@ use crate::connectors::answer::Content;
 use crate::connectors::scrub::Scrubber;
 use crate::json_meter::measure;
 
-/// The byte-order mark of UTF-8, which is no part of a text.
-const MARK: &[u8] = b"\xef\xbb\xbf";
-
 /// How a page starts, in any case, whatever it is declared as.
 const PAGE_STARTS: [&[u8]; 2] = [b"<!doctype html", b"<html"];
 
-/// Why a body that has arrived is no answer.
+/// Why a body that has arrived is not an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unusable {
     /// It takes more memory without its credentials than with them, and there is none.
@@ -108,8 +106,8 @@ struct Clean {
 
 impl Clean {
     fn read(mut self, format: AnswerFormat) -> Result<(Value, Content), Unusable> {
-        if self.bytes.starts_with(MARK) {
-            self.bytes.drain(..MARK.len());
+        if self.bytes.starts_with(BYTE_ORDER_MARK.as_bytes()) {
+            self.bytes.drain(..BYTE_ORDER_MARK.len());
         }
         let kind = self.content_type.kind();
         let declared = kind == ContentKind::Json;

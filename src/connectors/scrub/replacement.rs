@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use cofferdam_vault::files::BYTE_ORDER_MARK;
+
 use super::REMOVED;
 
 /// `text` with each of the ordered `ranges` replaced.
@@ -38,7 +40,7 @@ pub(super) fn replace(text: &[u8], ranges: Vec<Range<usize>>) -> Vec<u8> {
 
 /// Whether `text` looks like a JSON array or object.
 fn is_json(text: &[u8]) -> bool {
-    let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text).trim_ascii();
+    let text = text.strip_prefix(BYTE_ORDER_MARK.as_bytes()).unwrap_or(text).trim_ascii();
     matches!((text.first(), text.last()), (Some(b'{'), Some(b'}')) | (Some(b'['), Some(b']')))
 }
 
