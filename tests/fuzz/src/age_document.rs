@@ -1,17 +1,15 @@
 //! age files: damaged ones, and plaintexts that a person has edited.
 
-use std::path::Path;
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use age::x25519::Identity;
-use cofferdam::broker::backends::VaultSettings as _;
 use cofferdam_vault::{
-    ErrorKind, Expect, ExposeSecret as _, SecretFields, SecretPath, Stage, Threads, Vault, VaultContext,
-    VaultError,
+    ErrorKind, Expect, ExposeSecret as _, SecretFields, SecretPath, Stage, Vault, VaultError,
 };
 use cofferdam_vault_age::Config;
 
 use crate::CANARY;
+use crate::vault::open;
 
 static IDENTITY: LazyLock<Identity> = LazyLock::new(Identity::generate);
 
@@ -30,7 +28,7 @@ pub fn age_document(data: &[u8]) {
         0 => write("v.age", data),
         _ => write("v.age", &age::encrypt(&IDENTITY.to_public(), &plaintext).unwrap()),
     }
-    let vault = vault(folder.path());
+    let vault = open::<Config>("file = 'v.age'\nidentity_file = 'key.txt'", folder.path());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let known = read(&*vault, "fuzz/known").await;
@@ -60,17 +58,6 @@ async fn write_and_read(vault: &dyn Vault, known: Option<String>) {
     }
     assert_eq!(read(vault, "fuzz/new").await.ok().as_deref(), Some("new \"'\n#"));
     assert_eq!(read(vault, "fuzz/known").await.ok(), known);
-}
-
-fn vault(folder: &Path) -> Arc<dyn Vault> {
-    let config: Config = toml::from_str("file = 'v.age'\nidentity_file = 'key.txt'").unwrap();
-    let context = VaultContext {
-        name: "fuzz".to_owned(),
-        base_dir: folder.to_owned(),
-        threads: Threads::new("fuzz", 1),
-        prompt: None,
-    };
-    Box::new(config).into_vault(context)
 }
 
 async fn read(vault: &dyn Vault, at: &str) -> Result<String, VaultError> {

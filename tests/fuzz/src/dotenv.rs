@@ -1,27 +1,24 @@
-//! `.env` files: what stands in a file concerns its own variable only.
+//! `.env` files: what is in a file concerns its own variable only.
 
-use std::path::Path;
-use std::sync::Arc;
-
-use cofferdam::broker::backends::VaultSettings as _;
 use cofferdam_config::Diagnostics;
-use cofferdam_vault::{Stage, Threads, Vault, VaultContext};
+use cofferdam_vault::{Stage, Vault};
 use cofferdam_vault_env::Config;
 
 use crate::CANARY;
+use crate::vault::open;
 
 /// A value that must be quoted.
 const QUOTED: &str = "a \"b\" #c\n\\d";
 
 /// A variable before any text and one after it have their values, and no message quotes the text.
 pub fn dotenv(data: &[u8]) {
-    // A later assignment would win, and UTF-16 is no text.
+    // A later assignment would win, and UTF-16 is not read.
     let text = String::from_utf8_lossy(data).replace("FUZZ", "FUZ-");
     let (before, after) = ("FUZZ_TOKEN=\"a \\\"b\\\" #c\\n\\\\d\"\n", "\nFUZZ_LAST_TOKEN=#last\n");
     let folder = tempfile::tempdir().unwrap();
     let content = [before.as_bytes(), text.as_bytes(), &data[..data.len().min(1)], after.as_bytes()].concat();
     std::fs::write(folder.path().join(".env"), &content).unwrap();
-    let vault = vault(folder.path());
+    let vault = open::<Config>("dotenv = '.env'", folder.path());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         assert_eq!(read(&*vault, "fuzz/default").await.as_deref(), Ok(QUOTED));
@@ -31,17 +28,6 @@ pub fn dotenv(data: &[u8]) {
         let messages = format!("{found} {:?} {vault:?}", read(&*vault, "any/other").await);
         assert!(!messages.contains(CANARY), "{messages}");
     });
-}
-
-fn vault(folder: &Path) -> Arc<dyn Vault> {
-    let config: Config = toml::from_str("dotenv = '.env'").unwrap();
-    let context = VaultContext {
-        name: "fuzz".to_owned(),
-        base_dir: folder.to_owned(),
-        threads: Threads::new("fuzz", 1),
-        prompt: None,
-    };
-    Box::new(config).into_vault(context)
 }
 
 /// The field `token`, or the message of the error.

@@ -22,6 +22,7 @@ mod dotenv;
 mod requests;
 mod scrubber;
 mod settings;
+mod vault;
 
 pub use age_document::age_document;
 pub use answers::{answer, page};
