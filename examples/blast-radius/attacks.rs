@@ -6,7 +6,7 @@ use cofferdam_testing::attacks::{Attack, AttackOutcome, AttackPlan, Fixture, mea
 use cofferdam_testing::blast_radius::{MAX_RATIO, Plan};
 use cofferdam_testing::{Failed, Program};
 
-use super::report::{mark, share};
+use super::report::{mark, others, share};
 
 /// Runs an attack once, and again as often as the plan says while its ratio exceeds the promised one. `further` is the number
 /// of such runs that are left.
@@ -35,18 +35,10 @@ pub(crate) async fn repeated(
 /// One attack, when it has ended.
 pub(crate) fn line(outcome: &AttackOutcome) -> String {
     let mut text = format!(
-        "{} {:<22} others {} of {}, p50 {:.1} → {:.1} ms, p99 {:.1} → {:.1} ms ×{:.2} (control ×{:.2}){}",
+        "{} {:<22} {}",
         mark(outcome.comparison.kept()),
         outcome.attack,
-        outcome.comparison.others.good,
-        outcome.comparison.others.calls,
-        outcome.comparison.ms(|run| run.baseline.p50_ms),
-        outcome.comparison.ms(|run| run.fault.p50_ms),
-        outcome.comparison.ms(|run| run.baseline.p99_ms),
-        outcome.comparison.ms(|run| run.fault.p99_ms),
-        outcome.comparison.ratio(),
-        outcome.comparison.noise(),
-        if outcome.comparison.quick() { "" } else { " !" },
+        others(&outcome.comparison),
     );
     for promise in &outcome.comparison.promises {
         text.push_str(&format!("\n    {} {}: {}", mark(promise.kept), promise.name, promise.found));

@@ -5,27 +5,18 @@ use std::collections::BTreeMap;
 use comfy_table::{Cell, Color, Table, presets};
 
 use cofferdam_testing::blast_radius::many::{Many, p99_ms};
-use cofferdam_testing::blast_radius::{MAX_INTERVALS, MAX_RATIO, Outcome, Plan};
+use cofferdam_testing::blast_radius::{Comparison, MAX_INTERVALS, MAX_RATIO, Outcome, Plan};
 use cofferdam_testing::median;
 
 /// One scenario, when it has ended.
 pub(crate) fn line(outcome: &Outcome) -> String {
     let mut text = format!(
-        "{} {:<9} × {:<16} cache {:<3}  others {} of {}, p50 {:.1} → {:.1} ms, p99 {:.1} → {:.1} ms ×{:.2} \
-         (control ×{:.2}){}",
+        "{} {:<9} × {:<16} cache {:<3}  {}",
         mark(outcome.comparison.kept()),
         outcome.target,
         outcome.fault,
         on_off(outcome.cache),
-        outcome.comparison.others.good,
-        outcome.comparison.others.calls,
-        outcome.comparison.ms(|run| run.baseline.p50_ms),
-        outcome.comparison.ms(|run| run.fault.p50_ms),
-        outcome.comparison.ms(|run| run.baseline.p99_ms),
-        outcome.comparison.ms(|run| run.fault.p99_ms),
-        outcome.comparison.ratio(),
-        outcome.comparison.noise(),
-        if outcome.comparison.quick() { "" } else { " !" },
+        others(&outcome.comparison),
     );
     for promise in &outcome.comparison.promises {
         // The line above contains the others' figures.
@@ -34,6 +25,22 @@ pub(crate) fn line(outcome: &Outcome) -> String {
         }
     }
     text
+}
+
+/// What the calls of the other modules became.
+pub(crate) fn others(comparison: &Comparison) -> String {
+    format!(
+        "others {} of {}, p50 {:.1} → {:.1} ms, p99 {:.1} → {:.1} ms ×{:.2} (control ×{:.2}){}",
+        comparison.others.good,
+        comparison.others.calls,
+        comparison.ms(|run| run.baseline.p50_ms),
+        comparison.ms(|run| run.fault.p50_ms),
+        comparison.ms(|run| run.baseline.p99_ms),
+        comparison.ms(|run| run.fault.p99_ms),
+        comparison.ratio(),
+        comparison.noise(),
+        if comparison.quick() { "" } else { " !" },
+    )
 }
 
 /// The two hundred vaults.
