@@ -20,7 +20,7 @@ pub struct CallRequest {
     pub full: bool,
 }
 
-/// Why a string is no arguments. Its `Display` continues a sentence about the string, and quotes nothing of it.
+/// Why a string is not arguments. Its `Display` continues a sentence about the string, and quotes nothing of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum InvalidArguments {
     NotJson,
@@ -43,7 +43,7 @@ impl fmt::Display for InvalidArguments {
 ///
 /// # Errors
 ///
-/// Returns why it is no JSON object.
+/// Returns why it is not a JSON object.
 pub(crate) fn parse_arguments(text: &str) -> Result<Map<String, Value>, InvalidArguments> {
     if text.trim().is_empty() {
         return Ok(Map::new());

@@ -341,7 +341,7 @@ impl<'v> Search<'v> {
         Ok(Found::List(Rc::new(items)))
     }
 
-    /// What an expression finds in a value that is no list, or no object, where it expects one.
+    /// What an expression finds in a value that is not a list, or not an object, where it expects one.
     fn no_container(&mut self) -> Found<'v> {
         self.missing = true;
         Found::NULL

@@ -58,7 +58,7 @@ impl IdFinder {
                 _ => {}
             }
         }
-        // Of an object or a list only what opens it, which is no ID.
+        // Of an object or a list only what opens it, which is not an ID.
         if outermost && (self.is_id || !self.in_value) && self.text.len() < MAX_KEPT {
             self.text.push(byte);
         }

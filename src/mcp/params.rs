@@ -54,7 +54,7 @@ pub(super) struct TextCall {
 ///
 /// # Errors
 ///
-/// If it is no call with arguments as a string: what [`misfit`] returns, or that there is no such method.
+/// If it is not a call with arguments as a string: what [`misfit`] returns, or that there is no such method.
 pub(super) fn text_call(
     request: CustomRequest,
     revision: Option<&ProtocolVersion>,

@@ -21,7 +21,7 @@ pub(crate) enum Keys {
         identities: Vec<Box<dyn Identity + Send + Sync>>,
         /// Their public keys.
         own: Vec<AnyRecipient>,
-        /// The first line of the file that is no known identity, if its public key may be one that a vault file has beside
+        /// The first line of the file that is not a known identity, if its public key may be one that a vault file has beside
         /// the others.
         unknown_line: Option<usize>,
     },
@@ -108,7 +108,7 @@ fn parse_passphrase(path: &Path, text: &str) -> Result<Keys, VaultError> {
 
 /// Parses an identity file as `age-keygen` writes it, with any number of identities.
 ///
-/// A line that is no known identity leaves the others usable.
+/// A line that is not a known identity leaves the others usable.
 fn parse_identities(path: &Path, text: &str) -> Result<Keys, VaultError> {
     let (mut identities, mut own) =
         (Vec::<Box<dyn Identity + Send + Sync>>::new(), Vec::<AnyRecipient>::new());

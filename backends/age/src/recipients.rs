@@ -19,7 +19,7 @@ pub(crate) type AnyRecipient = Box<dyn Recipient + Send + Sync>;
 ///
 /// # Errors
 ///
-/// `Misconfigured`, also for a single line that is no key: without it somebody would be locked out of the vault file.
+/// `Misconfigured`, also for a single line that is not a key: without it somebody would be locked out of the vault file.
 pub(crate) fn read(path: &Path) -> Result<Vec<AnyRecipient>, VaultError> {
     let bytes = file::read_required(Role::Recipients, path, None)?.into_bytes();
     let misconfigured = |why: String| {

@@ -1,6 +1,6 @@
 //! Threads of one owner, out of those that the owners of one kind share.
 //!
-//! [`Threads`] bounds the threads of one owner. With a thousand modules that is no bound: a process in a container may have
+//! [`Threads`] bounds the threads of one owner. With a thousand modules that is not a bound: a process in a container may have
 //! a few hundred threads, and one that cannot start another fails in every part.
 
 use std::fmt;

@@ -39,7 +39,7 @@ impl DotenvFile {
     /// # Errors
     ///
     /// `Misconfigured`, `Malformed` or `Unavailable`, with scope vault. The message names path and line, never content. A
-    /// line that cannot be parsed is no error.
+    /// line that cannot be parsed is not an error.
     pub(crate) fn load(&self) -> Result<Dotenv, VaultError> {
         let mut file = RegularFile::open(&self.path).map_err(|error| vault_error(&self.path, error))?;
         if self.must_warn(file.metadata()) {

@@ -16,7 +16,7 @@ pub(super) const ACCEPTED: &str = "gzip";
 /// The most codings of one body. No service uses two.
 const MAX_CODINGS: usize = 4;
 
-/// Codings that cannot be read. Anything else that is unknown, such as `utf-8` or `none`, is no coding but a mistake.
+/// Codings that cannot be read. Anything else that is unknown, such as `utf-8` or `none`, is not a coding but a mistake.
 const UNREADABLE: [&str; 6] = ["br", "compress", "dcb", "dcz", "x-compress", "zstd"];
 
 /// The size of the buffer for decoded data.
