@@ -14,7 +14,7 @@ pub(crate) enum Piece {
 /// # Errors
 ///
 /// What is wrong with the braces.
-pub(crate) fn pieces(text: &str) -> Result<Vec<Piece>, String> {
+pub(crate) fn pieces(text: &str) -> Result<Vec<Piece>, &'static str> {
     let mut pieces = Vec::new();
     let mut literal = String::new();
     let mut rest = text.chars().peekable();
@@ -30,18 +30,18 @@ pub(crate) fn pieces(text: &str) -> Result<Vec<Piece>, String> {
                     match rest.next() {
                         Some('}') => break,
                         Some(c) if c != '{' => name.push(c),
-                        _ => return Err("has a `{` without a `}`; double it to mean the character".into()),
+                        _ => return Err("has a `{` without a `}`; double it to mean the character"),
                     }
                 }
                 if name.is_empty() {
-                    return Err("has `{}` without a name in it".into());
+                    return Err("has `{}` without a name in it");
                 }
                 if !literal.is_empty() {
                     pieces.push(Piece::Literal(std::mem::take(&mut literal)));
                 }
                 pieces.push(Piece::Name(name));
             }
-            '}' => return Err("has a `}` without a `{`; double it to mean the character".into()),
+            '}' => return Err("has a `}` without a `{`; double it to mean the character"),
             _ => literal.push(c),
         }
     }

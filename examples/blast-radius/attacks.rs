@@ -2,35 +2,10 @@
 
 use comfy_table::{Cell, Color, Table, presets};
 
-use cofferdam_testing::attacks::{Attack, AttackOutcome, AttackPlan, Fixture, measure};
-use cofferdam_testing::blast_radius::{MAX_RATIO, Plan};
-use cofferdam_testing::{Failed, Program};
+use cofferdam_testing::attacks::{AttackOutcome, AttackPlan};
+use cofferdam_testing::blast_radius::MAX_RATIO;
 
 use super::report::{mark, others, share};
-
-/// Runs an attack once, and again as often as the plan says while its ratio exceeds the promised one. `further` is the number
-/// of such runs that are left.
-pub(crate) async fn repeated(
-    fixture: &Fixture,
-    program: &Program,
-    (plan, repeats): (&AttackPlan, &Plan),
-    attack: Attack,
-    further: &mut usize,
-) -> Result<AttackOutcome, Failed> {
-    let mut outcome = measure(fixture, program, plan, attack).await?;
-    for &runs in repeats.repeats {
-        let more = runs.saturating_sub(outcome.comparison.runs.len());
-        // Further runs decide on times alone.
-        if outcome.comparison.quick() || !outcome.comparison.kept() || *further < more {
-            break;
-        }
-        for _ in 0..more {
-            outcome.add(measure(fixture, program, plan, attack).await?);
-            *further -= 1;
-        }
-    }
-    Ok(outcome)
-}
 
 /// One attack, when it has ended.
 pub(crate) fn line(outcome: &AttackOutcome) -> String {

@@ -20,6 +20,7 @@
 
 mod attacks;
 mod plot;
+mod repeats;
 mod report;
 
 use std::path::PathBuf;
@@ -31,6 +32,8 @@ use cofferdam_testing::blast_radius::many::{self, Many};
 use cofferdam_testing::blast_radius::{Fixture, Outcome, Plan, Scenario, scenario};
 use cofferdam_testing::{Failed, Program, page, run_example, until_interrupted};
 use serde::Serialize;
+
+use repeats::repeated;
 
 /// What the names of the attacks begin with for `--only`.
 const ATTACKS: &str = "callers and services";
@@ -125,7 +128,8 @@ async fn break_vaults(fixture: &mut Fixture, program: &Program, scenarios: &[Sce
     let mut further = found.plan.further;
     for (index, &one) in scenarios.iter().enumerate() {
         print!("[{:>2}/{}] ", index + 1, scenarios.len());
-        match repeated(fixture, program, &found.plan, one, &mut further).await {
+        let run = async || scenario::run(fixture, program, &found.plan, one).await;
+        match repeated(&found.plan, &mut further, run).await {
             Ok(outcome) => {
                 println!("{}", report::line(&outcome));
                 found.outcomes.push(outcome);
@@ -154,8 +158,8 @@ async fn attack(fixture: &attacked::Fixture, program: &Program, attacks: &[Attac
     let mut further = found.plan.further;
     for (index, &one) in attacks.iter().enumerate() {
         print!("[{:>2}/{}] ", index + 1, attacks.len());
-        let plans = (&found.attack_plan, &found.plan);
-        match attacks::repeated(fixture, program, plans, one, &mut further).await {
+        let run = async || attacked::measure(fixture, program, &found.attack_plan, one).await;
+        match repeated(&found.plan, &mut further, run).await {
             Ok(outcome) => {
                 println!("{}", attacks::line(&outcome));
                 found.attacks.push(outcome);
@@ -181,29 +185,6 @@ impl Found {
         println!("✘ {what} could not be run: {error}");
         self.failed.push(format!("{what}: {error}"));
     }
-}
-
-/// Runs a scenario once, and again as often as the plan says while its ratio exceeds the promised one: a single pause of the
-/// machine suffices for that. `further` is the number of such runs that are left.
-async fn repeated(
-    fixture: &mut Fixture,
-    program: &Program,
-    plan: &Plan,
-    one: Scenario,
-    further: &mut usize,
-) -> Result<Outcome, Failed> {
-    let mut outcome = scenario::run(fixture, program, plan, one).await?;
-    for &runs in plan.repeats {
-        let more = runs.saturating_sub(outcome.comparison.runs.len());
-        if outcome.comparison.quick() || *further < more {
-            break;
-        }
-        for _ in 0..more {
-            outcome.comparison.add(scenario::run(fixture, program, plan, one).await?.comparison);
-            *further -= 1;
-        }
-    }
-    Ok(outcome)
 }
 
 /// The table, the plot, the figures.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use cofferdam_config::{Diagnostic, Diagnostics};
+use cofferdam_config::{Diagnostic, Diagnostics, Text, text};
 use cofferdam_vault::{BackendConfig, FieldName, SecretPath, StoreIdentity, Vault, VaultContext};
 use figment::error::Kind;
 use figment::value::Value;
@@ -151,14 +151,17 @@ pub(crate) fn read_table<T: DeserializeOwned>(table: toml::Table) -> Result<T, D
 
 fn unread(error: &figment::Error) -> Diagnostic {
     let key = error.path.join(".");
-    let names = |names: &[&str]| format!("write one of: {}", names.join(", "));
+    let names = |names: &'static [&'static str]| text!("write one of: {}", Text::join(names, ", "));
+    // What a type expects it says before it has read anything.
+    let write = |expected: &str| text!("write {}", Text::unchecked(expected));
     match &error.kind {
-        Kind::Message(message) => Diagnostic::error(key, message, "correct the value"),
+        // A type that reads itself describes what is wrong, and does not quote what it read.
+        Kind::Message(message) => Diagnostic::error(key, Text::unchecked(message), "correct the value"),
         Kind::InvalidType(_, expected) => {
-            Diagnostic::error(key, "a value of another type is needed", format!("write {expected}"))
+            Diagnostic::error(key, "a value of another type is needed", write(expected))
         }
         Kind::InvalidValue(_, expected) | Kind::InvalidLength(_, expected) => {
-            Diagnostic::error(key, "this value is not allowed", format!("write {expected}"))
+            Diagnostic::error(key, "this value is not allowed", write(expected))
         }
         Kind::UnknownVariant(_, known) => Diagnostic::error(key, "there is no such choice", names(known)),
         Kind::UnknownField(field, known) => {
@@ -235,5 +238,12 @@ mod tests {
         assert_eq!(ALL[3].name, cofferdam_vault_file::Config::BACKEND);
         #[cfg(feature = "hashicorp")]
         assert_eq!(ALL[4].name, cofferdam_vault_hashicorp::Config::BACKEND);
+    }
+
+    #[test]
+    fn a_duration_that_is_a_credential_is_not_quoted() {
+        let table: toml::Table = "attempt_timeout = 'ghp_q7Zp2mXv9LrT4wBn'".parse().unwrap();
+        let found = read_table::<super::super::CompartmentPolicy>(table).unwrap_err().to_string();
+        assert!(found.starts_with("attempt_timeout: ") && !found.contains("q7Zp2mXv9LrT4wBn"), "{found}");
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use cofferdam_config::Shown;
 use cofferdam_vault::{InvalidName, SecretPath};
 
 use crate::caller::Caller;
@@ -157,6 +158,8 @@ pub enum InvalidTemplate {
     #[error("without `{{account}}` in its path all accounts would share one secret")]
     NoAccount,
 }
+
+impl Shown for InvalidTemplate {}
 
 impl InvalidTemplate {
     /// How to correct the template.

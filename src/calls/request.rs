@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use cofferdam_config::Shown;
 use cofferdam_config::json::repair;
 use serde_json::{Map, Value};
 
@@ -28,6 +29,8 @@ pub(crate) enum InvalidArguments {
     Unreadable,
     NotAnObject,
 }
+
+impl Shown for InvalidArguments {}
 
 impl fmt::Display for InvalidArguments {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

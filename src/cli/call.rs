@@ -2,6 +2,7 @@
 
 use clap::Args;
 use cofferdam_config::suggestions::bounded;
+use cofferdam_config::{Text, text};
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
@@ -55,7 +56,7 @@ pub(crate) async fn run(common: &Common, args: CallArgs, output: &Output) -> Res
         module.loaded()?;
     }
     let mut signals = ShutdownSignals::listen().map_err(|error| {
-        CommandError::failure(format!("cannot listen for signals: {error}"), "run the command again")
+        CommandError::failure(text!("cannot listen for signals: {error}"), "run the command again")
     })?;
     let module = request.module.clone();
     let deadline = Instant::now() + app.server.call_timeout;
@@ -71,7 +72,7 @@ fn parse(text: &str) -> Result<Map<String, Value>, CommandError> {
     // Quotes neither the parser's error nor the text: an argument may be private.
     parse_arguments(text).map_err(|invalid| {
         CommandError::usage(
-            format!("the arguments are not a JSON object, but {invalid}"),
+            text!("the arguments are not a JSON object, but {invalid}"),
             "quote them for the shell, for example '{\"owner\": \"me\"}'",
         )
     })
@@ -106,7 +107,10 @@ fn print_error(output: Output, error: &CallError, profile: &str, module: &str) -
         Code::UnknownTool => {
             format!(
                 "list the tools with {}",
-                hint::command(profile, &format!("module show {}", hint::quoted(&bounded(module))))
+                hint::command(
+                    profile,
+                    text!("module show {}", Text::unchecked(hint::quoted(&bounded(module))))
+                )
             )
         }
         _ => String::new(),

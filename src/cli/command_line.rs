@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, Parser, Subcommand};
-use cofferdam_config::quote;
+use cofferdam_config::{quote, text};
 use tracing::level_filters::LevelFilter;
 
 #[cfg(all(feature = "age", feature = "env"))]
@@ -115,7 +115,7 @@ fn without_secrets(mut error: clap::Error) -> clap::Error {
         if ours || quote::is_quotable_path(text.trim_start_matches('-')) {
             continue;
         }
-        let text = quote::string(text);
+        let text = quote::string(text).to_string();
         error.insert(kind, ContextValue::String(text));
         described = true;
     }
@@ -132,7 +132,7 @@ fn run(cli: Cli, output: &Output) -> Result<Exit, CommandError> {
     let (format, level, delivery) = cli.command.logs();
     let cannot_start = |error| {
         CommandError::failure(
-            format!("cannot start: the system provides no thread or timer: {error}"),
+            text!("cannot start: the system provides no thread or timer: {error}"),
             "raise the limits of this process (`ulimit -u`, `ulimit -n`), and run the command again",
         )
     };

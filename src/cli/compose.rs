@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cofferdam_config::Diagnostics;
+use cofferdam_config::{Diagnostics, text};
 use cofferdam_vault::{Prompt, Threads, VaultContext};
 
 use super::Common;
@@ -116,7 +116,7 @@ pub(super) fn environment(flags: impl IntoIterator<Item = FlagOverride>) -> Over
 pub(super) fn load(name: &str, overrides: &Overrides) -> Result<(Profile, ManifestLibrary), CommandError> {
     let working_dir = std::env::current_dir().map_err(|error| {
         CommandError::usage(
-            format!("cannot determine the working directory: {error}"),
+            text!("cannot determine the working directory: {error}"),
             "change to a folder that exists",
         )
     })?;

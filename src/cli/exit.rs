@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use cofferdam_config::Text;
+
 use crate::profile::ProfileError;
 
 /// How a command ended.
@@ -40,9 +42,9 @@ pub(crate) enum CommandError {
         /// How the command ends because of it.
         exit: Exit,
         /// What failed and why. Never contains a secret.
-        message: String,
+        message: Text,
         /// What to do next. Empty if the message says it.
-        help: String,
+        help: Text,
     },
     /// The profile is invalid. Contains all of its problems.
     Profile(ProfileError),
@@ -50,12 +52,12 @@ pub(crate) enum CommandError {
 
 impl CommandError {
     /// Creates an error that ends the command with [`Exit::Failure`].
-    pub(crate) fn failure(message: impl Into<String>, help: impl Into<String>) -> Self {
+    pub(crate) fn failure(message: impl Into<Text>, help: impl Into<Text>) -> Self {
         Self::Message { exit: Exit::Failure, message: message.into(), help: help.into() }
     }
 
     /// Creates an error that ends the command with [`Exit::Usage`].
-    pub(crate) fn usage(message: impl Into<String>, help: impl Into<String>) -> Self {
+    pub(crate) fn usage(message: impl Into<Text>, help: impl Into<Text>) -> Self {
         Self::Message { exit: Exit::Usage, message: message.into(), help: help.into() }
     }
 

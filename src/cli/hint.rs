@@ -1,13 +1,17 @@
 //! Commands in help lines, ready to paste.
 
+use cofferdam_config::{Text, text};
+
 use super::common::DEFAULT_PROFILE;
 
 /// Returns `cofferdam ARGUMENTS` in backticks, with `--profile` unless `profile` is the default one.
-pub(crate) fn command(profile: &str, arguments: &str) -> String {
+pub(crate) fn command(profile: &str, arguments: impl Into<Text>) -> Text {
+    let arguments = arguments.into();
     if profile == DEFAULT_PROFILE {
-        format!("`cofferdam {arguments}`")
+        text!("`cofferdam {arguments}`")
     } else {
-        format!("`cofferdam {arguments} --profile {}`", quoted(profile))
+        // The profile is in use, so its name is not a secret that was pasted.
+        text!("`cofferdam {arguments} --profile {}`", Text::unchecked(quoted(profile)))
     }
 }
 

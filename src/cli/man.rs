@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Command, ValueHint};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, roman};
+use cofferdam_config::{quote, text};
 use serde_json::json;
 
 use super::exit::{CommandError, Exit};
@@ -34,14 +35,14 @@ pub(crate) fn run(args: &ManArgs, mut command: Command, output: Output) -> Resul
     command.build();
     let Some(out) = &args.out else {
         let page = page(&command).map_err(|error| {
-            CommandError::failure(format!("cannot render the manual page: {error}"), "run the command again")
+            CommandError::failure(text!("cannot render the manual page: {error}"), "run the command again")
         })?;
         output.line(page.text.trim_end());
         return Ok(Exit::Success);
     };
     let written = write_all(&command, out).map_err(|error| {
         CommandError::failure(
-            format!("cannot write the manual pages to {}: {error}", out.display()),
+            text!("cannot write the manual pages to {}: {error}", quote::path(out)),
             "pass --out a folder that this user can write to",
         )
     })?;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use cofferdam_config::quote;
 use cofferdam_config::suggestions::list;
+use cofferdam_config::{quote, text};
 use comfy_table::Cell;
 use serde_json::{Value, json};
 
@@ -50,8 +50,8 @@ impl App {
     pub(super) fn module(&self, name: &str) -> Result<ModuleStatus<'_>, CommandError> {
         self.modules().find(|status| status.entry.name == name).ok_or_else(|| {
             CommandError::usage(
-                format!("the profile `{}` has no module {}", self.profile, quote::string(name)),
-                format!(
+                text!("the profile `{}` has no module {}", quote::name(&self.profile), quote::string(name)),
+                text!(
                     "its modules are {}; choose another profile with `--profile`",
                     list(self.entries.iter().map(|entry| entry.name.as_str()))
                 ),
@@ -68,10 +68,10 @@ impl<'a> ModuleStatus<'a> {
     /// Returns the problems of its manifest, with file and line, if the module could not be loaded.
     pub(super) fn loaded(&self) -> Result<&'a Arc<Module>, CommandError> {
         self.module.ok_or_else(|| {
-            let problems = self.broken.map(|broken| format!(":\n{broken}")).unwrap_or_default();
+            let problems = self.broken.map(|broken| text!(":\n{broken}")).unwrap_or_default();
             CommandError::failure(
-                format!("module `{}` cannot be loaded{problems}", self.entry.name),
-                format!(
+                text!("module `{}` cannot be loaded{problems}", quote::name(&self.entry.name)),
+                text!(
                     "fix what is listed, and check it with {}",
                     hint::command(self.profile, "profile check")
                 ),

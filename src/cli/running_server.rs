@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use cofferdam_config::text;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -42,11 +43,11 @@ impl RunningServer {
         let settings = &app.server;
         for address in [settings.listen, settings.admin_listen] {
             check_bind(address, scope == ListenScope::Any)
-                .map_err(|error| CommandError::usage(error.to_string(), ""))?;
+                .map_err(|error| CommandError::usage(text!("{error}"), ""))?;
         }
         let server = Server::bind(settings, &app.access, app.calls.clone())
             .await
-            .map_err(|error| CommandError::failure(error.to_string(), ""))?;
+            .map_err(|error| CommandError::failure(text!("{error}"), ""))?;
         let (address, admin_address) = (server.address(), server.admin_address());
         let shutdown = CancellationToken::new();
         let task = tokio::spawn(server.run(shutdown.clone()));

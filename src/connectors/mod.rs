@@ -6,12 +6,14 @@
 //! - `effects`, `outcome`: what an operation does, and whether it may have done it
 //! - `answer`, `failure`: how a call ends
 //! - `limits`: how many calls of a module run and wait at once
+//! - `decimal`: exact numbers
 //! - `scrub`: removes credentials from both
 //! - `search`: finds parts of an answer
 //! - `workers`: threads that process large answers
 
 mod answer;
 mod connector;
+mod decimal;
 mod effects;
 mod failure;
 pub mod http;

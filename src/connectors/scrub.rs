@@ -12,7 +12,8 @@
 //! contains another, or begins like another, is removed whole. Overlapping matches are removed together.
 //!
 //! A credential that was cut short is removed as well if at least [`CUT`] of its bytes are left and the text ends after
-//! them.
+//! them. What everybody knows of it does not count, and nor does a user name beside a password: `ada.lovelace` is also the
+//! beginning of `ada.lovelace@example.com`.
 //!
 //! Not found are other parts of a credential, other encodings (compressed, encrypted, reversed), and a credential shorter
 //! than [`SHORTEST`] inside a longer text: removing `abc` everywhere would destroy every answer.
@@ -73,12 +74,21 @@ impl fmt::Debug for Scrubber {
 impl Scrubber {
     /// A scrubber of `secrets`: a credential's fields, and the strings derived from them for the request.
     pub fn new<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
-        let (long, short): (Vec<&str>, Vec<&str>) = secrets
+        Self::with_known_beginnings(secrets.into_iter().map(|secret| (secret, 0)))
+    }
+
+    /// A scrubber of `secrets`, each with the number of bytes at its beginning that are not secret by themselves, such as a
+    /// user name. If a secret was cut short, they do not count.
+    pub fn with_known_beginnings<'a>(secrets: impl IntoIterator<Item = (&'a str, usize)>) -> Self {
+        let (long, short): (Vec<_>, Vec<_>) = secrets
             .into_iter()
-            .map(str::trim)
-            .filter(|text| !text.is_empty())
-            .partition(|text| encodings::is_long(text));
-        Self { encodings: Encodings::new(&long), short: ShortSecrets::new(short) }
+            .map(|(text, known)| (text.trim(), known))
+            .filter(|(text, _)| !text.is_empty())
+            .partition(|(text, _)| encodings::is_long(text));
+        Self {
+            encodings: Encodings::new(&long),
+            short: ShortSecrets::new(short.into_iter().map(|(text, _)| text)),
+        }
     }
 
     /// `text` without credentials; borrowed if it has none.

@@ -5,10 +5,12 @@
 //! one borrows from the answer what it selects, and accounts for what it creates. Only the arguments of a function are
 //! converted, for as long as the function runs.
 //!
-//! The expression's syntax and its functions are those of the crate, and so is the result.
+//! The expression's syntax and its functions are those of the crate, and so is the result, except that numbers are compared
+//! exactly.
 
 mod convert;
 mod found;
+mod order;
 
 use std::rc::Rc;
 
@@ -233,12 +235,7 @@ impl<'v> Search<'v> {
         rhs: &'v Ast,
     ) -> Result<Found<'v>, SearchError> {
         let (left, right) = (self.evaluate(data, lhs)?, self.evaluate(data, rhs)?);
-        let before = self.free;
-        let (left, right) = (self.convert(&left)?, self.convert(&right)?);
-        let result = left.compare(comparator, &right);
-        drop((left, right));
-        self.free = before;
-        Ok(result.map_or(Found::NULL, Found::bool))
+        Ok(order::compare(&left, comparator, &right).map_or(Found::NULL, Found::bool))
     }
 
     fn slice(
@@ -286,6 +283,9 @@ impl<'v> Search<'v> {
             if let Some(entries) = object.borrowed_entries() {
                 return self.keys_or_values(name, entries);
             }
+        }
+        if let Some(found) = self.call_ordering(data, name, args, offset)? {
+            return Ok(found);
         }
         if let ("to_number", [arg]) = (name, args) {
             let found = self.evaluate(data, arg)?;

@@ -3,6 +3,8 @@
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use cofferdam_config::Shown;
+
 /// The address accepts connections from other machines, although callers are not authenticated.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -13,6 +15,8 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 pub struct NotLoopback {
     address: SocketAddr,
 }
+
+impl Shown for NotLoopback {}
 
 /// Checks that the server may listen on `address`: on a loopback address, or on any with `insecure_no_auth`.
 ///
@@ -49,6 +53,8 @@ pub struct BindError {
     pub(super) flag: &'static str,
     pub(super) source: io::Error,
 }
+
+impl Shown for BindError {}
 
 #[cfg(test)]
 mod tests {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use cofferdam_config::document::{SourceText, TableReader, parse};
 use cofferdam_config::quote::string;
+use cofferdam_config::text;
 
 use super::description::line;
 use super::error::ManifestError;
@@ -119,7 +120,7 @@ fn module_name(root: &TableReader<'_>) -> Option<String> {
         && !name.value.starts_with(['_', '-']);
     if !valid {
         name.error(
-            format!("{} is not a valid module name", string(name.value)),
+            text!("{} is not a valid module name", string(name.value)),
             "use 1 to 64 characters of a-z, 0-9, _ and -, starting with a letter or digit",
         );
     }
@@ -131,7 +132,7 @@ fn version(root: &TableReader<'_>) -> Option<String> {
     let inner = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'+');
     let valid = (1..=64).contains(&version.value.len()) && version.value.bytes().all(inner);
     if !valid {
-        let message = format!("{} is not a valid version", string(version.value));
+        let message = text!("{} is not a valid version", string(version.value));
         version.error(message, "write for example version = \"1.0.0\"");
     }
     valid.then(|| version.value.to_owned())

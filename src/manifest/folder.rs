@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::thread::{self, ScopedJoinHandle};
 
 use cofferdam_config::document::SourceText;
-use cofferdam_config::{Diagnostic, Location, Origin};
+use cofferdam_config::{Diagnostic, Location, Origin, Text, text};
 use cofferdam_vault::files::{FileError, RegularFile};
 
 use super::check::Manifest;
@@ -36,16 +36,14 @@ impl Folder {
         let mut files = match toml_files(folder) {
             Ok(files) => files,
             Err(error) => {
-                let message = format!("cannot read this folder of manifests: {error}");
+                let message = text!("cannot read this folder of manifests: {error}");
                 let help = "create it, or remove `modules_dir` from the profile";
                 return Self { manifests: Vec::new(), error: Some(Diagnostic::error("", message, help)) };
             }
         };
         let error = (files.len() > MAX_FILES).then(|| {
-            let message = format!(
-                "this folder has {} manifests, of which the first {MAX_FILES} were read",
-                files.len()
-            );
+            let message =
+                text!("this folder has {} manifests, of which the first {MAX_FILES} were read", files.len());
             Diagnostic::error("", message, "move the manifests away that no module uses")
         });
         files.truncate(MAX_FILES);
@@ -102,21 +100,20 @@ fn check(path: &Path) -> Result<Manifest, ManifestError> {
 
 /// The text of a manifest's file.
 fn read(path: &Path) -> Result<String, Diagnostic> {
-    let error = |message: String, help: &str| Diagnostic::error("", message, help);
+    let error = |message: Text, help: &'static str| Diagnostic::error("", message, help);
     let mut content = RegularFile::open(path).and_then(|mut file| file.read(MAX_FILE_BYTES)).map_err(
         |found| match found {
             FileError::Io(found) => {
-                error(format!("cannot be read: {found}"), "correct its permissions, or move it away")
+                error(text!("cannot be read: {found}"), "correct its permissions, or move it away")
             }
             FileError::NotRegular => {
-                error("is not a regular file".to_owned(), "replace it with a file, or move it away")
+                error("is not a regular file".into(), "replace it with a file, or move it away")
             }
-            FileError::TooLarge { .. } => error(
-                format!("is larger than {} KiB", MAX_FILE_BYTES / 1024),
-                "split it into several modules",
-            ),
+            FileError::TooLarge { .. } => {
+                error(text!("is larger than {} KiB", MAX_FILE_BYTES / 1024), "split it into several modules")
+            }
         },
     )?;
     String::from_utf8(std::mem::take(&mut *content))
-        .map_err(|_| error("is not valid UTF-8".to_owned(), "save it as UTF-8"))
+        .map_err(|_| error("is not valid UTF-8".into(), "save it as UTF-8"))
 }

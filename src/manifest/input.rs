@@ -5,10 +5,10 @@
 
 use std::sync::LazyLock;
 
-use cofferdam_config::Diagnostic;
 use cofferdam_config::document::{TableReader, float, integer};
 use cofferdam_config::quote::{named, string};
-use cofferdam_config::suggestions::{alternatives, list, nearest};
+use cofferdam_config::suggestions::{alternatives, list, suggestion};
+use cofferdam_config::{Diagnostic, Text, text};
 use jsonschema::Validator;
 use serde_json::{Map, Value, json};
 use toml::Spanned;
@@ -98,7 +98,9 @@ impl SchemaCheck<'_> {
                 let pointer = error.instance_path().as_str();
                 let key = pointer.trim_start_matches('/').replace('/', ".");
                 let found = unknown_type(pointer, &whole).unwrap_or_else(|| {
-                    let message = format!("not valid JSON Schema: {}", error.masked());
+                    // Masked, it names the keywords that do not fit, and no value.
+                    let masked = Text::unchecked(error.masked());
+                    let message = text!("not valid JSON Schema: {masked}");
                     Diagnostic::error("", message, "correct it according to JSON Schema 2020-12")
                 });
                 self.input.push(found.below(&key));
@@ -114,7 +116,7 @@ impl SchemaCheck<'_> {
         valid.then_some(())
     }
 
-    fn error(&self, key: &str, message: impl Into<String>, help: impl Into<String>) {
+    fn error(&self, key: &str, message: impl Into<Text>, help: impl Into<Text>) {
         self.input.error(key, message, help);
     }
 
@@ -148,8 +150,8 @@ impl SchemaCheck<'_> {
                 if text.trim().is_empty() || length > MAX_DESCRIPTION_CHARS {
                     self.error(
                         &key,
-                        format!("has a description of {length} characters"),
-                        format!("describe it in 1 to {MAX_DESCRIPTION_CHARS} characters"),
+                        text!("has a description of {length} characters"),
+                        text!("describe it in 1 to {MAX_DESCRIPTION_CHARS} characters"),
                     );
                     valid = false;
                 }
@@ -160,15 +162,15 @@ impl SchemaCheck<'_> {
             schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
         {
             if !names.contains(&name) {
-                let help = match nearest(name, names.iter().copied()) {
-                    Some(near) => format!("did you mean \"{near}\"?"),
-                    None if names.is_empty() => "declare it under `input.properties`".to_owned(),
-                    None => format!(
+                let help = match suggestion(name, names.iter().copied()) {
+                    Some(suggestion) => suggestion,
+                    None if names.is_empty() => "declare it under `input.properties`".into(),
+                    None => text!(
                         "declare it under `input.properties`; the arguments are {}",
                         list(names.iter().copied())
                     ),
                 };
-                self.error("required", format!("{} is not declared", named("argument", name)), help);
+                self.error("required", text!("{} is not declared", named("argument", name)), help);
                 valid = false;
             }
         }
@@ -238,16 +240,16 @@ fn unknown_type(pointer: &str, schema: &Value) -> Option<Diagnostic> {
         && !matches!(segments.next(), Some("properties" | "$defs" | "patternProperties" | "dependentSchemas"));
     let found = schema.pointer(pointer)?.as_str().filter(|_| is_keyword)?;
     let abbreviated = TYPES.into_iter().find(|known| found.len() >= 3 && known.starts_with(found));
-    let help = match abbreviated.or_else(|| nearest(found, TYPES)) {
-        Some(near) => format!("did you mean \"{near}\"?"),
-        None => format!("use {}", alternatives(TYPES)),
-    };
-    Some(Diagnostic::error("", format!("{} is not a JSON Schema type", string(found)), help))
+    let help = abbreviated
+        .map(|known| text!("did you mean \"{known}\"?"))
+        .or_else(|| suggestion(found, TYPES))
+        .unwrap_or_else(|| text!("use {}", alternatives(TYPES)));
+    Some(Diagnostic::error("", text!("{} is not a JSON Schema type", string(found)), help))
 }
 
 /// The TOML value at `key` as JSON. What JSON cannot represent is reported.
 fn to_json(input: &TableReader<'_>, key: &str, value: &Spanned<DeValue<'_>>) -> Option<Value> {
-    let error = |message: &str, help: &str| {
+    let error = |message: &'static str, help: &'static str| {
         input.collector().error(&value.span(), input.key_of(key), message, help);
         None
     };

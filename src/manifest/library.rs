@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use cofferdam_config::document::SourceText;
 use cofferdam_config::quote::named;
-use cofferdam_config::suggestions::{list, nearest};
-use cofferdam_config::{Diagnostic, Diagnostics, Location, Origin};
+use cofferdam_config::suggestions::{list, suggestion};
+use cofferdam_config::{Diagnostic, Diagnostics, Location, Origin, quote, text};
 use cofferdam_vault::FieldName;
 
 use super::check::Manifest;
@@ -96,12 +96,11 @@ impl ManifestLibrary {
             }
             None => {
                 let names = self.names();
-                let help = match nearest(name, names.iter().copied()) {
-                    Some(near) => format!("did you mean \"{near}\"?"),
-                    None => format!("the manifests are {}", list(names.iter().copied().take(MAX_LISTED))),
-                };
+                let help = suggestion(name, names.iter().copied()).unwrap_or_else(|| {
+                    text!("the manifests are {}", list(names.iter().copied().take(MAX_LISTED)))
+                });
                 let file = format!("{}.toml", name.escape_debug());
-                let message = format!("{} does not exist", named("manifest", name));
+                let message = text!("{} does not exist", named("manifest", name));
                 let found = Diagnostic::error("", message, help).at(Location::file(&file));
                 Err(InvalidManifest { file, diagnostics: found.into() })
             }
@@ -166,7 +165,8 @@ impl ManifestLibrary {
         {
             // What is wrong with the second one matters more than that it is the second.
             let diagnostics = manifest.err().unwrap_or_else(|| {
-                let message = format!("manifest \"{name}\" is already defined in {}", earlier.file);
+                let (named, earlier) = (named("manifest", &name), quote::path(&earlier.file));
+                let message = text!("{named} is already defined in {earlier}");
                 let found = Diagnostic::error("name", message, "remove one of the two, or rename it");
                 found.at(Location::file(&file)).into()
             });

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use cofferdam_config::document::{Field, TableReader};
 use cofferdam_config::quote::string;
+use cofferdam_config::text;
 use serde_json::{Map, Value};
 
 use super::arguments::ArgumentValidator;
@@ -123,7 +124,7 @@ fn is_tool_name(name: &Field<'_, &str>) -> bool {
         && !name.value.starts_with('_');
     if !valid {
         name.error(
-            format!("{} is not a valid tool name", string(name.value)),
+            text!("{} is not a valid tool name", string(name.value)),
             "use 1 to 64 characters of a-z, 0-9 and _, not starting with _",
         );
     }
@@ -140,8 +141,7 @@ fn effects(tool: &TableReader<'_>) -> Option<Effects> {
         "write" => SideEffect::Write,
         "destructive" => SideEffect::Destructive,
         other => {
-            written
-                .error(format!("unknown side effect: {}", string(other)), "use none, write or destructive");
+            written.error(text!("unknown side effect: {}", string(other)), "use none, write or destructive");
             return None;
         }
     };
@@ -163,7 +163,7 @@ fn compile_select(text: &Field<'_, &str>) -> Option<jmespath::Expression<'static
     if text.value.len() > MAX_SELECT_BYTES || operators > MAX_SELECT_OPERATORS {
         text.error(
             "is too long",
-            format!("use at most {MAX_SELECT_BYTES} bytes and {MAX_SELECT_OPERATORS} brackets and operators"),
+            text!("use at most {MAX_SELECT_BYTES} bytes and {MAX_SELECT_OPERATORS} brackets and operators"),
         );
         return None;
     }
@@ -173,7 +173,7 @@ fn compile_select(text: &Field<'_, &str>) -> Option<jmespath::Expression<'static
             // Both count from zero; people count from one.
             let (line, column) = (error.line + 1, error.column + 1);
             // The parser's reason quotes the expression.
-            let message = format!("not valid JMESPath at line {line}, column {column} of it");
+            let message = text!("not valid JMESPath at line {line}, column {column} of it");
             text.error(message, "see https://jmespath.org/specification.html");
             None
         }

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use cofferdam_config::Diagnostic;
 use cofferdam_config::base_url::BaseUrlRules;
+use cofferdam_config::{Diagnostic, Text, text};
 use ipnet::IpNet;
 use url::{Host, Url};
 
@@ -63,8 +63,8 @@ pub(super) fn range(text: &str) -> Result<IpNet, Diagnostic> {
         return Err(Diagnostic::error("", "not a range of IP addresses", help));
     };
     if range != range.trunc() {
-        let message = format!("the address has bits that its prefix of {} leaves out", range.prefix_len());
-        return Err(Diagnostic::error("", message, format!("write \"{}\"", range.trunc())));
+        let message = text!("the address has bits that its prefix of {} leaves out", range.prefix_len());
+        return Err(Diagnostic::error("", message, text!("write \"{}\"", Text::unchecked(range.trunc()))));
     }
     if range.prefix_len() == 0 {
         let help = "list only the addresses of your proxies";

@@ -90,8 +90,8 @@ impl Reader<'_> {
         &mut self,
         path: &KeyPath,
         value: &Spanned<DeValue<'_>>,
-        message: &str,
-        help: &str,
+        message: &'static str,
+        help: &'static str,
     ) -> Option<Value> {
         self.complete = false;
         let location = self.source.location(value.span().start);

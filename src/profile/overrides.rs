@@ -12,7 +12,7 @@ use std::ffi::{OsStr, OsString};
 
 use cofferdam_config::document::{Part, Positions};
 use cofferdam_config::suggestions::{folded, list, nearest};
-use cofferdam_config::{Diagnostic, Diagnostics, KeyPath, Location, Origin, looks_secret, quote};
+use cofferdam_config::{Diagnostic, Diagnostics, KeyPath, Location, Origin, Text, looks_secret, quote, text};
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Provider, Source};
 use serde_json::Value as Schema;
@@ -80,7 +80,10 @@ impl Merged {
             let origin = Origin::Environment(quote::variable(&name.to_string_lossy()));
             let set_value = target(name, &positions, schema).and_then(|(path, schema)| {
                 if let Some(first) = set.insert(path.clone(), origin.clone()) {
-                    return Err(error(format!("sets `{path}`, and so does {first}"), "unset one of the two"));
+                    return Err(error(
+                        text!("sets `{}`, and so does {first}", path.shown()),
+                        "unset one of the two",
+                    ));
                 }
                 let text =
                     value.to_str().ok_or_else(|| error("its value is not UTF-8", "write it in UTF-8"))?;
@@ -92,7 +95,7 @@ impl Merged {
             };
         }
         for given in &overrides.flags {
-            let origin = Origin::Flag(given.flag.to_owned());
+            let origin = Origin::Flag(given.flag.into());
             let path = KeyPath::default().below(given.key);
             let schema = path.keys().iter().try_fold(schema, |schema, key| property(schema, key));
             let set_value = read(&given.value, schema).map(|value| Values::new(&origin, &path, value));
@@ -140,7 +143,8 @@ impl Merged {
     /// The variable or flag that a value comes from; `None` for the file.
     fn origin(&self, value: &Value) -> Option<Origin> {
         let metadata = self.figment.get_metadata(value.tag())?;
-        let name = metadata.source.as_ref()?.custom()?.to_owned();
+        // It was a text when it became the source.
+        let name = Text::unchecked(metadata.source.as_ref()?.custom()?);
         Some(if metadata.name == FLAG { Origin::Flag(name) } else { Origin::Environment(name) })
     }
 }
@@ -159,8 +163,8 @@ impl Values {
     fn new(origin: &Origin, path: &KeyPath, value: Value) -> Self {
         let metadata = match origin {
             Origin::File(path) => Metadata::from("profile file", Source::File(path.clone())),
-            Origin::Environment(name) => Metadata::from(VARIABLE, Source::Custom(name.clone())),
-            Origin::Flag(name) => Metadata::from(FLAG, Source::Custom(name.clone())),
+            Origin::Environment(name) => Metadata::from(VARIABLE, Source::Custom(name.to_string())),
+            Origin::Flag(name) => Metadata::from(FLAG, Source::Custom(name.to_string())),
         };
         let nested = path
             .keys()
@@ -181,7 +185,7 @@ impl Provider for Values {
     }
 }
 
-fn error(message: impl Into<String>, help: impl Into<String>) -> Diagnostic {
+fn error(message: impl Into<Text>, help: impl Into<Text>) -> Diagnostic {
     Diagnostic::error("", message, help)
 }
 
@@ -206,12 +210,15 @@ fn target<'s>(
             if matching.is_empty() {
                 return Err(no_match(part, &known, &variable, in_file.then_some(&path)));
             }
-            let message = format!("matches several keys: {}", list(matching.iter().map(|key| key.as_str())));
+            let message = text!("matches several keys: {}", list(matching.iter().map(|key| key.as_str())));
             return Err(error(message, "rename all but one of them in the profile"));
         };
         variable = format!("{variable}__{part}");
         schema = property(schema, key).ok_or_else(|| {
-            error(format!("`{path}` has no key `{key}`"), "unset it, or change the profile")
+            error(
+                text!("`{}` has no key `{}`", path.shown(), quote::key(key)),
+                "unset it, or change the profile",
+            )
         })?;
         path = path.child(key);
     }
@@ -226,15 +233,16 @@ fn no_match(part: &str, known: &[String], variable: &str, names: Option<&KeyPath
         (None, None) if looks_secret(part) => secret_key(&part.to_ascii_lowercase(), known()),
         (Some(near), _) => {
             let near = near.to_ascii_uppercase().replace('-', "_");
-            error("does not name a key of this profile", format!("did you mean {variable}__{near}?"))
+            let near = quote::variable(&format!("{variable}__{near}"));
+            error("does not name a key of this profile", text!("did you mean {near}?"))
         }
         (None, Some(table)) => error(
-            format!("does not name an entry of `{table}` in the profile"),
-            format!("the entries are {}; a variable cannot add one", list(known())),
+            text!("does not name an entry of `{}` in the profile", table.shown()),
+            text!("the entries are {}; a variable cannot add one", list(known())),
         ),
         (None, None) => error(
             "does not name a key of this profile",
-            format!("the keys below {variable} are {}", list(known())),
+            text!("the keys below {} are {}", quote::variable(variable), list(known())),
         ),
     }
 }
@@ -274,5 +282,5 @@ fn read(text: &str, schema: Option<&Schema>) -> Result<Value, Diagnostic> {
     let Some(schema) = schema.filter(|schema| !is_string(schema)) else { return Ok(Value::from(text)) };
     // The parser's error would quote the text.
     let parsed = text.parse::<toml::Value>().ok().and_then(|value| Value::serialize(value).ok());
-    parsed.ok_or_else(|| error("its value has the wrong type", format!("write {}", expected(schema))))
+    parsed.ok_or_else(|| error("its value has the wrong type", text!("write {}", expected(schema))))
 }

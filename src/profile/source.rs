@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf, is_separator};
 
-use cofferdam_config::suggestions::{list, nearest};
-use cofferdam_config::{Diagnostic, Location, Origin, quote};
+use cofferdam_config::suggestions::{list, suggestion};
+use cofferdam_config::{Diagnostic, Location, Origin, Text, quote, text};
 
 use super::error::ProfileError;
 
@@ -131,21 +131,21 @@ impl Source {
     pub fn ignored(&self) -> Option<Diagnostic> {
         let file = self.ignored.as_ref()?;
         let read = match &self.file {
-            Some(file) => file.display().to_string(),
-            None => "the profile inside the binary".to_owned(),
+            Some(file) => quote::path(file),
+            None => "the profile inside the binary".into(),
         };
-        let message = format!(
+        let message = text!(
             "this file is not read, because a name never means a file in the working folder; {read} is used"
         );
-        let help = format!("to use this file, pass `--profile {}`", path_to_give(file));
+        let help = text!("to use this file, pass `--profile {}`", path_to_give(file));
         Some(Diagnostic::warning("", message, help).at(Location::file(file)))
     }
 
     fn from_file(name: &str, file: PathBuf, here: &Path) -> Result<Self, ProfileError> {
         let bytes = std::fs::read(here.join(&file)).map_err(|error| {
             let (message, help) = match error.kind() {
-                ErrorKind::NotFound => ("no such file".to_owned(), "check the path"),
-                kind => (format!("cannot be read: {kind}"), "check that this user may read it"),
+                ErrorKind::NotFound => ("no such file".into(), "check the path"),
+                kind => (text!("cannot be read: {kind}"), "check that this user may read it"),
             };
             let found = Diagnostic::error("", message, help);
             // What does not exist may be anything, also a secret that was pasted.
@@ -173,23 +173,23 @@ fn unknown(name: &str, folders: &ProfileFolders, ignored: Option<&Path>) -> Prof
     let known = || known.iter().map(String::as_str);
     let mut help = match ignored {
         Some(file) => {
-            format!("for the file in the working folder, pass `--profile {}`. ", path_to_give(file))
+            text!("for the file in the working folder, pass `--profile {}`. ", path_to_give(file))
         }
-        None => nearest(name, known()).map_or(String::new(), |near| format!("did you mean \"{near}\"? ")),
+        None => suggestion(name, known()).map(|suggestion| text!("{suggestion} ")).unwrap_or_default(),
     };
-    help += &format!("The profiles are {}; a file needs a slash or `.toml`", list(known()));
-    let message = format!("{} does not exist", quote::named("profile", name));
+    help.push(text!("The profiles are {}; a file needs a slash or `.toml`", list(known())));
+    let message = text!("{} does not exist", quote::named("profile", name));
     ProfileError::new(&shown(name), Diagnostic::error("", message, help).at(Location::flag("--profile")))
 }
 
 /// The name of a profile that does not exist, or its description.
-fn shown(name: &str) -> String {
-    if quote::is_quotable_path(name) { name.to_owned() } else { quote::string(name) }
+fn shown(name: &str) -> Text {
+    if quote::is_quotable_path(name) { Text::unchecked(name) } else { quote::string(name) }
 }
 
 /// The path of a file in the working folder, as the command line takes it.
-fn path_to_give(file: &Path) -> String {
-    format!(".{}{}", std::path::MAIN_SEPARATOR, file.display())
+fn path_to_give(file: &Path) -> Text {
+    text!(".{}{}", std::path::MAIN_SEPARATOR_STR, quote::path(file))
 }
 
 #[cfg(test)]

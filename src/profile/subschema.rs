@@ -1,6 +1,6 @@
 //! Queries on a part of the profile's JSON schema, and what to write for it.
 
-use cofferdam_config::{Diagnostic, duration};
+use cofferdam_config::{Diagnostic, Text, duration, text};
 use serde_json::Value as Schema;
 
 /// The schemas of which a value must match one, if there are several. A choice of strings counts as one: see [`constants`].
@@ -33,17 +33,22 @@ pub(super) fn pattern_of(schema: Option<&Schema>) -> Option<&str> {
     schema?.get("pattern")?.as_str()
 }
 
+/// A key or a choice that the schema names. The schema is part of this program.
+pub(super) fn of_schema(name: &str) -> Text {
+    Text::unchecked(name)
+}
+
 /// What a schema expects, for the end of a sentence that begins with "write".
-pub(super) fn expected(schema: &Schema) -> String {
+pub(super) fn expected(schema: &Schema) -> Text {
     let constants = constants(schema);
     if !constants.is_empty() {
-        return format!("\"{}\"", constants.join("\" or \""));
+        return text!("\"{}\"", Text::join(constants.into_iter().map(of_schema), "\" or \""));
     }
     let required = schema.get("required").and_then(Schema::as_array).into_iter().flatten();
     let required: Vec<&str> = required.filter_map(Schema::as_str).collect();
     match (schema.get("type").and_then(Schema::as_str), pattern_of(Some(schema))) {
         (Some("object"), _) if !required.is_empty() => {
-            return format!("a table with `{}`", required.join("`, `"));
+            return text!("a table with `{}`", Text::join(required.into_iter().map(of_schema), "`, `"));
         }
         (Some("string"), Some(duration::PATTERN)) => duration::EXPECTED,
         (Some("string"), _) => "a string in double quotes",
@@ -53,16 +58,15 @@ pub(super) fn expected(schema: &Schema) -> String {
         (Some("array"), _) => "a list, such as [\"a\", \"b\"]",
         _ => "a table",
     }
-    .to_owned()
+    .into()
 }
 
 /// The diagnostic for a key that would hold a secret, in a table with the keys `known`.
 pub(super) fn secret_key<'k>(key: &str, known: impl IntoIterator<Item = &'k str>) -> Diagnostic {
     let by_file = format!("{key}_file");
-    let help = if known.into_iter().any(|known| known == by_file) {
-        format!("put the secret into a file, and name the file: `{by_file}`")
-    } else {
-        "remove it; the credentials of a module belong in its vault".to_owned()
+    let help = match known.into_iter().find(|known| *known == by_file) {
+        Some(known) => text!("put the secret into a file, and name the file: `{}`", of_schema(known)),
+        None => "remove it; the credentials of a module belong in its vault".into(),
     };
     Diagnostic::error("", "unknown key, and a profile must not contain secrets; its value was not read", help)
 }

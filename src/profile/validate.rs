@@ -4,18 +4,16 @@
 //! against the profile's JSON schema, which finds all mistakes and quotes only harmless values. Wrong values are removed.
 //! The rest can be deserialized, and checked for its meaning.
 
-use std::path::Path;
-
 use cofferdam_config::document::Part;
 use cofferdam_config::quote;
-use cofferdam_config::suggestions::{alternatives, list, nearest};
-use cofferdam_config::{Diagnostic, Diagnostics, KeyPath, duration, looks_secret};
+use cofferdam_config::suggestions::{alternatives, list, nearest, suggestion};
+use cofferdam_config::{Diagnostic, Diagnostics, KeyPath, Text, duration, looks_secret, text};
 use figment::value::{Dict, Value};
 use serde_json::{Map, Value as Schema};
 
 use super::name::{NAME_HELP, NAME_PATTERN, is_name};
 use super::overrides::Merged;
-use super::subschema::{branches, choice_key, constants, expected, pattern_of, secret_key};
+use super::subschema::{branches, choice_key, constants, expected, of_schema, pattern_of, secret_key};
 
 /// Validates the values of `merged`. Returns those that are valid; what is wrong with the others is added to `diagnostics`.
 ///
@@ -23,7 +21,7 @@ use super::subschema::{branches, choice_key, constants, expected, pattern_of, se
 pub(super) fn validate(
     merged: &Merged,
     schema: &Schema,
-    compiled_out: &[&str],
+    compiled_out: &[&'static str],
     diagnostics: &mut Diagnostics,
 ) -> Dict {
     let mut validator = Validator { merged, compiled_out, diagnostics };
@@ -33,7 +31,7 @@ pub(super) fn validate(
 /// A validation in progress.
 struct Validator<'a> {
     merged: &'a Merged,
-    compiled_out: &'a [&'a str],
+    compiled_out: &'a [&'static str],
     diagnostics: &'a mut Diagnostics,
 }
 
@@ -62,9 +60,9 @@ impl Validator<'_> {
         }
     }
 
-    fn wrong_type(&mut self, path: &KeyPath, value: &Value, expected: &str) {
-        let message = format!("must not be {}", kind_of(value));
-        self.error(path, Part::Value, message, format!("write {expected}"));
+    fn wrong_type(&mut self, path: &KeyPath, value: &Value, expected: &Text) {
+        let message = text!("must not be {}", kind_of(value));
+        self.error(path, Part::Value, message, text!("write {expected}"));
     }
 
     /// The one of several schemas that `value` is meant for.
@@ -88,7 +86,7 @@ impl Validator<'_> {
         if matching.is_none() {
             let mut kinds: Vec<_> = branches.iter().map(expected).collect();
             kinds.dedup();
-            self.wrong_type(path, value, &kinds.join(" or "));
+            self.wrong_type(path, value, &Text::join(kinds, " or "));
         }
         matching
     }
@@ -103,12 +101,12 @@ impl Validator<'_> {
     ) -> Option<&'s Schema> {
         let constant = |branch: &'s Schema| branch.get("properties")?.get(choice)?.get("const")?.as_str();
         let known: Vec<_> = branches.iter().filter_map(constant).collect();
-        let use_one = format!("use {}", alternatives(known.iter().copied()));
+        let use_one = text!("use {}", alternatives(known.iter().copied()));
         let at_choice = path.child(choice);
         let found = match keys.get(choice) {
             Some(Value::String(_, found)) => found,
             Some(other) => {
-                let message = format!("must not be {}", kind_of(other));
+                let message = text!("must not be {}", kind_of(other));
                 self.error(&at_choice, Part::Value, message, use_one);
                 return None;
             }
@@ -116,19 +114,21 @@ impl Validator<'_> {
                 let misspelt = keys.keys().map(String::as_str).find(|key| nearest(key, [choice]).is_some());
                 match misspelt {
                     Some(key) => {
-                        let help = format!("did you mean \"{choice}\"?");
+                        let help = text!("did you mean \"{}\"?", of_schema(choice));
                         self.error(&path.child(key), Part::Key, "unknown key", help);
                     }
-                    None => self.error(path, Part::Key, format!("`{choice}` is missing"), use_one),
+                    None => self.error(path, Part::Key, text!("`{}` is missing", of_schema(choice)), use_one),
                 }
                 return None;
             }
         };
         let matching = branches.iter().find(|branch| constant(branch) == Some(found));
         if matching.is_none() {
-            if choice == "backend" && self.compiled_out.contains(&found.as_str()) {
-                let message = format!("this binary was built without the backend \"{found}\"");
-                let help = format!("build it with `--features {found}`, or {use_one}");
+            if choice == "backend"
+                && let Some(found) = self.compiled_out.iter().copied().find(|known| *known == found.as_str())
+            {
+                let message = text!("this binary was built without the backend \"{found}\"");
+                let help = text!("build it with `--features {found}`, or {use_one}");
                 self.error(&at_choice, Part::Value, message, help);
             } else {
                 self.unknown_choice(&at_choice, found, &known);
@@ -139,13 +139,13 @@ impl Validator<'_> {
 
     /// Reports that `found`, the value of the key at `path`, is not one of `known`.
     fn unknown_choice(&mut self, path: &KeyPath, found: &str, known: &[&str]) {
-        let name = path.keys().last().map_or("value", String::as_str);
-        let quoted = quoted(path, found).map_or_else(String::new, |quoted| format!(" {quoted}"));
-        let help = match nearest(found, known.iter().copied()) {
-            Some(near) => format!("did you mean \"{near}\"? Allowed: {}", list(known.iter().copied())),
-            None => format!("use {}", alternatives(known.iter().copied())),
+        let name = path.keys().last().map_or("value".into(), |key| quote::key(key));
+        let quoted = quoted(path, found).map(|quoted| text!(" {quoted}")).unwrap_or_default();
+        let help = match suggestion(found, known.iter().copied()) {
+            Some(suggestion) => text!("{suggestion} Allowed: {}", list(known.iter().copied())),
+            None => text!("use {}", alternatives(known.iter().copied())),
         };
-        self.error(path, Part::Value, format!("unknown {name}{quoted}"), help);
+        self.error(path, Part::Value, text!("unknown {name}{quoted}"), help);
     }
 
     fn table(&mut self, path: &KeyPath, keys: &Dict, schema: &Schema) -> Dict {
@@ -178,13 +178,9 @@ impl Validator<'_> {
         let required = schema.get("required").and_then(Schema::as_array).into_iter().flatten();
         for key in required.filter_map(Schema::as_str) {
             if !keys.contains_key(key) && !meant.iter().any(|meant| meant == key) {
-                let expected = known.get(key).map_or_else(String::new, expected);
-                self.error(
-                    path,
-                    Part::Key,
-                    format!("`{key}` is missing"),
-                    format!("add `{key}`: {expected}"),
-                );
+                let expected = known.get(key).map(expected).unwrap_or_default();
+                let key = of_schema(key);
+                self.error(path, Part::Key, text!("`{key}` is missing"), text!("add `{key}`: {expected}"));
             }
         }
         valid
@@ -199,10 +195,7 @@ impl Validator<'_> {
             let by_file = format!("{key}_file");
             return known.contains_key(&by_file).then_some(by_file);
         }
-        let help = match near {
-            Some(near) => format!("did you mean \"{near}\"?"),
-            None => format!("the keys here are {}", list(names())),
-        };
+        let help = suggestion(key, names()).unwrap_or_else(|| text!("the keys here are {}", list(names())));
         self.error(path, Part::Key, "unknown key", help);
         near.map(str::to_owned)
     }
@@ -234,7 +227,7 @@ impl Validator<'_> {
         if !constants.is_empty() && !constants.contains(&text) {
             if path.looks_secret() {
                 let message = "this value is not allowed, and a profile must not contain secrets";
-                let help = format!("use {}, or name a file in another key", alternatives(constants));
+                let help = text!("use {}, or name a file in another key", alternatives(constants));
                 self.error(path, Part::Value, message, help);
             } else {
                 self.unknown_choice(path, text, &constants);
@@ -251,8 +244,8 @@ impl Validator<'_> {
             },
             Some(NAME_PATTERN) if !is_name(text) => {
                 let message = match quoted(path, text) {
-                    Some(quoted) => format!("{quoted} is not a valid name"),
-                    None => "not a valid name".to_owned(),
+                    Some(quoted) => text!("{quoted} is not a valid name"),
+                    None => "not a valid name".into(),
                 };
                 self.error(path, Part::Value, message, NAME_HELP);
                 false
@@ -268,16 +261,16 @@ impl Validator<'_> {
             return true;
         }
         let help = match (least, most) {
-            (Some(least), Some(most)) => format!("write a number from {least} to {most}"),
-            (Some(least), None) => format!("write a number of at least {least}"),
-            _ => "write a smaller number".to_owned(),
+            (Some(least), Some(most)) => text!("write a number from {least} to {most}"),
+            (Some(least), None) => text!("write a number of at least {least}"),
+            _ => "write a smaller number".into(),
         };
-        let shown = if path.looks_secret() { "this number".to_owned() } else { number.to_string() };
-        self.error(path, Part::Value, format!("{shown} is out of range"), help);
+        let shown = if path.looks_secret() { "this number".into() } else { text!("{number}") };
+        self.error(path, Part::Value, text!("{shown} is out of range"), help);
         false
     }
 
-    fn error(&mut self, path: &KeyPath, part: Part, message: impl Into<String>, help: impl Into<String>) {
+    fn error(&mut self, path: &KeyPath, part: Part, message: impl Into<Text>, help: impl Into<Text>) {
         self.push(path, part, Diagnostic::error("", message, help));
     }
 
@@ -299,8 +292,7 @@ fn is_pasted_credential(path: &KeyPath, text: &str) -> bool {
     let names_things =
         path.keys().first().is_some_and(|table| matches!(table.as_str(), "vaults" | "modules"));
     let is_generated = path.keys().last().is_some_and(|key| GENERATED.contains(&key.as_str()));
-    let is_path =
-        ["/", "./", "../"].iter().any(|start| text.starts_with(start)) || Path::new(text).is_absolute();
+    let is_path = quote::is_written_as_a_path(text);
     names_things && !is_generated && !is_path && !text.contains("://") && quote::looks_like_a_credential(text)
 }
 
@@ -309,7 +301,7 @@ fn looks_secret_or_file(key: &str) -> bool {
 }
 
 /// `value` in double quotes, for a message; `None` if it could be a secret.
-fn quoted(path: &KeyPath, value: &str) -> Option<String> {
+fn quoted(path: &KeyPath, value: &str) -> Option<Text> {
     if path.looks_secret() { None } else { quote::identifier(value) }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use cofferdam_config::Diagnostics;
+use cofferdam_config::{Diagnostics, Shown};
 use serde::Serialize;
 
 use crate::manifest::InvalidManifest;
@@ -31,6 +31,8 @@ impl BrokenManifest {
         Self { module: Some(module.to_owned()), file: file.to_owned(), problems }
     }
 }
+
+impl Shown for BrokenManifest {}
 
 impl fmt::Display for BrokenManifest {
     /// One diagnostic a line: `modules/acme.toml:12:1  tools.add.select: …; …`.

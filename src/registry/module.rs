@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use cofferdam_config::suggestions::list;
-use cofferdam_config::{Diagnostic, Diagnostics};
+use cofferdam_config::{Diagnostic, Diagnostics, text};
 use tokio::sync::Semaphore;
 
 use crate::connectors::http::{Clients, Endpoint, Service};
@@ -124,7 +124,7 @@ pub struct Account {
 fn missing_base_url(module: &str, accounts: &[&str]) -> Diagnostic {
     Diagnostic::error(
         format!("modules.{module}"),
-        format!("needs a `base_url` for {}, because its manifest has none", list(accounts.iter().copied())),
+        text!("needs a `base_url` for {}, because its manifest has none", list(accounts.iter().copied())),
         "add base_url = \"https://…\" in the profile, to the module or to each account",
     )
 }

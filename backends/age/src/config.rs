@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use cofferdam_config::Diagnostics;
+use cofferdam_config::{Diagnostics, text};
 use cofferdam_vault::VaultContext;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
@@ -129,7 +129,7 @@ impl Config {
             ),
             (Some(first), Some(second)) => found.error(
                 second,
-                format!("cannot be combined with `{first}`"),
+                text!("cannot be combined with `{first}`"),
                 "keep exactly one of `identity_file`, `passphrase_file` and `passphrase = \"ask\"`",
             ),
             (Some(_), None) => {}

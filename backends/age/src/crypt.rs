@@ -86,7 +86,7 @@ pub(crate) fn seal(
         Keys::Identities { unknown_line: Some(line), .. } if recipients.is_none() => Err(VaultError::vault(
             ErrorKind::Misconfigured,
             format!(
-                "{} was not written: line {line} of the identity file is no known identity, and the file would no \
+                "{} was not written: line {line} of the identity file is not a known identity, and the file would no \
                      longer be encrypted for it; list all public keys in `recipients_file`, or remove the line",
                 path.display()
             ),

@@ -83,6 +83,7 @@ impl AwsVault {
                 sources: settings.sources(),
                 capabilities: Capabilities {
                     write: true,
+                    login: true,
                     list: true,
                     cas: true,
                     previous: true,

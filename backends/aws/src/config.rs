@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use cofferdam_config::base_url::BaseUrlRules;
-use cofferdam_config::{Diagnostic, Diagnostics, quote};
+use cofferdam_config::{Diagnostic, Diagnostics, quote, text};
 use cofferdam_vault::VaultContext;
 use schemars::JsonSchema;
 use serde::de::IgnoredAny;
@@ -130,7 +130,7 @@ impl Config {
         if let Some(days) = self.recovery_window_days
             && !(7..=30).contains(&days)
         {
-            let message = format!("{days} is out of range");
+            let message = text!("{days} is out of range");
             found.error("recovery_window_days", message, "write a number of days from 7 to 30");
         }
         found
@@ -159,7 +159,7 @@ impl Config {
     fn invalid_values(&self) -> impl Iterator<Item = Diagnostic> {
         type Check = fn(&str) -> Option<&'static str>;
         let profile: Check = |text| text.is_empty().then_some("is empty");
-        let checks: [(&str, &Option<String>, Check, &str); 6] = [
+        let checks: [(&str, &Option<String>, Check, &'static str); 6] = [
             ("region", &self.region, checks::region, "write for example \"eu-central-1\""),
             ("prefix", &self.prefix, checks::prefix, "write for example \"cofferdam\""),
             (

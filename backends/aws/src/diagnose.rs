@@ -6,7 +6,7 @@
 
 use std::path::PathBuf;
 
-use cofferdam_config::Diagnostic;
+use cofferdam_config::{Diagnostic, Text, text};
 use cofferdam_vault::{Protection, Threads, file_permissions};
 
 use crate::error::Reason;
@@ -21,7 +21,8 @@ const ABSENT_STAGE: &str = "COFFERDAM_DOCTOR";
 /// Diagnoses the permissions of the files with credentials.
 pub(crate) async fn permissions(files: Vec<(PathBuf, &'static str)>, threads: &Threads) -> Vec<Diagnostic> {
     let check = move || {
-        let check = |(path, what): &(PathBuf, &str)| file_permissions(path, what, Protection::Secrecy);
+        let check =
+            |(path, what): &(PathBuf, &'static str)| file_permissions(path, what, Protection::Secrecy);
         Ok(files.iter().filter_map(check).collect())
     };
     // If no thread is free, the probe reports it.
@@ -55,11 +56,15 @@ pub(crate) async fn role(store: &Store, has_prefix: bool, foreign: &[String]) ->
         checked += 1;
     }
     if let Some(first) = readable.first() {
-        let more =
-            if readable.len() > 1 { format!(" and {} more", readable.len() - 1) } else { String::new() };
+        let more = match readable.len() - 1 {
+            0 => Text::default(),
+            more => text!(" and {more} more"),
+        };
+        // A name consists of prefix, module and account, which were checked when they were read.
+        let first = Text::unchecked(first);
         found.push(Diagnostic::error(
             "",
-            format!("the role can access secrets of other vaults: {first}{more}"),
+            text!("the role can access secrets of other vaults: {first}{more}"),
             "narrow the Resource of its secretsmanager:GetSecretValue to this vault's prefix",
         ));
     } else if checked > 0 {

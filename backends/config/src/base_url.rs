@@ -32,7 +32,7 @@ impl BaseUrlRules {
     ///
     /// What is wrong with it. Never quotes `text`, which may contain a password.
     pub fn parse(self, key: &str, text: &str) -> Result<Url, Diagnostic> {
-        let error = |message: &str, help: &str| Err(Diagnostic::error(key, message, help));
+        let error = |message: &'static str, help: &'static str| Err(Diagnostic::error(key, message, help));
         let example = "write for example \"https://api.example\"";
         let Ok(url) = Url::parse(text) else { return error("is not a URL", example) };
         if !matches!(url.scheme(), "https" | "http") {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::{Location, quote};
+use crate::{Location, Shown, Text, quote};
 
 /// What follows from a diagnostic. Sorts from harmless to severe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -20,8 +20,8 @@ pub enum Severity {
 
 /// What is wrong with a profile, a manifest or a vault's settings: where, what and why, and what to do next.
 ///
-/// No part ever holds a secret. A value is quoted only by the rule of [`quote`](crate::quote), and a line of a file
-/// never, because a line may hold a secret that does not belong there.
+/// No part ever holds a secret. Message and help are [`Text`]s, so a value is quoted only by the rule of
+/// [`quote`](crate::quote), and a line of a file never, because a line may hold a secret that does not belong there.
 ///
 /// A check makes a diagnostic with the key as it knows it. The caller, who knows the table around it and the file, adds
 /// these with [`below`](Self::below) and [`at`](Self::at).
@@ -36,7 +36,7 @@ pub enum Severity {
 ///     "profiles/dev.toml  vaults.team.file: the path is empty; name a file, for example \"team.age\""
 /// );
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Diagnostic {
     /// Where the setting is written. `None` until it is known. Boxed, because a diagnostic is also an error in `Result`s.
     #[serde(flatten)]
@@ -46,17 +46,17 @@ pub struct Diagnostic {
     #[serde(serialize_with = "serialize_key")]
     pub key: String,
     /// What was found, and why it is wrong.
-    pub message: String,
+    pub message: Text,
     /// What to do next. Empty only for [`Severity::Info`].
-    #[serde(rename = "remedy", skip_serializing_if = "String::is_empty")]
-    pub help: String,
+    #[serde(rename = "remedy", skip_serializing_if = "Text::is_empty")]
+    pub help: Text,
     /// What follows from it.
     pub severity: Severity,
 }
 
 impl Diagnostic {
     /// An error about `key`.
-    pub fn error(key: impl Into<String>, message: impl Into<String>, help: impl Into<String>) -> Self {
+    pub fn error(key: impl Into<String>, message: impl Into<Text>, help: impl Into<Text>) -> Self {
         Self {
             location: None,
             key: key.into(),
@@ -67,12 +67,12 @@ impl Diagnostic {
     }
 
     /// A warning about `key`.
-    pub fn warning(key: impl Into<String>, message: impl Into<String>, help: impl Into<String>) -> Self {
+    pub fn warning(key: impl Into<String>, message: impl Into<Text>, help: impl Into<Text>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(key, message, help) }
     }
 
     /// A check of `key` that passed.
-    pub fn info(key: impl Into<String>, message: impl Into<String>) -> Self {
+    pub fn info(key: impl Into<String>, message: impl Into<Text>) -> Self {
         Self { severity: Severity::Info, ..Self::error(key, message, "") }
     }
 
@@ -110,6 +110,22 @@ impl fmt::Display for Diagnostic {
         if self.help.is_empty() { Ok(()) } else { write!(f, "; {}", self.help) }
     }
 }
+
+impl fmt::Debug for Diagnostic {
+    /// With the key as it is printed.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { location, key, message, help, severity } = self;
+        f.debug_struct("Diagnostic")
+            .field("location", location)
+            .field("key", &quote::key(key))
+            .field("message", message)
+            .field("help", help)
+            .field("severity", severity)
+            .finish()
+    }
+}
+
+impl Shown for Diagnostic {}
 
 impl std::error::Error for Diagnostic {}
 
@@ -158,6 +174,19 @@ mod tests {
         assert_eq!(Diagnostic::info("", "readable").to_string(), "readable");
         let flag = Diagnostic::error("", "not an address", "write one").at(Location::flag("--listen"));
         assert_eq!(flag.to_string(), "--listen  not an address; write one");
+    }
+
+    #[test]
+    fn a_credential_that_is_a_key_is_printed_in_no_form() {
+        const CANARY: &str = "ghp_q7Zp2mXv9LrT4wBnq7Zp2mXv9LrT4wBn1a2b";
+        let found = Diagnostic::error(CANARY, "unknown key", "remove it").below("vaults.v");
+        let json = serde_json::to_string(&found).unwrap();
+        for printed in [found.to_string(), format!("{found:?}"), found.headline().to_string(), json] {
+            assert!(
+                printed.contains("vaults.v.(a key of 40 characters)") && !printed.contains(CANARY),
+                "{printed}"
+            );
+        }
     }
 
     #[test]

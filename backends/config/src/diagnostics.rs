@@ -4,12 +4,12 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::{Diagnostic, Severity};
+use crate::{Diagnostic, Severity, Shown, Text};
 
 /// Everything that is wrong with something, so that all of it is reported together.
 ///
 /// ```
-/// use cofferdam_config::Diagnostics;
+/// use cofferdam_config::{Diagnostics, text};
 ///
 /// fn check(file: &str, retries: u32) -> Diagnostics {
 ///     let mut found = Diagnostics::new();
@@ -17,7 +17,7 @@ use crate::{Diagnostic, Severity};
 ///         found.error("file", "the path is empty", "name a file");
 ///     }
 ///     if retries > 10 {
-///         found.error("retries", format!("{retries} is too many"), "write a number from 0 to 10");
+///         found.error("retries", text!("{retries} is too many"), "write a number from 0 to 10");
 ///     }
 ///     found
 /// }
@@ -35,17 +35,17 @@ impl Diagnostics {
     }
 
     /// Adds an error about `key`.
-    pub fn error(&mut self, key: impl Into<String>, message: impl Into<String>, help: impl Into<String>) {
+    pub fn error(&mut self, key: impl Into<String>, message: impl Into<Text>, help: impl Into<Text>) {
         self.push(Diagnostic::error(key, message, help));
     }
 
     /// Adds a warning about `key`.
-    pub fn warning(&mut self, key: impl Into<String>, message: impl Into<String>, help: impl Into<String>) {
+    pub fn warning(&mut self, key: impl Into<String>, message: impl Into<Text>, help: impl Into<Text>) {
         self.push(Diagnostic::warning(key, message, help));
     }
 
     /// Adds a check of `key` that passed.
-    pub fn info(&mut self, key: impl Into<String>, message: impl Into<String>) {
+    pub fn info(&mut self, key: impl Into<String>, message: impl Into<Text>) {
         self.push(Diagnostic::info(key, message));
     }
 
@@ -152,6 +152,8 @@ impl fmt::Display for Diagnostics {
         self.iter().try_for_each(|diagnostic| writeln!(f, "{diagnostic}"))
     }
 }
+
+impl Shown for Diagnostics {}
 
 impl std::error::Error for Diagnostics {}
 

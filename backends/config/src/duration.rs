@@ -1,13 +1,12 @@
 //! Durations as settings write them: `"30s"`, `"1m 30s"`.
 
-use std::fmt;
 use std::time::Duration;
 
+use cofferdam_config_macros::text;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
-use crate::Diagnostic;
-use crate::quote;
+use crate::{Diagnostic, Shown, quote};
 
 /// A pattern of JSON Schema that nearly describes what [`parse`] accepts; it names no units.
 pub const PATTERN: &str = "^(0|([0-9]+ *[A-Za-z]+ *)+)$";
@@ -23,15 +22,15 @@ pub const EXPECTED: &str = "a duration with its unit in double quotes, such as \
 pub fn parse(text: &str) -> Result<Duration, Diagnostic> {
     humantime::parse_duration(text).map_err(|_| {
         let message = match quote::number_with_unit(text) {
-            Some(quoted) => format!("{quoted} is not a duration"),
-            None => "this is not a duration".to_owned(),
+            Some(quoted) => text!("{quoted} is not a duration"),
+            None => "this is not a duration".into(),
         };
-        Diagnostic::error("", message, format!("write {EXPECTED}"))
+        Diagnostic::error("", message, text!("write {EXPECTED}"))
     })
 }
 
 /// `duration` as [`parse`] reads it: `1m 30s`.
-pub fn format(duration: Duration) -> impl fmt::Display {
+pub fn format(duration: Duration) -> impl Shown {
     humantime::format_duration(duration)
 }
 
@@ -68,8 +67,8 @@ impl Bounds {
         };
         Err(Diagnostic::error(
             "",
-            format!("{} is too {wrong}", format(duration)),
-            format!("write a duration from \"{}\" to \"{}\"", format(self.least), format(self.most)),
+            text!("{} is too {wrong}", format(duration)),
+            text!("write a duration from \"{}\" to \"{}\"", format(self.least), format(self.most)),
         ))
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::{Text, quote};
+
 /// The path of a key: `vaults`, `notes`, `file`. An entry of a list is its index.
 ///
 /// Prints with dots between the keys, and quotes a key that is not bare: `vaults."a.b"`.
@@ -44,6 +46,11 @@ impl KeyPath {
     /// Whether this is `other` or lies below it.
     pub fn starts_with(&self, other: &Self) -> bool {
         self.0.starts_with(&other.0)
+    }
+
+    /// The path by the rule of [`quote::key`].
+    pub fn shown(&self) -> Text {
+        quote::key(&self.to_string())
     }
 
     /// Whether one of the keys [looks as if it held a secret](looks_secret). A value at such a path is never quoted.

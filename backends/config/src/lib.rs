@@ -7,6 +7,7 @@
 //!
 //! - [`Diagnostic`], [`Diagnostics`]: one thing that is wrong, and the collector of all of them
 //! - [`Location`], [`Origin`]: where it is written
+//! - [`Text`], [`text!`](macro@text), [`Shown`]: texts that hold no input as it is
 //! - [`quote`]: which values a diagnostic may quote
 //! - [`suggestions`]: which known name was probably meant, and lists of names
 //! - [`base_url`]: which URLs a setting may name
@@ -15,7 +16,11 @@
 //! - [`document`]: a TOML document with the location of each key and value
 //! - [`json`]: JSON texts with strings that a parser refuses
 
+// The macro `text!` names this crate.
+extern crate self as cofferdam_config;
+
 pub mod base_url;
+mod checked_text;
 mod diagnostic;
 mod diagnostics;
 pub mod document;
@@ -27,6 +32,8 @@ pub mod quote;
 pub mod size;
 pub mod suggestions;
 
+pub use checked_text::{Shown, Text, checked};
+pub use cofferdam_config_macros::text;
 pub use diagnostic::{Diagnostic, Severity};
 pub use diagnostics::Diagnostics;
 pub use key::{KeyPath, looks_secret};

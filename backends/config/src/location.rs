@@ -3,28 +3,36 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+
+use crate::{Shown, Text, quote};
 
 /// What a setting comes from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(tag = "kind", content = "name", rename_all = "snake_case")]
 pub enum Origin {
     /// A file. For a profile inside the binary, `embedded:NAME`.
-    File(PathBuf),
+    File(#[serde(serialize_with = "serialize_path")] PathBuf),
     /// An environment variable.
-    Environment(String),
+    Environment(Text),
     /// A command-line flag, with its dashes.
-    Flag(String),
+    Flag(Text),
 }
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::File(path) => write!(f, "{}", path.display()),
-            Self::Environment(variable) => write!(f, "environment variable {}", variable.escape_debug()),
+            Self::File(path) => quote::path(path).fmt(f),
+            Self::Environment(variable) => write!(f, "environment variable {variable}"),
             Self::Flag(flag) => f.write_str(flag),
         }
     }
+}
+
+impl Shown for Origin {}
+
+fn serialize_path<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&quote::path(path))
 }
 
 /// Where a setting is written: an origin, and in a file a line and a column.
@@ -49,12 +57,12 @@ impl Location {
     }
 
     /// The environment variable `name`.
-    pub fn environment(name: impl Into<String>) -> Self {
+    pub fn environment(name: impl Into<Text>) -> Self {
         Origin::Environment(name.into()).into()
     }
 
     /// The command-line flag `name`, with its dashes.
-    pub fn flag(name: impl Into<String>) -> Self {
+    pub fn flag(name: impl Into<Text>) -> Self {
         Origin::Flag(name.into()).into()
     }
 }
@@ -78,3 +86,5 @@ impl fmt::Display for Location {
         Ok(())
     }
 }
+
+impl Shown for Location {}

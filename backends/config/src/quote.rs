@@ -13,7 +13,7 @@
 //!
 //! A credential may stand anywhere: as a key, as the name of a table or a variable, as an argument. So the rule also holds
 //! for keys ([`key`], applied by each [`Diagnostic`](crate::Diagnostic)), for variables ([`variable`]) and for paths
-//! ([`is_quotable_path`]). Names that a profile defines are printed everywhere afterwards; those that [look like a
+//! ([`path`], [`is_quotable_path`]). Names that a profile defines are printed everywhere afterwards; those that [look like a
 //! credential](looks_like_a_credential) are refused instead.
 //!
 //! # How entropy is judged
@@ -31,7 +31,11 @@
 //! 95 % (lowercase letters, letters and digits, base32, hexadecimal), and every UUID. A short password, or one made of
 //! words, cannot be distinguished from a name.
 
-use std::borrow::Cow;
+use std::path::Path;
+
+use cofferdam_config_macros::text;
+
+use crate::Text;
 
 /// The longest identifier that is quoted, in characters.
 const MAX_CHARS: usize = 64;
@@ -104,16 +108,16 @@ const COMMON_PAIRS: [&str; 26] = [
 /// assert_eq!(identifier("ghp_16C7e42F292c6912E7710c838347Ae178B4a"), None);
 /// assert_eq!(identifier("https://ada:hunter2@example.com"), None);
 /// ```
-pub fn identifier(value: &str) -> Option<String> {
-    is_quotable(value).then(|| format!("\"{value}\""))
+pub fn identifier(value: &str) -> Option<Text> {
+    is_quotable(value).then(|| in_quotes(value))
 }
 
 /// `value` in double quotes if it may be quoted, otherwise a description: `a string of 72 characters`.
-pub fn string(value: &str) -> String {
+pub fn string(value: &str) -> Text {
     identifier(value).unwrap_or_else(|| match value.chars().count() {
-        0 => "an empty string".to_owned(),
-        1 => "a string of 1 character".to_owned(),
-        count => format!("a string of {count} characters"),
+        0 => "an empty string".into(),
+        1 => "a string of 1 character".into(),
+        count => text!("a string of {count} characters"),
     })
 }
 
@@ -125,8 +129,8 @@ pub fn string(value: &str) -> String {
 /// assert_eq!(predicate("Frankfurt", "is not a region"), "\"Frankfurt\" is not a region");
 /// assert_eq!(predicate("", "is empty"), "is empty");
 /// ```
-pub fn predicate(value: &str, predicate: &str) -> String {
-    identifier(value).map_or_else(|| predicate.to_owned(), |value| format!("{value} {predicate}"))
+pub fn predicate(value: &str, predicate: &'static str) -> Text {
+    identifier(value).map_or_else(|| predicate.into(), |value| text!("{value} {predicate}"))
 }
 
 /// The thing `what` with its name for the beginning of a sentence: `vault "nowhere"`, or `this vault` if the name may not
@@ -138,13 +142,13 @@ pub fn predicate(value: &str, predicate: &str) -> String {
 /// assert_eq!(named("vault", "nowhere"), "vault \"nowhere\"");
 /// assert_eq!(named("vault", "hvs.CAESIJ2Gt5nQZ0pZzBkpuXkzNHsaBxvG"), "this vault");
 /// ```
-pub fn named(what: &str, name: &str) -> String {
-    identifier(name).map_or_else(|| format!("this {what}"), |name| format!("{what} {name}"))
+pub fn named(what: &'static str, name: &str) -> Text {
+    identifier(name).map_or_else(|| text!("this {what}"), |name| text!("{what} {name}"))
 }
 
 /// `value` if it is a number, and in double quotes if it is one to three numbers with units, of at most 32 characters,
 /// such as a duration or a size that almost parses (`5 sceonds`, `4MB`); `None` otherwise.
-pub fn number_with_unit(value: &str) -> Option<String> {
+pub fn number_with_unit(value: &str) -> Option<Text> {
     const MAX_BYTES: usize = 32;
     const MAX_DIGITS: usize = 11;
     const MAX_UNIT: usize = 12;
@@ -167,8 +171,8 @@ pub fn number_with_unit(value: &str) -> Option<String> {
         rest = rest[unit.len()..].trim_start();
         units += usize::from(!unit.is_empty());
         if rest.is_empty() {
-            let quoted = if units == 0 { value.trim().to_owned() } else { format!("\"{}\"", value.trim()) };
-            return Some(quoted);
+            let value = value.trim();
+            return Some(if units == 0 { Text::unchecked(value) } else { in_quotes(value) });
         }
     }
     None
@@ -182,7 +186,7 @@ pub fn number_with_unit(value: &str) -> Option<String> {
 /// assert_eq!(key("vaults.main.\"a/b\""), "vaults.main.\"a/b\"");
 /// assert_eq!(key("vaults.hvs.CAESIJ2Gt5nQZ0pZzBkpuXkz.file"), "vaults.hvs.(a key of 24 characters).file");
 /// ```
-pub fn key(key: &str) -> Cow<'_, str> {
+pub fn key(key: &str) -> Text {
     let mut rest = key;
     let mut parts = Vec::new();
     loop {
@@ -197,13 +201,13 @@ pub fn key(key: &str) -> Cow<'_, str> {
     let inner = |part: &str| part.trim_matches('"').trim_start_matches('$').to_owned();
     let may_be_quoted = |part: &&str| part.is_empty() || *part == "\"\"" || is_quotable_path(&inner(part));
     if parts.iter().all(may_be_quoted) {
-        return Cow::Borrowed(key);
+        return Text::unchecked(key);
     }
     let shown = parts.iter().map(|part| match may_be_quoted(part) {
-        true => (*part).to_owned(),
-        false => format!("(a key of {} characters)", inner(part).chars().count()),
+        true => Text::unchecked(part),
+        false => text!("(a key of {} characters)", inner(part).chars().count()),
     });
-    Cow::Owned(shown.collect::<Vec<_>>().join("."))
+    Text::join(shown, ".")
 }
 
 /// The first part of a dotted key, and what follows its dot. A dot in double quotes does not end a part.
@@ -222,18 +226,40 @@ fn first_part(key: &str) -> (&str, Option<&str>) {
 }
 
 /// The name of an environment variable, whose parts are separated by `__`. Each part that may not be quoted is described.
-pub fn variable(name: &str) -> String {
+pub fn variable(name: &str) -> Text {
     let shown = name.split("__").map(|part| match part.is_empty() || is_quotable(part) {
-        true => part.to_owned(),
-        false => format!("(a part of {} characters)", part.chars().count()),
+        true => Text::unchecked(part),
+        false => text!("(a part of {} characters)", part.chars().count()),
     });
-    shown.collect::<Vec<_>>().join("__")
+    Text::join(shown, "__")
 }
 
 /// Whether `path` may be quoted: each of its parts may be, or is empty, `.` or `..`.
 pub fn is_quotable_path(path: &str) -> bool {
     let may_be_quoted = |part: &str| matches!(part, "" | "." | "..") || is_quotable(part);
     !path.is_empty() && path.split(['/', '\\']).all(may_be_quoted)
+}
+
+/// A name that a profile or a manifest defines, as it is. One that [looks like a credential](looks_like_a_credential) is
+/// described.
+pub fn name(name: &str) -> Text {
+    if looks_like_a_credential(name) { string(name) } else { Text::unchecked(name.escape_debug()) }
+}
+
+/// The path of a file, which a person needs to find it. One that [looks like a credential](looks_like_a_credential) is
+/// described, unless it [is written as a path](is_written_as_a_path).
+pub fn path(path: impl AsRef<Path>) -> Text {
+    let path = path.as_ref();
+    let shown = path.to_string_lossy();
+    if is_written_as_a_path(&shown) || !looks_like_a_credential(&shown) {
+        return Text::unchecked(path.display());
+    }
+    text!("a path of {} characters", shown.chars().count())
+}
+
+/// Whether `text` begins as only a path does: it is absolute, or relative with `./` or `../`.
+pub fn is_written_as_a_path(text: &str) -> bool {
+    ["/", "./", "../"].iter().any(|start| text.starts_with(start)) || Path::new(text).is_absolute()
 }
 
 /// Whether `text` looks like a credential, so that it must not become a name, which is printed without a further check: a
@@ -269,6 +295,11 @@ fn is_jwt(text: &str) -> bool {
 pub fn credential_prefix(value: &str) -> Option<&'static str> {
     let prefixes = CREDENTIAL_PREFIXES.iter().copied();
     prefixes.filter(|prefix| value.starts_with(prefix)).max_by_key(|prefix| prefix.len())
+}
+
+/// `value`, which may be quoted, in double quotes.
+fn in_quotes(value: &str) -> Text {
+    Text::unchecked(format_args!("\"{value}\""))
 }
 
 fn prefix(text: &str, belongs: impl Fn(char) -> bool) -> &str {
@@ -354,7 +385,7 @@ mod tests {
             "shrt",
             "x",
         ] {
-            assert_eq!(identifier(name), Some(format!("\"{name}\"")), "{name}");
+            assert_eq!(identifier(name).unwrap(), format!("\"{name}\"").as_str(), "{name}");
         }
     }
 
@@ -412,7 +443,7 @@ mod tests {
         assert_eq!(string("\u{1b}"), "a string of 1 character");
         assert_eq!(string("zoë"), "a string of 3 characters");
         let longest = "long-name-".repeat(6) + "name";
-        assert_eq!(string(&longest), format!("\"{longest}\""));
+        assert_eq!(string(&longest), format!("\"{longest}\"").as_str());
         assert_eq!(string(&(longest + "s")), "a string of 65 characters");
         assert_eq!(named("vault", "nowhere"), "vault \"nowhere\"");
         assert_eq!(named("vault", "ghp_aaaa"), "this vault");
@@ -437,6 +468,10 @@ mod tests {
             "COFFERDAM__VAULTS__GITHUB_VAULT__ADDRESS"
         );
         assert_eq!(variable(&format!("COFFERDAM__{TOKEN}__A")), "COFFERDAM__(a part of 20 characters)__A");
+        for same in ["team/github.age", "../x7Kq9ZpL2mV4tR8wB1nC.age", "/run/x7Kq9ZpL2mV4tR8wB1nC"] {
+            assert_eq!(path(same), same);
+        }
+        assert_eq!(path(TOKEN), "a path of 20 characters");
         assert!(is_quotable_path("./team.toml") && is_quotable_path("/etc/cofferdam/profile.toml"));
         assert!(!is_quotable_path(&format!("./{TOKEN}")) && !is_quotable_path(""));
     }

@@ -1,6 +1,8 @@
 //! Sizes in bytes as settings write them: `"4MiB"`, `"512 KiB"`, `"100B"`.
 
-use crate::{Diagnostic, quote};
+use cofferdam_config_macros::text;
+
+use crate::{Diagnostic, Text, quote};
 
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
@@ -14,8 +16,8 @@ const UNITS: [(&str, u64); 3] = [("KiB", KIB), ("MiB", MIB), ("B", 1)];
 pub fn parse(text: &str) -> Result<u64, Diagnostic> {
     bytes(text).ok_or_else(|| {
         let message = match quote::number_with_unit(text) {
-            Some(quoted) => format!("{quoted} is not a size above zero"),
-            None => "this is not a size above zero".to_owned(),
+            Some(quoted) => text!("{quoted} is not a size above zero"),
+            None => "this is not a size above zero".into(),
         };
         Diagnostic::error("", message, "write a number and a unit: \"4MiB\", \"512KiB\"")
     })
@@ -29,11 +31,11 @@ fn bytes(text: &str) -> Option<u64> {
 }
 
 /// A size for people: `4 MiB`, `1500 bytes`.
-pub fn format(bytes: u64) -> String {
+pub fn format(bytes: u64) -> Text {
     match bytes {
-        b if b > 0 && b.is_multiple_of(MIB) => format!("{} MiB", b / MIB),
-        b if b > 0 && b.is_multiple_of(KIB) => format!("{} KiB", b / KIB),
-        b => format!("{b} bytes"),
+        b if b > 0 && b.is_multiple_of(MIB) => text!("{} MiB", b / MIB),
+        b if b > 0 && b.is_multiple_of(KIB) => text!("{} KiB", b / KIB),
+        b => text!("{b} bytes"),
     }
 }
 

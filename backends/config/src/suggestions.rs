@@ -3,7 +3,9 @@
 //! Known names come from files, too. One that [looks like a credential](quote::looks_like_a_credential) is neither listed
 //! nor suggested.
 
-use crate::quote;
+use cofferdam_config_macros::text;
+
+use crate::{Text, quote};
 
 /// The longest part of a name that is repeated, in characters. Real names have at most 64.
 const SHOWN_CHARS: usize = 64;
@@ -23,7 +25,7 @@ const MIN_SIMILARITY: f64 = 0.75;
 /// For a name that a caller sent, in an answer to that caller and in the log.
 pub fn bounded(name: &str) -> String {
     if quote::looks_like_a_credential(name) {
-        return quote::string(name);
+        return quote::string(name).to_string();
     }
     let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b' ');
     if name.len() <= SHOWN_CHARS && name.bytes().all(is_plain) {
@@ -60,6 +62,11 @@ pub fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
         .map(|(_, name)| name)
 }
 
+/// `did you mean "NAME"?` with the [nearest] of `known`, for a help.
+pub fn suggestion<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Option<Text> {
+    nearest(found, known).map(|near| text!("did you mean \"{}\"?", Text::unchecked(escaped(near))))
+}
+
 /// ` Did you mean …?` with the most similar of `names`, or nothing.
 ///
 /// For a name that a model made up. A model remembers the beginning of a name better than its end, so beginnings weigh
@@ -83,23 +90,24 @@ pub fn did_you_mean<'a>(sent: &str, names: impl Iterator<Item = &'a str>) -> Str
 }
 
 /// Names for the end of a sentence: `a, b, c`; `none` if there are none. Control characters are escaped.
-pub fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+pub fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> Text {
     let names = shown(names);
-    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+    if names.is_empty() { "none".into() } else { Text::join(names, ", ") }
 }
 
 /// Names of which one is to be chosen: `a, b or c`; `none` if there are none. Control characters are escaped.
-pub fn alternatives<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+pub fn alternatives<'a>(names: impl IntoIterator<Item = &'a str>) -> Text {
     let mut names = shown(names);
     match (names.pop(), names.is_empty()) {
-        (None, _) => "none".to_owned(),
+        (None, _) => "none".into(),
         (Some(only), true) => only,
-        (Some(last), false) => format!("{} or {last}", names.join(", ")),
+        (Some(last), false) => text!("{} or {last}", Text::join(names, ", ")),
     }
 }
 
-fn shown<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
-    names.into_iter().filter(|name| !quote::looks_like_a_credential(name)).map(escaped).collect()
+fn shown<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<Text> {
+    let allowed = names.into_iter().filter(|name| !quote::looks_like_a_credential(name));
+    allowed.map(|name| Text::unchecked(escaped(name))).collect()
 }
 
 /// `name` without control characters. Quotes and backslashes do no harm.
@@ -145,6 +153,6 @@ mod tests {
         assert_eq!(list(["a", "\u{1b}x", "b\"c"]), "a, \\u{1b}x, b\"c");
         assert_eq!(alternatives(["bearer", "header", "basic"]), "bearer, header or basic");
         assert_eq!(alternatives(["ask"]), "ask");
-        assert_eq!((list([]), alternatives([])), ("none".to_owned(), "none".to_owned()));
+        assert_eq!((list([]), alternatives([])), ("none".into(), "none".into()));
     }
 }

@@ -6,6 +6,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use cofferdam_config::Shown;
+
 /// What went wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -90,6 +92,9 @@ pub struct VaultError {
     retry_after: Option<Duration>,
     message: String,
 }
+
+// The operator's message quotes no secret.
+impl Shown for VaultError {}
 
 impl VaultError {
     /// An error of this secret.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use cofferdam_config::quote;
+use cofferdam_config::{Shown, Text, quote};
 use sha2::{Digest, Sha256};
 
 /// The longest segment, in bytes.
@@ -156,9 +156,15 @@ impl fmt::Debug for FieldName {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{name} {why}")]
 pub struct InvalidName {
-    name: String,
+    name: Text,
     why: &'static str,
 }
+
+impl Shown for SecretPath {}
+
+impl Shown for FieldName {}
+
+impl Shown for InvalidName {}
 
 #[cfg(test)]
 mod tests {

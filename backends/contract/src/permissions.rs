@@ -18,7 +18,7 @@ pub enum Protection {
 /// The owner should be this user or the superuser. The folder around it counts too: a user who may write there may
 /// replace the file. `None` if nothing is there, which is for its reader to report, and on systems without file modes
 /// (*not verified*).
-pub fn file_permissions(path: &Path, what: &str, protection: Protection) -> Option<Diagnostic> {
+pub fn file_permissions(path: &Path, what: &'static str, protection: Protection) -> Option<Diagnostic> {
     #[cfg(unix)]
     return modes::file_permissions(path, what, protection);
     #[cfg(not(unix))]
@@ -34,6 +34,8 @@ mod modes {
     use std::os::unix::fs::MetadataExt as _;
     use std::path::Path;
 
+    use cofferdam_config::{quote, text};
+
     use super::{Diagnostic, Protection};
 
     const GROUP_READ: u32 = 0o040;
@@ -42,34 +44,38 @@ mod modes {
     /// In such a folder (`/tmp`) only a file's owner may replace it.
     const STICKY: u32 = 0o1000;
 
-    pub(super) fn file_permissions(path: &Path, what: &str, protection: Protection) -> Option<Diagnostic> {
+    pub(super) fn file_permissions(
+        path: &Path,
+        what: &'static str,
+        protection: Protection,
+    ) -> Option<Diagnostic> {
         let metadata = fs::metadata(path).ok()?;
-        let (mode, shown) = (metadata.mode(), path.display());
+        let (mode, shown) = (metadata.mode(), quote::path(path));
         let chmod = match protection {
             Protection::Secrecy => "600",
             Protection::Integrity => "go-w",
         };
-        let help = format!("run `chmod {chmod} {shown}`");
+        let help = text!("run `chmod {chmod} {shown}`");
         let us = rustix::process::geteuid().as_raw();
         if metadata.uid() != us && metadata.uid() != 0 {
             let owner = metadata.uid();
             return Some(Diagnostic::error(
                 "",
-                format!("{what} {shown} belongs to another user (uid {owner}), who can read and change it"),
-                format!("give it to the user that runs cofferdam: `chown {us} {shown}`"),
+                text!("{what} {shown} belongs to another user (uid {owner}), who can read and change it"),
+                text!("give it to the user that runs cofferdam: `chown {us} {shown}`"),
             ));
         }
         if mode & OTHERS_WRITE != 0 {
             return Some(Diagnostic::error(
                 "",
-                format!("{what} {shown} can be changed by other users (mode {:04o})", mode & 0o7777),
+                text!("{what} {shown} can be changed by other users (mode {:04o})", mode & 0o7777),
                 help,
             ));
         }
         if protection == Protection::Secrecy && mode & OTHERS_READ != 0 {
             return Some(Diagnostic::error(
                 "",
-                format!("{what} {shown} can be read by every user (mode {:04o})", mode & 0o7777),
+                text!("{what} {shown} can be read by every user (mode {:04o})", mode & 0o7777),
                 help,
             ));
         }
@@ -80,19 +86,19 @@ mod modes {
         {
             return Some(Diagnostic::error(
                 "",
-                format!("{what} {shown} can be replaced by other users: they can write to its folder"),
-                format!("run `chmod go-w {}`", folder.display()),
+                text!("{what} {shown} can be replaced by other users: they can write to its folder"),
+                text!("run `chmod go-w {}`", quote::path(folder)),
             ));
         }
         if protection == Protection::Secrecy && mode & GROUP_READ != 0 {
             return Some(Diagnostic::warning(
                 "",
-                format!("{what} {shown} can be read by its group (mode {:04o})", mode & 0o7777),
-                format!("make sure that only cofferdam is in that group, or {help}"),
+                text!("{what} {shown} can be read by its group (mode {:04o})", mode & 0o7777),
+                text!("make sure that only cofferdam is in that group, or {help}"),
             ));
         }
         let others = if protection == Protection::Secrecy { "read" } else { "change" };
-        Some(Diagnostic::info("", format!("{what} {shown}: no other user can {others} it")))
+        Some(Diagnostic::info("", text!("{what} {shown}: no other user can {others} it")))
     }
 
     #[cfg(test)]

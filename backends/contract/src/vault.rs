@@ -39,6 +39,8 @@ pub struct Capabilities {
     pub batch: bool,
     /// Reads may create leases; [`Vault::renew`] and [`Vault::release`] work.
     pub dynamic: bool,
+    /// Reads need a login at a server, which [`Vault::probe`] verifies.
+    pub login: bool,
 }
 
 /// Which state of a secret to read.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cofferdam_config::{Diagnostic, Diagnostics};
+use cofferdam_config::{Diagnostic, Diagnostics, Text};
 use cofferdam_vault::testkit::{
     BackendUnderTest, Calls, Dynamic, Fault, Faults, MemoryVault, exercise, field, path,
 };
@@ -217,7 +217,7 @@ impl Vault for Flawed {
                     found.extend(
                         read.iter()
                             .filter_map(|secret| secret.expose(&token[0]))
-                            .map(|message| Diagnostic::info("", message)),
+                            .map(|message| Diagnostic::info("", Text::unchecked(message))),
                     );
                 }
                 Flaw::DiagnosesWithoutHelp => found.push(Diagnostic::error("", "something", "")),

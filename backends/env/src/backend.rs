@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use cofferdam_config::{Diagnostic, Diagnostics};
+use cofferdam_config::{Diagnostic, Diagnostics, text};
 use cofferdam_vault::{
     BackendConfig, BoxFuture, Capabilities, ErrorKind, Expect, ExposeSecret as _, FieldName, Page, PageToken,
     Protection, Secret, SecretFields, SecretPath, SecretString, Stage, StoreIdentity, Threads, Vault,
@@ -249,7 +249,7 @@ impl Vault for EnvVault {
             // If it cannot be read, the probe reports it.
             let Ok(content) = self.file_variables().await else { return };
             found.extend(content.invalid_lines().iter().take(MAX_REPORTED_LINES).map(|line| {
-                Diagnostic::warning("", format!("{line} in the .env file, and is not used"), line.why.help())
+                Diagnostic::warning("", text!("{line} in the .env file, and is not used"), line.why.help())
             }));
         })
     }

@@ -15,6 +15,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 
+use cofferdam_config::Shown;
 use cofferdam_vault::SecretString;
 use cofferdam_vault::files::BYTE_ORDER_MARK;
 use zeroize::Zeroizing;
@@ -59,6 +60,8 @@ impl Problem {
         }
     }
 }
+
+impl Shown for InvalidLine {}
 
 impl fmt::Display for InvalidLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use cofferdam_config::Diagnostic;
+use cofferdam_config::{Diagnostic, quote, text};
 use cofferdam_vault::{Protection, SecretPath, file_permissions};
 
 use crate::folder::Folder;
@@ -18,7 +18,7 @@ pub(crate) fn permissions(folder: &Folder, needed: &[SecretPath]) -> Vec<Diagnos
 fn check(folder: &Folder, needed: &[SecretPath], mounted: impl Fn(&Path) -> bool) -> Vec<Diagnostic> {
     let of_folder = match mounted(folder.path()) {
         true => folder.path().is_dir().then(|| {
-            Diagnostic::info("", format!("the folder {} is mounted read-only", folder.path().display()))
+            Diagnostic::info("", text!("the folder {} is mounted read-only", quote::path(folder.path())))
         }),
         false => file_permissions(folder.path(), "the folder", Protection::Integrity),
     };
@@ -41,7 +41,7 @@ mod mount {
     use std::os::unix::fs::MetadataExt as _;
     use std::path::Path;
 
-    use cofferdam_config::Diagnostic;
+    use cofferdam_config::{Diagnostic, quote, text};
     use rustix::fs::{StatVfsMountFlags, statvfs};
 
     const OTHERS_READ: u32 = 0o004;
@@ -57,13 +57,13 @@ mod mount {
     /// Checks who else can read a mounted file. Its group is the one that the pod has for this purpose.
     pub(super) fn file_permissions(file: &Path) -> Option<Diagnostic> {
         let mode = fs::metadata(file).ok()?.mode();
-        let shown = file.display();
+        let shown = quote::path(file);
         Some(if mode & OTHERS_READ != 0 {
             let what =
-                format!("the mounted file {shown} can be read by every user (mode {:04o})", mode & 0o7777);
+                text!("the mounted file {shown} can be read by every user (mode {:04o})", mode & 0o7777);
             Diagnostic::warning("", what, HELP)
         } else {
-            Diagnostic::info("", format!("the mounted file {shown}: only its owner and group can read it"))
+            Diagnostic::info("", text!("the mounted file {shown}: only its owner and group can read it"))
         })
     }
 }

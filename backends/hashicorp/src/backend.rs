@@ -85,6 +85,7 @@ impl HashicorpVault {
                 sources,
                 capabilities: Capabilities {
                     write: true,
+                    login: true,
                     list: true,
                     cas: versioned,
                     previous: versioned,

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use cofferdam_config::{Diagnostic, Severity};
+use cofferdam_config::{Diagnostic, Severity, Text, quote, text};
 use cofferdam_vault::Threads;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -48,15 +48,15 @@ pub(crate) async fn of_server(client: &Client) -> Option<Diagnostic> {
 }
 
 fn ca(path: &Path, now: Duration) -> Option<Diagnostic> {
-    let what = format!("the CA certificate in {}", path.display());
+    let what = text!("the CA certificate in {}", quote::path(path));
     let help = "add its successor to that file, next to the old one";
-    rate(&what, expiries(path, "CA file")?, Needed::Any, help, now)
+    rate(what, expiries(path, "CA file")?, Needed::Any, help, now)
 }
 
 fn client(path: &Path, now: Duration) -> Option<Diagnostic> {
-    let what = format!("the client certificate {}", path.display());
+    let what = text!("the client certificate {}", quote::path(path));
     let help = "replace it and its key; both are read again at the next login";
-    rate(&what, expiries(path, "client certificate")?, Needed::All, help, now)
+    rate(what, expiries(path, "client certificate")?, Needed::All, help, now)
 }
 
 /// The expiry of every certificate in the file at `path`. The inner `None` means that one of them cannot be parsed.
@@ -74,25 +74,26 @@ fn expiry(der: &[u8]) -> Option<Time> {
 
 /// Rates `what`, whose certificates expire at `expiries`; `None` if there is no certificate.
 fn rate(
-    what: &str,
+    what: impl Into<Text>,
     expiries: Option<Vec<Time>>,
     needed: Needed,
-    help: &str,
+    help: &'static str,
     now: Duration,
 ) -> Option<Diagnostic> {
+    let what = what.into();
     let Some(mut expiries) = expiries else {
-        let what = format!("{what} cannot be parsed, so its expiry is unknown");
+        let what = text!("{what} cannot be parsed, so its expiry is unknown");
         return Some(Diagnostic::warning("", what, "check it with `openssl x509 -noout -enddate`"));
     };
     expiries.sort_unstable_by_key(|expiry| expiry.to_unix_duration());
-    let at = |expiry: &Time| rate_one(what, expiry, help, now);
+    let at = |expiry: &Time| rate_one(&what, expiry, help, now);
     let (first, last) = (at(expiries.first()?), at(expiries.last()?));
     Some(match needed {
         Needed::All => first,
         Needed::Any if last.severity == Severity::Info && first.severity != Severity::Info => {
             Diagnostic::warning(
                 "",
-                format!("{}, but another one there is valid for longer", first.message),
+                text!("{}, but another one there is valid for longer", first.message),
                 help,
             )
         }
@@ -100,13 +101,14 @@ fn rate(
     })
 }
 
-fn rate_one(what: &str, expiry: &Time, help: &str, now: Duration) -> Diagnostic {
+fn rate_one(what: &Text, expiry: &Time, help: &'static str, now: Duration) -> Diagnostic {
+    let at = Text::unchecked(expiry);
     match expiry.to_unix_duration().checked_sub(now) {
-        None => Diagnostic::error("", format!("{what} expired at {expiry}"), help),
+        None => Diagnostic::error("", text!("{what} expired at {at}"), help),
         Some(left) if left < NOTICE_BELOW => {
-            Diagnostic::warning("", format!("{what} expires in {} (at {expiry})", TimeLeft(left)), help)
+            Diagnostic::warning("", text!("{what} expires in {} (at {at})", TimeLeft(left)), help)
         }
-        Some(_) => Diagnostic::info("", format!("{what} is valid until {expiry}")),
+        Some(_) => Diagnostic::info("", text!("{what} is valid until {at}")),
     }
 }
 

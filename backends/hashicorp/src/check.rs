@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use cofferdam_config::{Diagnostic, Diagnostics, quote};
+use cofferdam_config::{Diagnostic, Diagnostics, Text, quote, text};
 use cofferdam_vault::SecretPath;
 
 use crate::address::Address;
@@ -46,13 +46,13 @@ fn addresses(config: &Config, found: &mut Diagnostics) {
 fn paths(config: &Config, found: &mut Diagnostics) {
     for path in config.paths.keys() {
         if let Err(error) = path.parse::<SecretPath>() {
-            found.error("paths", error.to_string(), "name a module and an account, for example \"db/ro\"");
+            found.error("paths", text!("{error}"), "name a module and an account, for example \"db/ro\"");
         }
     }
     if !matches!(config.kv, 1 | 2) {
         found.error(
             "kv",
-            format!("{} is not a version of the key-value engine", config.kv),
+            text!("{} is not a version of the key-value engine", config.kv),
             "write 2, or 1 for an engine without versions",
         );
     }
@@ -112,7 +112,7 @@ fn files(config: &Config, found: &mut Diagnostics) {
     }
     if config.client_cert_file.is_some() != config.client_key_file.is_some() && !config.ambient {
         let key = if config.client_cert_file.is_some() { "client_key_file" } else { "client_cert_file" };
-        found.error(key, "is missing: a client certificate requires both files", format!("set `{key}`"));
+        found.error(key, "is missing: a client certificate requires both files", text!("set `{key}`"));
     }
 }
 
@@ -142,7 +142,7 @@ fn literals(auth: &AuthTable, found: &mut Diagnostics) {
             found.error(
                 key,
                 "a profile must not contain secrets",
-                format!("put it into a file, name that in `{file}`, and treat this secret as compromised"),
+                text!("put it into a file, name that in `{file}`, and treat this secret as compromised"),
             );
         }
     }
@@ -173,10 +173,10 @@ fn method(auth: &AuthTable, config: &Config, found: &mut Diagnostics) {
         ("password_file", auth.password_file.is_some()),
     ] {
         if required.contains(&key) && !present {
-            let message = format!("is missing: the method `{name}` requires it");
-            found.error(format!("auth.{key}"), message, format!("set `{key}`"));
+            let message = text!("is missing: the method `{name}` requires it");
+            found.error(format!("auth.{key}"), message, text!("set `{key}`"));
         } else if present && !required.contains(&key) && !optional.contains(&key) {
-            let message = format!("is not a key of the method `{name}`");
+            let message = text!("is not a key of the method `{name}`");
             found.error(format!("auth.{key}"), message, "remove it");
         }
     }
@@ -202,9 +202,9 @@ fn method(auth: &AuthTable, config: &Config, found: &mut Diagnostics) {
 }
 
 fn invalid_name(key: &str, name: &str) -> Option<Diagnostic> {
-    invalid_path(name).map(|why| name_error(key, &quote::predicate(name, why)))
+    invalid_path(name).map(|why| name_error(key, quote::predicate(name, why)))
 }
 
-fn name_error(key: &str, why: &str) -> Diagnostic {
+fn name_error(key: &str, why: impl Into<Text>) -> Diagnostic {
     Diagnostic::error(key, why, "write the name as the server has it")
 }

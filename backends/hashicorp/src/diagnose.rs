@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cofferdam_config::Diagnostic;
+use cofferdam_config::{Diagnostic, Text, text};
 use cofferdam_vault::{ErrorKind, Protection, SecretPath, Threads, VaultError, file_permissions};
 use http::StatusCode;
 use serde::Deserialize;
@@ -170,7 +170,7 @@ impl Lookup {
         if self.num_uses > 0 {
             found.push(Diagnostic::error(
                 "",
-                format!("the login expires after {} more requests", self.num_uses),
+                text!("the login expires after {} more requests", self.num_uses),
                 "set token_num_uses = 0 on its role",
             ));
         }
@@ -184,14 +184,14 @@ impl Lookup {
     /// Rates the expiry of a token that was issued elsewhere.
     fn expiry(&self) -> Diagnostic {
         let left = Duration::from_secs(self.ttl);
-        let what = format!("the token expires in {}", TimeLeft(left));
+        let what = text!("the token expires in {}", TimeLeft(left));
         let help = "create one with a period (`vault token create -period=…`), or log in by approle, kubernetes or jwt";
         match self {
             Self { ttl: 0, .. } => {
                 Diagnostic::warning("", "the token never expires, so a stolen one stays valid", help)
             }
-            Self { renewable: true, .. } => Diagnostic::info("", format!("{what}, and is renewed before")),
-            _ => expiry::rate(left, format!("{what} and cannot be renewed"), help),
+            Self { renewable: true, .. } => Diagnostic::info("", text!("{what}, and is renewed before")),
+            _ => expiry::rate(left, text!("{what} and cannot be renewed"), help),
         }
     }
 }
@@ -224,10 +224,13 @@ async fn capabilities(
         all.get(path).is_some_and(|has| has.iter().any(|one| one == "root" || any_of.contains(&one.as_str())))
     };
     let mut found = Vec::new();
+    // A path consists of settings, module and account, which were checked when they were read.
+    let shown = |path: &str| Text::unchecked(path);
     for (secret, path) in needed {
         if !may(path, &["read"]) {
-            let what = format!("the policies do not allow `read` on {path}");
-            let help = format!("add path \"{path}\" with capabilities = [\"read\"] to a policy of its role");
+            let path = shown(path);
+            let what = text!("the policies do not allow `read` on {path}");
+            let help = text!("add path \"{path}\" with capabilities = [\"read\"] to a policy of its role");
             found.push(Diagnostic::error(secret.to_string(), what, help));
         }
     }
@@ -236,7 +239,7 @@ async fn capabilities(
         needed.iter().map(|(_, path)| &**path).filter(|path| may(path, &change)).collect();
     if let Some(first) = writable.first() {
         found.push(Diagnostic::warning("", 
-            format!("the login may also change what it reads ({first}{})", and_more(writable.len())),
+            text!("the login may also change what it reads ({}{})", shown(first), and_more(writable.len())),
             "`secret set` and `secret copy` need that, a server does not: give the server a login that may only read",
         ));
     }
@@ -245,30 +248,34 @@ async fn capabilities(
     if let Some(first) = reached.first() {
         found.push(Diagnostic::error(
             "",
-            format!("the login can access secrets of other vaults: {first}{}", and_more(reached.len())),
+            text!(
+                "the login can access secrets of other vaults: {}{}",
+                shown(first),
+                and_more(reached.len())
+            ),
             "narrow its policy to this vault's own folder",
         ));
     }
-    let privileged: Vec<&str> =
+    let privileged: Vec<&'static str> =
         PRIVILEGED_PATHS.into_iter().filter(|path| may(path, &["create", "update", "sudo"])).collect();
     if !privileged.is_empty() {
         found.push(Diagnostic::error(
             "",
-            format!("the login has privileges that no module needs, on {}", privileged.join(", ")),
+            text!("the login has privileges that no module needs, on {}", Text::join(privileged, ", ")),
             "remove these from its policies: an attacker with this login could extend its own permissions",
         ));
     }
     if found.is_empty() {
         found.push(Diagnostic::info(
             "",
-            format!("the policies allow what is needed ({}) and no more", needed.len()),
+            text!("the policies allow what is needed ({}) and no more", needed.len()),
         ));
     }
     found
 }
 
-fn and_more(count: usize) -> String {
-    if count > 1 { format!(" and {} more", count - 1) } else { String::new() }
+fn and_more(count: usize) -> Text {
+    if count > 1 { text!(" and {} more", count - 1) } else { Text::default() }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use cofferdam_config::Diagnostic;
+use cofferdam_config::{Diagnostic, Shown, Text};
 
 /// Below this, what cannot be renewed is rated bad: it may expire before anyone checks again.
 const BAD_BELOW: Duration = Duration::from_secs(24 * 60 * 60);
@@ -12,7 +12,7 @@ const BAD_BELOW: Duration = Duration::from_secs(24 * 60 * 60);
 const NOTICE_BELOW: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// Rates something that expires in `left`.
-pub(crate) fn rate(left: Duration, what: String, help: &str) -> Diagnostic {
+pub(crate) fn rate(left: Duration, what: Text, help: impl Into<Text>) -> Diagnostic {
     match left {
         _ if left < BAD_BELOW => Diagnostic::error("", what, help),
         _ if left < NOTICE_BELOW => Diagnostic::warning("", what, help),
@@ -22,6 +22,8 @@ pub(crate) fn rate(left: Duration, what: String, help: &str) -> Diagnostic {
 
 /// A duration in its two largest units: `3d 4h`.
 pub(crate) struct TimeLeft(pub(crate) Duration);
+
+impl Shown for TimeLeft {}
 
 impl fmt::Display for TimeLeft {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

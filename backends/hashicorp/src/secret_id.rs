@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use cofferdam_config::Diagnostic;
+use cofferdam_config::{Diagnostic, Text, quote, text};
 use cofferdam_vault::{ErrorKind, Threads, VaultError};
 use serde::Deserialize;
 use time::OffsetDateTime;
@@ -60,17 +60,22 @@ impl SecretIdFile {
             Err(error) if error.kind() == ErrorKind::Denied => vec![Diagnostic::warning(
                 "",
                 "the login may not look up its secret ID, so the expiry is unknown",
-                format!("grant it `update` on auth/{}/role/{role}/secret-id/lookup", self.mount),
+                text!(
+                    "grant it `update` on auth/{}/role/{}/secret-id/lookup",
+                    quote::path(&self.mount),
+                    quote::path(role)
+                ),
             )],
             Err(_) => Vec::new(),
         }
     }
 
-    fn how_to_replace(&self, role: &str) -> String {
-        format!(
-            "write a new one (`vault write -f auth/{}/role/{role}/secret-id`) into {}, which is read at each login",
-            self.mount,
-            self.path.display()
+    fn how_to_replace(&self, role: &str) -> Text {
+        text!(
+            "write a new one (`vault write -f auth/{}/role/{}/secret-id`) into {}, which is read at each login",
+            quote::path(&self.mount),
+            quote::path(role),
+            quote::path(&self.path)
         )
     }
 }
@@ -86,12 +91,12 @@ struct Lookup {
 }
 
 impl Lookup {
-    fn diagnostics(&self, how_to_replace: &str, now: SystemTime) -> Vec<Diagnostic> {
+    fn diagnostics(&self, how_to_replace: &Text, now: SystemTime) -> Vec<Diagnostic> {
         let mut found = Vec::new();
         if self.secret_id_num_uses > 0 {
             found.push(Diagnostic::error(
                 "",
-                format!(
+                text!(
                     "the secret ID is valid for {} more logins, and each start uses one",
                     self.secret_id_num_uses
                 ),
@@ -106,7 +111,7 @@ impl Lookup {
             Ok(end) => {
                 // An expired one fails the login, so it is not looked up.
                 let left = SystemTime::from(end).duration_since(now).unwrap_or(Duration::ZERO);
-                expiry::rate(left, format!("the secret ID expires in {}", TimeLeft(left)), how_to_replace)
+                expiry::rate(left, text!("the secret ID expires in {}", TimeLeft(left)), how_to_replace)
             }
             Err(_) => Diagnostic::warning(
                 "",
@@ -132,7 +137,7 @@ mod tests {
         let worst = |ttl, uses, end: &str| {
             let lookup =
                 Lookup { secret_id_ttl: ttl, secret_id_num_uses: uses, expiration_time: end.to_owned() };
-            lookup.diagnostics("renew it", now).iter().map(|found| found.severity).max()
+            lookup.diagnostics(&"renew it".into(), now).iter().map(|found| found.severity).max()
         };
         assert_eq!(worst(0, 0, "0001-01-01T00:00:00Z"), Some(Severity::Info));
         assert_eq!(worst(0, 3, "0001-01-01T00:00:00Z"), Some(Severity::Error));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, de::Error as _};
+use serde::Deserialize;
 
 /// Number of threads that may hang in probes at once.
 ///
@@ -16,12 +16,12 @@ pub(crate) const PROBE_THREADS: usize = 2;
 #[serde(default, deny_unknown_fields)]
 pub struct CompartmentPolicy {
     /// Time limit of one attempt, counted from when it has its permit. Default `"2s"`; zero is rejected.
-    #[serde(deserialize_with = "duration")]
+    #[serde(deserialize_with = "cofferdam_config::duration::deserialize")]
     #[schemars(with = "String")]
     pub attempt_timeout: Duration,
     /// Time limit of one read, shared by all callers that wait for it: attempts, pauses and queueing together.
     /// Default `"5s"`; zero is rejected. A value below `attempt_timeout` also limits each attempt.
-    #[serde(deserialize_with = "duration")]
+    #[serde(deserialize_with = "cofferdam_config::duration::deserialize")]
     #[schemars(with = "String")]
     pub deadline: Duration,
     /// Maximum number of retries of a failed attempt. Default 2; zero disables retries, the one after a new login included.
@@ -33,30 +33,30 @@ pub struct CompartmentPolicy {
     /// When the circuit opens.
     pub breaker: BreakerPolicy,
     /// Shortest time between two probes of a vault that is down; jitter adds up to a tenth. Default `"5s"`; zero is rejected.
-    #[serde(deserialize_with = "duration")]
+    #[serde(deserialize_with = "cofferdam_config::duration::deserialize")]
     #[schemars(with = "String")]
     pub probe_interval: Duration,
     /// How long a secret is served from memory before it is read again. Default `"5m"`; zero reads the vault on every call
     /// (concurrent calls share one read) and does not affect `stale_for`. A secret with a lease is served for as long as
     /// its lease lasts, because reading it again would create another lease.
-    #[serde(deserialize_with = "duration")]
+    #[serde(deserialize_with = "cofferdam_config::duration::deserialize")]
     #[schemars(with = "String")]
     pub cache_ttl: Duration,
     /// Maximum number of secrets in memory; the least recently used is evicted first. Default 10000; zero disables the
     /// cache, so that nothing is served while the vault is unreachable.
     pub cache_entries: u64,
     /// How long the absence or denial of a secret is cached. Default `"5s"`; zero asks the vault each time.
-    #[serde(deserialize_with = "duration")]
+    #[serde(deserialize_with = "cofferdam_config::duration::deserialize")]
     #[schemars(with = "String")]
     pub missing_ttl: Duration,
     /// How long a secret may be served after its last confirmation while the vault is unreachable. Default `"1h"`;
     /// zero serves nothing stale. A secret with a lease is served for as long as its lease lasts.
-    #[serde(deserialize_with = "duration")]
+    #[serde(deserialize_with = "cofferdam_config::duration::deserialize")]
     #[schemars(with = "String")]
     pub stale_for: Duration,
     /// Shortest time between two reads of a secret version that the service rejects. Default `"30s"`; zero reads after
     /// each rejection (concurrent rejections share one read).
-    #[serde(deserialize_with = "duration")]
+    #[serde(deserialize_with = "cofferdam_config::duration::deserialize")]
     #[schemars(with = "String")]
     pub reject_interval: Duration,
 }
@@ -112,7 +112,7 @@ pub struct BreakerPolicy {
     pub failures: u32,
     /// The period in which failures are counted. Default `"10s"`; zero is rejected. It is at least `failures` times
     /// `deadline`, because a vault that hangs fails no faster.
-    #[serde(deserialize_with = "duration")]
+    #[serde(deserialize_with = "cofferdam_config::duration::deserialize")]
     #[schemars(with = "String")]
     pub window: Duration,
 }
@@ -121,14 +121,4 @@ impl Default for BreakerPolicy {
     fn default() -> Self {
         Self { failures: 5, window: Duration::from_secs(10) }
     }
-}
-
-fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    humantime::parse_duration(&text).map_err(|_| {
-        D::Error::custom(format!(
-            "`{}` is not a duration; write for example \"5s\" or \"2m\"",
-            text.escape_debug()
-        ))
-    })
 }

@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use cofferdam_config::Shown;
 use cofferdam_vault::files::BYTE_ORDER_MARK;
 
 /// What is wrong with a value that is not empty. Its `Display` continues a sentence that names the field:
@@ -34,6 +35,8 @@ impl FieldDefect {
         }
     }
 }
+
+impl Shown for FieldDefect {}
 
 impl fmt::Display for FieldDefect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use cofferdam_vault::{ExposeSecret, Secret, Stage, Version};
+use cofferdam_vault::{Secret, Stage, Version};
 
 use super::derived::Derived;
 use super::lease_guard::LeaseGuard;
@@ -28,11 +28,6 @@ impl Credential {
     /// The version of the secret.
     pub fn version(&self) -> &Version {
         &self.secret.version
-    }
-
-    /// The value of every field, for the scrubber.
-    pub(crate) fn values(&self) -> impl Iterator<Item = &str> {
-        self.secret.fields.values().map(|value| value.expose_secret())
     }
 }
 

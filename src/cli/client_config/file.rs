@@ -7,6 +7,7 @@ use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
+use cofferdam_config::{quote, text};
 use tempfile::NamedTempFile;
 
 use crate::cli::exit::CommandError;
@@ -49,13 +50,13 @@ impl HostFile {
             Ok(metadata) => {
                 let kind = if metadata.is_dir() { "a folder" } else { "not a regular file" };
                 Err(CommandError::failure(
-                    format!("{} is {kind}; --file needs a file", path.display()),
+                    text!("{} is {kind}; --file needs a file", quote::path(path)),
                     "name the host's file, for example .mcp.json in a project",
                 ))
             }
             Err(error) if error.kind() == ErrorKind::NotFound => match fs::symlink_metadata(&absolute) {
                 Ok(_) => Err(CommandError::failure(
-                    format!("{} is a symbolic link to a file that does not exist", path.display()),
+                    text!("{} is a symbolic link to a file that does not exist", quote::path(path)),
                     "create that file, or remove the link",
                 )),
                 Err(_) => Ok(Self { target: absolute.clone(), path: absolute, original: None }),
@@ -74,7 +75,7 @@ impl HostFile {
         str::from_utf8(bytes).map_err(|error| {
             let line = bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
             CommandError::failure(
-                format!("{}:{line} is not UTF-8", self.path.display()),
+                text!("{}:{line} is not UTF-8", quote::path(&self.path)),
                 "save the file as UTF-8; it was not changed",
             )
         })
@@ -97,7 +98,7 @@ impl HostFile {
         };
         if original.metadata.permissions().readonly() {
             return Err(CommandError::failure(
-                format!("{} is read-only", self.path.display()),
+                text!("{} is read-only", quote::path(&self.path)),
                 "make it writable, or name another file with --file",
             ));
         }
@@ -105,7 +106,7 @@ impl HostFile {
         // A running host writes this file too. A write between this check and `persist` would be lost; that is a short time.
         if fs::read(&self.target).map_err(failed)? != original.bytes {
             return Err(CommandError::failure(
-                format!("{} was changed by another program in the meantime", self.path.display()),
+                text!("{} was changed by another program in the meantime", quote::path(&self.path)),
                 "close the host, and run the command again",
             ));
         }
@@ -170,14 +171,14 @@ fn sync(folder: &Path) {
 
 fn unreadable(path: &Path, error: &io::Error) -> CommandError {
     CommandError::failure(
-        format!("cannot read {}: {error}", path.display()),
+        text!("cannot read {}: {error}", quote::path(path)),
         "check the path, and that this user may read the file",
     )
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> CommandError {
     CommandError::failure(
-        format!("cannot write {}: {error}", path.display()),
+        text!("cannot write {}: {error}", quote::path(path)),
         "check that this user owns the file and may write to its folder; the file was not changed",
     )
 }
@@ -188,7 +189,7 @@ mod tests {
 
     fn message(error: CommandError) -> String {
         match error {
-            CommandError::Message { message, .. } => message,
+            CommandError::Message { message, .. } => message.to_string(),
             CommandError::Profile(error) => error.report(),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use cofferdam_config::Shown;
 use cofferdam_vault::files::BYTE_ORDER_MARK;
 use jsonc_parser::ast::{self, ObjectProp};
 use jsonc_parser::common::Ranged as _;
@@ -18,6 +19,9 @@ const TRANSPORT_KEYS: [&str; 4] = ["type", "url", "command", "args"];
 /// Why a host's file cannot be merged, with the position: `:3:7  …`. Meant to follow the path of the file.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct MergeError(String);
+
+// Of the content of the file it names the position alone.
+impl Shown for MergeError {}
 
 impl fmt::Display for MergeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -8,6 +8,7 @@ mod transport;
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
+use cofferdam_config::{quote, text};
 use serde_json::json;
 
 use super::Common;
@@ -88,14 +89,14 @@ fn write(args: &ClientConfigArgs, transport: &Transport, output: Output) -> Resu
     let host = args.host;
     let path = args.file.clone().or_else(|| host.file()).ok_or_else(|| {
         CommandError::usage(
-            format!("the file of {} is unknown: this user has no home folder", host.title()),
+            text!("the file of {} is unknown: this user has no home folder", host.title()),
             "name the file with --file",
         )
     })?;
     let file = HostFile::read(&path)?;
     let text = merge(file.text()?, host, &host.entry(transport)).map_err(|error| {
         let help = "fix it, or name another file with --file; the file was not changed";
-        CommandError::failure(format!("{}{error}", path.display()), help)
+        CommandError::failure(text!("{}{error}", quote::path(&path)), help)
     })?;
     let backup = match &text {
         Some(text) => file.replace(text)?,

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::cli::exit::CommandError;
 use crate::http::reachable_address;
+use cofferdam_config::{quote, text};
 
 /// How an MCP host reaches this server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +39,7 @@ impl Transport {
     pub(in crate::cli) fn stdio(profile: &Path) -> Result<Self, CommandError> {
         let program = std::env::current_exe().map_err(|error| {
             CommandError::failure(
-                format!("cannot determine the path of this program: {error}"),
+                text!("cannot determine the path of this program: {error}"),
                 "start the program by its absolute path",
             )
         })?;
@@ -50,7 +51,7 @@ impl Transport {
 fn utf8(path: &Path) -> Result<String, CommandError> {
     path.to_str().map(str::to_owned).ok_or_else(|| {
         CommandError::failure(
-            format!("the path {} is not UTF-8, and JSON cannot hold it", path.display()),
+            text!("the path {} is not UTF-8, and JSON cannot hold it", quote::path(path)),
             "move it to a path that is UTF-8",
         )
     })

@@ -12,6 +12,7 @@ mod service;
 use std::time::Duration;
 
 use clap::Args;
+use cofferdam_config::text;
 
 use super::exit::{CommandError, Exit};
 use super::output::Output;
@@ -36,7 +37,7 @@ pub(crate) struct DemoArgs {}
 /// Runs the demo and prints its steps.
 pub(crate) async fn run(_args: DemoArgs, output: &Output) -> Result<Exit, CommandError> {
     let mut signals = ShutdownSignals::listen().map_err(|error| {
-        CommandError::failure(format!("cannot listen for signals: {error}"), "run the command again")
+        CommandError::failure(text!("cannot listen for signals: {error}"), "run the command again")
     })?;
     if !output.is_json() {
         output.line("Two modules, each with its own vault, behind one server. One vault breaks.\n");
@@ -50,7 +51,7 @@ pub(crate) async fn run(_args: DemoArgs, output: &Output) -> Result<Exit, Comman
     };
     let steps = result.unwrap_or_else(|_| {
         Err(CommandError::failure(
-            format!("the demo did not finish within {} s", TIMEOUT.as_secs()),
+            text!("the demo did not finish within {} s", TIMEOUT.as_secs()),
             "run it with COFFERDAM_LOG=debug to see where it stops",
         ))
     })?;

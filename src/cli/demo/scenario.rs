@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use cofferdam_config::{Text, text};
 use cofferdam_vault::{Expect, SecretFields};
 use serde::Serialize;
 
@@ -81,7 +82,7 @@ pub(super) async fn run() -> Result<Vec<Step>, CommandError> {
     write_notes_token(&app, &tokens).await?;
     let server = RunningServer::start(&app, ListenScope::Loopback).await?;
     server.probe_vaults().await;
-    let client = Client::connect(server.address).await.map_err(step_error)?;
+    let client = Client::connect(server.address).await.map_err(client_error)?;
     let steps = run_steps(&client, &environment, &tokens).await;
     client.close().await;
     server.stop().await;
@@ -156,8 +157,8 @@ struct BothCalls {
 
 impl BothCalls {
     async fn run(client: &Client) -> Result<Self, CommandError> {
-        let tickets = client.list("tickets").await.map_err(step_error)?;
-        let notes = client.list("notes").await.map_err(step_error)?;
+        let tickets = client.list("tickets").await.map_err(client_error)?;
+        let notes = client.list("notes").await.map_err(client_error)?;
         Ok(Self { tickets, notes })
     }
 
@@ -172,20 +173,25 @@ async fn write_notes_token(app: &App, tokens: &Tokens) -> Result<(), CommandErro
     let (Some((vault, path)), Ok(field)) =
         (app.calls.broker().store(&Caller::local(), "notes", "default"), "token".parse())
     else {
-        return Err(step_error("the module `notes` was not loaded".into()));
+        return Err(step_error("the module `notes` was not loaded"));
     };
     let fields = SecretFields::from([(field, tokens.notes.clone())]);
     let written = vault.write(&path, &fields, Expect::Absent).await;
-    written.map(drop).map_err(|error| step_error(error.message().into()))
+    written.map(drop).map_err(|error| step_error(text!("{error}")))
 }
 
-fn step_error(message: String) -> CommandError {
+/// The error of the demo's own client: what it calls and what it sends are the demo's, too.
+fn client_error(message: String) -> CommandError {
+    step_error(Text::unchecked(message))
+}
+
+fn step_error(message: impl Into<Text>) -> CommandError {
     CommandError::failure(message, "run the demo with COFFERDAM_LOG=debug to see more")
 }
 
 fn environment_error(error: &std::io::Error) -> CommandError {
     CommandError::failure(
-        format!("cannot set up the demo: {error}"),
+        text!("cannot set up the demo: {error}"),
         "it needs a writable temporary folder (TMPDIR) and a free port on loopback",
     )
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cofferdam_config::Diagnostic;
+use cofferdam_config::{Diagnostic, Text, duration, quote, text};
 use cofferdam_vault::{ErrorKind, FieldName, Scope, Secret, SecretPath, Stage, Vault, VaultError};
 use tokio::time::timeout;
 
@@ -42,12 +42,12 @@ impl AccountCheck {
         let secret = match timeout(limit, vault.read(&self.path, &self.fields, Stage::Current)).await {
             Ok(Ok(secret)) => secret,
             Ok(Err(error)) => {
-                return vec![Diagnostic::error("", error.message(), self.help(vault, &error).await)];
+                return vec![Diagnostic::error("", text!("{error}"), self.help(vault, &error).await)];
             }
             Err(_) => {
                 return vec![Diagnostic::error(
                     "",
-                    format!("no response within {limit:?}"),
+                    text!("no response within {}", duration::format(limit)),
                     help::for_error(ErrorKind::Timeout, vault, Some(&self.path)),
                 )];
             }
@@ -59,22 +59,24 @@ impl AccountCheck {
         let mut diagnostics = fields::diagnostics(&secret);
         diagnostics.extend(expiry(&secret));
         if diagnostics.is_empty() {
-            let fields = self.fields.iter().map(FieldName::as_str).collect::<Vec<_>>().join(", ");
+            let fields = Text::join(&self.fields, ", ");
             let dynamic = if secret.lease.is_some() { "; created for each read" } else { "" };
-            diagnostics.push(Diagnostic::info("", format!("present and well-formed ({fields}{dynamic})")));
+            diagnostics.push(Diagnostic::info("", text!("present and well-formed ({fields}{dynamic})")));
         }
         diagnostics
     }
 
-    async fn help(&self, vault: &dyn Vault, error: &VaultError) -> String {
+    async fn help(&self, vault: &dyn Vault, error: &VaultError) -> Text {
         match (error.scope(), error.kind()) {
             (Scope::Secret, ErrorKind::NotFound) if vault.info().capabilities.write => {
-                let set = |field| hint::command(&self.profile, &format!("secret set {} {field}", self.name));
-                format!("run {}", self.fields.iter().map(set).collect::<Vec<_>>().join(" and "))
+                let set = |field| {
+                    hint::command(&self.profile, text!("secret set {} {field}", quote::name(&self.name)))
+                };
+                text!("run {}", Text::join(self.fields.iter().map(set), " and "))
             }
             (Scope::Secret, ErrorKind::NotFound) => {
                 let refusal = write_refusal(vault, &self.path, &self.fields).await;
-                refusal.map_or_else(String::new, |refusal| refusal.message().to_owned())
+                refusal.map(|refusal| text!("{refusal}")).unwrap_or_default()
             }
             (_, kind) => help::for_error(kind, vault, Some(&self.path)),
         }
@@ -85,7 +87,7 @@ impl AccountCheck {
 fn expiry(secret: &Secret) -> Option<Diagnostic> {
     let left = secret.valid_for.filter(|left| *left < EXPIRES_LATER && secret.lease.is_none())?;
     let minutes = left.as_secs() / 60;
-    let message = format!("expires in {} h {} min", minutes / 60, minutes % 60);
+    let message = text!("expires in {} h {} min", minutes / 60, minutes % 60);
     let help = "replace it before it expires";
     Some(if left < EXPIRES_SOON {
         Diagnostic::error("", message, help)

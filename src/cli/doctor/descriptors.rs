@@ -1,6 +1,6 @@
 //! The check of the limit of open files.
 
-use cofferdam_config::Diagnostic;
+use cofferdam_config::{Diagnostic, text};
 
 use super::report::Report;
 use crate::cli::compose::App;
@@ -12,8 +12,8 @@ use crate::os::descriptor_limit;
 pub(super) fn check(app: &App, report: &mut Report) {
     let budget = ConnectionBudget::new(&app.server, &app.calls, descriptor_limit().hard);
     let diagnostic = match budget.shortage() {
-        Some(shortage) => Diagnostic::warning("", shortage.to_string(), RAISE_DESCRIPTORS),
-        None => Diagnostic::info("", format!("enough for {} connections", budget.max())),
+        Some(shortage) => Diagnostic::warning("", text!("{shortage}"), RAISE_DESCRIPTORS),
+        None => Diagnostic::info("", text!("enough for {} connections", budget.max())),
     };
     report.add("open files", diagnostic);
 }

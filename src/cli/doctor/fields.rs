@@ -1,6 +1,6 @@
 //! Checks that the fields of a credential look like values that a service can accept.
 
-use cofferdam_config::Diagnostic;
+use cofferdam_config::{Diagnostic, text};
 use cofferdam_vault::{ExposeSecret as _, FieldName, Secret};
 
 use crate::broker::FieldDefect;
@@ -11,24 +11,24 @@ pub(super) fn diagnostics(secret: &Secret) -> Vec<Diagnostic> {
 }
 
 fn problem(name: &FieldName, value: &str) -> Option<Diagnostic> {
-    let set_again = format!("set `{name}` again, to the value only");
+    let set_again = text!("set `{name}` again, to the value only");
     let quoted = |quote: char| value.len() > 1 && value.starts_with(quote) && value.ends_with(quote);
     if value.is_empty() {
-        return Some(Diagnostic::error("", format!("field `{name}` is empty"), set_again));
+        return Some(Diagnostic::error("", text!("field `{name}` is empty"), set_again));
     }
     if let Some(defect) = FieldDefect::find(value) {
         let help = match defect {
             FieldDefect::WhiteSpaceAround => {
-                format!("{set_again}; `tr -d '\\n' < FILE` removes the line break that editors append")
+                text!("{set_again}; `tr -d '\\n' < FILE` removes the line break that editors append")
             }
             FieldDefect::ByteOrderMark | FieldDefect::ControlCharacter => set_again,
         };
-        return Some(Diagnostic::error("", format!("field `{name}` {defect}"), help));
+        return Some(Diagnostic::error("", text!("field `{name}` {defect}"), help));
     }
     (quoted('"') || quoted('\'')).then(|| {
         Diagnostic::warning(
             "",
-            format!("field `{name}` is in quotes, which may have been copied with it"),
+            text!("field `{name}` is in quotes, which may have been copied with it"),
             set_again,
         )
     })

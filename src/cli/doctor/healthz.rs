@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
+use cofferdam_config::{Text, duration, text};
 use http::header::HOST;
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt as _, Empty, Limited};
@@ -25,9 +26,9 @@ pub(super) enum Health {
     /// A Cofferdam server, with any profile.
     Cofferdam,
     /// Something else, with its response.
-    Other(String),
+    Other(Text),
     /// Nothing that responds, with the reason.
-    Unreachable(String),
+    Unreachable(Text),
 }
 
 /// Requests `/healthz` at `address`.
@@ -35,25 +36,23 @@ pub(super) async fn get(address: SocketAddr) -> Health {
     match tokio::time::timeout(TIMEOUT, exchange(address)).await {
         Ok(Ok((StatusCode::OK, body))) if body == ALIVE => Health::Cofferdam,
         Ok(Ok((status, _))) => {
-            Health::Other(format!("responds with {status}, but is not a Cofferdam server"))
+            Health::Other(text!("responds with {}, but is not a Cofferdam server", status.as_u16()))
         }
         Ok(Err(why)) => Health::Unreachable(why),
-        Err(_) => Health::Unreachable(format!("no response within {TIMEOUT:?}")),
+        Err(_) => Health::Unreachable(text!("no response within {}", duration::format(TIMEOUT))),
     }
 }
 
-/// Returns status and body, or why there is no response.
-async fn exchange(address: SocketAddr) -> Result<(StatusCode, Bytes), String> {
-    let stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
-    let (mut sender, connection) =
-        http1::handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
+/// Returns status and body, or why there is no response. No error of the libraries quotes the response.
+async fn exchange(address: SocketAddr) -> Result<(StatusCode, Bytes), Text> {
+    let stream = TcpStream::connect(address).await.map_err(Text::unchecked)?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(Text::unchecked)?;
     // The guard of the server accepts the address that was connected to as `Host`.
     let request = Request::get("/healthz").header(HOST, address.to_string()).body(Empty::<Bytes>::new());
-    let request = request.map_err(|error| error.to_string())?;
+    let request = request.map_err(Text::unchecked)?;
     let response = async {
         let (head, body) = sender.send_request(request).await.map_err(not_http)?.into_parts();
-        let body =
-            Limited::new(body, MAX_RESPONSE_BYTES).collect().await.map_err(|error| error.to_string())?;
+        let body = Limited::new(body, MAX_RESPONSE_BYTES).collect().await.map_err(Text::unchecked)?;
         Ok((head.status, body.to_bytes()))
     };
     tokio::pin!(response);
@@ -64,6 +63,6 @@ async fn exchange(address: SocketAddr) -> Result<(StatusCode, Bytes), String> {
     }
 }
 
-fn not_http(error: hyper::Error) -> String {
-    format!("it does not speak HTTP: {error}")
+fn not_http(error: hyper::Error) -> Text {
+    text!("it does not speak HTTP: {}", Text::unchecked(error))
 }

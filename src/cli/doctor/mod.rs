@@ -8,6 +8,7 @@ mod descriptors;
 mod fields;
 mod healthz;
 mod help;
+mod links;
 mod ports;
 mod profile;
 mod report;

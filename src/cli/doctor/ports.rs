@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 
-use cofferdam_config::Diagnostic;
+use cofferdam_config::{Diagnostic, text};
 use tokio::net::TcpListener;
 
 use super::healthz::{self, Health};
@@ -20,7 +20,7 @@ pub(super) async fn check(server: &ServerSettings, report: &mut Report) {
             report.add(
                 &subject,
                 Diagnostic::warning("", 
-                    format!("{key} {address} accepts connections from other machines, and callers are not authenticated"),
+                    text!("{key} {address} accepts connections from other machines, and callers are not authenticated"),
                     "listen on loopback, or let only authenticated callers connect, for example through a proxy",
                 ),
             );
@@ -28,27 +28,27 @@ pub(super) async fn check(server: &ServerSettings, report: &mut Report) {
     }
 }
 
-async fn availability(key: &str, address: SocketAddr) -> Diagnostic {
+async fn availability(key: &'static str, address: SocketAddr) -> Diagnostic {
     if address.port() == 0 {
-        return Diagnostic::info("", format!("{key} {address} selects a free port"));
+        return Diagnostic::info("", text!("{key} {address} selects a free port"));
     }
     let error = match TcpListener::bind(address).await {
-        Ok(_) => return Diagnostic::info("", format!("{key} {address} is free")),
+        Ok(_) => return Diagnostic::info("", text!("{key} {address} is free")),
         Err(error) => error,
     };
     if error.kind() != ErrorKind::AddrInUse {
         return Diagnostic::error(
             "",
-            format!("cannot listen on {key} {address}: {error}"),
-            format!("set {key} to another address"),
+            text!("cannot listen on {key} {address}: {error}"),
+            text!("set {key} to another address"),
         );
     }
     match healthz::get(reachable_address(address)).await {
-        Health::Cofferdam => Diagnostic::info("", format!("{key} {address} is used by a Cofferdam server")),
+        Health::Cofferdam => Diagnostic::info("", text!("{key} {address} is used by a Cofferdam server")),
         Health::Other(why) | Health::Unreachable(why) => Diagnostic::error(
             "",
-            format!("{key} {address} is used by another program ({why})"),
-            format!("stop that program, or set {key} to another port"),
+            text!("{key} {address} is used by another program ({why})"),
+            text!("stop that program, or set {key} to another port"),
         ),
     }
 }

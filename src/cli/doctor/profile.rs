@@ -1,6 +1,6 @@
 //! The checks of the profile and its files. They need no vault.
 
-use cofferdam_config::{Diagnostic, Severity};
+use cofferdam_config::{Diagnostic, Severity, quote, text};
 use cofferdam_vault::{Protection, file_permissions};
 
 use super::report::Report;
@@ -10,13 +10,13 @@ use crate::cli::hint;
 /// Checks the profile for warnings, the manifests for problems, and both for file permissions.
 pub(super) fn check(app: &App, report: &mut Report) {
     for warning in &app.warnings {
-        report.add("profile", Diagnostic::warning("", warning.to_string(), warning.help.clone()));
+        report.add("profile", Diagnostic::warning("", text!("{warning}"), warning.help.clone()));
     }
-    let help = format!("fix it, then check it with {}", hint::command(&app.profile, "profile check"));
+    let help = text!("fix it, then check it with {}", hint::command(&app.profile, "profile check"));
     for broken in app.calls.registry().broken() {
         let message = match &broken.module {
-            Some(module) => format!("module `{module}` cannot be loaded: {broken}"),
-            None => format!("invalid manifest, which no module uses: {broken}"),
+            Some(module) => text!("module `{}` cannot be loaded: {broken}", quote::name(module)),
+            None => text!("invalid manifest, which no module uses: {broken}"),
         };
         report.add("profile", Diagnostic::error("", message, help.clone()));
     }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
-use cofferdam_config::{Diagnostic, Severity};
+use cofferdam_config::{Diagnostic, Severity, Text};
 use serde::{Serialize, Serializer};
 use serde_json::json;
 
@@ -25,9 +25,9 @@ struct Entry {
     level: Severity,
     /// What was checked: `profile`, `port 7080`, `open files`, `vault NAME`, `account MODULE/ACCOUNT`.
     subject: String,
-    what: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    remedy: String,
+    what: Text,
+    #[serde(skip_serializing_if = "Text::is_empty")]
+    remedy: Text,
 }
 
 /// Writes the severity by its name in the JSON output.

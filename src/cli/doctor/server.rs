@@ -1,5 +1,6 @@
 //! `doctor --server`: whether the server of the profile responds.
 
+use cofferdam_config::text;
 use serde_json::json;
 
 use super::healthz::{self, Health};
@@ -23,10 +24,10 @@ pub(super) async fn run(common: &Common, output: Output) -> Result<Exit, Command
     match healthz::get(address).await {
         Health::Cofferdam => {}
         Health::Other(why) => {
-            return Err(CommandError::failure(format!("http://{address}/healthz {why}"), ""));
+            return Err(CommandError::failure(text!("http://{address}/healthz {why}"), ""));
         }
         Health::Unreachable(why) => {
-            return Err(CommandError::failure(format!("no server responds at http://{address}: {why}"), ""));
+            return Err(CommandError::failure(text!("no server responds at http://{address}: {why}"), ""));
         }
     }
     if output.is_json() {

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cofferdam_config::{Diagnostic, Diagnostics};
-use cofferdam_vault::{ErrorKind, SecretPath, Vault, VaultError};
+use cofferdam_config::{Diagnostic, Diagnostics, Text, duration, quote, suggestions, text};
+use cofferdam_vault::{ErrorKind, SecretPath, Threads, Vault, VaultError};
 use futures_util::StreamExt as _;
 use indicatif::ProgressBar;
 use tokio::time::timeout;
 
 use super::account::AccountCheck;
 use super::help;
+use super::links::{self, StoredSecret};
 use super::report::Report;
 use crate::cli::compose::App;
 use crate::cli::hint;
@@ -18,9 +19,6 @@ use crate::cli::secret::SecretLocation;
 
 /// The maximum number of concurrent reads from one vault.
 const MAX_CONCURRENT_READS: usize = 8;
-
-/// The backends without a server or a login.
-const LOCAL_BACKENDS: [&str; 3] = ["env", "file", "age"];
 
 /// A vault of the profile, with everything that is checked in it.
 pub(super) struct VaultCheck {
@@ -33,6 +31,8 @@ pub(super) struct VaultCheck {
     per_user: Vec<String>,
     /// The locations of the secrets of other vaults with the same backend. The login of this vault must not reach them.
     foreign_locations: Vec<String>,
+    /// The secrets of the vaults of the same backend.
+    foreign_secrets: Vec<StoredSecret>,
 }
 
 impl VaultCheck {
@@ -46,6 +46,8 @@ impl VaultCheck {
             .collect();
         let locations: Vec<(&str, Vec<String>)> =
             all.iter().map(|check| (check.vault.info().backend, check.locations())).collect();
+        let secrets: Vec<(&str, Vec<StoredSecret>)> =
+            all.iter().map(|check| (check.vault.info().backend, check.secrets())).collect();
         for (index, check) in all.iter_mut().enumerate() {
             let (backend, own) = &locations[index];
             check.foreign_locations = locations
@@ -55,6 +57,12 @@ impl VaultCheck {
                 .flat_map(|(_, (_, locations))| locations)
                 .filter(|location| !own.contains(location))
                 .cloned()
+                .collect();
+            check.foreign_secrets = secrets
+                .iter()
+                .enumerate()
+                .filter(|(other, (kind, _))| *other != index && kind == backend)
+                .flat_map(|(_, (_, secrets))| secrets.clone())
                 .collect();
         }
         all
@@ -77,11 +85,30 @@ impl VaultCheck {
             accounts.extend(locations.map(|location| AccountCheck::new(location, &app.profile)));
         }
         let profile = app.profile.clone();
-        Self { name, profile, vault, modules, accounts, per_user, foreign_locations: Vec::new() }
+        Self {
+            name,
+            profile,
+            vault,
+            modules,
+            accounts,
+            per_user,
+            foreign_locations: Vec::new(),
+            foreign_secrets: Vec::new(),
+        }
     }
 
     fn locations(&self) -> Vec<String> {
         self.accounts.iter().filter_map(|account| self.vault.resource(&account.path)).collect()
+    }
+
+    fn secrets(&self) -> Vec<StoredSecret> {
+        let location = &self.vault.info().location;
+        let stored = |account: &AccountCheck| StoredSecret {
+            vault: self.name.clone(),
+            location: location.clone(),
+            path: account.path.clone(),
+        };
+        self.accounts.iter().map(stored).collect()
     }
 
     /// Returns the number of steps that [`VaultCheck::run`] adds to a progress bar.
@@ -100,12 +127,15 @@ impl VaultCheck {
         report.add(
             &subject,
             probe.unwrap_or_else(|error| {
-                Diagnostic::error("", error.message(), help::for_error(error.kind(), &*self.vault, None))
+                Diagnostic::error("", text!("{error}"), help::for_error(error.kind(), &*self.vault, None))
             }),
         );
         let sources = &self.vault.info().sources;
         if !sources.is_empty() {
-            report.add(&subject, Diagnostic::info("", format!("uses {}", sources.join(", "))));
+            report.add(
+                &subject,
+                Diagnostic::info("", text!("uses {}", Text::join(sources.iter().map(Text::unchecked), ", "))),
+            );
         }
         for diagnostic in self.diagnose(limit).await {
             report.add(&subject, diagnostic);
@@ -115,13 +145,16 @@ impl VaultCheck {
             report.add(&subject, diagnostic);
         }
         if available {
+            for diagnostic in self.links(limit).await {
+                report.add(&subject, diagnostic);
+            }
             self.check_accounts(limit, bar, &mut report).await;
         } else if !self.accounts.is_empty() {
             let unchecked = match self.accounts.len() {
-                1 => "its account was".to_owned(),
-                many => format!("its {many} accounts were"),
+                1 => "its account was".into(),
+                many => text!("its {many} accounts were"),
             };
-            let message = format!("{unchecked} not checked, because the vault is down");
+            let message = text!("{unchecked} not checked, because the vault is down");
             report
                 .add(&subject, Diagnostic::warning("", message, "fix the vault, and run the command again"));
         }
@@ -133,11 +166,11 @@ impl VaultCheck {
             Err(VaultError::vault(ErrorKind::Timeout, format!("no response within {limit:?}")))
         })?;
         let info = self.vault.info();
-        let state = match LOCAL_BACKENDS.contains(&info.backend) {
-            true => "readable",
-            false => "reachable and authenticated",
+        let state = match info.capabilities.login {
+            true => "reachable and authenticated",
+            false => "readable",
         };
-        Ok(Diagnostic::info("", format!("{state} ({})", info.location)))
+        Ok(Diagnostic::info("", text!("{state} ({})", Text::unchecked(&info.location))))
     }
 
     /// Returns the results of the backend's own checks. A time-out keeps the results that are there already.
@@ -147,7 +180,7 @@ impl VaultCheck {
         let done =
             timeout(limit, self.vault.diagnose(&paths, &self.foreign_locations, &mut diagnostics)).await;
         if done.is_err() {
-            let message = format!("the detailed checks did not finish within {limit:?}");
+            let message = text!("the detailed checks did not finish within {}", duration::format(limit));
             diagnostics.push(Diagnostic::warning(
                 "",
                 message,
@@ -157,12 +190,20 @@ impl VaultCheck {
         diagnostics
     }
 
+    /// Returns what this vault shares with others through links. Only for a vault that responds: resolving links blocks.
+    async fn links(&self, limit: Duration) -> Vec<Diagnostic> {
+        let (own, others) = (self.secrets(), self.foreign_secrets.clone());
+        let check = move || Ok(links::diagnostics(&own, &others));
+        let threads = Threads::new(self.name.as_str(), 1);
+        timeout(limit, threads.run(check)).await.ok().and_then(Result::ok).unwrap_or_default()
+    }
+
     fn isolation(&self) -> Vec<Diagnostic> {
         let mut diagnostics = Vec::new();
         if self.modules.len() > 1 {
-            let message = format!(
+            let message = text!(
                 "shared by the modules {}: they fail together, and one login reads the credentials of all",
-                self.modules.join(", ")
+                suggestions::list(self.modules.iter().map(String::as_str))
             );
             diagnostics.push(Diagnostic::warning(
                 "",
@@ -171,9 +212,10 @@ impl VaultCheck {
             ));
         }
         for module in &self.per_user {
-            let message = format!("module {module} has one credential per user; none of them was checked");
-            let get = hint::command(&self.profile, &format!("secret get {module}/ACCOUNT"));
-            diagnostics.push(Diagnostic::warning("", message, format!("check one with {get}")));
+            let module = quote::name(module);
+            let message = text!("module {module} has one credential per user; none of them was checked");
+            let get = hint::command(&self.profile, text!("secret get {module}/ACCOUNT"));
+            diagnostics.push(Diagnostic::warning("", message, text!("check one with {get}")));
         }
         diagnostics
     }

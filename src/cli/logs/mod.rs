@@ -178,6 +178,8 @@ mod tests {
     fn every_crate_of_the_workspace_that_the_server_uses_is_our_own() {
         let manifest = include_str!("../../../Cargo.toml");
         let names = manifest.lines().filter_map(|line| line.split_once(" = { path = \"backends/"));
+        // Macros run in the compiler.
+        let names = names.filter(|(name, _)| !name.ends_with("-macros"));
         let mut names: Vec<String> = names.map(|(name, _)| name.replace('-', "_")).collect();
         names.push("cofferdam".to_owned());
         names.sort();

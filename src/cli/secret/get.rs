@@ -32,9 +32,15 @@ pub(crate) struct GetArgs {
 /// Prints the credential. Fails if it is absent, or lacks a field that the module needs.
 pub(super) async fn run(app: &App, args: GetArgs, output: Output) -> Result<Exit, CommandError> {
     let location = SecretLocation::find(app, &args.account)?;
-    let Some(secret) = location.read().await.map_err(|error| location.error(&error))? else {
-        return Err(location.absent().await);
-    };
+    let shown = location.read_to_show().await.map_err(|error| location.error(&error))?;
+    let Some((secret, unusable)) = shown else { return Err(location.absent().await) };
+    if let Some(error) = unusable {
+        output.note(format_args!(
+            "other fields are not shown: vault `{}`: {}",
+            location.vault_name,
+            error.message()
+        ));
+    }
     let missing: Vec<&str> = location
         .required_fields
         .iter()

@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal as _, Read};
 
+use cofferdam_config::text;
 use cofferdam_vault::files::sole_value;
 use cofferdam_vault::{ExposeSecret as _, Prompt as _, SecretString};
 use zeroize::Zeroizing;
@@ -24,7 +25,7 @@ pub(super) fn read_value(question: &str) -> Result<SecretString, CommandError> {
     if io::stdin().is_terminal() {
         let typed = Terminal.secret(question).map_err(|error| {
             CommandError::usage(
-                format!("cannot read from the terminal: {error}"),
+                text!("cannot read from the terminal: {error}"),
                 "pass the value on standard input",
             )
         })?;
@@ -38,13 +39,13 @@ fn read_from(reader: impl Read) -> Result<SecretString, CommandError> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_BYTES + 2));
     reader.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(|error| {
         CommandError::usage(
-            format!("cannot read standard input: {error}"),
+            text!("cannot read standard input: {error}"),
             "pass the value on standard input, for example from a pipe",
         )
     })?;
     if bytes.len() > MAX_BYTES {
         return Err(CommandError::usage(
-            format!("standard input has more than {MAX_BYTES} bytes"),
+            text!("standard input has more than {MAX_BYTES} bytes"),
             "pass one value only",
         ));
     }
@@ -63,7 +64,7 @@ fn checked(value: SecretString) -> Result<SecretString, CommandError> {
     }
     match FieldDefect::find(value.expose_secret()) {
         Some(defect) => {
-            Err(CommandError::usage(format!("the value {defect}"), "pass the value only; nothing was stored"))
+            Err(CommandError::usage(text!("the value {defect}"), "pass the value only; nothing was stored"))
         }
         None => Ok(value),
     }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use cofferdam_config::quote;
 use cofferdam_config::suggestions::list;
+use cofferdam_config::{Text, quote, text};
 use cofferdam_vault::{ErrorKind, Expect, FieldName, Scope, Secret, SecretPath, Stage, Vault, VaultError};
 
 use super::account_ref::AccountRef;
@@ -51,13 +51,13 @@ impl SecretLocation {
         let (Some((vault, path)), Some(status)) = (vault, broker.module_vault(&module.name)) else {
             let known = module.accounts.iter().map(|account| account.name.as_str());
             return Err(CommandError::usage(
-                format!(
+                text!(
                     "module `{}` has no account {} in the profile `{}`",
-                    module.name,
+                    quote::name(&module.name),
                     quote::string(account),
-                    app.profile
+                    quote::name(&app.profile)
                 ),
-                format!("its accounts are {}; choose another profile with `--profile`", list(known)),
+                text!("its accounts are {}; choose another profile with `--profile`", list(known)),
             ));
         };
         Ok(Self {
@@ -81,26 +81,38 @@ impl SecretLocation {
         read_all_fields(&*self.vault, &self.path, &self.required_fields).await
     }
 
+    /// Reads the secret to show it. Returns `None` if it does not exist.
+    ///
+    /// If one of its fields cannot be used, for example because of its name, the result has those fields that the module
+    /// needs, and the error about the secret as a whole. To write a secret, use [`read`](Self::read): it would lose the other
+    /// fields.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the vault.
+    pub(in crate::cli) async fn read_to_show(
+        &self,
+    ) -> Result<Option<(Secret, Option<VaultError>)>, VaultError> {
+        read_to_show(&*self.vault, &self.path, &self.required_fields).await
+    }
+
     /// Returns the error for a secret that is absent or lacks a field: the vault's message, and how to create the secret.
     pub(in crate::cli) async fn absent(&self) -> CommandError {
         let Err(error) = self.vault.read(&self.path, &self.required_fields, Stage::Current).await else {
             return CommandError::failure(
-                format!(
+                text!(
                     "the credential was absent from vault `{}`, and has just been created",
-                    self.vault_name
+                    quote::name(&self.vault_name)
                 ),
                 "run the command again",
             );
         };
         let help = match write_refusal(&*self.vault, &self.path, &self.required_fields).await {
-            Some(refusal) => refusal.message().to_owned(),
+            Some(refusal) => text!("{refusal}"),
             None => {
-                let set =
-                    |field| hint::command(&self.profile, &format!("secret set {} {field}", self.account));
-                format!(
-                    "set it with {}",
-                    self.required_fields.iter().map(set).collect::<Vec<_>>().join(" and ")
-                )
+                let account = self.account();
+                let set = |field| hint::command(&self.profile, text!("secret set {account} {field}"));
+                text!("set it with {}", Text::join(self.required_fields.iter().map(set), " and "))
             }
         };
         CommandError::failure(self.message(&error), help)
@@ -116,15 +128,16 @@ impl SecretLocation {
             ErrorKind::ReadOnly => {
                 "change it at its origin, or give the module another vault in the profile".into()
             }
-            ErrorKind::NotFound => format!("list what exists with {list}"),
+            ErrorKind::NotFound => text!("list what exists with {list}"),
             ErrorKind::Denied => {
                 let resource = self.vault.resource(&self.path).unwrap_or_else(|| self.path.to_string());
-                format!(
-                    "let an administrator of vault `{}` allow its login to access {resource}, and run the command again",
-                    self.vault_name
+                text!(
+                    "let an administrator of vault `{}` allow its login to access {}, and run the command again",
+                    quote::name(&self.vault_name),
+                    quote::path(resource)
                 )
             }
-            _ => format!(
+            _ => text!(
                 "fix the vault, which {} diagnoses, and run the command again",
                 hint::command(&self.profile, "doctor")
             ),
@@ -132,8 +145,13 @@ impl SecretLocation {
         CommandError::failure(self.message(error), help)
     }
 
-    fn message(&self, error: &VaultError) -> String {
-        format!("vault `{}`: {}", self.vault_name, error.message())
+    fn message(&self, error: &VaultError) -> Text {
+        text!("vault `{}`: {error}", quote::name(&self.vault_name))
+    }
+
+    /// Returns `MODULE/ACCOUNT`, for a message.
+    pub(super) fn account(&self) -> Text {
+        quote::name(&self.account.to_string())
     }
 }
 
@@ -152,8 +170,33 @@ pub(super) async fn read_all_fields(
     if vault.info().capabilities.list {
         return absent_as_none(vault.read(path, &[], Stage::Current).await);
     }
+    read_each(vault, path, required_fields).await
+}
+
+async fn read_to_show(
+    vault: &dyn Vault,
+    path: &SecretPath,
+    required_fields: &[FieldName],
+) -> Result<Option<(Secret, Option<VaultError>)>, VaultError> {
+    match read_all_fields(vault, path, required_fields).await {
+        Err(error) if error.kind() == ErrorKind::Malformed && error.scope() == Scope::Secret => {
+            match read_each(vault, path, required_fields).await {
+                Ok(Some(secret)) => Ok(Some((secret, Some(error)))),
+                _ => Err(error),
+            }
+        }
+        all => Ok(all?.map(|secret| (secret, None))),
+    }
+}
+
+/// Reads each of `fields`. Absent ones are omitted. Returns `None` if all are absent.
+async fn read_each(
+    vault: &dyn Vault,
+    path: &SecretPath,
+    fields: &[FieldName],
+) -> Result<Option<Secret>, VaultError> {
     let mut secret: Option<Secret> = None;
-    for field in required_fields {
+    for field in fields {
         let one = std::slice::from_ref(field);
         if let Some(mut part) = absent_as_none(vault.read(path, one, Stage::Current).await)? {
             match &mut secret {
@@ -185,5 +228,32 @@ fn absent_as_none(result: Result<Secret, VaultError>) -> Result<Option<Secret>, 
         Ok(secret) => Ok(Some(secret)),
         Err(error) if error.kind() == ErrorKind::NotFound && error.scope() == Scope::Secret => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cofferdam_vault::testkit::{Calls, Fault, Faults, MemoryVault, field, path};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_field_that_cannot_be_used_leaves_the_others_readable() {
+        let faults = Faults::default();
+        let store = MemoryVault::new("memory");
+        store.put("github/work", [("token", "t"), ("note", "n")]);
+        let vault = faults.wrap(Arc::new(store));
+        let malformed = VaultError::secret(ErrorKind::Malformed, "has a field that cannot be used");
+        faults.once(Calls::Reads, Fault::Fail(malformed.clone()));
+        let shown = read_to_show(&*vault, &path("github/work"), &[field("token")]).await;
+        let (secret, error) = shown.unwrap().unwrap();
+        assert_eq!(secret.fields.keys().map(FieldName::as_str).collect::<Vec<_>>(), ["token"]);
+        assert_eq!(error, Some(malformed.clone()));
+
+        // Without it, the whole secret is shown; and what is written again is never a part.
+        let shown = read_to_show(&*vault, &path("github/work"), &[field("token")]).await.unwrap();
+        assert!(matches!(shown, Some((secret, None)) if secret.fields.len() == 2));
+        faults.once(Calls::Reads, Fault::Fail(malformed));
+        assert!(read_all_fields(&*vault, &path("github/work"), &[field("token")]).await.is_err());
     }
 }

@@ -1,8 +1,8 @@
 //! `secret set`: sets one field of a credential and keeps the others.
 
 use clap::Args;
-use cofferdam_config::quote;
 use cofferdam_config::suggestions::list;
+use cofferdam_config::{quote, text};
 use cofferdam_vault::{ErrorKind, Expect, FieldName, SecretFields, SecretString};
 use serde_json::json;
 
@@ -41,12 +41,12 @@ pub(super) async fn run(app: &App, args: SetArgs, output: Output) -> Result<Exit
     let location = SecretLocation::find(app, &args.account)?;
     if !location.required_fields.contains(&args.field) {
         return Err(CommandError::usage(
-            format!(
+            text!(
                 "the credential of {} has no field {}",
-                location.account,
+                location.account(),
                 quote::string(args.field.as_str())
             ),
-            format!("its fields are {}", list(location.required_fields.iter().map(FieldName::as_str))),
+            text!("its fields are {}", list(location.required_fields.iter().map(FieldName::as_str))),
         ));
     }
     // Checked before the prompt, so that no one types a value that cannot be stored.
@@ -93,7 +93,7 @@ async fn write(
         }
     }
     Err(CommandError::failure(
-        format!("cannot set {}: other writers changed the secret during every attempt", location.account),
+        text!("cannot set {}: other writers changed the secret during every attempt", location.account()),
         "run the command again when they have finished",
     ))
 }

@@ -6,6 +6,7 @@ mod stdio;
 use std::net::SocketAddr;
 
 use clap::Args;
+use cofferdam_config::text;
 use tokio_util::sync::CancellationToken;
 
 use super::Common;
@@ -71,7 +72,7 @@ impl ServeArgs {
 pub(crate) async fn run(common: &Common, args: ServeArgs, output: &Output) -> Result<Exit, CommandError> {
     // Must precede the first listener: until then, a signal would terminate the process without a drain.
     let signals = ShutdownSignals::listen().map_err(|error| {
-        CommandError::failure(format!("cannot listen for signals: {error}"), "run the command again")
+        CommandError::failure(text!("cannot listen for signals: {error}"), "run the command again")
     })?;
     if let Err(error) = raise_descriptor_limit() {
         tracing::warn!(%error, "cannot raise the limit of open files; the number of connections follows from it");

@@ -1,5 +1,6 @@
 //! `serve --stdio`: one MCP host, over standard input and output. Only the protocol writes to standard output.
 
+use cofferdam_config::text;
 use tokio_util::sync::CancellationToken;
 
 use super::banner::Banner;
@@ -40,7 +41,7 @@ pub(super) async fn serve(
     app.calls.broker().close().await;
     result.map_err(|error| {
         CommandError::failure(
-            format!("the connection to the MCP host failed: {error}"),
+            text!("the connection to the MCP host failed: {error}"),
             "let the host start this server again",
         )
     })

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cofferdam_config::{Diagnostics, quote};
+use cofferdam_config::{Diagnostics, Text, quote, text};
 
 /// An argument that a tool declares in its input schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,34 +40,25 @@ impl<'a> Checker<'a> {
         let Some(argument) = self.declared.iter().find(|argument| argument.name == name) else {
             let argument = quote::named("argument", name);
             let help = "declare it: `input.properties.NAME = { … }`";
-            return self.error(key, format!("uses {argument}, which the tool does not declare"), help);
+            return self.error(key, text!("uses {argument}, which the tool does not declare"), help);
         };
         if position == Position::Embedded && !argument.required {
             self.error(
                 key,
-                format!("contains {}, which a call may omit", quote::named("argument", name)),
+                text!("contains {}, which a call may omit", quote::named("argument", name)),
                 "add it to `input.required`; only a whole value may be absent",
             );
         }
         if let Some(first) = self.used.insert(name.to_owned(), key.to_owned()) {
             self.error(
                 key,
-                format!(
-                    "uses {}, which `{}` uses already",
-                    quote::named("argument", name),
-                    quote::key(&first)
-                ),
+                text!("uses {}, which `{}` uses already", quote::named("argument", name), quote::key(&first)),
                 "use each argument once",
             );
         }
     }
 
-    pub(super) fn error(
-        &mut self,
-        key: impl Into<String>,
-        message: impl Into<String>,
-        help: impl Into<String>,
-    ) {
+    pub(super) fn error(&mut self, key: impl Into<String>, message: impl Into<Text>, help: impl Into<Text>) {
         self.diagnostics.error(key, message, help);
     }
 
@@ -77,7 +68,7 @@ impl<'a> Checker<'a> {
             if !self.used.contains_key(argument.name) {
                 self.diagnostics.error(
                     "",
-                    format!("{} is declared and not used", quote::named("argument", argument.name)),
+                    text!("{} is declared and not used", quote::named("argument", argument.name)),
                     "use it in the path, the query, a header or the body, or remove its declaration",
                 );
             }

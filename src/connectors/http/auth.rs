@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use cofferdam_vault::{ExposeSecret, SecretString};
+use cofferdam_vault::{ExposeSecret, FieldName, SecretString};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
@@ -21,8 +21,11 @@ use crate::connectors::scrub::Scrubber;
 pub(super) struct AppliedAuth {
     headers: HeaderMap,
     query: Vec<(String, SecretString)>,
-    /// The strings that were made of the secret's fields, for the scrubber.
-    derived: Vec<SecretString>,
+    /// The strings that were made of the secret's fields, for the scrubber, each with the number of bytes at its beginning that
+    /// are not secret by themselves.
+    derived: Vec<(SecretString, usize)>,
+    /// The fields of a user name that is not secret by itself, because there is a password of other fields.
+    of_user_name: Vec<FieldName>,
 }
 
 /// The request would carry the credential over plain `http` to another machine.
@@ -77,7 +80,12 @@ impl AppliedAuth {
                 return Err(format!("its field `{field}` {defect}; tell the user to store it again without"));
             }
         }
-        let mut auth = Self { headers: HeaderMap::new(), query: Vec::new(), derived: Vec::new() };
+        let mut auth = Self {
+            headers: HeaderMap::new(),
+            query: Vec::new(),
+            derived: Vec::new(),
+            of_user_name: Vec::new(),
+        };
         match spec {
             CredentialSpec::Bearer { token } => {
                 auth.header(AUTHORIZATION, prefixed("Bearer ", &token.render(credential)), token)?;
@@ -95,8 +103,8 @@ impl AppliedAuth {
                     // As it is sent: a service that reflects the request line may encode it again.
                     let mut encoded = Zeroizing::new(String::new());
                     push_encoded(&mut encoded, text.expose_secret());
-                    auth.derived.push(SecretString::from(encoded.as_str()));
-                    auth.derived.push(text.clone());
+                    auth.derived.push((SecretString::from(encoded.as_str()), 0));
+                    auth.derived.push((text.clone(), 0));
                     auth.query.push((name.clone(), text));
                 }
             }
@@ -121,11 +129,19 @@ impl AppliedAuth {
         if name.expose_secret().is_empty() && word.expose_secret().is_empty() {
             return Err("its user name and password are both empty; tell the user to store them".into());
         }
+        let of_password: Vec<&FieldName> = password.fields().collect();
+        let is_secret =
+            word.expose_secret().is_empty() || username.fields().any(|field| of_password.contains(&field));
+        let mut known = 0;
+        if !is_secret {
+            self.of_user_name = username.fields().cloned().collect();
+            known = name.expose_secret().len() + ":".len();
+        }
         let pair = SecretString::from(format!("{}:{}", name.expose_secret(), word.expose_secret()));
         let encoded = SecretString::from(STANDARD.encode(pair.expose_secret()));
         let value = prefixed("Basic ", &encoded);
-        self.derived.push(pair);
-        self.derived.push(encoded);
+        self.derived.push((pair, known));
+        self.derived.push((encoded, 0));
         self.header(AUTHORIZATION, value, password)
     }
 
@@ -145,13 +161,18 @@ impl AppliedAuth {
         })?;
         value.set_sensitive(true);
         self.headers.insert(name, value);
-        self.derived.push(text);
+        self.derived.push((text, 0));
         Ok(())
     }
 
     /// A scrubber of the credential, as the vault stores it and as the request carries it.
     fn scrubber(&self, credential: &Credential) -> Scrubber {
-        Scrubber::new(credential.values().chain(self.derived.iter().map(|text| text.expose_secret())))
+        let fields = credential.secret.fields.iter().map(|(name, value)| {
+            let value = value.expose_secret();
+            (value, if self.of_user_name.contains(name) { value.len() } else { 0 })
+        });
+        let derived = self.derived.iter().map(|(text, known)| (text.expose_secret(), *known));
+        Scrubber::with_known_beginnings(fields.chain(derived))
     }
 
     /// Puts the credential on a request to `url`.

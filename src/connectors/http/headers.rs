@@ -39,15 +39,15 @@ const NO_CREDENTIAL: [&str; 9] = [
 /// # Errors
 ///
 /// Why a manifest may not set it, as a sentence without its subject.
-pub(super) fn for_manifest(name: &str, credential: &CredentialSpec) -> Result<HeaderName, String> {
+pub(super) fn for_manifest(name: &str, credential: &CredentialSpec) -> Result<HeaderName, &'static str> {
     let header = parse(name)?;
     if RESERVED.contains(&header.as_str()) || header.as_str().starts_with("proxy-") {
-        return Err("is set by the connector".into());
+        return Err("is set by the connector");
     }
     if let CredentialSpec::Header { headers } = credential
         && headers.keys().any(|own| own.eq_ignore_ascii_case(name))
     {
-        return Err("carries the credential".into());
+        return Err("carries the credential");
     }
     Ok(header)
 }
@@ -57,10 +57,10 @@ pub(super) fn for_manifest(name: &str, credential: &CredentialSpec) -> Result<He
 /// # Errors
 ///
 /// Why it cannot, as a sentence without its subject.
-pub(super) fn for_credential(name: &str) -> Result<HeaderName, String> {
+pub(super) fn for_credential(name: &str) -> Result<HeaderName, &'static str> {
     let header = parse(name)?;
     if NO_CREDENTIAL.contains(&header.as_str()) || header.as_str().starts_with("proxy-") {
-        return Err("cannot carry a credential".into());
+        return Err("cannot carry a credential");
     }
     Ok(header)
 }
@@ -71,8 +71,8 @@ pub(super) fn value(text: &str) -> Option<HeaderValue> {
     HeaderValue::from_str(text).ok().filter(|_| fits)
 }
 
-fn parse(name: &str) -> Result<HeaderName, String> {
-    HeaderName::from_bytes(name.as_bytes()).map_err(|_| "is not a valid header name".into())
+fn parse(name: &str) -> Result<HeaderName, &'static str> {
+    HeaderName::from_bytes(name.as_bytes()).map_err(|_| "is not a valid header name")
 }
 
 #[cfg(test)]

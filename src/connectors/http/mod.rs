@@ -4,7 +4,7 @@
 //!
 //! - `service`: what a call needs to know of a module, a tool and an account
 //! - `settings`, `page`, `link_header`, `rate_limit`: the `[http]` table of a manifest, checked
-//! - `request`, `path`, `template`, `decimal`, `arguments`: the `request` of a tool, checked
+//! - `request`, `path`, `template`, `arguments`: the `request` of a tool, checked
 //! - `connector`: a call from end to end
 //! - `build`: template and arguments become a request without its credential
 //! - `auth`: the credential is put on the request just before it is sent
@@ -22,7 +22,6 @@ mod clients;
 mod coding;
 mod connector;
 mod content_type;
-mod decimal;
 mod destination;
 mod encode;
 mod error_response;

@@ -6,11 +6,11 @@ use serde::Deserialize;
 use serde_json::{Map, Number, Value};
 use url::Url;
 
-use super::decimal::plain;
 use super::destination::same_origin;
 use super::expression::compile;
 use super::link_header;
 use super::template::Node;
+use crate::connectors::decimal::plain;
 use crate::connectors::search::{Found, search};
 
 /// How a service announces a next page, as written in a manifest: `page = { style = "link-header" }`.

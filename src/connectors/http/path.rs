@@ -160,7 +160,7 @@ fn without_outer_slashes(text: &str) -> &str {
 fn slashes(path: &str) -> &'static str {
     match path {
         "/" => "must name something: `/` alone is the folder above all paths, which this tool does not take",
-        _ => "must not contain two slashes in a row, because an empty name is no part of a path",
+        _ => "must not contain two slashes in a row, because an empty name is not a part of a path",
     }
 }
 
@@ -214,7 +214,7 @@ mod tests {
             .collect();
         let mut checker = Checker::new(&declared);
         let path = PathTemplate::parse(text, &mut checker);
-        (path, checker.finish().into_iter().map(|diagnostic| diagnostic.message).collect())
+        (path, checker.finish().into_iter().map(|diagnostic| diagnostic.message.to_string()).collect())
     }
 
     fn render(text: &str, arguments: Value) -> Result<String, CallFailure> {

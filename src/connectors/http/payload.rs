@@ -210,6 +210,11 @@ mod tests {
     }
 
     #[test]
+    fn of_two_members_with_one_name_the_last_counts() {
+        assert_eq!(shown(Some("application/json"), br#"{"a":1,"b":2,"a":[3]}"#), json!({ "a": [3], "b": 2 }));
+    }
+
+    #[test]
     fn a_string_that_cannot_be_read_leaves_the_others_as_they_are() {
         for (body, expected) in [
             (&br#"{"a": "x\ud83d", "b": 1}"#[..], json!({ "a": "x\u{fffd}", "b": 1 })),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cofferdam_config::{Diagnostics, quote};
+use cofferdam_config::{Diagnostics, quote, text};
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, Method};
 use serde::Deserialize;
@@ -96,7 +96,7 @@ impl RequestTemplate {
         if body.is_some() && matches!(method, Method::GET | Method::HEAD) {
             checker.error(
                 "body",
-                format!("is not allowed with the method {method}"),
+                text!("is not allowed with the method {}", quote::string(method.as_str())),
                 "move it to `query`, or use another method",
             );
         }
@@ -120,7 +120,7 @@ fn method(text: &str, checker: &mut Checker<'_>) -> Method {
         _ => {
             checker.error(
                 "method",
-                format!("unknown method {}", quote::string(text)),
+                text!("unknown method {}", quote::string(text)),
                 "write GET, HEAD, POST, PUT, PATCH or DELETE",
             );
             Method::GET
@@ -129,7 +129,7 @@ fn method(text: &str, checker: &mut Checker<'_>) -> Method {
 }
 
 /// The names and values of a list, a table, or a list that contains tables.
-fn pairs(value: &Value, key: &str, checker: &mut Checker<'_>) -> Vec<(String, Node)> {
+fn pairs(value: &Value, key: &'static str, checker: &mut Checker<'_>) -> Vec<(String, Node)> {
     let mut pairs: Vec<(String, Node)> = Vec::new();
     let items = match value {
         Value::Array(items) => items.iter().collect(),
@@ -150,7 +150,7 @@ fn pairs(value: &Value, key: &str, checker: &mut Checker<'_>) -> Vec<(String, No
             _ => checker.error(
                 key,
                 "must be a list of arguments or a table",
-                format!("write `{key} = [\"argument\", {{ name = \"{{argument}}\" }}]`"),
+                text!("write `{key} = [\"argument\", {{ name = \"{{argument}}\" }}]`"),
             ),
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use cofferdam_config::base_url::BaseUrlRules;
-use cofferdam_config::{Diagnostic, Diagnostics, duration, quote, size};
+use cofferdam_config::{Diagnostic, Diagnostics, duration, quote, size, text};
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderName};
 use jmespath::Expression;
@@ -168,7 +168,7 @@ impl HttpSettings {
         for status in rejected_status.iter().filter(|status| !(400..500).contains(*status)) {
             diagnostics.error(
                 "rejected_status",
-                format!("{status} is not a status of a rejected request"),
+                text!("{status} is not a status of a rejected request"),
                 "name statuses from 400 to 499",
             );
         }
@@ -268,7 +268,7 @@ fn rate_limit(table: RateLimitTable, diagnostics: &mut Diagnostics) -> RateLimit
                 let key = format!("rate_limit.{key}");
                 diagnostics.error(
                     key,
-                    format!("{} is not a valid header name", quote::string(&name)),
+                    text!("{} is not a valid header name", quote::string(&name)),
                     "write a header name",
                 );
             })
@@ -307,8 +307,8 @@ fn limits(table: &LimitsTable, diagnostics: &mut Diagnostics) -> Limits {
     };
     let lookups = table.lookups.unwrap_or(DEFAULT_LOOKUPS);
     if !(1..=MAX_LOOKUPS).contains(&lookups) {
-        let help = format!("write a number from 1 to {MAX_LOOKUPS}");
-        diagnostics.error("limits.lookups", format!("{lookups} is out of range"), help);
+        let help = text!("write a number from 1 to {MAX_LOOKUPS}");
+        diagnostics.error("limits.lookups", text!("{lookups} is out of range"), help);
     }
     Limits { answer_bytes, request_bytes, calls, lookups }
 }
@@ -318,7 +318,7 @@ fn timeout(text: &str) -> Result<Duration, Diagnostic> {
         Duration::ZERO => Err(Diagnostic::error(
             "",
             "is 0, so that no call could succeed",
-            format!("write {} above 0", duration::EXPECTED),
+            text!("write {} above 0", duration::EXPECTED),
         )),
         timeout => Ok(timeout),
     }

@@ -2,11 +2,11 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use cofferdam_config::quote;
+use cofferdam_config::{quote, text};
 use serde_json::{Map, Value};
 
 use super::arguments::{Checker, Position};
-use super::decimal::plain;
+use crate::connectors::decimal::plain;
 use crate::connectors::failure::CallFailure;
 use crate::placeholders::{Piece, pieces};
 
@@ -107,8 +107,8 @@ impl Node {
     fn parse_argument(text: &str, key: &str, checker: &mut Checker<'_>) -> Self {
         let (name, encoding) = text.split_once('|').map_or((text, None), |(name, how)| (name, Some(how)));
         if let Some(unknown) = encoding.filter(|how| *how != BASE64) {
-            let why = format!("uses the unknown encoding {}", quote::string(unknown));
-            checker.error(key, why, format!("write `{{argument}}` or `{{argument|{BASE64}}}`"));
+            let why = text!("uses the unknown encoding {}", quote::string(unknown));
+            checker.error(key, why, text!("write `{{argument}}` or `{{argument|{BASE64}}}`"));
         }
         checker.uses(key, name, Position::Whole);
         if encoding.is_some() { Self::Base64(name.to_owned()) } else { Self::Argument(name.to_owned()) }
@@ -184,7 +184,7 @@ impl Part {
 /// # Errors
 ///
 /// What is wrong with its braces.
-pub(super) fn parse_parts(text: &str) -> Result<Vec<Part>, String> {
+pub(super) fn parse_parts(text: &str) -> Result<Vec<Part>, &'static str> {
     let part = |piece| match piece {
         Piece::Literal(text) => Part::Literal(text),
         Piece::Name(name) => Part::Argument(name),
@@ -269,7 +269,7 @@ mod tests {
         let declared = ["a", "b"].map(|name| DeclaredArgument { name, required: name == "a" });
         let mut checker = Checker::new(&declared);
         let node = Node::parse(&value, "body", &mut checker);
-        (node, checker.finish().into_iter().map(|diagnostic| diagnostic.message).collect())
+        (node, checker.finish().into_iter().map(|diagnostic| diagnostic.message.to_string()).collect())
     }
 
     fn render(template: Value, arguments: Value, target: Target) -> Option<Value> {

@@ -55,15 +55,19 @@ pub(super) struct Encodings {
 }
 
 impl Encodings {
-    /// The encodings of `secrets`, each of which [`is_long`].
-    pub(super) fn new(secrets: &[&str]) -> Self {
+    /// The encodings of `secrets`, each of which [`is_long`], with the length of what is known of its beginning.
+    pub(super) fn new(secrets: &[(&str, usize)]) -> Self {
         // What only adds a scheme to another secret is found by that one.
-        let adds_a_scheme = |secret: &&&str| {
-            let mut schemes = ["Bearer ", "Basic "].into_iter();
-            schemes.any(|scheme| secret.strip_prefix(scheme).is_some_and(|rest| secrets.contains(&rest)))
+        let adds_a_scheme = |(secret, _): &&(&str, usize)| {
+            let is_another = |rest| secrets.iter().any(|(another, _)| *another == rest);
+            ["Bearer ", "Basic "]
+                .into_iter()
+                .any(|scheme| secret.strip_prefix(scheme).is_some_and(is_another))
         };
         let mut all = Vec::new();
-        secrets.iter().filter(|secret| !adds_a_scheme(secret)).for_each(|secret| push_all(secret, &mut all));
+        for (secret, known) in secrets.iter().filter(|secret| !adds_a_scheme(secret)) {
+            push_all(secret, *known, &mut all);
+        }
         all.sort_by(|a, b| (a.prefix, a.bytes.as_slice()).cmp(&(b.prefix, b.bytes.as_slice())));
         all.dedup();
         let prefixes = PrefixFilter::new(all.iter().map(|encoding| encoding.prefix));
@@ -191,9 +195,9 @@ impl Encoding {
     }
 }
 
-/// Appends every encoding of `secret`. Some may be equal.
-fn push_all(secret: &str, encodings: &mut Vec<Encoding>) {
-    let cut = public_prefix(secret).saturating_add(CUT);
+/// Appends every encoding of `secret`, of which the first `known` bytes are no secret. Some may be equal.
+fn push_all(secret: &str, known: usize, encodings: &mut Vec<Encoding>) {
+    let cut = public_prefix(secret).max(known).saturating_add(CUT);
     push_bytes(secret.as_bytes(), cut, encodings);
     if secret.contains(' ') {
         // An HTML form encodes a space as `+`.

@@ -332,7 +332,7 @@ fn ordinary_answers_stay_as_they_are() {
 #[test]
 fn no_position_at_which_an_encoding_begins_is_skipped() {
     let secrets = [SECRET, "hunter-22", "aaaaaaaa", "\u{ff}\u{fe}~~~???>>>"];
-    let encodings = Encodings::new(&secrets);
+    let encodings = Encodings::new(&secrets.map(|secret| (secret, 0)));
     let mut random = fastrand::Rng::with_seed(7);
     for _ in 0..2000 {
         let mut text = Vec::new();

@@ -101,6 +101,27 @@ impl<'v> Found<'v> {
         !value.is_array() && !value.is_object()
     }
 
+    /// Returns the value, unless the expression creates it.
+    pub(super) fn value(&self) -> Option<&Value> {
+        match self {
+            Self::Borrowed(value) => Some(value),
+            Self::Owned(value) => Some(value),
+            Self::List(_) | Self::Object(_) => None,
+        }
+    }
+
+    /// Returns the name that JMESPath has for its type.
+    pub(super) fn kind(&self) -> &'static str {
+        match (self, self.value()) {
+            (Self::List(_), _) | (_, Some(Value::Array(_))) => "array",
+            (_, Some(Value::Null)) => "null",
+            (_, Some(Value::Bool(_))) => "boolean",
+            (_, Some(Value::Number(_))) => "number",
+            (_, Some(Value::String(_))) => "string",
+            (_, Some(Value::Object(_)) | None) => "object",
+        }
+    }
+
     pub(super) fn is_null(&self) -> bool {
         match self {
             Self::Borrowed(value) => value.is_null(),

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use cofferdam_config::Shown;
+
 use crate::calls::Calls;
 use crate::profile::ServerSettings;
 
@@ -109,6 +111,8 @@ impl ConnectionBudget {
 /// There are fewer descriptors than the profile may need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shortage(ConnectionBudget);
+
+impl Shown for Shortage {}
 
 impl fmt::Display for Shortage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

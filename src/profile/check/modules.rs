@@ -1,8 +1,8 @@
 //! The `[modules.NAME]` tables.
 
 use cofferdam_config::quote::named;
-use cofferdam_config::suggestions::{list, nearest};
-use cofferdam_config::{Diagnostic, KeyPath};
+use cofferdam_config::suggestions::{list, suggestion};
+use cofferdam_config::{Diagnostic, KeyPath, quote, text};
 use figment::value::Value;
 use url::Url;
 
@@ -63,7 +63,8 @@ pub(in crate::profile) fn check(report: &mut Report, manifests: &ManifestLibrary
         names.into_iter().filter_map(|name| module(report, name, &vaults, &known)).collect();
     for module in &modules {
         if let Some(file) = manifests.replacement(&module.manifest) {
-            let message = format!("uses the manifest {file}, which replaces the one of the catalogue");
+            let message =
+                text!("uses the manifest {}, which replaces the one of the catalogue", quote::path(file));
             let help =
                 "its `base_url` decides where credentials are sent; remove the file if this is not meant";
             report.warning(&KeyPath::new(["modules", module.name.as_str()]), message, help);
@@ -82,12 +83,12 @@ fn module(report: &mut Report, name: String, vaults: &[String], manifests: &[&st
 
     if names_vault && !vaults.contains(&table.vault) {
         let known = || vaults.iter().map(String::as_str);
-        let help = match nearest(&table.vault, known()) {
-            Some(near) => format!("did you mean \"{near}\"?"),
-            None if vaults.is_empty() => "add a `[vaults.NAME]` table".to_owned(),
-            None => format!("the vaults are {}", list(known())),
+        let help = match suggestion(&table.vault, known()) {
+            Some(suggestion) => suggestion,
+            None if vaults.is_empty() => "add a `[vaults.NAME]` table".into(),
+            None => text!("the vaults are {}", list(known())),
         };
-        let message = format!("{} does not exist", named("vault", &table.vault));
+        let message = text!("{} does not exist", named("vault", &table.vault));
         report.value_error(&path.child("vault"), message, help);
     }
     let manifest = table.manifest.clone().unwrap_or_else(|| name.clone());
@@ -95,7 +96,7 @@ fn module(report: &mut Report, name: String, vaults: &[String], manifests: &[&st
     let base_url = base_url(report, &path, table.base_url.as_deref(), table.insecure_http);
     let accounts = accounts(report, &path, table.accounts, table.insecure_http);
     let template = table.path.parse::<PathTemplate>();
-    let template = template.map_err(|error| Diagnostic::error("", error.to_string(), error.help()));
+    let template = template.map_err(|error| Diagnostic::error("", text!("{error}"), error.help()));
     let template = report.take(&path.child("path"), template);
     Some(CheckedModule {
         name,
@@ -116,13 +117,13 @@ fn check_manifest(report: &mut Report, path: &KeyPath, manifest: &str, is_named:
         return;
     }
     let names = || known.iter().copied();
-    let near = nearest(manifest, names()).map_or(String::new(), |near| format!("did you mean \"{near}\"? "));
-    let message = format!("{} does not exist", named("manifest", manifest));
+    let near = suggestion(manifest, names()).map(|suggestion| text!("{suggestion} ")).unwrap_or_default();
+    let message = text!("{} does not exist", named("manifest", manifest));
     if is_named {
-        let help = format!("{near}The manifests are {}", list(names()));
+        let help = text!("{near}The manifests are {}", list(names()));
         report.value_error(&path.child("manifest"), message, help);
     } else {
-        let help = format!("{near}Name one with `manifest`; the manifests are {}", list(names()));
+        let help = text!("{near}Name one with `manifest`; the manifests are {}", list(names()));
         report.key_error(path, message, help);
     }
 }
@@ -146,7 +147,7 @@ fn accounts(
             AccountTable::Table(table) => (table.name, table.base_url),
         };
         if entries.iter().any(|entry| entry.name == name) {
-            let message = format!("{} is already listed", named("account", &name));
+            let message = text!("{} is already listed", named("account", &name));
             report.value_error(&path, message, "list each account once");
         }
         let base_url = self::base_url(report, &path, base_url.as_deref(), insecure_http);

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use cofferdam_config::suggestions::folded;
-use cofferdam_config::{KeyPath, quote};
+use cofferdam_config::{KeyPath, quote, text};
 
 use super::report::Report;
 use crate::profile::name::is_name;
@@ -20,7 +20,7 @@ pub(in crate::profile) fn check(report: &mut Report) {
                     free.insert(name);
                 }
                 Entry::Occupied(first) => {
-                    let message = format!("differs from {} only in - and _", quote::string(first.get()));
+                    let message = text!("differs from {} only in - and _", quote::string(first.get()));
                     report.key_error(&KeyPath::new([table, name]), message, "rename one of the two");
                 }
             }

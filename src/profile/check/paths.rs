@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use cofferdam_config::KeyPath;
 use cofferdam_config::quote::{self, named};
+use cofferdam_config::{KeyPath, Text, text};
 use cofferdam_vault::SecretPath;
 
 use super::modules::CheckedModule;
@@ -32,7 +32,7 @@ pub(in crate::profile) fn check(
             let per_user = module.path.as_ref().is_some_and(|path| path.is_per_user());
             if let (true, Some(why)) = (per_user, vault.settings.refuses_users()) {
                 let path = KeyPath::new(["modules", module.name.as_str(), "path"]);
-                let message = format!("`{{user}}` is not allowed: {why}");
+                let message = text!("`{{user}}` is not allowed: {why}");
                 report.value_error(&path, message, "remove `{user}`, or use another vault");
             }
         }
@@ -100,26 +100,25 @@ fn is_shared(one: &AccountSecret<'_>, other: &AccountSecret<'_>) -> bool {
     (one.module != other.module || one.account != other.account) && one.vault.store.may_be(&other.vault.store)
 }
 
-fn message(secret: &AccountSecret<'_>, other: &AccountSecret<'_>, name: &str) -> String {
+fn message(secret: &AccountSecret<'_>, other: &AccountSecret<'_>, name: &str) -> Text {
     let of = |secret: &AccountSecret<'_>| {
-        format!("{} of {}", named("account", secret.account), named("module", secret.module))
+        text!("{} of {}", named("account", secret.account), named("module", secret.module))
     };
-    let name = quote::identifier(name).map_or_else(String::new, |name| format!(": {name}"));
-    format!("{} reads the same secret as {}{name}", of(secret), of(other))
+    let name = quote::identifier(name).map(|name| text!(": {name}")).unwrap_or_default();
+    text!("{} reads the same secret as {}{name}", of(secret), of(other))
 }
 
 /// What parts two accounts.
-fn help(secret: &AccountSecret<'_>, other: &AccountSecret<'_>) -> String {
+fn help(secret: &AccountSecret<'_>, other: &AccountSecret<'_>) -> Text {
     let key = secret.vault.settings.parted_by();
     if secret.module == other.module {
-        return "rename one of the two accounts".to_owned();
+        return "rename one of the two accounts".into();
     }
     let path = if secret.path == other.path { "put `{module}` into the path" } else { "change the path" };
     if secret.vault.name == other.vault.name {
-        format!("{path}, or give one of the modules a vault with another `{key}`")
+        text!("{path}, or give one of the modules a vault with another `{key}`")
     } else {
-        let vaults =
-            format!("{} or {}", named("vault", &secret.vault.name), named("vault", &other.vault.name));
-        format!("{path}, or give {vaults} another `{key}`")
+        let vaults = text!("{} or {}", named("vault", &secret.vault.name), named("vault", &other.vault.name));
+        text!("{path}, or give {vaults} another `{key}`")
     }
 }

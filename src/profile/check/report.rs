@@ -1,7 +1,7 @@
 //! The values of a profile, and what is wrong with them.
 
 use cofferdam_config::document::Part;
-use cofferdam_config::{Diagnostic, Diagnostics, KeyPath};
+use cofferdam_config::{Diagnostic, Diagnostics, KeyPath, Text};
 use figment::value::{Dict, Value};
 use serde::de::DeserializeOwned;
 
@@ -29,22 +29,17 @@ impl Report {
     }
 
     /// Reports an error about the value at `path`.
-    pub(super) fn value_error(
-        &mut self,
-        path: &KeyPath,
-        message: impl Into<String>,
-        help: impl Into<String>,
-    ) {
+    pub(super) fn value_error(&mut self, path: &KeyPath, message: impl Into<Text>, help: impl Into<Text>) {
         self.push(path, Part::Value, Diagnostic::error("", message, help));
     }
 
     /// Reports an error about the key at `path`.
-    pub(super) fn key_error(&mut self, path: &KeyPath, message: impl Into<String>, help: impl Into<String>) {
+    pub(super) fn key_error(&mut self, path: &KeyPath, message: impl Into<Text>, help: impl Into<Text>) {
         self.push(path, Part::Key, Diagnostic::error("", message, help));
     }
 
     /// Reports a warning about the key at `path`.
-    pub(super) fn warning(&mut self, path: &KeyPath, message: impl Into<String>, help: impl Into<String>) {
+    pub(super) fn warning(&mut self, path: &KeyPath, message: impl Into<Text>, help: impl Into<Text>) {
         self.push(path, Part::Key, Diagnostic::warning("", message, help));
     }
 

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::ops::Range;
 
 use super::source::SourceText;
-use crate::{Diagnostic, Diagnostics};
+use crate::{Diagnostic, Diagnostics, Text};
 
 /// Collects the diagnostics about one document, and locates each in it.
 ///
@@ -25,8 +25,8 @@ impl<'t> Collector<'t> {
         &self,
         span: &Range<usize>,
         key: impl Into<String>,
-        message: impl Into<String>,
-        help: impl Into<String>,
+        message: impl Into<Text>,
+        help: impl Into<Text>,
     ) {
         self.push(span, Diagnostic::error(key, message, help));
     }

@@ -2,12 +2,13 @@
 
 use std::fmt;
 
+use cofferdam_config_macros::text;
 use toml::Spanned;
 use toml::de::DeTable;
 
 use super::collector::Collector;
 use super::source::SourceText;
-use crate::{Diagnostic, Diagnostics, KeyPath};
+use crate::{Diagnostic, Diagnostics, KeyPath, Text};
 
 /// A document as far as it could be parsed.
 pub struct Document<'t> {
@@ -61,14 +62,14 @@ pub fn parse(source: &SourceText) -> Document<'_> {
         let found = match first_definition(text, at, &repeated_headers) {
             Some(First::At { key, line }) => {
                 repeated_headers.push(source.line_of(at));
-                let message = format!("defined a second time; the first definition is in line {line}");
+                let message = text!("defined a second time; the first definition is in line {line}");
                 Diagnostic::error(key, message, "keep one of the two, or rename one")
             }
             Some(First::InRepeatedTable) => continue,
             None => {
                 document.complete = false;
                 // The parser's own message has no text of the file in it; its `Display` would quote the line.
-                let message = format!("not valid TOML: {}", error.message());
+                let message = text!("not valid TOML: {}", Text::unchecked(error.message()));
                 Diagnostic::error("", message, "correct the line; strings are written in double quotes")
             }
         };

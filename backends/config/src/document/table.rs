@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use cofferdam_config_macros::text;
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -9,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 use super::collector::Collector;
 use super::field_names::field_names;
 use super::value::{self, help_for_key, kind};
-use crate::Diagnostic;
+use crate::{Diagnostic, Text};
 
 /// The longest `name` of a table that is used as a key, in bytes.
 const MAX_NAME_BYTES: usize = 64;
@@ -38,7 +39,7 @@ pub struct Field<'a, T> {
 
 impl<T> Field<'_, T> {
     /// Reports that the value is wrong.
-    pub fn error(&self, message: impl Into<String>, help: impl Into<String>) {
+    pub fn error(&self, message: impl Into<Text>, help: impl Into<Text>) {
         self.push(Diagnostic::error("", message, help));
     }
 
@@ -94,7 +95,7 @@ impl<'a> TableReader<'a> {
     }
 
     /// Reports that `name` in this table is wrong; an empty name means the table itself.
-    pub fn error(&self, name: &str, message: impl Into<String>, help: impl Into<String>) {
+    pub fn error(&self, name: &str, message: impl Into<Text>, help: impl Into<Text>) {
         self.push(Diagnostic::error(name, message, help));
     }
 
@@ -126,36 +127,38 @@ impl<'a> TableReader<'a> {
     }
 
     /// The value of `name`, of any type, which must be there.
-    pub fn required(&self, name: &str, example: &str) -> Option<&'a Spanned<DeValue<'a>>> {
+    pub fn required(&self, name: &str, example: impl Into<Text>) -> Option<&'a Spanned<DeValue<'a>>> {
         let value = self.get(name);
         if value.is_none() {
-            self.error(name, "is missing", format!("add {example}"));
+            self.error(name, "is missing", text!("add {}", example.into()));
         }
         value
     }
 
     /// The string `name`.
-    pub fn string(&self, name: &str, example: &str) -> Option<Field<'a, &'a str>> {
+    pub fn string(&self, name: &str, example: impl Into<Text>) -> Option<Field<'a, &'a str>> {
         let value = self.get(name)?;
         self.field(name, value, value.get_ref().as_str(), "a string", example)
     }
 
     /// The string `name`, which must be there.
-    pub fn required_string(&self, name: &str, example: &str) -> Option<Field<'a, &'a str>> {
-        self.required(name, example)?;
+    pub fn required_string(&self, name: &str, example: impl Into<Text>) -> Option<Field<'a, &'a str>> {
+        let example = example.into();
+        self.required(name, &example)?;
         self.string(name, example)
     }
 
     /// The boolean `name`.
-    pub fn boolean(&self, name: &str) -> Option<Field<'a, bool>> {
+    pub fn boolean(&self, name: &'static str) -> Option<Field<'a, bool>> {
         let value = self.get(name)?;
-        let example = format!("{name} = true or {name} = false");
-        self.field(name, value, value.get_ref().as_bool(), "`true` or `false`", &example)
+        let example = text!("{name} = true or {name} = false");
+        self.field(name, value, value.get_ref().as_bool(), "`true` or `false`", example)
     }
 
     /// The table `name`, which must be there.
-    pub fn required_table(&self, name: &str, example: &str) -> Option<TableReader<'a>> {
-        let value = self.required(name, example)?;
+    pub fn required_table(&self, name: &str, example: impl Into<Text>) -> Option<TableReader<'a>> {
+        let example = example.into();
+        let value = self.required(name, &example)?;
         self.as_table(name, value, example)
     }
 
@@ -164,7 +167,7 @@ impl<'a> TableReader<'a> {
         &self,
         name: &str,
         value: &'a Spanned<DeValue<'a>>,
-        example: &str,
+        example: impl Into<Text>,
     ) -> Option<TableReader<'a>> {
         let table = match value.get_ref() {
             DeValue::Table(table) => Some(table),
@@ -177,14 +180,15 @@ impl<'a> TableReader<'a> {
 
     /// The tables of the list `name`, which must be there and hold at least one. Each has its own `name` as its key, or its
     /// index if it has none.
-    pub fn tables(&self, name: &str, example: &str) -> Vec<TableReader<'a>> {
-        let Some(value) = self.required(name, example) else { return Vec::new() };
+    pub fn tables(&self, name: &str, example: impl Into<Text>) -> Vec<TableReader<'a>> {
+        let example = example.into();
+        let Some(value) = self.required(name, &example) else { return Vec::new() };
         let DeValue::Array(entries) = value.get_ref() else {
-            self.wrong_type(name, value, "a list of tables", example);
+            self.wrong_type(name, value, "a list of tables", &example);
             return Vec::new();
         };
         if entries.is_empty() {
-            self.error(name, "is empty", format!("add {example}"));
+            self.error(name, "is empty", text!("add {example}"));
         }
         let mut tables = Vec::with_capacity(entries.len());
         for (index, entry) in entries.iter().enumerate() {
@@ -193,7 +197,7 @@ impl<'a> TableReader<'a> {
                 Some(own) => format!("{name}.{}", own.escape_debug()),
                 None => format!("{name}.{index}"),
             };
-            tables.extend(self.as_table(&key, entry, example));
+            tables.extend(self.as_table(&key, entry, &example));
         }
         tables
     }
@@ -227,19 +231,19 @@ impl<'a> TableReader<'a> {
         name: &str,
         value: &Spanned<DeValue<'_>>,
         typed: Option<T>,
-        noun: &str,
-        example: &str,
+        noun: &'static str,
+        example: impl Into<Text>,
     ) -> Option<Field<'a, T>> {
         if typed.is_none() {
-            self.wrong_type(name, value, noun, example);
+            self.wrong_type(name, value, noun, &example.into());
         }
         let (key, span, collector) = (self.key_of(name), value.span(), self.collector);
         typed.map(|value| Field { value, key, span, collector })
     }
 
-    fn wrong_type(&self, name: &str, value: &Spanned<DeValue<'_>>, noun: &str, example: &str) {
-        let message = format!("must be {noun}, not {}", kind(value.get_ref()));
-        self.collector.error(&value.span(), self.key_of(name), message, format!("write {example}"));
+    fn wrong_type(&self, name: &str, value: &Spanned<DeValue<'_>>, noun: &'static str, example: &Text) {
+        let message = text!("must be {noun}, not {}", kind(value.get_ref()));
+        self.collector.error(&value.span(), self.key_of(name), message, text!("write {example}"));
     }
 }
 

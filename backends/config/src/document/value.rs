@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
+use cofferdam_config_macros::text;
 use serde::de::{
     self, Deserialize, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Unexpected,
     Visitor,
@@ -15,8 +16,8 @@ use serde::de::{
 use toml::Spanned;
 use toml::de::{DeFloat, DeInteger, DeValue};
 
-use crate::quote;
-use crate::suggestions::{alternatives, list, nearest};
+use crate::suggestions::{alternatives, list, suggestion};
+use crate::{Text, quote};
 
 /// What kind of value this is, for the person who wrote it: `a string`, `a table`.
 pub fn kind(value: &DeValue<'_>) -> &'static str {
@@ -52,16 +53,16 @@ pub(super) struct Mismatch {
     keys: Vec<String>,
     /// Where the innermost value that is known to be wrong is written.
     span: Option<Range<usize>>,
-    pub(super) message: String,
-    pub(super) help: String,
+    pub(super) message: Text,
+    pub(super) help: Text,
 }
 
 impl Mismatch {
-    fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
+    fn new(message: impl Into<Text>, help: impl Into<Text>) -> Self {
         Self { keys: Vec::new(), span: None, message: message.into(), help: help.into() }
     }
 
-    fn with_key(key: &str, message: &str, help: impl Into<String>) -> Self {
+    fn with_key(key: &str, message: &'static str, help: impl Into<Text>) -> Self {
         Self { keys: vec![key.escape_debug().to_string()], ..Self::new(message, help) }
     }
 
@@ -104,35 +105,33 @@ impl de::Error for Mismatch {
                 "see the documentation of this key",
             );
         }
-        Self::new(message, "correct the value")
+        // A type that reads itself describes what is wrong, and does not quote what it read.
+        Self::new(Text::unchecked(message), "correct the value")
     }
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn de::Expected) -> Self {
         let noun = noun(expected);
-        Self::new(format!("must be {noun}, not {}", unexpected(found)), format!("write {noun}"))
+        Self::new(text!("must be {noun}, not {}", unexpected(found)), text!("write {noun}"))
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn de::Expected) -> Self {
         let message = match found {
-            Unexpected::Signed(number) => format!("{number} is out of range"),
-            Unexpected::Unsigned(number) => format!("{number} is out of range"),
-            _ => "this value is not allowed".to_owned(),
+            Unexpected::Signed(number) => text!("{number} is out of range"),
+            Unexpected::Unsigned(number) => text!("{number} is out of range"),
+            _ => "this value is not allowed".into(),
         };
-        Self::new(message, format!("write {}", noun(expected)))
+        Self::new(message, text!("write {}", noun(expected)))
     }
 
     fn invalid_length(length: usize, expected: &dyn de::Expected) -> Self {
-        Self::new(format!("has {length} entries"), format!("write {}", noun(expected)))
+        Self::new(text!("has {length} entries"), text!("write {}", noun(expected)))
     }
 
     fn unknown_variant(found: &str, expected: &'static [&'static str]) -> Self {
         let known = || expected.iter().copied();
         let message = quote::identifier(found)
-            .map_or_else(|| "unknown value".to_owned(), |quoted| format!("unknown value {quoted}"));
-        let help = match nearest(found, known()) {
-            Some(near) => format!("did you mean \"{near}\"?"),
-            None => format!("use {}", alternatives(known())),
-        };
+            .map_or_else(|| "unknown value".into(), |quoted| text!("unknown value {quoted}"));
+        let help = suggestion(found, known()).unwrap_or_else(|| text!("use {}", alternatives(known())));
         Self::new(message, help)
     }
 
@@ -141,7 +140,7 @@ impl de::Error for Mismatch {
     }
 
     fn missing_field(name: &'static str) -> Self {
-        Self::with_key(name, "is missing", format!("add `{name}`"))
+        Self::with_key(name, "is missing", text!("add `{name}`"))
     }
 
     fn duplicate_field(name: &'static str) -> Self {
@@ -150,11 +149,11 @@ impl de::Error for Mismatch {
 }
 
 /// What to do about the unknown key `found` in a table that has the keys `known`.
-pub(super) fn help_for_key(found: &str, known: &[&str]) -> String {
-    match nearest(found, known.iter().copied()) {
-        Some(near) => format!("did you mean \"{near}\"?"),
-        None if known.is_empty() => "remove it; no keys are allowed here".to_owned(),
-        None => format!("the keys here are {}", list(known.iter().copied())),
+pub(super) fn help_for_key(found: &str, known: &[&str]) -> Text {
+    match suggestion(found, known.iter().copied()) {
+        Some(suggestion) => suggestion,
+        None if known.is_empty() => "remove it; no keys are allowed here".into(),
+        None => text!("the keys here are {}", list(known.iter().copied())),
     }
 }
 
@@ -170,7 +169,7 @@ fn unexpected(found: Unexpected<'_>) -> &'static str {
 }
 
 /// What serde expects, in the words of TOML instead of Rust's.
-fn noun(expected: &dyn de::Expected) -> String {
+fn noun(expected: &dyn de::Expected) -> Text {
     let expected = expected.to_string();
     match expected.as_str() {
         "u8" => "a whole number from 0 to 255",
@@ -186,9 +185,10 @@ fn noun(expected: &dyn de::Expected) -> String {
         other if other.starts_with("tuple ") || other.starts_with("an array ") => "a list",
         other if other.starts_with("struct ") || other.contains("tagged enum") => "a table",
         other if other.starts_with("enum ") => "one of the values that are allowed here",
-        other => other,
+        // A type of ours, or of a library: it says what it expects before it has read anything.
+        other => return Text::unchecked(other),
     }
-    .to_owned()
+    .into()
 }
 
 /// A value with its location, as serde reads it.
@@ -285,8 +285,8 @@ impl<'de> Deserializer<'de> for Node<'de> {
             DeValue::Table(_) => self.deserialize_any(visitor),
             other => {
                 let keys = list(fields.iter().copied());
-                let message = format!("must be a table, not {}", kind(other));
-                Err(Mismatch::new(message, format!("write a table with the keys {keys}")).at(self.0.span()))
+                let message = text!("must be a table, not {}", kind(other));
+                Err(Mismatch::new(message, text!("write a table with the keys {keys}")).at(self.0.span()))
             }
         }
     }
@@ -301,8 +301,8 @@ impl<'de> Deserializer<'de> for Node<'de> {
             DeValue::String(text) => visitor.visit_enum(text.as_ref().into_deserializer()),
             other => {
                 let variants = alternatives(variants.iter().copied());
-                let message = format!("must be a string, not {}", kind(other));
-                Err(Mismatch::new(message, format!("write one of {variants}, in double quotes")))
+                let message = text!("must be a string, not {}", kind(other));
+                Err(Mismatch::new(message, text!("write one of {variants}, in double quotes")))
             }
         };
         read.map_err(|mismatch| mismatch.at(self.0.span()))

@@ -86,6 +86,7 @@ impl MemoryVault {
                     previous: true,
                     batch: true,
                     dynamic: true,
+                    login: false,
                 },
             },
             store: Arc::default(),

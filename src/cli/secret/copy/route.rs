@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use cofferdam_config::quote;
 use cofferdam_config::suggestions::list;
+use cofferdam_config::{Text, quote, text};
 use cofferdam_vault::{FieldName, SecretPath, Vault};
 
 use super::item::{Destination, Item};
@@ -62,7 +62,12 @@ impl<'a> Route<'a> {
         };
         match &route.to {
             Some((name, to)) if route.is_source(&**to) => Err(CommandError::usage(
-                format!("`{from}` and `{name}` are the same store: {}", to.info().location),
+                text!(
+                    "`{}` and `{}` are the same store: {}",
+                    quote::name(from),
+                    quote::name(name),
+                    Text::unchecked(&to.info().location)
+                ),
                 "name two different vaults",
             )),
             _ => Ok(route),
@@ -157,8 +162,8 @@ impl<'a> Route<'a> {
         loop {
             let page = with_timeout(self.from.list(None, after.as_ref())).await.map_err(|error| {
                 CommandError::failure(
-                    format!("cannot list vault `{}`: {}", self.from_name, error.message()),
-                    format!(
+                    text!("cannot list vault `{}`: {error}", quote::name(self.from_name)),
+                    text!(
                         "allow its login to list, or fix the vault, which {} diagnoses",
                         hint::command(&self.from_profile.profile, "doctor")
                     ),
@@ -179,15 +184,16 @@ async fn check_destinations(items: &[Item]) -> Result<(), CommandError> {
     for Item { destination, required_fields, .. } in items {
         if let Some(error) = write_refusal(&*destination.vault, &destination.path, required_fields).await {
             return Err(CommandError::usage(
-                format!("cannot copy to vault `{}`: {}", destination.vault_name, error.message()),
+                text!("cannot copy to vault `{}`: {error}", quote::name(&destination.vault_name)),
                 "name a vault that can be written",
             ));
         }
         if !seen.insert((&destination.vault_name, &destination.path)) {
             return Err(CommandError::usage(
-                format!(
+                text!(
                     "two credentials have the same destination: {} in vault `{}`",
-                    destination.path, destination.vault_name
+                    destination.path,
+                    quote::name(&destination.vault_name)
                 ),
                 "give them different paths in the profile of the destination",
             ));
@@ -201,8 +207,8 @@ fn vault(app: &App, name: &str) -> Result<Arc<dyn Vault>, CommandError> {
     broker.vault(name).ok_or_else(|| {
         let known = broker.vaults();
         CommandError::usage(
-            format!("the profile `{}` has no vault {}", app.profile, quote::string(name)),
-            format!("its vaults are {}", list(known.iter().map(|vault| vault.name.as_str()))),
+            text!("the profile `{}` has no vault {}", quote::name(&app.profile), quote::string(name)),
+            text!("its vaults are {}", list(known.iter().map(|vault| vault.name.as_str()))),
         )
     })
 }

@@ -106,3 +106,29 @@ fn no_credential_travels_over_plain_http_beyond_loopback() {
     assert!(put("http://localhost/", false));
     assert!(put("https://a.example/", false));
 }
+
+#[test]
+fn a_user_name_is_removed_whole_and_not_where_only_its_beginning_is() {
+    const SECRET: &str = "q7Zp2mXv9LrT4wBn";
+    let scrub = |spec: &Value, fields: &[(&str, &str)], text: &str| {
+        let auth = render(spec.clone(), fields).unwrap();
+        auth.scrubber(&credential(fields)).text(text).into_owned()
+    };
+    let basic = json!({ "kind": "basic" });
+    let person = [("username", "ada.lovelace@example.com"), ("password", SECRET)];
+    assert_eq!(scrub(&basic, &person, "written by ada.lovelace"), "written by ada.lovelace");
+    for (text, clean) in [
+        ("written by ada.lovelace@example.com", "written by [credential removed]"),
+        ("it is q7Zp2mXv9", "it is [credential removed]"),
+        ("ada.lovelace@example.com:q7Zp2mXv9", "[credential removed]"),
+    ] {
+        assert_eq!(scrub(&basic, &person, text), clean);
+    }
+    // A user name may be the secret: beside an empty password, or as the password, too.
+    for (spec, fields) in [
+        (basic, vec![("username", SECRET), ("password", "")]),
+        (json!({ "kind": "basic", "username": "{token}", "password": "{token}" }), vec![("token", SECRET)]),
+    ] {
+        assert_eq!(scrub(&spec, &fields, "it is q7Zp2mXv9"), "it is [credential removed]", "{spec}");
+    }
+}

@@ -10,7 +10,7 @@ fn problems(table: Value, declared: &[(&str, bool)], credential: Value) -> Vec<(
         .err()
         .unwrap_or_default()
         .into_iter()
-        .map(|diagnostic| (diagnostic.key, diagnostic.message))
+        .map(|diagnostic| (diagnostic.key, diagnostic.message.to_string()))
         .collect()
 }
 
