@@ -19,8 +19,10 @@
 //! - [`memory_budget`]: the memory for what arrives from outside
 //! - `json_meter`: how much memory a JSON text takes once it is decoded
 //! - `placeholders`: strings with placeholders in braces
+//! - `background`: threads for work that takes long
 //! - [`os`]: OS-specific code, with fallbacks for other platforms
 
+mod background;
 pub mod broker;
 pub mod caller;
 pub mod calls;
