@@ -17,6 +17,7 @@ use http_body_util::BodyExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
+use super::arriving::{Arrival, ArrivingBodies};
 use crate::background;
 use crate::caller::Caller;
 use crate::json_meter::{DecodedSize, JsonMeter};
@@ -33,6 +34,7 @@ const WAIT: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone)]
 pub(super) struct LargeRequests {
     memory: MemoryBudget,
+    arriving: Arc<ArrivingBodies>,
     /// As many as there are threads to parse them.
     turns: Arc<Semaphore>,
 }
@@ -118,7 +120,7 @@ impl Refusal {
 
 impl LargeRequests {
     pub(super) fn new(memory: MemoryBudget) -> Self {
-        Self { memory, turns: Arc::new(Semaphore::new(background::threads())) }
+        Self { memory, arriving: Arc::default(), turns: Arc::new(Semaphore::new(background::threads())) }
     }
 
     /// Reads the whole body of a request.
@@ -142,9 +144,18 @@ impl LargeRequests {
         let small = timeout_at(deadline, received.while_small()).await.unwrap_or(Err(Refusal::Slow))?;
         if let Some(next) = small {
             let (pool, caller) = (Arc::clone(self.memory.requests()), caller.clone());
+            let arrival = self.arriving.add(&caller);
             let rest = async move {
-                let rest = timeout_at(deadline, received.rest(next, &pool, &caller)).await;
-                rest.unwrap_or(Err(Refusal::Slow)).map(|()| received)
+                let rest = received.rest(next, &arrival, &pool, &caller);
+                let rest = tokio::select! {
+                    biased;
+                    () = arrival.given_up() => Err(Refusal::Slow),
+                    rest = timeout_at(deadline, rest) => rest.unwrap_or(Err(Refusal::Slow)),
+                };
+                let read = rest.map(|()| received);
+                // After the memory, if it was given up.
+                drop(arrival);
+                read
             };
             received = background::run(rest).await?;
         }
@@ -202,7 +213,13 @@ impl Received {
     }
 
     /// Reads the rest of a large body, which begins with `next`.
-    async fn rest(&mut self, next: Bytes, pool: &Arc<Pool<Caller>>, caller: &Caller) -> Result<(), Refusal> {
+    async fn rest(
+        &mut self,
+        next: Bytes,
+        arrival: &Arrival,
+        pool: &Arc<Pool<Caller>>,
+        caller: &Caller,
+    ) -> Result<(), Refusal> {
         let mut taken = 0;
         let mut next = Some(next);
         while let Some(piece) = next {
@@ -214,7 +231,7 @@ impl Received {
             if needed > before {
                 let capacity = needed.max(2 * before);
                 let more = (capacity - taken) as u64;
-                self.memory.push(pool.take(caller, more).map_err(|_| Refusal::Busy)?);
+                self.memory.push(arrival.take(pool, caller, more).await.ok_or(Refusal::Busy)?);
                 taken = capacity;
                 self.grow(capacity);
             }
@@ -270,6 +287,7 @@ mod tests {
     use futures_util::stream::{self, StreamExt as _};
 
     use super::*;
+    use crate::http::arriving::GRACE;
 
     const MIB: usize = 1024 * 1024;
 
@@ -306,6 +324,40 @@ mod tests {
         let start = Instant::now();
         let refusal = large_requests().read(&headers, body, &Caller::local()).await.unwrap_err();
         assert_eq!((refusal, start.elapsed()), (Refusal::TooLarge, Duration::ZERO));
+    }
+
+    /// One that stays a little below its size and never ends.
+    fn stuck(bytes: usize) -> Body {
+        let arrived = stream::iter([Ok::<_, Infallible>(Bytes::from(vec![b'x'; bytes]))]);
+        Body::from_stream(arrived.chain(stream::pending()).boxed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn slow_bodies_are_given_up_for_others_the_first_of_them_first() {
+        let large_requests = large_requests();
+        let mut slow = Vec::new();
+        while large_requests.memory.requests().take(&Caller::local(), 4 * MIB as u64).is_ok() {
+            let from = large_requests.clone();
+            slow.push(tokio::spawn(async move { read(&from, stuck(4 * MIB - 1)).await }));
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert!(slow.len() > 1, "{}", slow.len());
+        let refusal = read(&large_requests, vec![b'x'; 4 * MIB]).await.unwrap_err();
+        assert_eq!((refusal, slow[0].is_finished()), (Refusal::Busy, false), "they have just begun");
+
+        tokio::time::sleep(GRACE).await;
+        let whole = read(&large_requests, vec![b'x'; 4 * MIB]).await.unwrap();
+        let first = slow.remove(0).await.unwrap().unwrap_err();
+        assert_eq!((first, whole.bytes.len()), (Refusal::Slow, 4 * MIB));
+        assert!(slow.iter().all(|slow| !slow.is_finished()), "one was enough");
+        // Without a need they may go on.
+        drop(whole);
+        let start = Instant::now();
+        for slow in slow {
+            assert_eq!(slow.await.unwrap().unwrap_err(), Refusal::Slow);
+        }
+        assert!(start.elapsed() > GRACE * 10, "{:?}", start.elapsed());
+        assert_eq!(large_requests.memory.requests().used(), 0);
     }
 
     #[tokio::test]
