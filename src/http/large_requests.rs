@@ -1,9 +1,9 @@
 //! Admits large requests: how many bytes of them are kept, and how many of them are parsed at once.
 //!
 //! A request is small until it has more than 64 KiB. Small ones are always read: their number is bounded by that of the
-//! connections. A large one takes memory as it arrives, and waits for its turn before it is parsed, so that callers who
-//! send large requests wait for each other only. One that arrives slowly is given up if another one finds no memory. What is done with all of its bytes is done on the threads of
-//! [`background`].
+//! connections. A large one takes memory as it arrives, and is given up if it is slow and another one finds none. It waits
+//! for its turn before it is parsed, so that callers who send large requests wait for each other only. What is done with
+//! all of its bytes is done on the threads of [`background`].
 
 use std::fmt;
 use std::sync::Arc;
