@@ -19,8 +19,10 @@
 //! - [`memory_budget`]: the memory for what arrives from outside
 //! - `json_meter`: how much memory a JSON text takes once it is decoded
 //! - `placeholders`: strings with placeholders in braces
+//! - `background`: threads for work that takes long
 //! - [`os`]: OS-specific code, with fallbacks for other platforms
 
+mod background;
 pub mod broker;
 pub mod caller;
 pub mod calls;
@@ -38,7 +40,7 @@ pub mod profile;
 pub mod registry;
 
 /// The allocator. Its background threads give memory back to the system after a burst, which the system's allocator keeps:
-/// 20 s after eight large requests at once, 31 MB of 80 were left, and 65 of 65.
+/// 20 s after eight large requests at once, 31 MB of 80 were left, and 65 of 65. `.cargo/config.toml` has its settings.
 ///
 /// It is set here and not in the binary, so that the programs that measure the server measure it with this allocator.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]

@@ -92,7 +92,8 @@ pub(crate) fn section(plan: &AttackPlan, outcomes: &[AttackOutcome]) -> String {
 fn legend(plan: &AttackPlan) -> String {
     format!(
         "The server runs on two processors, which load, services and attackers share with it, and in a control group with \
-         512 MiB and no swap. Three honest modules, on an `env`, an `age` and a HashiCorp vault with their caches off, are \
+         512 MiB and no swap. Attackers and their services are other machines in the world; here they have threads of the \
+         lowest priority (nice 19), so that the honest calls do not wait for them. Three honest modules, on an `env`, an `age` and a HashiCorp vault with their caches off, are \
          called {} times a second each. *Their p99*: that of the honest calls during the attack over before it, promised \
          ≤ {MAX_RATIO}, of windows of {:.1} s; the *control* is the same of two windows without an attack. The window begins \
          when the attack is in place: its connections are open and full, or its first round has been answered. An attacker that was \

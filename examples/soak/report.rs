@@ -73,7 +73,8 @@ fn row(table: &mut Table, when: &str, size: &Size, calls: String) {
 fn legend(plan: &SoakPlan) -> String {
     format!(
         "{} minutes on two processors, which load, services and attackers share with the server, in a control group with 512 MiB \
-         and no swap, with 1,024 open files and `max_calls = 100`. Three honest modules are called {} times a second each, with \
+         and no swap, with 1,024 open files and `max_calls = 100`. Attackers and their services are other machines in the \
+         world; here they have threads of the lowest priority (nice 19). Three honest modules are called {} times a second each, with \
          a new connection for each call and the caches of their vaults off. All attacks but that of the name servers go on at \
          once; an attacker pauses for up to {:.0} s, and a third of all calls are cancelled at a random point (seed {}). \
          *Memory* is resident memory. *Flat*: the last quarter of the time exceeds the second one by at most a fifth in memory \

@@ -3,12 +3,15 @@
 //! Scrubbing and parsing a few MiB can take many times as long as a whole call of another module
 //! (`cargo bench --bench scrub`). On a thread of the runtime, every call that is due on that thread would wait. Two
 //! such answers would stall a machine with two cores. A module's large answers therefore wait for each other, and for
-//! those of others only if many modules have some at once.
+//! those of others only if many modules have some at once. The threads have a low priority, so that a runtime's thread
+//! that has a small call to process runs first.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, LazyLock};
 
 use cofferdam_vault::{FairShare, PooledThreads};
+
+use crate::os::lower_thread_priority;
 
 /// Answers up to this size are processed inline, in at most 5 ms.
 const INLINE_BYTES: usize = 16 * 1024;
@@ -50,6 +53,11 @@ impl WorkerPool {
         if bytes <= INLINE_BYTES {
             return work();
         }
+        let work = || {
+            // The thread does nothing else.
+            lower_thread_priority();
+            work()
+        };
         #[cfg(test)]
         self.processed.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         let done = self.threads.run(work).await;
@@ -87,6 +95,15 @@ mod tests {
             tasks.spawn(async move { go.send(()).ok().map(|()| true) });
         }
         assert!(tasks.join_all().await.into_iter().all(|done| done == Some(true)));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn large_answers_have_a_low_priority_and_small_ones_the_usual_one() {
+        use crate::os::is_lowered;
+        let pool = WorkerPool::new("m");
+        assert_eq!(pool.run(INLINE_BYTES + 1, is_lowered).await, Some(Some(true)));
+        assert_eq!(pool.run(INLINE_BYTES, is_lowered).await, Some(Some(false)));
     }
 
     #[tokio::test]

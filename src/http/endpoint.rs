@@ -10,6 +10,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use cofferdam_config::suggestions::bounded;
 use http::header::CONTENT_TYPE;
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use rmcp::ServerHandler;
 use rmcp::model::{ErrorCode, ErrorData};
@@ -17,10 +18,11 @@ use rmcp::transport::streamable_http_server::session::never::NeverSessionManager
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 
 use super::accept;
-use super::large_requests::{LargeRequests, Refusal};
+use super::large_requests::{Admitted, LargeRequests, Refusal, RequestBody};
+use crate::background;
 use crate::caller::Caller;
 use crate::mcp::malformed::{self, ErrorResponse};
-use crate::mcp::{InPlace, MAX_REQUEST_BYTES, REVISIONS, in_place};
+use crate::mcp::{MAX_REQUEST_BYTES, REVISIONS};
 use crate::memory_budget::MemoryBudget;
 
 /// The header with the protocol revision. Clients send it with every request but the first; old clients never do.
@@ -52,7 +54,7 @@ pub(super) async fn post<H: ServerHandler>(
     State(Endpoint { service, large_requests }): State<Endpoint<H>>,
     request: Request,
 ) -> Response {
-    let (mut parts, body) = request.into_parts();
+    let (parts, body) = request.into_parts();
     // The route has the middleware that identifies callers. There is no default caller.
     let Some(caller) = parts.extensions.get::<Caller>().cloned() else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
@@ -61,14 +63,25 @@ pub(super) async fn post<H: ServerHandler>(
         Ok(body) => body,
         Err(refusal) => return refusal.response(),
     };
-    let admitted = match large_requests.admit(&body, &caller).await {
-        Ok(admitted) => admitted,
-        Err(Refusal::Busy) => return Refusal::Busy.response(),
+    match large_requests.admit(&body, &caller).await {
+        Ok(None) => respond(service, parts, body, None).await,
+        Ok(admitted) => background::run(respond(service, parts, body, admitted)).await,
+        Err(Refusal::Busy) => Refusal::Busy.response(),
         Err(refusal) => {
             let error = ErrorData::invalid_request(refusal.to_string(), None);
-            return json(refusal.status(), &in_place(|| malformed::refusal(&body.bytes, error)));
+            let response = async move { json(refusal.status(), &malformed::refusal(&body.bytes, error)) };
+            background::run(response).await
         }
-    };
+    }
+}
+
+/// Handles a message. A large one is `admitted`.
+async fn respond<H: ServerHandler>(
+    service: StreamableHttpService<H, NeverSessionManager>,
+    mut parts: Parts,
+    body: RequestBody,
+    admitted: Option<Admitted>,
+) -> Response {
     if let Some(error) = unsupported_revision(&parts.headers, &body.bytes) {
         return json(StatusCode::BAD_REQUEST, &error);
     }
@@ -80,30 +93,21 @@ pub(super) async fn post<H: ServerHandler>(
     let response = service.handle(Request::from_parts(parts, Body::from(body.bytes.clone())));
     let mut response = pin!(response);
     // The first poll parses the message, since all of it has arrived.
-    let (first, large) = match admitted {
-        None => (poll_fn(|context| Poll::Ready(response.as_mut().poll(context))).await, false),
-        Some(admitted) => {
-            let first = poll_fn(|context| Poll::Ready(in_place(|| response.as_mut().poll(context)))).await;
-            admitted.parsed();
-            (first, true)
-        }
-    };
+    let first = poll_fn(|context| Poll::Ready(response.as_mut().poll(context))).await;
+    if let Some(admitted) = admitted {
+        admitted.parsed();
+    }
     let response = match first {
         Poll::Ready(response) => response,
         Poll::Pending => {
             // It is a message, so its text is not read again, and its call may take long.
             drop(body);
-            let response = if large { InPlace(response).await } else { response.await };
-            return response.map(Body::new);
+            return response.await.map(Body::new);
         }
     };
     // rmcp also returns 415 for a body that is not a message, and its text may quote the body.
     if response.status() == StatusCode::UNSUPPORTED_MEDIA_TYPE && declared_as_json {
-        let error = match large {
-            true => in_place(|| malformed::error_response(&body.bytes)),
-            false => malformed::error_response(&body.bytes),
-        };
-        return match error {
+        return match malformed::error_response(&body.bytes) {
             // As rmcp responds to parameters that it refuses.
             Some(error) if error.is_about_params() => json(StatusCode::OK, &error),
             Some(error) => json(StatusCode::BAD_REQUEST, &error),
@@ -132,7 +136,7 @@ fn unsupported_revision(headers: &HeaderMap, body: &[u8]) -> Option<ErrorRespons
         "Unsupported protocol version",
         Some(serde_json::json!({ "requested": requested, "supported": REVISIONS })),
     );
-    Some(in_place(|| malformed::refusal(body, error)))
+    Some(malformed::refusal(body, error))
 }
 
 fn json(status: StatusCode, message: &ErrorResponse) -> Response {

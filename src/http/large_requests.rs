@@ -1,8 +1,9 @@
 //! Admits large requests: how many bytes of them are kept, and how many of them are parsed at once.
 //!
 //! A request is small until it has more than 64 KiB. Small ones are always read: their number is bounded by that of the
-//! connections. A large one takes memory as it arrives, and waits for its turn before it is parsed, so that callers who
-//! send large requests wait for each other only.
+//! connections. A large one takes memory as it arrives, and is given up if it is slow and another one finds none. It waits
+//! for its turn before it is parsed, so that callers who send large requests wait for each other only. What is done with
+//! all of its bytes is done on the threads of [`background`].
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,16 +17,15 @@ use http_body_util::BodyExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
+use super::arriving::{Arrival, ArrivingBodies};
+use crate::background;
 use crate::caller::Caller;
 use crate::json_meter::{DecodedSize, JsonMeter};
 use crate::mcp::{LARGE_BYTES, MAX_REQUEST_BYTES, MAX_REQUEST_NODES, RequestMemory, RequestReservation};
-use crate::memory_budget::{self, MemoryBudget, Reservation};
+use crate::memory_budget::{self, MemoryBudget, Pool, Reservation};
 
 /// The timeout for the body of a request.
 pub(super) const BODY_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// The number of large requests that are parsed at once.
-const PARSED_AT_ONCE: usize = 2;
 
 /// How long a large request waits for others.
 const WAIT: Duration = Duration::from_secs(5);
@@ -34,6 +34,8 @@ const WAIT: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone)]
 pub(super) struct LargeRequests {
     memory: MemoryBudget,
+    arriving: Arc<ArrivingBodies>,
+    /// As many as there are threads to parse them.
     turns: Arc<Semaphore>,
 }
 
@@ -42,7 +44,16 @@ pub(super) struct LargeRequests {
 pub(super) struct RequestBody {
     pub(super) bytes: Bytes,
     size: DecodedSize,
-    _memory: Option<Reservation<Caller>>,
+    _memory: Vec<Reservation<Caller>>,
+}
+
+/// What has arrived of a body.
+struct Received {
+    body: Body,
+    bytes: Vec<u8>,
+    meter: JsonMeter,
+    /// The memory of `bytes`, if they are many.
+    memory: Vec<Reservation<Caller>>,
 }
 
 /// What a large request holds while it is parsed.
@@ -109,7 +120,7 @@ impl Refusal {
 
 impl LargeRequests {
     pub(super) fn new(memory: MemoryBudget) -> Self {
-        Self { memory, turns: Arc::new(Semaphore::new(PARSED_AT_ONCE)) }
+        Self { memory, arriving: Arc::default(), turns: Arc::new(Semaphore::new(background::threads())) }
     }
 
     /// Reads the whole body of a request.
@@ -129,35 +140,26 @@ impl LargeRequests {
         if announced.is_some_and(|length: usize| length > MAX_REQUEST_BYTES) {
             return Err(Refusal::TooLarge);
         }
-        timeout_at(deadline, self.collect(body, caller)).await.unwrap_or(Err(Refusal::Slow))
-    }
-
-    async fn collect(&self, mut body: Body, caller: &Caller) -> Result<RequestBody, Refusal> {
-        let (mut bytes, mut meter, mut memory) = (Vec::new(), JsonMeter::default(), None);
-        while let Some(frame) = body.frame().await {
-            let Ok(piece) = frame.map_err(|_| Refusal::Incomplete)?.into_data() else { continue };
-            let needed = bytes.len() + piece.len();
-            if needed > MAX_REQUEST_BYTES {
-                return Err(Refusal::TooLarge);
-            }
-            if needed > bytes.capacity() {
-                let capacity = if bytes.is_empty() { needed } else { needed.max(2 * bytes.capacity()) };
-                if capacity > LARGE_BYTES {
-                    let more = (capacity - if memory.is_some() { bytes.capacity() } else { 0 }) as u64;
-                    match &mut memory {
-                        None => {
-                            memory =
-                                Some(self.memory.requests().take(caller, more).map_err(|_| Refusal::Busy)?)
-                        }
-                        Some(memory) => memory.grow(more).map_err(|_| Refusal::Busy)?,
-                    }
-                }
-                bytes.reserve_exact(capacity - bytes.len());
-            }
-            meter.feed(&piece);
-            bytes.extend_from_slice(&piece);
+        let mut received = Received::new(body);
+        let small = timeout_at(deadline, received.while_small()).await.unwrap_or(Err(Refusal::Slow))?;
+        if let Some(next) = small {
+            let (pool, caller) = (Arc::clone(self.memory.requests()), caller.clone());
+            let arrival = self.arriving.add(&caller);
+            let rest = async move {
+                let rest = received.rest(next, &arrival, &pool, &caller);
+                let rest = tokio::select! {
+                    biased;
+                    () = arrival.given_up() => Err(Refusal::Slow),
+                    rest = timeout_at(deadline, rest) => rest.unwrap_or(Err(Refusal::Slow)),
+                };
+                let read = rest.map(|()| received);
+                // After the memory, if it was given up.
+                drop(arrival);
+                read
+            };
+            received = background::run(rest).await?;
         }
-        Ok(RequestBody { bytes: bytes.into(), size: meter.size(), _memory: memory })
+        Ok(received.into())
     }
 
     /// Admits a request. A small one holds nothing. A large one waits for its turn and for memory.
@@ -190,6 +192,82 @@ impl LargeRequests {
     }
 }
 
+impl Received {
+    fn new(body: Body) -> Self {
+        Self { body, bytes: Vec::new(), meter: JsonMeter::default(), memory: Vec::new() }
+    }
+
+    /// Reads the body until it is large, and returns the piece with which it is. Returns `None` at its end.
+    async fn while_small(&mut self) -> Result<Option<Bytes>, Refusal> {
+        while let Some(piece) = self.next().await? {
+            let needed = self.bytes.len() + piece.len();
+            if needed > LARGE_BYTES {
+                return Ok(Some(piece));
+            }
+            if needed > self.bytes.capacity() && !self.bytes.is_empty() {
+                self.grow(needed.max(2 * self.bytes.capacity()).min(LARGE_BYTES));
+            }
+            self.add(&piece);
+        }
+        Ok(None)
+    }
+
+    /// Reads the rest of a large body, which begins with `next`.
+    async fn rest(
+        &mut self,
+        next: Bytes,
+        arrival: &Arrival,
+        pool: &Arc<Pool<Caller>>,
+        caller: &Caller,
+    ) -> Result<(), Refusal> {
+        let mut taken = 0;
+        let mut next = Some(next);
+        while let Some(piece) = next {
+            let needed = self.bytes.len() + piece.len();
+            if needed > MAX_REQUEST_BYTES {
+                return Err(Refusal::TooLarge);
+            }
+            let before = self.bytes.capacity();
+            if needed > before {
+                let capacity = needed.max(2 * before);
+                let more = (capacity - taken) as u64;
+                self.memory.push(arrival.take(pool, caller, more).await.ok_or(Refusal::Busy)?);
+                taken = capacity;
+                self.grow(capacity);
+            }
+            self.add(&piece);
+            next = self.next().await?;
+        }
+        Ok(())
+    }
+
+    /// The next piece of the body. `None` at its end.
+    async fn next(&mut self) -> Result<Option<Bytes>, Refusal> {
+        while let Some(frame) = self.body.frame().await {
+            if let Ok(piece) = frame.map_err(|_| Refusal::Incomplete)?.into_data() {
+                return Ok(Some(piece));
+            }
+        }
+        Ok(None)
+    }
+
+    fn grow(&mut self, capacity: usize) {
+        self.bytes.reserve_exact(capacity - self.bytes.len());
+    }
+
+    fn add(&mut self, piece: &[u8]) {
+        self.meter.feed(piece);
+        self.bytes.extend_from_slice(piece);
+    }
+}
+
+impl From<Received> for RequestBody {
+    fn from(received: Received) -> Self {
+        let Received { bytes, meter, memory, .. } = received;
+        Self { bytes: bytes.into(), size: meter.size(), _memory: memory }
+    }
+}
+
 impl Admitted {
     /// The memory of the request, for whoever handles it.
     pub(super) fn memory(&self) -> &RequestReservation {
@@ -209,6 +287,7 @@ mod tests {
     use futures_util::stream::{self, StreamExt as _};
 
     use super::*;
+    use crate::http::arriving::GRACE;
 
     const MIB: usize = 1024 * 1024;
 
@@ -245,6 +324,40 @@ mod tests {
         let start = Instant::now();
         let refusal = large_requests().read(&headers, body, &Caller::local()).await.unwrap_err();
         assert_eq!((refusal, start.elapsed()), (Refusal::TooLarge, Duration::ZERO));
+    }
+
+    /// One that stays a little below its size and never ends.
+    fn stuck(bytes: usize) -> Body {
+        let arrived = stream::iter([Ok::<_, Infallible>(Bytes::from(vec![b'x'; bytes]))]);
+        Body::from_stream(arrived.chain(stream::pending()).boxed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn slow_bodies_are_given_up_for_others_the_first_of_them_first() {
+        let large_requests = large_requests();
+        let mut slow = Vec::new();
+        while large_requests.memory.requests().take(&Caller::local(), 4 * MIB as u64).is_ok() {
+            let from = large_requests.clone();
+            slow.push(tokio::spawn(async move { read(&from, stuck(4 * MIB - 1)).await }));
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert!(slow.len() > 1, "{}", slow.len());
+        let refusal = read(&large_requests, vec![b'x'; 4 * MIB]).await.unwrap_err();
+        assert_eq!((refusal, slow[0].is_finished()), (Refusal::Busy, false), "they have just begun");
+
+        tokio::time::sleep(GRACE).await;
+        let whole = read(&large_requests, vec![b'x'; 4 * MIB]).await.unwrap();
+        let first = slow.remove(0).await.unwrap().unwrap_err();
+        assert_eq!((first, whole.bytes.len()), (Refusal::Slow, 4 * MIB));
+        assert!(slow.iter().all(|slow| !slow.is_finished()), "one was enough");
+        // Without a need they may go on.
+        drop(whole);
+        let start = Instant::now();
+        for slow in slow {
+            assert_eq!(slow.await.unwrap().unwrap_err(), Refusal::Slow);
+        }
+        assert!(start.elapsed() > GRACE * 10, "{:?}", start.elapsed());
+        assert_eq!(large_requests.memory.requests().used(), 0);
     }
 
     #[tokio::test]
@@ -287,7 +400,10 @@ mod tests {
         let large_requests = large_requests();
         let text = format!("[\"{}\"]", "x".repeat(2 * LARGE_BYTES));
         let first = admit(&large_requests, &text).await.unwrap().unwrap();
-        let _second = admit(&large_requests, &text).await.unwrap().unwrap();
+        let mut others = Vec::new();
+        for _ in 1..background::threads() {
+            others.push(admit(&large_requests, &text).await.unwrap().unwrap());
+        }
         let start = Instant::now();
         assert_eq!(admit(&large_requests, &text).await.unwrap_err(), Refusal::Busy);
         assert_eq!(start.elapsed(), WAIT);

@@ -4,6 +4,7 @@
 //! `Host` and `Origin` ([`guard`]).
 
 mod accept;
+mod arriving;
 mod bind;
 mod connections;
 mod endpoint;

@@ -21,12 +21,13 @@ use serde_json::{Map, Value};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::large::{InPlace, MAX_REQUEST_NODES, RequestMemory, RequestReservation, are_large, in_place};
+use super::large::{MAX_REQUEST_NODES, RequestMemory, RequestReservation, are_large};
 use super::params::{self, TextCall};
 use super::protocol::REVISIONS;
 use super::{arguments, results, schema, tools};
+use crate::background;
 use crate::caller::Caller;
-use crate::calls::{CallError, CallRequest, Calls, Code, Outcome, parse_arguments};
+use crate::calls::{CallAnswer, CallError, CallRequest, Calls, Code, Outcome, parse_arguments};
 use crate::json_meter::measure;
 use crate::memory_budget::{MemoryBudget, RETRY_AFTER, Reservation};
 
@@ -122,28 +123,43 @@ impl Handler {
     ) -> CallToolResult {
         let deadline = Instant::now() + self.call_timeout;
         let arguments = request.arguments.unwrap_or_default();
-        let (request, _memory) = match self.parse(caller, arguments, reservation(context)) {
+        let (request, _memory) = match self.parse(caller, arguments, reservation(context)).await {
             Ok(parsed) => parsed,
             Err(error) => return results::from_error(&error),
         };
-        let stop = async {
-            tokio::select! {
-                () = context.ct.cancelled() => {}
-                () = self.stop.cancelled() => {}
-            }
+        let result = if are_large(&request.arguments) {
+            let (handler, caller, cancelled) = (self.clone(), caller.clone(), context.ct.clone());
+            let call = async move { handler.call(&caller, request, deadline, &cancelled).await };
+            background::run(call).await
+        } else {
+            pin!(self.call(caller, request, deadline, &context.ct)).await
         };
-        let large = are_large(&request.arguments);
-        let call = pin!(self.calls.call(caller, request, deadline, stop));
-        let result = if large { InPlace(call).await } else { call.await };
         match result {
             Ok(answer) => results::from_answer(answer),
             Err(error) => results::from_error(&error),
         }
     }
 
+    /// Runs a call until it ends, or it or all calls are cancelled.
+    async fn call(
+        &self,
+        caller: &Caller,
+        request: CallRequest,
+        deadline: Instant,
+        cancelled: &CancellationToken,
+    ) -> Result<CallAnswer, CallError> {
+        let stop = async {
+            tokio::select! {
+                () = cancelled.cancelled() => {}
+                () = self.stop.cancelled() => {}
+            }
+        };
+        self.calls.call(caller, request, deadline, stop).await
+    }
+
     /// Parses the arguments of `call_module_tool`. Large ones take memory of their module, until what is returned is
     /// dropped, and no longer of their caller (`reservation`).
-    fn parse(
+    async fn parse(
         &self,
         caller: &Caller,
         arguments: Map<String, Value>,
@@ -166,7 +182,26 @@ impl Handler {
         if let Some(reservation) = reservation {
             reservation.release();
         }
-        Ok((in_place(|| arguments::call(arguments))?, Some(memory)))
+        Ok((background::run(async move { arguments::call(arguments) }).await?, Some(memory)))
+    }
+
+    /// Runs a meta-tool whose arguments are a string, and refuses any other request.
+    async fn run_custom_request(
+        &self,
+        request: CustomRequest,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        let revision = context.protocol_version();
+        let stateless = params::is_stateless(revision.as_ref());
+        let call = params::text_call(request, revision.as_ref())?;
+        let mut result = ServerResult::from(self.run_text_call(call, context).await?);
+        if !stateless {
+            // As rmcp does for the calls that it matches.
+            result.strip_result_type_for_legacy_peer();
+        }
+        serde_json::to_value(result)
+            .map(CustomResult::new)
+            .map_err(|_| ErrorData::internal_error("cannot write the result", None))
     }
 
     /// Runs a meta-tool whose arguments are a string. Large ones take memory of their caller until their module is known, as a
@@ -192,14 +227,13 @@ impl Handler {
             }
             context.extensions.insert(RequestReservation::new(needed, held));
         }
-        let parse = || parse_arguments(&arguments);
-        let parsed = if large.is_some() { in_place(parse) } else { parse() };
+        let parse = move || parse_arguments(&arguments);
+        let parsed = if large.is_some() { background::run(async move { parse() }).await } else { parse() };
         let parsed = parsed.map_err(|invalid| {
             let message = format!("tools/call: `arguments` must be an object; it is {invalid}");
             ErrorData::invalid_params(message, None)
         })?;
         params.arguments = Some(parsed);
-        drop(arguments);
         self.run_meta_tool(params, context).await
     }
 
@@ -294,7 +328,13 @@ impl ServerHandler for Handler {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> impl Future<Output = Result<CallToolResponse, ErrorData>> + Send {
-        Box::pin(self.run_meta_tool(request, context))
+        Box::pin(async move {
+            if reservation(&context).is_none() {
+                return self.run_meta_tool(request, context).await;
+            }
+            let handler = self.clone();
+            background::run(async move { handler.run_meta_tool(request, context).await }).await
+        })
     }
 
     /// Handles a request that rmcp could not match: one with parameters that do not fit, or of an unknown method.
@@ -304,17 +344,11 @@ impl ServerHandler for Handler {
         context: RequestContext<RoleServer>,
     ) -> impl Future<Output = Result<CustomResult, ErrorData>> + Send {
         Box::pin(async move {
-            let revision = context.protocol_version();
-            let stateless = params::is_stateless(revision.as_ref());
-            let call = params::text_call(request, revision.as_ref())?;
-            let mut result = ServerResult::from(self.run_text_call(call, context).await?);
-            if !stateless {
-                // As rmcp does for the calls that it matches.
-                result.strip_result_type_for_legacy_peer();
+            if reservation(&context).is_none() {
+                return self.run_custom_request(request, context).await;
             }
-            serde_json::to_value(result)
-                .map(CustomResult::new)
-                .map_err(|_| ErrorData::internal_error("cannot write the result", None))
+            let handler = self.clone();
+            background::run(async move { handler.run_custom_request(request, context).await }).await
         })
     }
 

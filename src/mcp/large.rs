@@ -1,11 +1,8 @@
-//! Large requests: which ones are, how much memory they take, and how they are processed without stalling the runtime.
+//! Large requests: which ones are, and how much memory they take.
 
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
 
 use serde_json::{Map, Value};
-use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::caller::Caller;
 use crate::json_meter::DecodedSize;
@@ -102,25 +99,6 @@ fn take(bytes: &mut usize, text: &str) -> bool {
     bytes.checked_sub(text.len()).map(|left| *bytes = left).is_some()
 }
 
-/// Runs `work`, which takes long, on this thread. Other tasks of the runtime move to another thread meanwhile.
-pub(crate) fn in_place<T>(work: impl FnOnce() -> T) -> T {
-    match Handle::try_current().map(|handle| handle.runtime_flavor()) {
-        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
-        _ => work(),
-    }
-}
-
-/// Polls a future with [`in_place`].
-pub(crate) struct InPlace<F>(pub(crate) F);
-
-impl<F: Future + Unpin> Future for InPlace<F> {
-    type Output = F::Output;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        in_place(|| Pin::new(&mut self.0).poll(context))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -145,21 +123,5 @@ mod tests {
         assert!(!are_large(&arguments(json!(vec!["x"; 100]))));
         assert!(are_large(&arguments(json!(vec![0; LARGE_NODES]))));
         assert!(are_large(&arguments(json!({ "b": "x".repeat(LARGE_BYTES + 1) }))));
-    }
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-    async fn work_in_place_leaves_the_runtime_to_others() {
-        let (send, receive) = std::sync::mpsc::channel();
-        let task = tokio::spawn(InPlace(Box::pin(async move {
-            // Runs on the only worker, so the other task needs another one.
-            receive.recv_timeout(std::time::Duration::from_secs(20)).is_ok()
-        })));
-        tokio::spawn(async move { send.send(()) });
-        assert!(task.await.unwrap());
-    }
-
-    #[tokio::test]
-    async fn work_in_place_needs_no_second_thread() {
-        assert_eq!(InPlace(Box::pin(async { 7 })).await, 7);
     }
 }

@@ -25,9 +25,7 @@ mod stdio;
 mod tools;
 
 pub use handler::Handler;
-pub(crate) use large::{
-    InPlace, LARGE_BYTES, MAX_REQUEST_NODES, RequestMemory, RequestReservation, in_place,
-};
+pub(crate) use large::{LARGE_BYTES, MAX_REQUEST_NODES, RequestMemory, RequestReservation};
 pub(crate) use protocol::MAX_REQUEST_BYTES;
 pub use protocol::REVISIONS;
 pub use stdio::{serve_lines, serve_stdio};

@@ -21,11 +21,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::framing::{Line, read_line, write_message};
 use super::handler::Handler;
-use super::large::{MAX_REQUEST_NODES, RequestMemory, RequestReservation, in_place};
+use super::large::{LARGE_BYTES, MAX_REQUEST_NODES, RequestMemory, RequestReservation};
 use super::malformed::{self, ErrorResponse};
 use super::params;
 use super::pending::PendingRequests;
 use super::protocol::{MAX_REQUEST_BYTES, REVISIONS};
+use crate::background;
 use crate::caller::Caller;
 use crate::json_meter::measure;
 use crate::memory_budget::MemoryBudget;
@@ -165,7 +166,7 @@ impl<W: AsyncWrite + Unpin> Reader<W> {
                     let error = ErrorData::parse_error(message, None);
                     Some(Response::Malformed(Box::new(ErrorResponse::new(id, error))))
                 }
-                Ok(Line::Complete) => match self.parse(without_byte_order_mark(&line)) {
+                Ok(Line::Complete) => match self.parse(&mut line).await {
                     // No notification of MCP is large.
                     Ok(None) => continue,
                     Ok(Some(message)) => {
@@ -188,34 +189,17 @@ impl<W: AsyncWrite + Unpin> Reader<W> {
         }
     }
 
-    /// Parses a message. A large one takes memory first, which a request keeps and any other message does not: that is
-    /// dropped.
+    /// Parses a message. Takes `line` if it is large.
     ///
     /// # Errors
     ///
-    /// Returns the response, if there is one. A notification has none.
-    fn parse(&self, line: &[u8]) -> Result<Option<ClientJsonRpcMessage>, Option<Response>> {
-        let size = measure(line);
-        let Some(needed) = RequestMemory::of(line.len(), size) else {
-            return message(line).map(Some);
-        };
-        let refused = |message: String| {
-            let error = ErrorData::invalid_request(message, None);
-            Some(Response::Malformed(Box::new(in_place(|| malformed::refusal(line, error)))))
-        };
-        if size.nodes > MAX_REQUEST_NODES {
-            return Err(refused(format!("the message has more than {MAX_REQUEST_NODES} values")));
+    /// See [`parse`].
+    async fn parse(&self, line: &mut Vec<u8>) -> Result<Option<ClientJsonRpcMessage>, Option<Response>> {
+        if line.len() <= LARGE_BYTES {
+            return parse(without_byte_order_mark(line), &self.memory);
         }
-        let taken = self.memory.parsing().take(&Caller::local(), needed.parsing + needed.running);
-        let memory = taken.map_err(|_refused| {
-            refused("the memory for large requests (`server.memory_budget`) is in use; try again".to_owned())
-        })?;
-        let mut message = in_place(|| message(line))?;
-        let JsonRpcMessage::Request(request) = &mut message else { return Ok(None) };
-        let memory = RequestReservation::new(needed, memory);
-        memory.parsed();
-        request.request.extensions_mut().insert(memory);
-        Ok(Some(message))
+        let (line, memory) = (std::mem::take(line), self.memory.clone());
+        background::run(async move { parse(without_byte_order_mark(&line), &memory) }).await
     }
 
     /// Adds a request to the pending ones, or removes the one that a notification cancels.
@@ -244,6 +228,35 @@ impl<W: AsyncWrite + Unpin> Reader<W> {
     async fn forward(&self, message: ClientJsonRpcMessage) -> bool {
         self.messages.send(message).await.is_ok()
     }
+}
+
+/// Parses a message. A large one takes memory first, which a request keeps and any other message does not: that is dropped.
+///
+/// # Errors
+///
+/// Returns the response, if there is one. A notification has none.
+fn parse(line: &[u8], memory: &MemoryBudget) -> Result<Option<ClientJsonRpcMessage>, Option<Response>> {
+    let size = measure(line);
+    let Some(needed) = RequestMemory::of(line.len(), size) else {
+        return message(line).map(Some);
+    };
+    let refused = |message: String| {
+        let error = ErrorData::invalid_request(message, None);
+        Some(Response::Malformed(Box::new(malformed::refusal(line, error))))
+    };
+    if size.nodes > MAX_REQUEST_NODES {
+        return Err(refused(format!("the message has more than {MAX_REQUEST_NODES} values")));
+    }
+    let taken = memory.parsing().take(&Caller::local(), needed.parsing + needed.running);
+    let memory = taken.map_err(|_refused| {
+        refused("the memory for large requests (`server.memory_budget`) is in use; try again".to_owned())
+    })?;
+    let mut message = message(line)?;
+    let JsonRpcMessage::Request(request) = &mut message else { return Ok(None) };
+    let memory = RequestReservation::new(needed, memory);
+    memory.parsed();
+    request.request.extensions_mut().insert(memory);
+    Ok(Some(message))
 }
 
 /// Parses a line. Before the handshake, rmcp has no message for a method whose parameters do not fit.

@@ -4,7 +4,7 @@ use crate::cycles::folder_edges;
 use crate::sources::{Source, below};
 
 /// From the top to the bottom. The backend crates, the contract and `cofferdam-config` are below all of them.
-const FLOORS: [&str; 16] = [
+const FLOORS: [&str; 17] = [
     "main",
     "cli",
     "http",
@@ -20,6 +20,7 @@ const FLOORS: [&str; 16] = [
     "caller",
     "json_meter",
     "placeholders",
+    "background",
     "os",
 ];
 

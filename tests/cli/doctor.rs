@@ -154,25 +154,31 @@ fn each_problem_is_reported_with_what_to_do() {
 #[test]
 fn too_few_open_files_are_reported_with_what_to_do() {
     let env = healthy_env(TWO_VAULTS);
-    let limited = |words: &str| {
+    let limited = |words: &str, limit: u32| {
         let mut command = bare(Command::new("sh"));
-        command.args(["-c", &format!("ulimit -n 512 && exec \"$0\" {words} --profile \"$1\"")]);
+        command.args(["-c", &format!("ulimit -n {limit} && exec \"$0\" {words} --profile \"$1\"")]);
         command.arg(program()).arg(env.profile()).env("TICKETS_TOKEN", CANARY);
         command
     };
     let says = ["server.max_calls", "this process may have 512"];
-    let document = RunningCommand::start(&mut limited("doctor --json")).wait().expect(0).json();
+    let document = RunningCommand::start(&mut limited("doctor --json", 512)).wait().expect(0).json();
     let warnings = found(&document, "open files", "notice");
     assert!(says.iter().all(|part| warnings.iter().any(|warning| warning.contains(part))), "{document:#}");
     let finding = document["findings"].as_array().unwrap().iter().find(|one| one["subject"] == "open files");
     assert!(finding.unwrap()["remedy"].as_str().unwrap().contains("LimitNOFILE="), "{document:#}");
 
-    let mut server = RunningCommand::start(&mut limited("serve"));
+    let mut server = RunningCommand::start(&mut limited("serve", 512));
     BufReader::new(server.child().stdout.take().unwrap()).lines().next().unwrap().unwrap();
     server.signal(Signal::TERM);
     let log = server.wait().stderr;
     let line = log.lines().find(|line| line.contains(says[1])).unwrap_or_else(|| panic!("{log}"));
     assert!(line.contains("WARN") && line.contains(says[0]) && line.contains("LimitNOFILE="), "{line}");
+
+    let mut server = RunningCommand::start(&mut limited("serve --stdio", 64));
+    drop(server.child().stdin.take());
+    let log = server.wait().stderr;
+    let line = log.lines().find(|line| line.contains("this process may have 64"));
+    assert!(line.is_some_and(|line| line.contains("WARN") && line.contains("LimitNOFILE=")), "{log}");
 }
 
 /// The profile's own server may use its ports.

@@ -8,7 +8,9 @@ use crate::caller::Caller;
 use crate::cli::compose::App;
 use crate::cli::exit::CommandError;
 use crate::cli::output::Output;
+use crate::http::{RAISE_DESCRIPTORS, Shortage};
 use crate::mcp::{Handler, serve_stdio};
+use crate::os::descriptor_limit;
 
 /// Serves until the host closes standard input, or `shutdown` is cancelled.
 ///
@@ -22,6 +24,9 @@ pub(super) async fn serve(
     shutdown: CancellationToken,
     output: Output,
 ) -> Result<(), CommandError> {
+    if let Some(shortage) = Shortage::on_stdio(&app.server, &app.calls, descriptor_limit().soft) {
+        tracing::warn!("{shortage}; {RAISE_DESCRIPTORS}");
+    }
     let stop = CancellationToken::new();
     let handler = Handler::for_caller(app.calls.clone(), app.server.call_timeout, stop, Caller::local());
     let print_banner = async {

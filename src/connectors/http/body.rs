@@ -9,6 +9,7 @@ use super::charset::ToUtf8;
 use super::coding::{Decoder, UnreadableCoding, codings};
 use super::content_type::{ContentKind, ContentType};
 use super::service::AnswerFormat;
+use crate::background::{Large, run_if_large};
 use crate::connectors::scrub::COPIES;
 use crate::json_meter::{DecodedSize, JsonMeter};
 use crate::memory_budget::{Pool, Reservation};
@@ -17,8 +18,11 @@ use crate::memory_budget::{Pool, Reservation};
 /// takes, whatever the memory.
 pub(super) const MAX_NODES: u64 = 250_000;
 
-/// How many bytes of a compressed body are decoded at once.
-const CODED_PIECE: usize = 1024;
+/// How many bytes of a compressed body are decoded at once. They may become a thousand times as many.
+const CODED_PIECE: usize = 128;
+
+/// The size of a decoded body that is large. Reading this many bytes takes less than a millisecond.
+const LARGE_BYTES: usize = 64 * 1024;
 
 /// The capacity of a body's buffer to begin with. It doubles from there.
 const LEAST_CAPACITY: usize = 16 * 1024;
@@ -96,18 +100,31 @@ impl From<Refusal> for io::Error {
 ///
 /// See [`ReadError`].
 pub(super) async fn read(
-    mut response: Response,
+    response: Response,
     format: AnswerFormat,
     limit: u64,
     pool: &Arc<Pool<Arc<str>>>,
     module: &Arc<str>,
 ) -> Result<RawBody, ReadError> {
+    let large = Large::default();
+    let work = decode(response, format, limit, Arc::clone(pool), Arc::clone(module), large.clone());
+    run_if_large(&large, Box::pin(work)).await
+}
+
+async fn decode(
+    mut response: Response,
+    format: AnswerFormat,
+    limit: u64,
+    pool: Arc<Pool<Arc<str>>>,
+    module: Arc<str>,
+    large: Large,
+) -> Result<RawBody, ReadError> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let content_type = ContentType::from_headers(response.headers());
     let codings = codings(response.headers()).map_err(ReadError::Unreadable)?;
-    let memory = pool.take(module, 0).map_err(|_| ReadError::Refused(Refusal::NoMemory))?;
+    let memory = pool.take(&module, 0).map_err(|_| ReadError::Refused(Refusal::NoMemory))?;
     let meter = may_be_json(format, &content_type).then(JsonMeter::default);
-    let mut collector = Collector { limit, bytes: Vec::new(), meter, memory };
+    let mut collector = Collector { limit, bytes: Vec::new(), meter, memory, large: large.clone() };
     let damaged = {
         let text = match format {
             AnswerFormat::Opaque => ToUtf8::unchanged(&mut collector),
@@ -116,20 +133,30 @@ pub(super) async fn read(
             }
         };
         let mut decoder = Decoder::new(&codings, text);
-        let mut received = 0_usize;
+        let (mut received, mut moved) = (0_usize, false);
+        if codings.len() > 1 {
+            // A few bytes may become as many as there may be.
+            large.set();
+        }
         while let Some(chunk) = response.chunk().await.map_err(ReadError::Transport)? {
             // Data that decodes to nothing could go on for ever.
             received = received.saturating_add(chunk.len());
             if received > limit {
                 return Err(ReadError::Refused(Refusal::TooLarge));
             }
-            if codings.is_empty() {
-                decoder.write_all(&chunk)?;
-                continue;
+            if received > LARGE_BYTES {
+                large.set();
             }
-            // A piece may become a thousand times as large. Other calls get their turn after each.
-            for piece in chunk.chunks(CODED_PIECE) {
+            let piece = if codings.is_empty() { chunk.len().max(1) } else { CODED_PIECE };
+            for piece in chunk.chunks(piece) {
+                if large.is_set() && !moved {
+                    moved = true;
+                    tokio::task::yield_now().await;
+                }
                 decoder.write_all(piece)?;
+            }
+            // Others that are large get their turn.
+            if moved {
                 tokio::task::yield_now().await;
             }
         }
@@ -158,6 +185,7 @@ struct Collector {
     bytes: Vec<u8>,
     meter: Option<JsonMeter>,
     memory: Reservation<Arc<str>>,
+    large: Large,
 }
 
 impl Write for Collector {
@@ -172,6 +200,9 @@ impl Write for Collector {
             }
         }
         let needed = self.bytes.len() + bytes.len();
+        if needed > LARGE_BYTES {
+            self.large.set();
+        }
         let before = self.bytes.capacity();
         if needed > before {
             let doubled = before.saturating_mul(2).max(LEAST_CAPACITY);

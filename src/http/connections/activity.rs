@@ -9,8 +9,12 @@ use axum::body::Body;
 use bytes::Bytes;
 use hyper::body::{Frame, Incoming, SizeHint};
 
-use super::registry::{Evicted, Phase, Slot};
+use super::eviction::Phase;
+use super::registry::{Evicted, Slot};
 use super::tally::Event;
+
+/// How many bytes of a body are progress. With fewer, a client that sends a byte now and then would not lose its connection.
+const MIN_PROGRESS_BYTES: usize = 64 * 1024;
 
 /// The state of a connection, shared by the parts that see its requests and its writes. Used by one task only.
 pub(super) struct Activity {
@@ -51,6 +55,11 @@ impl Activity {
     fn request_complete(&self) -> Result<(), Evicted> {
         self.receiving.store(false, Ordering::Relaxed);
         self.update()
+    }
+
+    /// A further part of the body has arrived.
+    fn body_progress(&self) {
+        self.slot.refresh();
     }
 
     fn response_complete(&self) {
@@ -108,11 +117,13 @@ impl Activity {
 pub(super) struct ReceivedBody {
     body: Incoming,
     activity: Arc<Activity>,
+    /// The bytes that have arrived since the last progress.
+    arrived: usize,
 }
 
 impl ReceivedBody {
     pub(super) fn new(body: Incoming, activity: Arc<Activity>) -> Self {
-        Self { body, activity }
+        Self { body, activity, arrived: 0 }
     }
 }
 
@@ -128,6 +139,15 @@ impl hyper::body::Body for ReceivedBody {
         if frame.is_none() && self.activity.request_complete().is_err() {
             // The request must not be handled, since the connection's task is about to drop it.
             return Poll::Pending;
+        }
+        if let Some(Ok(frame)) = &frame
+            && let Some(bytes) = frame.data_ref()
+        {
+            self.arrived += bytes.len();
+            if self.arrived >= MIN_PROGRESS_BYTES {
+                self.arrived = 0;
+                self.activity.body_progress();
+            }
         }
         Poll::Ready(frame)
     }

@@ -104,19 +104,48 @@ impl ConnectionBudget {
 
     /// Returns what the profile lacks if it may need more descriptors than there are. `None` if there are enough.
     pub fn shortage(&self) -> Option<Shortage> {
-        (self.limit < self.needed).then_some(Shortage(*self))
+        (self.limit < self.needed).then_some(Shortage {
+            budget: Some(*self),
+            limit: self.limit,
+            needed: self.needed,
+        })
     }
 }
 
 /// There are fewer descriptors than the profile may need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shortage(ConnectionBudget);
+pub struct Shortage {
+    /// `None` if callers have no connections.
+    budget: Option<ConnectionBudget>,
+    limit: u64,
+    needed: u64,
+}
+
+impl Shortage {
+    /// Returns what the profile lacks on standard input and output, in a process that may have `limit` open files. `None`
+    /// if there are enough.
+    pub fn on_stdio(settings: &ServerSettings, calls: &Calls, limit: u64) -> Option<Self> {
+        Self::without_connections(Needs::new(settings, calls), limit)
+    }
+
+    fn without_connections(Needs { vaults, calls, modules }: Needs, limit: u64) -> Option<Self> {
+        let needed = [vaults, calls, modules].into_iter().fold(PROCESS_DESCRIPTORS, u64::saturating_add);
+        (limit < needed).then_some(Self { budget: None, limit, needed })
+    }
+}
 
 impl Shown for Shortage {}
 
 impl fmt::Display for Shortage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ConnectionBudget { wanted, is_set, max, limit, needed, .. } = self.0;
+        let Self { budget, limit, needed } = self;
+        let Some(ConnectionBudget { wanted, is_set, max, .. }) = *budget else {
+            return write!(
+                f,
+                "not all calls, modules and vaults can be in full use at once: they need {needed} open files, and this \
+                 process may have {limit}"
+            );
+        };
         let why = if is_set { "server.max_connections" } else { "server.max_calls" };
         if max < wanted {
             write!(f, "callers may have {max} connections at once instead of {wanted} ({why}): those need ")?;
@@ -214,6 +243,17 @@ mod tests {
         );
         let derived = budget(10_000, None, 1024).shortage().unwrap().to_string();
         assert!(derived.contains("server.max_calls"), "{derived}");
+    }
+
+    #[test]
+    fn on_stdio_callers_need_no_descriptors() {
+        let needs = Needs { vaults: 36, calls: 100, modules: 40 };
+        assert_eq!(Shortage::without_connections(needs, 64 + 36 + 100 + 40), None);
+        assert_eq!(
+            Shortage::without_connections(needs, 64 + 36 + 100 + 40 - 1).unwrap().to_string(),
+            "not all calls, modules and vaults can be in full use at once: they need 240 open files, and this process may \
+             have 239"
+        );
     }
 
     /// Callers get all that they want, but then a thousand modules find no descriptors for their connections.

@@ -7,7 +7,8 @@
 //!
 //! - `limits`: how many connections there may be, given the file descriptors of this process
 //! - `peers`: the remote machine that a connection counts for
-//! - `registry`: the open connections, and which one is closed to make room
+//! - `eviction`: which connection is closed to make room for a new one
+//! - `registry`: the open connections
 //! - `activity`, `progress`: whether a connection has a whole request in progress, and whether its client reads
 //! - `connection`: one connection until its end
 //! - `accept`: the listener
@@ -18,6 +19,7 @@ mod accept;
 mod activity;
 mod connection;
 mod draining;
+mod eviction;
 mod limits;
 mod peers;
 mod progress;

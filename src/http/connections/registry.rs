@@ -1,21 +1,16 @@
-//! The open connections of a listener: how many there may be, and which one is closed to make room.
+//! The open connections of a listener, and how many there may be.
 //!
-//! A connection is *idle* if nobody would lose a result with it: it waits for the head of a request, or for its client to
-//! read. It is *receiving* while the body of a request arrives, and *busy* from then on until the response is sent. To make
-//! room for a new connection, the longest idle one is closed. If none is idle, or if more than half of the connections are
-//! receiving, the one that has been receiving for longest is. A busy connection is never closed for another one, so a
-//! client must send whole requests to hold one.
-//!
-//! Without the rule about half of them, a client that opens one unfinished request after the other would close every
-//! connection whose request is just about to arrive.
+//! To make room for a new connection, one that is not busy is closed, in the order of `eviction`. The same order applies
+//! among the connections of a machine that has as many as it may have.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
+use super::eviction::{Evictable, Phase, Ticket};
 use super::peers::{Peer, Peers};
 use super::tally::{Event, Listener, Tally};
 
@@ -50,34 +45,10 @@ struct OfPeer {
     evictable: Evictable<()>,
 }
 
-/// The connections that are not busy, by their numbers: the one that has been idle or receiving for longest is the first.
-struct Evictable<T> {
-    idle: BTreeMap<u64, T>,
-    receiving: BTreeMap<u64, T>,
-}
-
 /// What it takes to close a connection.
 struct Closing {
     peer: Option<Peer>,
     evicted: Arc<Notify>,
-}
-
-/// What a connection does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Phase {
-    /// Waits for a request, or for a client that does not read.
-    Idle,
-    /// Waits for the body of a request.
-    Receiving,
-    /// Has a request in progress.
-    Busy,
-}
-
-/// The place of a connection that is not busy. A later ticket has a larger number.
-#[derive(Debug, Clone, Copy)]
-struct Ticket {
-    receiving: bool,
-    number: u64,
 }
 
 enum Admission {
@@ -214,18 +185,18 @@ impl Registry {
 impl State {
     fn add_evictable(&mut self, receiving: bool, peer: Option<Peer>, evicted: &Arc<Notify>) -> Ticket {
         self.last_number += 1;
-        let ticket = Ticket { receiving, number: self.last_number };
-        self.evictable.of(ticket).insert(ticket.number, Closing { peer, evicted: Arc::clone(evicted) });
+        let ticket = Ticket::new(receiving, self.last_number);
+        self.evictable.insert(ticket, Closing { peer, evicted: Arc::clone(evicted) });
         if let Some(of_peer) = peer.and_then(|peer| self.peers.get_mut(&peer)) {
-            of_peer.evictable.of(ticket).insert(ticket.number, ());
+            of_peer.evictable.insert(ticket, ());
         }
         ticket
     }
 
     fn remove_evictable(&mut self, ticket: Ticket) -> Option<Closing> {
-        let closing = self.evictable.of(ticket).remove(&ticket.number)?;
+        let closing = self.evictable.remove(ticket)?;
         if let Some(of_peer) = closing.peer.and_then(|peer| self.peers.get_mut(&peer)) {
-            of_peer.evictable.of(ticket).remove(&ticket.number);
+            of_peer.evictable.remove(ticket);
         }
         Some(closing)
     }
@@ -242,27 +213,6 @@ impl State {
     }
 }
 
-impl<T> Evictable<T> {
-    /// The connection that is closed next, if there may be `max`.
-    fn next(&self, max: usize) -> Option<Ticket> {
-        let first =
-            |of: &BTreeMap<u64, T>, receiving| of.keys().next().map(|&number| Ticket { receiving, number });
-        let (idle, receiving) = (first(&self.idle, false), first(&self.receiving, true));
-        if self.receiving.len() > max / 2 { receiving.or(idle) } else { idle.or(receiving) }
-    }
-
-    /// The connections of the same phase as `ticket`.
-    fn of(&mut self, ticket: Ticket) -> &mut BTreeMap<u64, T> {
-        if ticket.receiving { &mut self.receiving } else { &mut self.idle }
-    }
-}
-
-impl<T> Default for Evictable<T> {
-    fn default() -> Self {
-        Self { idle: BTreeMap::new(), receiving: BTreeMap::new() }
-    }
-}
-
 impl Slot {
     /// Marks the connection as being in `phase`, from now on. Does nothing if it is already.
     ///
@@ -273,8 +223,8 @@ impl Slot {
         let mut ticket = self.lock_ticket();
         let current = match *ticket {
             None => Phase::Busy,
-            Some(Ticket { receiving: true, .. }) => Phase::Receiving,
-            Some(Ticket { receiving: false, .. }) => Phase::Idle,
+            Some(ticket) if ticket.is_receiving() => Phase::Receiving,
+            Some(_) => Phase::Idle,
         };
         if current == phase {
             return Ok(());
@@ -294,6 +244,16 @@ impl Slot {
             self.registry.changed.notify_one();
         }
         Ok(())
+    }
+
+    /// Makes a connection fresh that is receiving. Does nothing in another phase, or if it has been evicted.
+    pub(super) fn refresh(&self) {
+        let mut ticket = self.lock_ticket();
+        let Some(current) = ticket.filter(|ticket| ticket.is_receiving()) else { return };
+        let mut state = self.registry.lock();
+        if state.remove_evictable(current).is_some() {
+            *ticket = Some(state.add_evictable(true, self.peer, &self.evicted));
+        }
     }
 
     /// Waits until the connection is evicted. It must be dropped then.
@@ -336,9 +296,14 @@ impl fmt::Debug for Registry {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+    use std::time::Duration;
+
     use futures_util::FutureExt as _;
+    use tokio::time::advance;
 
     use super::*;
+    use crate::http::connections::eviction::GRACE;
 
     const A: &str = "192.0.2.1";
     const B: &str = "192.0.2.2";
@@ -375,14 +340,15 @@ mod tests {
         assert_eq!([&first, &third, &fourth].map(is_evicted), [false, true, false]);
     }
 
-    #[test]
-    fn one_that_is_receiving_is_closed_if_none_is_idle_the_first_of_them_first() {
-        let registry = registry(4, 4);
+    #[tokio::test(start_paused = true)]
+    async fn a_machine_at_its_limit_loses_the_first_that_is_not_busy_in_the_order_of_eviction() {
+        let registry = registry(40, 4);
         let [first, second, third, fourth] = [(); 4].map(|()| admit(&registry, A));
         for slot in [&second, &first, &fourth] {
             slot.enter(Phase::Receiving).unwrap();
         }
         fourth.enter(Phase::Busy).unwrap();
+        advance(GRACE).await;
         let mut slots = vec![first, second, third, fourth];
         // The third is idle. The fourth has its whole request.
         for (at, expected) in [(2, "the idle one"), (1, "the first that was receiving"), (0, "the other")] {
@@ -398,21 +364,109 @@ mod tests {
         assert!(is_evicted(&slots[4]), "its next request has not arrived");
     }
 
-    #[test]
-    fn many_that_are_receiving_make_room_before_one_that_is_idle() {
-        let registry = registry(4, 4);
-        let [first, second, third, idle] = [(); 4].map(|()| admit(&registry, LOOPBACK));
-        for slot in [&first, &second, &third] {
+    #[tokio::test(start_paused = true)]
+    async fn a_new_connection_is_not_closed_before_an_unfinished_request() {
+        let connections = |max, max_per_peer| async move {
+            let registry = registry(max, max_per_peer);
+            let [unfinished, new] = [(); 2].map(|()| admit(&registry, A));
+            unfinished.enter(Phase::Receiving).unwrap();
+            advance(GRACE).await;
+            new.enter(Phase::Busy).unwrap();
+            new.enter(Phase::Idle).unwrap();
+            (registry, unfinished, new)
+        };
+        let (registry, unfinished, new) = connections(2, 2).await;
+        let _third = admit(&registry, B);
+        assert_eq!([&unfinished, &new].map(is_evicted), [true, false], "no room");
+        let (registry, unfinished, new) = connections(10, 2).await;
+        let _third = admit(&registry, A);
+        assert_eq!([&unfinished, &new].map(is_evicted), [true, false], "its machine is at its limit");
+        let (registry, unfinished, new) = connections(10, 10).await;
+        registry.evict_one();
+        assert_eq!([&unfinished, &new].map(is_evicted), [true, false], "no descriptors");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_upload_that_makes_progress_is_not_closed_for_silent_connections() {
+        let registry = registry(10, 10);
+        let [progressing, stuck] = [(); 2].map(|()| admit(&registry, LOOPBACK));
+        for slot in [&progressing, &stuck] {
             slot.enter(Phase::Receiving).unwrap();
         }
-        let new = admit(&registry, LOOPBACK);
-        assert_eq!([&first, &second, &third, &idle].map(is_evicted), [true, false, false, false]);
-        new.enter(Phase::Receiving).unwrap();
-        let _new = admit(&registry, LOOPBACK);
-        assert_eq!([&second, &third, &idle].map(is_evicted), [true, false, false]);
-        drop(third);
-        let _newer = [admit(&registry, LOOPBACK), admit(&registry, LOOPBACK)];
-        assert!(is_evicted(&idle), "half of them may be receiving");
+        let mut silent = Vec::new();
+        for _ in 0..100 {
+            advance(GRACE / 50).await;
+            progressing.refresh();
+            silent.push(admit(&registry, LOOPBACK));
+            silent.retain(|slot| !is_evicted(slot));
+        }
+        assert_eq!([&progressing, &stuck].map(is_evicted), [false, true]);
+        stuck.refresh();
+        assert_eq!(stuck.enter(Phase::Busy), Err(Evicted));
+    }
+
+    /// One way to open connections that do no good.
+    #[derive(Debug, Clone, Copy)]
+    enum Flood {
+        Silent,
+        Unfinished,
+        /// Some of each, in turn.
+        Both,
+        /// Uploads that make progress.
+        Uploads,
+    }
+
+    /// Whether each client is served that sends its request 5 ms after it has connected, while others open so many
+    /// connections in each millisecond, the first of them from the client's own machine.
+    async fn clients_are_served(flood: Flood, per_ms: usize, from: &[&str]) -> bool {
+        const SENT_AFTER: usize = 5;
+        let registry = registry(400, 100);
+        let busy: Vec<_> = (0..250).map(|_| admit(&registry, LOOPBACK)).collect();
+        for slot in &busy {
+            slot.enter(Phase::Busy).unwrap();
+        }
+        let (mut flooding, mut clients) = (Vec::new(), VecDeque::new());
+        let mut addresses = from.iter().cycle();
+        for millisecond in 0..1500 {
+            for index in 0..per_ms {
+                let slot = admit(&registry, addresses.next().unwrap());
+                match flood {
+                    Flood::Silent => {}
+                    Flood::Both if index % 2 == 0 => {}
+                    Flood::Unfinished | Flood::Both | Flood::Uploads => slot.enter(Phase::Receiving).unwrap(),
+                }
+                flooding.push(slot);
+            }
+            clients.push_back(admit(&registry, from[0]));
+            flooding.retain(|slot| !is_evicted(slot));
+            if matches!(flood, Flood::Uploads) && millisecond % 500 == 0 {
+                flooding.iter().for_each(Slot::refresh);
+            }
+            if clients.len() > SENT_AFTER
+                && clients.pop_front().is_some_and(|client| client.enter(Phase::Busy).is_err())
+            {
+                return false;
+            }
+            advance(Duration::from_millis(1)).await;
+        }
+        true
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_sends_its_request_at_once_is_served_during_each_flood() {
+        let many: Vec<String> = (1..=200).map(|index| format!("192.0.2.{index}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        for flood in [Flood::Silent, Flood::Unfinished, Flood::Both, Flood::Uploads] {
+            for per_ms in [1, 6] {
+                for from in [&[LOOPBACK][..], &[A], &many] {
+                    assert!(
+                        clients_are_served(flood, per_ms, from).await,
+                        "{flood:?}, {per_ms}, {}",
+                        from[0]
+                    );
+                }
+            }
+        }
     }
 
     #[tokio::test]

@@ -89,20 +89,20 @@ impl Attack {
         pace: Pace,
     ) -> Result<Ongoing, Failed> {
         let client = server.hostile_client()?;
-        Ok(match self {
+        match self {
             Self::HostileAnswer => hostile_answer::start(&client, hostile_answer::PLAIN, pace),
             Self::CompressedAnswer => hostile_answer::start(&client, hostile_answer::COMPRESSED, pace),
             Self::HostileRequest => hostile_request::start(&client, pace),
             Self::SilentNameServers => silent_names::start(&client, pace),
-            Self::IdleConnections => idle_connections::start(server.public()?, "", pace)?,
+            Self::IdleConnections => idle_connections::start(server.public()?, "", pace),
             Self::UnfinishedRequests => {
-                idle_connections::start(server.public()?, idle_connections::HEAD, pace)?
+                idle_connections::start(server.public()?, idle_connections::HEAD, pace)
             }
             Self::UnreadConnections => unread_connections::start(server.public()?, server.admin()?, pace),
             Self::SerializedCalls => queued_calls::serialized(&client, pace),
             Self::InFlightCalls => queued_calls::in_flight(&client, pace),
             Self::HungVaultCalls => queued_calls::hung_vault(&client, fixture.hang_vault(), pace),
-        })
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use super::hostile_service::HostileService;
 use super::modules::{self, HONEST, HUNG, Parts};
 use super::name_server::{ANSWERED, NameServer};
 use super::vault_proxy::{Hanging, VaultProxy};
-use super::{Failed, Program};
+use super::{Failed, Program, attackers};
 use crate::FakeService;
 use crate::blast_radius::age_file::AgeFile;
 use crate::blast_radius::profile;
@@ -67,9 +67,10 @@ impl Fixture {
         for module in [HONEST[2], HUNG] {
             vault.put(module, &profile::token(module)).await?;
         }
-        let proxy = || async { VaultProxy::start(client.clone(), vault.address()?).await };
-        let (honest_vault, hung_vault) = (proxy().await?, proxy().await?);
-        let hostile = HostileService::start().await?;
+        let address = vault.address()?;
+        let honest_vault = VaultProxy::start(client.clone(), address).await?;
+        let hung_vault = attackers::start(VaultProxy::start(client.clone(), address)).await?;
+        let hostile = attackers::start(HostileService::start()).await?;
         let tokens = HONEST.map(|module| (profile::token(module), profile::login(module)));
         let tokens: Vec<_> = tokens.iter().map(|(token, login)| (token.as_str(), login.as_str())).collect();
         let service = FakeService::start(&tokens).await;

@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use super::Pace;
 use super::hostile_client::{HostileClient, call};
 use super::modules::GITHUB;
 use super::ongoing::{Least, Ongoing};
+use super::{Failed, Pace};
 
 /// The repository whose issues are sent as they are.
 pub(super) const PLAIN: &str = "plain";
@@ -17,9 +17,9 @@ pub(super) const COMPRESSED: &str = "compressed";
 const AT_ONCE: usize = 8;
 
 /// Starts calls of the catalogue's `list_issues`, whose `select` reads the whole answer.
-pub(super) fn start(client: &HostileClient, repository: &str, pace: Pace) -> Ongoing {
+pub(super) fn start(client: &HostileClient, repository: &str, pace: Pace) -> Result<Ongoing, Failed> {
     let body = call(GITHUB, "list_issues", &json!({ "owner": "hostile", "repo": repository }));
     let mut attack = Ongoing::new(Least { begun: 2 * AT_ONCE, ended: AT_ONCE });
-    client.send_repeatedly(&mut attack, AT_ONCE, &body, None, pace);
-    attack
+    client.send_repeatedly(&mut attack, AT_ONCE, &body, None, pace)?;
+    Ok(attack)
 }

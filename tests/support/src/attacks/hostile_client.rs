@@ -51,7 +51,7 @@ impl HostileClient {
         body: &Bytes,
         patience: Option<Duration>,
         pace: Pace,
-    ) {
+    ) -> Result<(), Failed> {
         for index in 0..count {
             let (client, body, progress, mut rhythm) =
                 (self.clone(), body.clone(), attack.progress(), pace.rhythm(index));
@@ -69,8 +69,9 @@ impl HostileClient {
                     progress.end(answer);
                     rhythm.pause().await;
                 }
-            });
+            })?;
         }
+        Ok(())
     }
 
     /// Sends a request; returns the code of its response, `ok`, or the HTTP status.

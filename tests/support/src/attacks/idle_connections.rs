@@ -37,7 +37,7 @@ pub(super) fn start(address: SocketAddr, text: &'static str, pace: Pace) -> Resu
                 }
                 rhythm.pause().await;
             }
-        });
+        })?;
     }
     Ok(attack)
 }

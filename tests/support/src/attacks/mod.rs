@@ -18,6 +18,7 @@
 //! ```
 
 mod attack;
+mod attackers;
 mod confinement;
 mod fixture;
 mod health;

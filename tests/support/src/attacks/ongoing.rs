@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::vault_proxy::Hanging;
+use super::{Failed, attackers};
 
 /// An attack in progress. Dropping it ends it: its attackers are gone, and their connections closed.
 pub(crate) struct Ongoing {
@@ -63,8 +64,13 @@ impl Ongoing {
     }
 
     /// Adds an attacker.
-    pub(super) fn add(&mut self, attacker: impl Future<Output = ()> + Send + 'static) {
-        self.attackers.push(AbortOnDropHandle::new(tokio::spawn(attacker)));
+    ///
+    /// # Errors
+    ///
+    /// If it has no threads.
+    pub(super) fn add(&mut self, attacker: impl Future<Output = ()> + Send + 'static) -> Result<(), Failed> {
+        self.attackers.push(attackers::spawn(attacker)?);
+        Ok(())
     }
 
     /// Whether it has begun to its full extent.

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::Pace;
 use super::hostile_client::{HostileClient, call};
 use super::modules::SILENT;
 use super::ongoing::{Least, Ongoing};
+use super::{Failed, Pace};
 
 /// How many callers there are.
 const CALLERS: usize = 128;
@@ -19,8 +19,8 @@ const PATIENCE: Duration = Duration::from_millis(500);
 const GIVEN_UP: usize = 768;
 
 /// Starts calls of the service.
-pub(super) fn start(client: &HostileClient, pace: Pace) -> Ongoing {
+pub(super) fn start(client: &HostileClient, pace: Pace) -> Result<Ongoing, Failed> {
     let mut attack = Ongoing::new(Least { begun: GIVEN_UP, ended: GIVEN_UP });
-    client.send_repeatedly(&mut attack, CALLERS, &call(SILENT, "late", &json!({})), Some(PATIENCE), pace);
-    attack
+    client.send_repeatedly(&mut attack, CALLERS, &call(SILENT, "late", &json!({})), Some(PATIENCE), pace)?;
+    Ok(attack)
 }

@@ -9,10 +9,10 @@ use serde_json::json;
 use tokio::io::{AsyncWriteExt as _, Interest};
 use tokio::net::{TcpSocket, TcpStream};
 
-use super::Pace;
 use super::hostile_client::{HEADERS, call};
 use super::modules::QUEUE;
 use super::ongoing::{Least, Ongoing};
+use super::{Failed, Pace};
 
 /// The number of connections to the operator's listener: as many as it accepts.
 const TO_ADMIN: usize = 64;
@@ -33,7 +33,7 @@ const RECEIVE_BUFFER: u32 = 2048;
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Opens the connections. One that the server closes is opened again.
-pub(super) fn start(public: SocketAddr, admin: SocketAddr, pace: Pace) -> Ongoing {
+pub(super) fn start(public: SocketAddr, admin: SocketAddr, pace: Pace) -> Result<Ongoing, Failed> {
     let metrics = format!("GET /metrics HTTP/1.1\r\nhost: {admin}\r\n\r\n");
     let body = call(QUEUE, "large", &json!({}));
     let headers: String = HEADERS.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
@@ -61,9 +61,9 @@ pub(super) fn start(public: SocketAddr, admin: SocketAddr, pace: Pace) -> Ongoin
                 }
                 rhythm.pause().await;
             }
-        });
+        })?;
     }
-    attack
+    Ok(attack)
 }
 
 async fn connect(address: SocketAddr) -> io::Result<TcpStream> {

@@ -6,6 +6,7 @@
 
 mod outcome;
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -124,6 +125,7 @@ pub async fn run(
         after,
         calls,
         good,
+        failures: failures(&load),
         health,
         attacks,
         peak_mib: server.peak()? / (1024 * 1024),
@@ -160,6 +162,15 @@ fn start_attacks(
         Ok((attack, attack.start(fixture, server, pace)?))
     };
     ATTACKS.into_iter().map(start).collect()
+}
+
+/// The errors of honest calls, with their numbers.
+fn failures(load: &Load) -> BTreeMap<String, usize> {
+    let mut failures = BTreeMap::new();
+    for error in (0..HONEST.len()).flat_map(|index| load.samples(index)).filter_map(|sample| sample.error) {
+        *failures.entry(error).or_default() += 1;
+    }
+    failures
 }
 
 /// All honest calls so far, and those with the right response.

@@ -68,6 +68,8 @@ pub struct SoakOutcome {
     pub calls: usize,
     /// Those with the right response.
     pub good: usize,
+    /// The errors of the others, with their numbers.
+    pub failures: BTreeMap<String, usize>,
     /// Health checks during the attacks.
     pub health: Health,
     /// What the attackers got, with its number.
@@ -107,7 +109,10 @@ impl SoakOutcome {
             promise(
                 "honest calls succeed",
                 self.good == self.calls && self.calls > 0,
-                format!("{} of {}", self.good, self.calls),
+                match self.failures.is_empty() {
+                    true => format!("{} of {}", self.good, self.calls),
+                    false => format!("{} of {}: {:?}", self.good, self.calls, self.failures),
+                },
             ),
             promise(
                 "health answers",
@@ -167,6 +172,7 @@ mod tests {
             after: Some(after),
             calls: 10,
             good: 10,
+            failures: BTreeMap::new(),
             health: Health { checks: 3, good: 3, first_failure: None },
             attacks: Vec::new(),
             peak_mib: 100,
