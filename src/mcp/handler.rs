@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::large::{InPlace, MAX_REQUEST_NODES, RequestMemory, RequestReservation, are_large, in_place};
 use super::params::{self, TextCall};
-use super::protocol::REVISIONS;
+use super::protocol::{REVISIONS, is_stateless};
 use super::{arguments, results, schema, tools};
 use crate::caller::Caller;
 use crate::calls::{CallError, CallRequest, Calls, Code, Outcome, parse_arguments};
@@ -96,15 +96,18 @@ impl Handler {
             .ok_or_else(|| ErrorData::internal_error("the request has no caller", None))
     }
 
-    async fn run_meta_tool(
+    /// Runs a meta-tool for `caller`. `reservation` is the memory of a large request. The call ends early once `cancelled`
+    /// is.
+    pub(super) async fn run_meta_tool(
         &self,
+        caller: &Caller,
         request: CallToolRequestParams,
-        context: RequestContext<RoleServer>,
+        reservation: Option<&RequestReservation>,
+        cancelled: &CancellationToken,
     ) -> Result<CallToolResponse, ErrorData> {
-        let caller = self.caller(&context)?;
         let result = match request.name.as_ref() {
-            tools::CALL_MODULE_TOOL => self.call_module_tool(&caller, request, &context).await,
-            tools::GET_MODULE_SCHEMA => catch_panic(|| self.get_module_schema(&caller, request))
+            tools::CALL_MODULE_TOOL => self.call_module_tool(caller, request, reservation, cancelled).await,
+            tools::GET_MODULE_SCHEMA => catch_panic(|| self.get_module_schema(caller, request))
                 .unwrap_or_else(|| results::from_error(&CallError::internal(Outcome::NotSent))),
             other => {
                 let message = format!("Unknown tool: {}", bounded(other));
@@ -118,17 +121,18 @@ impl Handler {
         &self,
         caller: &Caller,
         request: CallToolRequestParams,
-        context: &RequestContext<RoleServer>,
+        reservation: Option<&RequestReservation>,
+        cancelled: &CancellationToken,
     ) -> CallToolResult {
         let deadline = Instant::now() + self.call_timeout;
         let arguments = request.arguments.unwrap_or_default();
-        let (request, _memory) = match self.parse(caller, arguments, reservation(context)) {
+        let (request, _memory) = match self.parse(caller, arguments, reservation) {
             Ok(parsed) => parsed,
             Err(error) => return results::from_error(&error),
         };
         let stop = async {
             tokio::select! {
-                () = context.ct.cancelled() => {}
+                () = cancelled.cancelled() => {}
                 () = self.stop.cancelled() => {}
             }
         };
@@ -174,23 +178,24 @@ impl Handler {
     async fn run_text_call(
         &self,
         TextCall { mut params, arguments }: TextCall,
-        mut context: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
+        let caller = self.caller(&context)?;
+        let mut reserved = reservation(&context).cloned();
         let size = measure(arguments.as_bytes());
         if size.nodes > MAX_REQUEST_NODES {
             return Ok(results::from_error(&too_many_values()).into());
         }
         let large = RequestMemory::of(arguments.len(), size);
         if let Some(needed) = large {
-            let caller = self.caller(&context)?;
             let held = match self.calls.memory().parsing().take(&caller, needed.running) {
                 Ok(held) => held,
                 Err(_) => return Ok(results::from_error(&no_memory("", Refused::Exhausted)).into()),
             };
-            if let Some(message) = reservation(&context) {
+            if let Some(message) = &reserved {
                 message.release();
             }
-            context.extensions.insert(RequestReservation::new(needed, held));
+            reserved = Some(RequestReservation::new(needed, held));
         }
         let parse = || parse_arguments(&arguments);
         let parsed = if large.is_some() { in_place(parse) } else { parse() };
@@ -200,7 +205,7 @@ impl Handler {
         })?;
         params.arguments = Some(parsed);
         drop(arguments);
-        self.run_meta_tool(params, context).await
+        self.run_meta_tool(&caller, params, reserved.as_ref(), &context.ct).await
     }
 
     /// The name of the module that a call is for, if `caller` may see it. All others are one owner: their calls end at once.
@@ -217,8 +222,7 @@ impl Handler {
     }
 }
 
-/// The memory of a large request: over HTTP with the parts of the request, on stdio with the message. That of arguments
-/// in a string has replaced it.
+/// The memory of a large request: over HTTP with the parts of the request, on stdio with the message.
 fn reservation(context: &RequestContext<RoleServer>) -> Option<&RequestReservation> {
     let of_message = || context.extensions.get::<http::request::Parts>()?.extensions.get();
     context.extensions.get().or_else(of_message)
@@ -294,7 +298,10 @@ impl ServerHandler for Handler {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> impl Future<Output = Result<CallToolResponse, ErrorData>> + Send {
-        Box::pin(self.run_meta_tool(request, context))
+        Box::pin(async move {
+            let caller = self.caller(&context)?;
+            self.run_meta_tool(&caller, request, reservation(&context), &context.ct).await
+        })
     }
 
     /// Handles a request that rmcp could not match: one with parameters that do not fit, or of an unknown method.
@@ -305,7 +312,7 @@ impl ServerHandler for Handler {
     ) -> impl Future<Output = Result<CustomResult, ErrorData>> + Send {
         Box::pin(async move {
             let revision = context.protocol_version();
-            let stateless = params::is_stateless(revision.as_ref());
+            let stateless = is_stateless(revision.as_ref());
             let call = params::text_call(request, revision.as_ref())?;
             let mut result = ServerResult::from(self.run_text_call(call, context).await?);
             if !stateless {
