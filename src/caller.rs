@@ -3,7 +3,7 @@
 //! The transports attach a [`Caller`] to each request. The code behind them does not depend on how the caller was
 //! authenticated, so a further kind of identity (a JWT, an API key) needs a constructor here and a transport.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use cofferdam_vault::SecretPath;
 
@@ -22,7 +22,9 @@ struct Identity {
 impl Caller {
     /// The person who started the process: the only caller on stdio and on unauthenticated loopback.
     pub fn local() -> Self {
-        Self::new("cofferdam", "local")
+        // Each request has one, and its path segment is a hash.
+        static LOCAL: LazyLock<Caller> = LazyLock::new(|| Caller::new("cofferdam", "local"));
+        LOCAL.clone()
     }
 
     fn new(issuer: &str, subject: &str) -> Self {

@@ -4,6 +4,8 @@
 //! array of [`serde_json::Value`]. A limit on the size of a text is therefore no limit on the memory that it takes.
 //! [`JsonMeter`] reads a text piece by piece, as it arrives, and builds nothing.
 
+use memchr::memchr2;
+
 /// The deepest nesting that `serde_json` parses. A text with a deeper one becomes no tree.
 const MAX_DEPTH: usize = 128;
 
@@ -217,7 +219,7 @@ impl JsonMeter {
 
     /// Reads up to the end of the string or to its next escape, and returns what follows.
     fn inside<'p>(&mut self, piece: &'p [u8]) -> &'p [u8] {
-        let Some(at) = piece.iter().position(|&byte| byte == b'"' || byte == b'\\') else {
+        let Some(at) = memchr2(b'"', b'\\', piece) else {
             self.keep_candidate(piece);
             self.string += piece.len() as u64;
             return &[];

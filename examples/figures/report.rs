@@ -46,10 +46,10 @@ fn legend(plan: &Plan) -> String {
     };
     format!(
         "On {machine}; medians, with the least and the most in brackets. *Calls*: `wrk` posts to one server and then to the \
-         other, {} rounds of {} s each, the first of a round alternating; ratios are those of a round. Both servers use rmcp \
-         over HTTP without sessions, respond in JSON, and make the same request of a service on loopback with the same client \
-         (reqwest, same settings); its response is GitHub's example of an issue, 2 KiB, passed on whole. The bare server has \
-         that one tool, with its token as a constant, and no more: no modules, vaults, schemas, scrubber or limits, and it logs \
+         other, {} rounds of {} s each, the first of a round alternating; ratios are those of a round. Both serve \
+         HTTP without sessions, respond in JSON, and make the same request of a service on loopback with the same client \
+         (reqwest, same settings); its response is GitHub's example of an issue, 2 KiB, passed on whole. The bare server leaves \
+         all of MCP to rmcp, and has that one tool, with its token as a constant, and no more: no modules, vaults, schemas, scrubber or limits, and it logs \
          nothing. Cofferdam runs as it does for everyone, with a line in its log for each call. *Memory* is what `ps` calls RSS. \
          *Start*: {} times, of manifests in the file system's cache.",
         plan.rounds,

@@ -8,8 +8,9 @@
 //! - *Views* are made of the answer: what its escapes and its runs of encoded bytes mean ([`View::ALL`] lists them), and
 //!   what those mean in turn, [`DEPTH`] levels deep. Positions in a view lead back to the answer.
 //!
-//! An answer is searched as bytes, and then in every string of its JSON. Each field is searched for by itself, so one that
-//! contains another, or begins like another, is removed whole. Overlapping matches are removed together.
+//! An answer is searched as bytes, and then in every string of its JSON in which that may find more. Each field is searched
+//! for by itself, so one that contains another, or begins like another, is removed whole. Overlapping matches are removed
+//! together.
 //!
 //! A credential that was cut short is removed as well if at least [`CUT`] of its bytes are left and the text ends after
 //! them. What everybody knows of it does not count, and nor does a user name beside a password: `ada.lovelace` is also the
@@ -19,6 +20,7 @@
 //! than [`SHORTEST`] inside a longer text: removing `abc` everywhere would destroy every answer.
 
 mod encodings;
+mod json_strings;
 mod prefix_filter;
 mod replacement;
 mod views;
@@ -28,9 +30,11 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
+use memchr::memchr2;
 use serde_json::{Map, Value};
 
 use encodings::{Encodings, ShortSecrets};
+use json_strings::Part;
 use views::View;
 use work::{TooMuch, Work};
 
@@ -114,6 +118,33 @@ impl Scrubber {
             }
         }
         Cow::Owned(REMOVED.into())
+    }
+
+    /// Whether [`Scrubber::value`] would change nothing in what the JSON `text` means. Returns `false` if that is not known
+    /// without it.
+    ///
+    /// [`Scrubber::bytes`] must have found nothing in `text`. Then few of its strings are searched.
+    pub fn finds_nothing_in_json(&self, text: &[u8]) -> bool {
+        // A short secret is a whole string, which was not looked for yet. One with a quote may continue after a string.
+        if !self.short.is_empty() || self.encodings.have(b'"') {
+            return false;
+        }
+        let may_be_cut_off = json_strings::may_be_cut_off(text);
+        json_strings::parts(text).all(|part| match part {
+            Part::Plain(string) => !may_be_cut_off(string) || self.finds_nothing(string),
+            Part::Escaped(quoted) => serde_json::from_slice::<String>(quoted)
+                .is_ok_and(|string| self.finds_nothing(string.as_bytes())),
+            Part::Between(structure) => {
+                // A parser writes exponents in its own way.
+                let has_exponent = |number: &[u8]| memchr2(b'e', b'E', number).is_some();
+                let mut numbers = json_strings::numbers(structure, self.encodings.shortest());
+                numbers.all(|number| !has_exponent(number) && self.finds_nothing(number))
+            }
+        })
+    }
+
+    fn finds_nothing(&self, text: &[u8]) -> bool {
+        self.find(text, DEPTH, &mut Work::for_text(text.len())).is_ok_and(|found| found.is_empty())
     }
 
     /// Removes credentials from every string, key and number of `value`.

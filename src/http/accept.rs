@@ -8,10 +8,14 @@ const BOTH: HeaderValue = HeaderValue::from_static("application/json, text/event
 
 /// Writes the header as rmcp demands it, if the client accepts JSON, as which every response is sent. rmcp wants both
 /// media types by name, and knows neither wildcards nor a request without the header (RFC 9110, 12.5.1).
-pub(super) fn normalize(headers: &mut HeaderMap) {
-    if accepts_json(headers) {
+///
+/// Returns whether the client accepts JSON.
+pub(super) fn normalize(headers: &mut HeaderMap) -> bool {
+    let accepted = accepts_json(headers);
+    if accepted {
         headers.insert(ACCEPT, BOTH);
     }
+    accepted
 }
 
 /// Whether the client accepts `application/json`. The most specific range that covers it decides.
@@ -47,7 +51,8 @@ mod tests {
         for value in values {
             headers.append(ACCEPT, HeaderValue::from_str(value).unwrap());
         }
-        normalize(&mut headers);
+        let accepted = normalize(&mut headers);
+        assert_eq!(accepted, headers.get_all(ACCEPT).iter().eq([&BOTH]));
         headers.get_all(ACCEPT).iter().eq([&BOTH])
     }
 

@@ -13,25 +13,27 @@ use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use rmcp::ServerHandler;
-use rmcp::model::{ErrorCode, ErrorData};
+use rmcp::model::{ErrorCode, ErrorData, ProtocolVersion};
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
+use serde::Serialize;
 
 use super::accept;
 use super::large_requests::{Admitted, LargeRequests, Refusal, RequestBody};
 use crate::background;
 use crate::caller::Caller;
-use crate::mcp::malformed::{self, ErrorResponse};
-use crate::mcp::{MAX_REQUEST_BYTES, REVISIONS};
+use crate::mcp::malformed;
+use crate::mcp::{Handler, MAX_REQUEST_BYTES, PlainCall, REVISIONS, is_stateless};
 use crate::memory_budget::MemoryBudget;
 
 /// The header with the protocol revision. Clients send it with every request but the first; old clients never do.
 const PROTOCOL_VERSION: &str = "mcp-protocol-version";
 
 /// The endpoint of a handler.
-#[derive(Clone)]
 pub(super) struct Endpoint<H> {
     service: StreamableHttpService<H, NeverSessionManager>,
+    /// Answers plain calls in the place of `service`.
+    calls: Option<Handler>,
     large_requests: LargeRequests,
 }
 
@@ -45,13 +47,18 @@ impl<H: ServerHandler + Clone> Endpoint<H> {
         config.max_request_body_bytes = MAX_REQUEST_BYTES;
         let sessions = Arc::new(NeverSessionManager::default());
         let service = StreamableHttpService::new(move || Ok(handler.clone()), sessions, config);
-        Self { service, large_requests: LargeRequests::new(memory) }
+        Self { service, calls: None, large_requests: LargeRequests::new(memory) }
+    }
+
+    /// The same endpoint with a faster way for plain calls, which `handler` answers as rmcp does.
+    pub(super) fn with_calls(self, handler: Handler) -> Self {
+        Self { calls: Some(handler), ..self }
     }
 }
 
 /// Handles one JSON-RPC message.
 pub(super) async fn post<H: ServerHandler>(
-    State(Endpoint { service, large_requests }): State<Endpoint<H>>,
+    State(endpoint): State<Arc<Endpoint<H>>>,
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
@@ -59,13 +66,16 @@ pub(super) async fn post<H: ServerHandler>(
     let Some(caller) = parts.extensions.get::<Caller>().cloned() else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
-    let body = match large_requests.read(&parts.headers, body, &caller).await {
+    let body = match endpoint.large_requests.read(&parts.headers, body, &caller).await {
         Ok(body) => body,
         Err(refusal) => return refusal.response(),
     };
-    match large_requests.admit(&body, &caller).await {
-        Ok(None) => respond(service, parts, body, None).await,
-        Ok(admitted) => background::run(respond(service, parts, body, admitted)).await,
+    match endpoint.large_requests.admit(&body, &caller).await {
+        Ok(None) => respond(&endpoint, caller, parts, body, None).await,
+        Ok(admitted) => {
+            let response = async move { respond(&endpoint, caller, parts, body, admitted).await };
+            background::run(response).await
+        }
         Err(Refusal::Busy) => Refusal::Busy.response(),
         Err(refusal) => {
             let error = ErrorData::invalid_request(refusal.to_string(), None);
@@ -77,19 +87,32 @@ pub(super) async fn post<H: ServerHandler>(
 
 /// Handles a message. A large one is `admitted`.
 async fn respond<H: ServerHandler>(
-    service: StreamableHttpService<H, NeverSessionManager>,
+    endpoint: &Endpoint<H>,
+    caller: Caller,
     mut parts: Parts,
     body: RequestBody,
     admitted: Option<Admitted>,
 ) -> Response {
-    if let Some(error) = unsupported_revision(&parts.headers, &body.bytes) {
-        return json(StatusCode::BAD_REQUEST, &error);
-    }
+    let Endpoint { service, calls, .. } = endpoint;
+    let revision = match revision(&parts.headers) {
+        Ok(revision) => revision,
+        Err(error) => return json(StatusCode::BAD_REQUEST, &malformed::refusal(&body.bytes, error)),
+    };
     let declared_as_json = is_json(&parts.headers);
+    let accepts_json = accept::normalize(&mut parts.headers);
+    if let Some(handler) = calls
+        && declared_as_json
+        && accepts_json
+        && admitted.is_none()
+        && !is_stateless(revision)
+        && let Some(call) = PlainCall::parse(&body.bytes)
+    {
+        drop(body);
+        return json(StatusCode::OK, &handler.respond(caller, call).await);
+    }
     if let Some(admitted) = &admitted {
         parts.extensions.insert(admitted.memory().clone());
     }
-    accept::normalize(&mut parts.headers);
     let response = service.handle(Request::from_parts(parts, Body::from(body.bytes.clone())));
     let mut response = pin!(response);
     // The first poll parses the message, since all of it has arrived.
@@ -123,23 +146,26 @@ fn is_json(headers: &HeaderMap) -> bool {
     declared.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
 }
 
-/// Returns an error if the header names a revision that is not supported. rmcp does not check it if a request has no
-/// metadata.
-fn unsupported_revision(headers: &HeaderMap, body: &[u8]) -> Option<ErrorResponse> {
-    let requested = headers.get(PROTOCOL_VERSION)?;
-    if REVISIONS.iter().any(|revision| requested.as_bytes() == revision.as_str().as_bytes()) {
-        return None;
+/// Returns the revision that the header names. rmcp does not check it if a request has no metadata.
+///
+/// # Errors
+///
+/// If this server does not support it.
+fn revision(headers: &HeaderMap) -> Result<Option<&'static ProtocolVersion>, ErrorData> {
+    let Some(requested) = headers.get(PROTOCOL_VERSION) else { return Ok(None) };
+    let supported = REVISIONS.iter().find(|revision| requested.as_bytes() == revision.as_str().as_bytes());
+    if supported.is_some() {
+        return Ok(supported);
     }
     let requested = bounded(&String::from_utf8_lossy(requested.as_bytes()));
-    let error = ErrorData::new(
+    Err(ErrorData::new(
         ErrorCode::UNSUPPORTED_PROTOCOL_VERSION,
         "Unsupported protocol version",
         Some(serde_json::json!({ "requested": requested, "supported": REVISIONS })),
-    );
-    Some(malformed::refusal(body, error))
+    ))
 }
 
-fn json(status: StatusCode, message: &ErrorResponse) -> Response {
+fn json(status: StatusCode, message: &impl Serialize) -> Response {
     let Ok(body) = serde_json::to_vec(message) else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };

@@ -69,7 +69,8 @@ impl Server {
     ) -> Result<Self, BindError> {
         let stop = CancellationToken::new();
         let handler = Handler::for_http(calls.clone(), settings.call_timeout, stop.clone());
-        Self::bind_with_handler(handler, settings, access, calls, stop).await
+        let endpoint = Endpoint::new(handler.clone(), calls.memory().clone()).with_calls(handler);
+        Self::bind_endpoint(endpoint, settings, access, calls, stop).await
     }
 
     /// Like [`Server::bind`], with any handler. `stop` cancels the calls that exceed the shutdown timeout.
@@ -84,6 +85,17 @@ impl Server {
         calls: Arc<Calls>,
         stop: CancellationToken,
     ) -> Result<Self, BindError> {
+        let endpoint = Endpoint::new(handler, calls.memory().clone());
+        Self::bind_endpoint(endpoint, settings, access, calls, stop).await
+    }
+
+    async fn bind_endpoint<H: ServerHandler + Clone>(
+        endpoint: Endpoint<H>,
+        settings: &ServerSettings,
+        access: &AccessSettings,
+        calls: Arc<Calls>,
+        stop: CancellationToken,
+    ) -> Result<Self, BindError> {
         let budget = ConnectionBudget::new(settings, &calls, descriptor_limit().soft);
         log_shortage(&budget);
         let public_connections = connections::public(&budget, &access.trusted_proxies);
@@ -91,11 +103,10 @@ impl Server {
         let counted = [public_connections.clone(), admin_connections.clone()];
         let metrics = Metrics { calls: calls.clone(), connections: counted };
         let draining = CancellationToken::new();
-        let endpoint = Endpoint::new(handler, calls.memory().clone());
         let health = Health { calls, draining: draining.clone() };
         let guard = Guard::new(&settings.allowed_hosts, &settings.allowed_origins);
         let public = Router::new()
-            .route("/mcp", post(endpoint::post::<H>).with_state(endpoint))
+            .route("/mcp", post(endpoint::post::<H>).with_state(Arc::new(endpoint)))
             .layer(MapRequestLayer::new(identify))
             .route("/healthz", get(health::alive))
             .route("/readyz", get(health::summary).with_state(health.clone()))

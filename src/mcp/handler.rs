@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::large::{MAX_REQUEST_NODES, RequestMemory, RequestReservation, are_large};
 use super::params::{self, TextCall};
-use super::protocol::REVISIONS;
+use super::protocol::{REVISIONS, is_stateless};
 use super::{arguments, results, schema, tools};
 use crate::background;
 use crate::caller::Caller;
@@ -97,15 +97,18 @@ impl Handler {
             .ok_or_else(|| ErrorData::internal_error("the request has no caller", None))
     }
 
-    async fn run_meta_tool(
+    /// Runs a meta-tool for `caller`. `reservation` is the memory of a large request. The call ends early once `cancelled`
+    /// is.
+    pub(super) async fn run_meta_tool(
         &self,
+        caller: &Caller,
         request: CallToolRequestParams,
-        context: RequestContext<RoleServer>,
+        reservation: Option<&RequestReservation>,
+        cancelled: &CancellationToken,
     ) -> Result<CallToolResponse, ErrorData> {
-        let caller = self.caller(&context)?;
         let result = match request.name.as_ref() {
-            tools::CALL_MODULE_TOOL => self.call_module_tool(&caller, request, &context).await,
-            tools::GET_MODULE_SCHEMA => catch_panic(|| self.get_module_schema(&caller, request))
+            tools::CALL_MODULE_TOOL => self.call_module_tool(caller, request, reservation, cancelled).await,
+            tools::GET_MODULE_SCHEMA => catch_panic(|| self.get_module_schema(caller, request))
                 .unwrap_or_else(|| results::from_error(&CallError::internal(Outcome::NotSent))),
             other => {
                 let message = format!("Unknown tool: {}", bounded(other));
@@ -119,20 +122,21 @@ impl Handler {
         &self,
         caller: &Caller,
         request: CallToolRequestParams,
-        context: &RequestContext<RoleServer>,
+        reservation: Option<&RequestReservation>,
+        cancelled: &CancellationToken,
     ) -> CallToolResult {
         let deadline = Instant::now() + self.call_timeout;
         let arguments = request.arguments.unwrap_or_default();
-        let (request, _memory) = match self.parse(caller, arguments, reservation(context)).await {
+        let (request, _memory) = match self.parse(caller, arguments, reservation).await {
             Ok(parsed) => parsed,
             Err(error) => return results::from_error(&error),
         };
         let result = if are_large(&request.arguments) {
-            let (handler, caller, cancelled) = (self.clone(), caller.clone(), context.ct.clone());
+            let (handler, caller, cancelled) = (self.clone(), caller.clone(), cancelled.clone());
             let call = async move { handler.call(&caller, request, deadline, &cancelled).await };
             background::run(call).await
         } else {
-            pin!(self.call(caller, request, deadline, &context.ct)).await
+            pin!(self.call(caller, request, deadline, cancelled)).await
         };
         match result {
             Ok(answer) => results::from_answer(answer),
@@ -192,7 +196,7 @@ impl Handler {
         context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
         let revision = context.protocol_version();
-        let stateless = params::is_stateless(revision.as_ref());
+        let stateless = is_stateless(revision.as_ref());
         let call = params::text_call(request, revision.as_ref())?;
         let mut result = ServerResult::from(self.run_text_call(call, context).await?);
         if !stateless {
@@ -209,23 +213,24 @@ impl Handler {
     async fn run_text_call(
         &self,
         TextCall { mut params, arguments }: TextCall,
-        mut context: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
+        let caller = self.caller(&context)?;
+        let mut reserved = reservation(&context).cloned();
         let size = measure(arguments.as_bytes());
         if size.nodes > MAX_REQUEST_NODES {
             return Ok(results::from_error(&too_many_values()).into());
         }
         let large = RequestMemory::of(arguments.len(), size);
         if let Some(needed) = large {
-            let caller = self.caller(&context)?;
             let held = match self.calls.memory().parsing().take(&caller, needed.running) {
                 Ok(held) => held,
                 Err(_) => return Ok(results::from_error(&no_memory("", Refused::Exhausted)).into()),
             };
-            if let Some(message) = reservation(&context) {
+            if let Some(message) = &reserved {
                 message.release();
             }
-            context.extensions.insert(RequestReservation::new(needed, held));
+            reserved = Some(RequestReservation::new(needed, held));
         }
         let parse = move || parse_arguments(&arguments);
         let parsed = if large.is_some() { background::run(async move { parse() }).await } else { parse() };
@@ -234,7 +239,7 @@ impl Handler {
             ErrorData::invalid_params(message, None)
         })?;
         params.arguments = Some(parsed);
-        self.run_meta_tool(params, context).await
+        self.run_meta_tool(&caller, params, reserved.as_ref(), &context.ct).await
     }
 
     /// The name of the module that a call is for, if `caller` may see it. All others are one owner: their calls end at once.
@@ -251,8 +256,7 @@ impl Handler {
     }
 }
 
-/// The memory of a large request: over HTTP with the parts of the request, on stdio with the message. That of arguments
-/// in a string has replaced it.
+/// The memory of a large request: over HTTP with the parts of the request, on stdio with the message.
 fn reservation(context: &RequestContext<RoleServer>) -> Option<&RequestReservation> {
     let of_message = || context.extensions.get::<http::request::Parts>()?.extensions.get();
     context.extensions.get().or_else(of_message)
@@ -330,10 +334,15 @@ impl ServerHandler for Handler {
     ) -> impl Future<Output = Result<CallToolResponse, ErrorData>> + Send {
         Box::pin(async move {
             if reservation(&context).is_none() {
-                return self.run_meta_tool(request, context).await;
+                let caller = self.caller(&context)?;
+                return self.run_meta_tool(&caller, request, None, &context.ct).await;
             }
             let handler = self.clone();
-            background::run(async move { handler.run_meta_tool(request, context).await }).await
+            let call = async move {
+                let caller = handler.caller(&context)?;
+                handler.run_meta_tool(&caller, request, reservation(&context), &context.ct).await
+            };
+            background::run(call).await
         })
     }
 

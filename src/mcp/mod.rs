@@ -10,6 +10,7 @@
 //! so these only report an invalid request.
 
 mod arguments;
+mod direct;
 mod framing;
 mod handler;
 mod large;
@@ -24,8 +25,9 @@ mod schema;
 mod stdio;
 mod tools;
 
+pub(crate) use direct::PlainCall;
 pub use handler::Handler;
 pub(crate) use large::{LARGE_BYTES, MAX_REQUEST_NODES, RequestMemory, RequestReservation};
-pub(crate) use protocol::MAX_REQUEST_BYTES;
 pub use protocol::REVISIONS;
+pub(crate) use protocol::{MAX_REQUEST_BYTES, is_stateless};
 pub use stdio::{serve_lines, serve_stdio};

@@ -5,6 +5,8 @@
 use rmcp::model::{CallToolRequestParams, CustomRequest, ErrorCode, ErrorData, ProtocolVersion};
 use serde_json::{Map, Value};
 
+use super::protocol::is_stateless;
+
 /// The methods of this server. All others are not found, whatever their parameters are.
 const METHODS: [&str; 3] = ["server/discover", CALL, "tools/list"];
 
@@ -31,11 +33,6 @@ pub(super) fn misfit(request: &CustomRequest, revision: Option<&ProtocolVersion>
             None => invalid(method, WRONG_TYPE),
         },
     })
-}
-
-/// Whether a request of this revision is stateless.
-pub(super) fn is_stateless(revision: Option<&ProtocolVersion>) -> bool {
-    revision.is_some_and(|revision| *revision >= ProtocolVersion::V_2026_07_28)
 }
 
 fn invalid(method: &str, problem: &str) -> ErrorData {

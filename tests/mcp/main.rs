@@ -6,6 +6,7 @@ mod cancellation;
 mod canned;
 mod concurrency;
 mod connections;
+mod direct;
 mod health;
 mod host_origin;
 mod memory;

@@ -284,7 +284,7 @@ pub(crate) struct Parts {
     pub(crate) faults: Faults,
     pub(crate) calls: Arc<Calls>,
     pub(crate) settings: ServerSettings,
-    access: AccessSettings,
+    pub(crate) access: AccessSettings,
     _manifests: tempfile::TempDir,
 }
 

@@ -59,21 +59,26 @@ pub(super) fn payload(
             (clean, true)
         }
     };
-    let (mut value, content) = if format == AnswerFormat::Opaque {
+    if format == AnswerFormat::Opaque {
         // Three bytes of UTF-8 for one of another charset, and four of Base64 for three.
         if (content_type.charset().is_some() || std::str::from_utf8(&clean).is_err())
             && !allow(2 * clean.len() as u64)
         {
             return Err(Unusable::NoMemory);
         }
-        opaque(&content_type, clean)
-    } else if clean.iter().all(u8::is_ascii_whitespace) {
+        let (mut value, content) = opaque(&content_type, clean);
+        scrubber.value(&mut value);
+        return Ok((value, content));
+    }
+    if clean.iter().all(u8::is_ascii_whitespace) {
         return Ok((json!({ "status": status.as_u16() }), Content::Empty));
-    } else {
-        let body = Clean { content_type, bytes: clean, length, damaged, scrubbed };
-        body.read(format)?
-    };
-    scrubber.value(&mut value);
+    }
+    let mut body = Clean { content_type, bytes: clean, length, damaged, scrubbed };
+    let (mut value, content) = body.read(format)?;
+    let is_clean = content == Content::Json && !scrubbed && scrubber.finds_nothing_in_json(&body.bytes);
+    if !is_clean {
+        scrubber.value(&mut value);
+    }
     Ok((value, content))
 }
 
@@ -105,7 +110,8 @@ struct Clean {
 }
 
 impl Clean {
-    fn read(mut self, format: AnswerFormat) -> Result<(Value, Content), Unusable> {
+    /// Takes the bytes if they become a text, and leaves them if they are JSON.
+    fn read(&mut self, format: AnswerFormat) -> Result<(Value, Content), Unusable> {
         if self.bytes.starts_with(BYTE_ORDER_MARK.as_bytes()) {
             self.bytes.drain(..BYTE_ORDER_MARK.len());
         }
@@ -140,8 +146,8 @@ impl Clean {
         Ok(self.text())
     }
 
-    /// The body as text, or a note of its type and size if it is not text.
-    fn text(self) -> (Value, Content) {
+    /// Takes the body as text, or a note of its type and size if it is not text.
+    fn text(&mut self) -> (Value, Content) {
         let kind = self.content_type.kind();
         let content = match self.damaged {
             _ if kind == ContentKind::Json => Content::InvalidJson,
@@ -149,7 +155,7 @@ impl Clean {
             false => Content::Text,
         };
         let is_text = matches!(kind, ContentKind::Json | ContentKind::Html | ContentKind::Text);
-        match String::from_utf8(self.bytes) {
+        match String::from_utf8(std::mem::take(&mut self.bytes)) {
             Ok(text) if is_text || !text.contains('\0') => (Value::String(text), content),
             Err(error) if is_text => {
                 let text = String::from_utf8_lossy(error.as_bytes()).into_owned();

@@ -38,6 +38,11 @@ impl ShortSecrets {
         Self(secrets.into_iter().flat_map(encodings).collect())
     }
 
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether `text` is one of them.
     pub(super) fn contains(&self, text: &str) -> bool {
         let text = text.trim();
@@ -78,6 +83,11 @@ impl Encodings {
     /// The length of the shortest text in which one is found; `usize::MAX` if there is none.
     pub(super) fn shortest(&self) -> usize {
         self.shortest
+    }
+
+    /// Whether one of them has this byte.
+    pub(super) fn have(&self, byte: u8) -> bool {
+        self.all.iter().any(|encoding| encoding.bytes.contains(&byte))
     }
 
     /// The ranges of all encodings in `text`, in the order in which they begin.

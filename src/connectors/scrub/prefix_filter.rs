@@ -1,9 +1,9 @@
 //! Skips nearly all positions of a text at which no credential begins.
 //!
 //! Each call has its own credential, so the matcher is built for each call. Building an automaton takes longer than
-//! searching a usual answer. This filter is a table of bits instead: each encoding sets one bit, by a hash of its
-//! first bytes. If the bit of a position is not set, no encoding begins there. If it is set, the encodings with these first
-//! bytes are compared.
+//! searching a usual answer. This filter is a table instead: each encoding marks one place, by a hash of its first bytes. If
+//! the place of a position is not marked, no encoding begins there. If it is, the encodings with these first bytes are
+//! compared.
 //!
 //! White space and NUL are no part of the first bytes, so an encoding is found by one pass also if it is broken by them.
 
@@ -14,12 +14,25 @@ use zeroize::Zeroizing;
 /// How many significant bytes of an encoding are hashed. The shortest encoding is longer.
 const PREFIX: usize = 4;
 
-/// The binary logarithm of the table's size in bits. 8 KiB fit the processor's L1 cache, and of a text without the
-/// credential about one position in some thousands is looked up unnecessarily.
-const LOG2_BITS: u32 = 16;
+/// The binary logarithm of the table's size in bytes. 8 KiB fit the processor's L1 cache, and of a text without the
+/// credential about one position in a thousand is looked up unnecessarily.
+const LOG2_BYTES: u32 = 13;
+
+/// Each byte with the bit set that distinguishes `A` from `a`; zero for one that is not significant.
+const FOLDED: [u8; 256] = {
+    let mut folded = [0; 256];
+    let mut byte = 0;
+    while byte < folded.len() {
+        if is_significant(byte as u8) {
+            folded[byte] = byte as u8 | 0x20;
+        }
+        byte += 1;
+    }
+    folded
+};
 
 /// The prefixes of a set of encodings.
-pub(super) struct PrefixFilter(Zeroizing<Vec<u64>>);
+pub(super) struct PrefixFilter(Box<Zeroizing<[bool; 1 << LOG2_BYTES]>>);
 
 /// Where an encoding may begin.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,25 +45,44 @@ pub(super) struct Candidate {
 
 impl PrefixFilter {
     pub(super) fn new(prefixes: impl IntoIterator<Item = u32>) -> Self {
-        let mut table = Zeroizing::new(vec![0; 1 << (LOG2_BITS - 6)]);
+        let mut table = Box::new(Zeroizing::new([false; _]));
         for prefix in prefixes {
-            let (word, bit) = bit_of(prefix);
-            table[word] |= bit;
+            table[hash(prefix)] = true;
         }
         Self(table)
     }
 
     /// The positions in `text` at which an encoding may begin, in order.
     pub(super) fn candidates(&self, text: &[u8]) -> impl Iterator<Item = Candidate> {
-        let mut prefix = 0;
-        text.iter().enumerate().filter_map(move |(last, &byte)| {
-            if !is_significant(byte) {
-                return None;
+        let (mut at, mut prefix) = (0, 0);
+        std::iter::from_fn(move || {
+            loop {
+                (at, prefix) = self.next(text, at, prefix)?;
+                if let Some(span) = span(text, at - 1) {
+                    return Some(Candidate { span, prefix });
+                }
             }
-            prefix = prefix >> u8::BITS | (u32::from(byte) | 0x20) << (u32::BITS - u8::BITS);
-            let (word, bit) = bit_of(prefix);
-            (self.0[word] & bit != 0).then(|| Some(Candidate { span: span(text, last)?, prefix })).flatten()
         })
+    }
+
+    /// Continues at `at`, after bytes that end with `prefix`. Returns the position after the next prefix that is marked, and
+    /// that prefix.
+    ///
+    /// Every byte of an answer passes this loop. Inlined, it would not have all of its state in registers.
+    #[inline(never)]
+    fn next(&self, text: &[u8], at: usize, mut prefix: u32) -> Option<(usize, u32)> {
+        let mut rest = text.get(at..)?.iter();
+        while let Some(&byte) = rest.next() {
+            let folded = FOLDED[usize::from(byte)];
+            if folded == 0 {
+                continue;
+            }
+            prefix = prefix >> u8::BITS | u32::from(folded) << (u32::BITS - u8::BITS);
+            if self.0[hash(prefix)] {
+                return Some((text.len() - rest.len(), prefix));
+            }
+        }
+        None
     }
 }
 
@@ -67,18 +99,17 @@ pub(super) fn folded(prefix: [u8; PREFIX]) -> u32 {
     u32::from_le_bytes(prefix) | 0x2020_2020
 }
 
-/// The word and the bit of a prefix.
-fn bit_of(prefix: u32) -> (usize, u64) {
+/// The place of a prefix in the table.
+fn hash(prefix: u32) -> usize {
     // Knuth's multiplicative hash: the upper bits of the product depend on all bits of the prefix.
-    let hash = prefix.wrapping_mul(0x9E37_79B1) >> (u32::BITS - LOG2_BITS);
-    ((hash >> 6) as usize, 1 << (hash & 63))
+    (prefix.wrapping_mul(0x9E37_79B1) >> (u32::BITS - LOG2_BYTES)) as usize
 }
 
 /// Whether a byte is neither white space nor NUL. UTF-16 has a NUL beside every ASCII character.
-pub(super) fn is_significant(byte: u8) -> bool {
+pub(super) const fn is_significant(byte: u8) -> bool {
     byte != 0 && !is_white_space(byte)
 }
 
-pub(super) fn is_white_space(byte: u8) -> bool {
+pub(super) const fn is_white_space(byte: u8) -> bool {
     matches!(byte, b'\t'..=b'\r' | b' ')
 }

@@ -364,6 +364,94 @@ fn no_position_at_which_an_encoding_begins_is_skipped() {
     }
 }
 
+/// A string of what a service may write of `secret`: parts of it in any notation, and marks around them.
+fn random_string(random: &mut fastrand::Rng, secret: &str) -> String {
+    let mut text = String::new();
+    for _ in 0..random.usize(..4) {
+        let start = if random.u8(..4) == 0 { random.usize(..secret.len()) } else { 0 };
+        let end = if random.bool() { secret.len() } else { random.usize(start..=secret.len()) };
+        let part = &secret.as_bytes()[start..end];
+        let encodings = Encodings::new(&[(secret, 0)]);
+        text.push_str(&match random.u8(..9) {
+            0 | 1 => String::from_utf8_lossy(part).into_owned(),
+            2 => joined(part, "", |byte| format!("%{byte:02x}")),
+            3 => joined(part, "", |byte| format!("&#{byte};")),
+            4 => joined(part, "", |byte| format!("={byte:02X}")),
+            5 => joined(part, ["", ":", ", "][random.usize(..3)], |byte| format!("{byte:02x}")),
+            6 => joined(part, [",", ", "][random.usize(..2)], u8::to_string),
+            7 => STANDARD_NO_PAD.encode(part),
+            _ => random.choice(encodings.all()).map_or_else(String::new, |encoding| {
+                let bytes = encoding.bytes();
+                String::from_utf8_lossy(&bytes[..random.usize(..=bytes.len())]).into_owned()
+            }),
+        });
+        let marks = [
+            "", "", "", " ", "\n", "/", "\\", "\"", "%", "%2", "=", "&", "&#", "...", "…", "-", ",", "x",
+            "7", "é",
+        ];
+        text.push_str(marks[random.usize(..marks.len())]);
+    }
+    text
+}
+
+/// `text` as the content of a string of JSON, perhaps with more escapes than it needs.
+fn random_json_string(random: &mut fastrand::Rng, text: &str) -> String {
+    let quoted = json!(text).to_string();
+    let content = &quoted[1..quoted.len() - 1];
+    match random.u8(..4) {
+        0 => text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect(),
+        1 => content.replace('/', "\\/"),
+        _ => content.to_owned(),
+    }
+}
+
+#[test]
+fn strings_of_json_that_are_not_searched_have_no_credential() {
+    let secrets = [
+        "hunter-22x",
+        "tok/en+abc~",
+        "7123456789012345",
+        "brace-at-the-end}",
+        "pässwörd-7",
+        "\u{ff}\u{fe}~~~???>>>",
+        TOKEN,
+    ];
+    let mut random = fastrand::Rng::with_seed(11);
+    let (mut skipped, mut only_in_strings) = (0, 0);
+    for _ in 0..6000 {
+        let secret = secrets[random.usize(..secrets.len())];
+        let scrubber = Scrubber::new([secret]);
+        let mut text = String::from("[0");
+        for _ in 0..random.usize(1..4) {
+            let written = random_string(&mut random, secret);
+            let string = random_json_string(&mut random, &written);
+            let number = &"7123456789"[random.usize(..3)..random.usize(3..=10)];
+            text.push_str(&match random.u8(..5) {
+                0 => format!(",{{\"{string}\":{number}}}"),
+                1 => format!(",{{ \"{number}\" : \"{string}\" , \"b\": null }}"),
+                2 => format!(",{number},\"{string}\",{number}"),
+                3 => format!(",-{number}.5e{number}"),
+                _ => format!(",\"{string}\""),
+            });
+        }
+        text.push(']');
+        // Of the replaced one, every string is searched.
+        if matches!(scrubber.bytes(text.as_bytes()), Cow::Owned(_)) {
+            continue;
+        }
+        let value: Value = serde_json::from_str(&text).unwrap();
+        let mut clean = value.clone();
+        scrubber.value(&mut clean);
+        if scrubber.finds_nothing_in_json(text.as_bytes()) {
+            assert_eq!(clean, value, "{secret} in {text}");
+            skipped += 1;
+        } else if clean != value {
+            only_in_strings += 1;
+        }
+    }
+    assert!(skipped > 500 && only_in_strings > 20, "{skipped}, {only_in_strings}");
+}
+
 /// The work that the search of `text` takes for each of its bytes.
 fn work_per_byte(scrubber: &Scrubber, text: &[u8]) -> usize {
     let mut work = Work::for_text(text.len());

@@ -4,22 +4,22 @@ use std::ops::Range;
 
 use super::BREAK;
 
-/// The bytes of which a run consists, as bits by their value.
-struct Class([u64; 4]);
+/// The bytes of which a run consists: whether each byte is one of them.
+struct Class([bool; 256]);
 
 impl Class {
     const fn new(bytes: &[u8]) -> Self {
-        let mut bits = [0; 4];
+        let mut class = [false; 256];
         let mut at = 0;
         while at < bytes.len() {
-            bits[bytes[at] as usize >> 6] |= 1 << (bytes[at] & 63);
+            class[bytes[at] as usize] = true;
             at += 1;
         }
-        Self(bits)
+        Self(class)
     }
 
     fn has(&self, byte: u8) -> bool {
-        self.0[usize::from(byte >> 6)] >> (byte & 63) & 1 != 0
+        self.0[usize::from(byte)]
     }
 
     /// The longest ranges of `text` that consist of these bytes and have at least `least` of them. Looks only at every
@@ -79,7 +79,7 @@ fn pieces<R: Run>(
 
 /// The view of lists of numbers from 0 to 255, or from -128 to 127.
 pub(super) fn byte_list(text: &[u8], shortest: usize, mut each: impl FnMut(Range<usize>, &[u8])) {
-    const CLASS: Class = Class::new(b"0123456789,-\":\t\n\x0c\r ");
+    static CLASS: Class = Class::new(b"0123456789,-\":\t\n\x0c\r ");
     // The digits and what separates them, without the last separator.
     for span in CLASS.spans(text, shortest.saturating_mul(2).saturating_sub(1)) {
         pieces(span, shortest, |at| ByteList { text, at, first: true }, &mut each);
@@ -142,7 +142,7 @@ fn after_separator(text: &[u8], start: usize) -> Option<usize> {
 
 /// The view of runs of bytes in hexadecimal.
 pub(super) fn hex(text: &[u8], shortest: usize, mut each: impl FnMut(Range<usize>, &[u8])) {
-    const CLASS: Class = Class::new(b"0123456789abcdefABCDEFxX:-,\t\n\x0c\r ");
+    static CLASS: Class = Class::new(b"0123456789abcdefABCDEFxX:-,\t\n\x0c\r ");
     for span in CLASS.spans(text, shortest.saturating_mul(2)) {
         pieces(span, shortest, |at| Hex { text, at, first: true }, &mut each);
     }
@@ -177,7 +177,7 @@ impl Iterator for Hex<'_> {
 
 /// The view of runs in Base64, in either alphabet, with or without line breaks.
 pub(super) fn base64(text: &[u8], shortest: usize, mut each: impl FnMut(Range<usize>, &[u8])) {
-    const CLASS: Class =
+    static CLASS: Class =
         Class::new(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_\r\n");
     for span in CLASS.spans(text, shortest.saturating_mul(4).div_ceil(3)) {
         let mut group = (0_u32, 0, span.start);
@@ -208,13 +208,27 @@ pub(super) fn base64(text: &[u8], shortest: usize, mut each: impl FnMut(Range<us
     }
 }
 
+/// The digits of Base64 in the order of their values, in both alphabets.
+const DIGITS: [&[u8; 64]; 2] = [
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
+];
+
+/// The value of each byte as a digit of Base64; [`NO_DIGIT`] for all others.
+static SEXTETS: [u8; 256] = {
+    let mut sextets = [NO_DIGIT; 256];
+    let mut value = 0;
+    while value < 64 {
+        sextets[DIGITS[0][value] as usize] = value as u8;
+        sextets[DIGITS[1][value] as usize] = value as u8;
+        value += 1;
+    }
+    sextets
+};
+
+const NO_DIGIT: u8 = u8::MAX;
+
 fn sextet(byte: u8) -> Option<u32> {
-    Some(u32::from(match byte {
-        b'A'..=b'Z' => byte - b'A',
-        b'a'..=b'z' => byte - b'a' + 26,
-        b'0'..=b'9' => byte - b'0' + 52,
-        b'+' | b'-' => 62,
-        b'/' | b'_' => 63,
-        _ => return None,
-    }))
+    let sextet = SEXTETS[usize::from(byte)];
+    (sextet != NO_DIGIT).then_some(u32::from(sextet))
 }
