@@ -36,7 +36,7 @@ pub enum Severity {
 ///     "profiles/dev.toml  vaults.team.file: the path is empty; name a file, for example \"team.age\""
 /// );
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Diagnostic {
     /// Where the setting is written. `None` until it is known. Boxed, because a diagnostic is also an error in `Result`s.
     #[serde(flatten)]
@@ -111,6 +111,20 @@ impl fmt::Display for Diagnostic {
     }
 }
 
+impl fmt::Debug for Diagnostic {
+    /// All fields, the key by the same rule as everywhere.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { location, key, message, help, severity } = self;
+        f.debug_struct("Diagnostic")
+            .field("location", location)
+            .field("key", &quote::key(key))
+            .field("message", message)
+            .field("help", help)
+            .field("severity", severity)
+            .finish()
+    }
+}
+
 impl std::error::Error for Diagnostic {}
 
 fn serialize_key<S: Serializer>(key: &str, serializer: S) -> Result<S::Ok, S::Error> {
@@ -158,6 +172,16 @@ mod tests {
         assert_eq!(Diagnostic::info("", "readable").to_string(), "readable");
         let flag = Diagnostic::error("", "not an address", "write one").at(Location::flag("--listen"));
         assert_eq!(flag.to_string(), "--listen  not an address; write one");
+    }
+
+    #[test]
+    fn no_form_of_a_diagnostic_quotes_a_secret_at_a_key() {
+        let secret = "ghp_q7Zp2mXv9LrT4wBnq7Zp2mXv9LrT4wBn1a2b";
+        let error = Diagnostic::error(secret, "unknown key", "remove it").below("vaults");
+        let json = serde_json::to_string(&error).unwrap();
+        for text in [error.to_string(), format!("{error:?}"), error.headline().to_string(), json] {
+            assert!(text.contains("vaults.(a key of") && !text.contains(secret), "{text}");
+        }
     }
 
     #[test]
