@@ -42,7 +42,8 @@ pub mod registry;
 /// The allocator. Its background threads give memory back to the system after a burst, which the system's allocator keeps:
 /// 20 s after eight large requests at once, 31 MB of 80 were left, and 65 of 65. `.cargo/config.toml` has its settings.
 ///
-/// It is set here and not in the binary, so that the programs that measure the server measure it with this allocator.
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
+/// It is set here and not in the binary, so that the programs that measure the server measure it with this allocator. A fuzz
+/// target needs the allocator of its sanitizer, which finds uses after free, leaks and allocations that are too large.
+#[cfg(all(target_os = "linux", target_env = "gnu", not(fuzzing)))]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;

@@ -37,14 +37,14 @@ pub(crate) fn replace(
     remove_leftovers(target);
     let failed = |path: &Path, error| vault_error(path, Cause::Writing(error));
     let unique = Salt::random().map_err(|error| vault_error(target, Cause::Random(error)))?.to_hex();
-    let temporary = Temporary(sibling(target, ".", &format!(".{unique}{TEMPORARY_SUFFIX}")));
-    let file = create(&temporary.0, content, old.map(|(_, attributes)| attributes))
-        .map_err(|error| failed(&temporary.0, error))?;
+    let path = sibling(target, ".", &format!(".{unique}{TEMPORARY_SUFFIX}"));
+    let temporary = Temporary { path, renamed: false };
+    let file = create(&temporary.path, content, old.map(|(_, attributes)| attributes))
+        .map_err(|error| failed(&temporary.path, error))?;
     if current(target).map_err(|error| failed(target, error))? != old.map(|(fingerprint, _)| fingerprint) {
         return Ok(Replaced::Conflict);
     }
-    fs::rename(&temporary.0, target).map_err(|error| failed(target, error))?;
-    std::mem::forget(temporary);
+    temporary.rename(target).map_err(|error| failed(target, error))?;
     os::sync_folder(target.parent().unwrap_or(Path::new(""))).map_err(|error| failed(target, error))?;
     let metadata = file.metadata().map_err(|error| failed(target, error))?;
     Ok(Replaced::Done(os::fingerprint(&metadata), os::attributes(&metadata)))
@@ -82,12 +82,25 @@ fn remove_leftovers(target: &Path) {
     }
 }
 
-/// A temporary file, removed on drop if the write did not complete.
-struct Temporary(PathBuf);
+/// A temporary file, removed on drop unless it was renamed.
+struct Temporary {
+    path: PathBuf,
+    renamed: bool,
+}
+
+impl Temporary {
+    fn rename(mut self, target: &Path) -> io::Result<()> {
+        fs::rename(&self.path, target)?;
+        self.renamed = true;
+        Ok(())
+    }
+}
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
+        if !self.renamed {
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 

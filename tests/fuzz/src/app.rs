@@ -70,7 +70,7 @@ pub(crate) struct App {
     pub(crate) server: ServerSettings,
     pub(crate) access: AccessSettings,
     response: Arc<Mutex<Vec<u8>>>,
-    /// Held during a call: tests run side by side, and the service has one response.
+    /// Held while a target runs: tests run side by side, and the service has one response.
     calling: Mutex<()>,
     _folder: TempDir,
 }
@@ -135,6 +135,13 @@ impl App {
         }
     }
 
+    /// Runs `steps` while the service returns `response`, a whole HTTP response.
+    pub(crate) fn run<T>(&self, response: Vec<u8>, steps: impl Future<Output = T>) -> T {
+        let _calling = self.calling.lock().unwrap_or_else(PoisonError::into_inner);
+        *self.response.lock().unwrap_or_else(PoisonError::into_inner) = response;
+        self.runtime.block_on(steps)
+    }
+
     /// Calls a tool whose service returns `response`, a whole HTTP response.
     pub(crate) fn call(
         &self,
@@ -142,8 +149,6 @@ impl App {
         arguments: Map<String, Value>,
         response: Vec<u8>,
     ) -> Result<CallAnswer, CallError> {
-        let _calling = self.calling.lock().unwrap_or_else(PoisonError::into_inner);
-        *self.response.lock().unwrap_or_else(PoisonError::into_inner) = response;
         let request = CallRequest {
             module: "svc".to_owned(),
             tool: tool.to_owned(),
@@ -151,7 +156,7 @@ impl App {
             account: None,
             full: false,
         };
-        self.runtime.block_on(async {
+        self.run(response, async {
             let caller = Caller::local();
             let call = self.calls.call(&caller, request, Instant::now() + LIMIT, std::future::pending());
             tokio::time::timeout(2 * LIMIT, call).await.expect("the call hangs")

@@ -31,8 +31,16 @@ pub use requests::request;
 pub use scrubber::scrubber;
 pub use settings::{manifest, profile};
 
-/// A secret that kept inputs contain where none belongs. No message may quote it.
+/// A secret that inputs contain where none belongs. No message may quote it.
 const CANARY: &str = "ghp_q7Zp2mXv9LrT4wBnq7Zp2mXv9LrT4wBn1a2b";
+
+/// The byte that stands for [`CANARY`] in an input, so that one change puts it anywhere.
+const CANARY_BYTE: u8 = 1;
+
+/// `data` with [`CANARY`] in place of each [`CANARY_BYTE`].
+fn with_canaries(data: &[u8]) -> Vec<u8> {
+    data.split(|&byte| byte == CANARY_BYTE).collect::<Vec<_>>().join(CANARY.as_bytes())
+}
 
 /// A target: it panics if the input breaks a promise.
 pub type Target = fn(&[u8]);

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::LazyLock;
-use std::time::Duration;
 
 use arbitrary::Unstructured;
 use cofferdam::caller::Caller;
@@ -37,7 +36,8 @@ const END: &str = "fuzz-end";
 /// The methods that are served. None of them is ever missing.
 const METHODS: [&str; 3] = ["tools/call", "tools/list", "ping"];
 
-/// Every request is answered with its ID by both transports, with the same error, and nothing contains the credential.
+/// Every request gets exactly one response with its ID, the same from both transports; what is none gets none; and nothing
+/// contains the credential.
 pub fn request(data: &[u8]) {
     let message = message(data);
     let expected = Expected::of(&message);
@@ -46,11 +46,13 @@ pub fn request(data: &[u8]) {
     }
     // Started before anything runs in the runtime.
     let address = *ADDRESS;
-    app().runtime.block_on(async {
+    let page = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 6\r\n\r\n[1, 2]";
+    app().run(page.to_vec(), async {
         let (stdio, http) =
             tokio::join!(on_stdio(&message, &expected), over_http(address, &message, &expected));
-        if let (Some(stdio), Some(http), false) = (stdio, http, expected.stateless) {
-            assert_eq!(stdio["error"]["code"], http["error"]["code"], "{stdio} {http}");
+        // Only a session has a handshake, and white space between two lines is none.
+        if !expected.stateless && expected.count != Count::Blank {
+            assert_eq!(stdio, http, "on stdio and over HTTP");
         }
     });
 }
@@ -78,8 +80,20 @@ fn message(data: &[u8]) -> Vec<u8> {
     }
 }
 
+/// How many responses a message gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Count {
+    /// On stdio none, and over HTTP an error.
+    Blank,
+    None,
+    One,
+    /// It cannot be read, so only the server can tell.
+    AtMostOne,
+}
+
 /// What a client expects of the server.
 struct Expected {
+    count: Count,
     /// The ID of the message, if it is a request that waits for a response.
     id: Option<Value>,
     /// Whether its method is served.
@@ -90,24 +104,46 @@ struct Expected {
 
 impl Expected {
     fn of(message: &[u8]) -> Self {
-        let parsed: Value = serde_json::from_slice(message).unwrap_or_default();
-        let is_response = parsed.get("result").or(parsed.get("error")).is_some();
-        let id = parsed.get("id").filter(|id| id.is_string() || id.is_number());
         // The metadata of the stateless revision has rules of its own.
         let stateless = message.windows(META.len()).any(|part| part == META.as_bytes());
-        let known = parsed["method"].as_str().is_some_and(|method| METHODS.contains(&method)) && !stateless;
-        Self { id: id.filter(|_| !is_response).cloned(), known, stateless }
+        let unknown = |count| Self { count, id: None, known: false, stateless };
+        if message.trim_ascii().is_empty() {
+            return unknown(Count::Blank);
+        }
+        let Ok(parsed) = serde_json::from_slice::<Value>(message) else { return unknown(Count::AtMostOne) };
+        let is_response = parsed.get("result").or(parsed.get("error")).is_some();
+        let method = parsed["method"].as_str();
+        let is_notification = method.is_some() && parsed.get("id").is_none();
+        if is_notification || (is_response && parsed.get("method").is_none()) {
+            return unknown(Count::None);
+        }
+        let id = parsed.get("id").filter(|id| id.is_string() || id.is_number());
+        let known = method.is_some_and(|method| METHODS.contains(&method)) && !stateless;
+        Self { count: Count::One, id: id.cloned(), known, stateless }
     }
 
-    /// Checks a response, and returns whether it is the one of the message.
-    fn check(&self, response: &Value) -> bool {
+    /// Checks the responses that the message got, and returns the one that there may be.
+    fn check(&self, mut responses: Vec<Value>) -> Option<Value> {
+        let response = responses.pop();
+        assert!(responses.is_empty(), "more than one response: {responses:?} {response:?}");
+        match self.count {
+            Count::None => assert_eq!(response, None, "a response to what is no request"),
+            Count::One => assert!(response.is_some(), "a request has no response"),
+            Count::AtMostOne | Count::Blank => {}
+        }
+        let response = response?;
         assert_eq!(response["jsonrpc"], "2.0", "{response}");
         assert!(!response.to_string().contains(SECRET), "{response}");
-        let matches = self.id.as_ref().is_some_and(|id| same(id, &response["id"]));
-        if matches && self.known {
+        assert_ne!(response.get("result").is_some(), response.get("error").is_some(), "{response}");
+        if let Some(id) = &self.id {
+            assert!(same(id, &response["id"]), "a response to {id}: {response}");
+        } else if self.count == Count::One {
+            assert_eq!((&response["id"], response.get("result")), (&Value::Null, None), "{response}");
+        }
+        if self.known {
             assert_ne!(response["error"]["code"], -32601, "{response}");
         }
-        matches
+        Some(response)
     }
 }
 
@@ -121,7 +157,7 @@ async fn on_stdio(message: &[u8], expected: &Expected) -> Option<Value> {
     let handler = Handler::for_caller(app().calls.clone(), LIMIT, CancellationToken::new(), Caller::local());
     let (ours, theirs) = tokio::io::duplex(1 << 20);
     let (read, write) = tokio::io::split(theirs);
-    let session = tokio::spawn(serve_lines(handler, read, write, CancellationToken::new(), Duration::ZERO));
+    let session = tokio::spawn(serve_lines(handler, read, write, CancellationToken::new(), LIMIT));
     let (read, mut input) = tokio::io::split(ours);
     let mut lines = BufReader::new(read).lines();
     let client = json!({ "name": "fuzz", "version": "1" });
@@ -131,20 +167,19 @@ async fn on_stdio(message: &[u8], expected: &Expected) -> Option<Value> {
     let initialized = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
     let (before, after) = (format!("{initialize}\n{initialized}\n"), format!("\n{ping}\n"));
     input.write_all(&[before.as_bytes(), message, after.as_bytes()].concat()).await.unwrap();
-    let (mut response, mut ended) = (None, false);
-    while !ended || (response.is_none() && expected.id.is_some()) {
-        let line = timeout(LIMIT, lines.next_line()).await.expect("a request has no response").unwrap();
-        let line: Value = serde_json::from_str(&line.expect("the session has ended")).unwrap();
-        match line["id"].as_str() {
-            Some(BEGIN) => {}
-            Some(END) => ended = true,
-            _ if expected.check(&line) => response = Some(line),
-            _ => {}
-        }
-    }
+    // A session ends once every request has its response.
     input.shutdown().await.unwrap();
-    let _ = timeout(LIMIT, session).await.expect("the session does not end");
-    response
+    let mut responses = Vec::new();
+    while let Some(line) = timeout(LIMIT, lines.next_line()).await.expect("the session hangs").unwrap() {
+        responses.push(serde_json::from_str::<Value>(&line).unwrap());
+    }
+    timeout(LIMIT, session).await.expect("the session does not end").unwrap().unwrap();
+    for id in [BEGIN, END] {
+        let before = responses.len();
+        responses.retain(|response| response["id"] != id);
+        assert_eq!(before - responses.len(), 1, "responses to {id}");
+    }
+    expected.check(responses)
 }
 
 /// Posts the message. Returns its response.
@@ -161,14 +196,16 @@ async fn over_http(address: SocketAddr, message: &[u8], expected: &Expected) -> 
     let answer = String::from_utf8_lossy(&answer).into_owned();
     assert!(!answer.contains(SECRET), "{answer}");
     let status: u16 = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).expect(&answer);
-    assert!(matches!(status, 200 | 202 | 400 | 404 | 413), "{answer}");
     let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
-    let response = serde_json::from_str::<Value>(body).ok();
-    match response {
-        Some(response) if expected.check(&response) => Some(response),
-        response => {
-            assert!(expected.id.is_none(), "a request has no response: {response:?} {answer}");
-            None
+    let mut responses = Vec::new();
+    if !body.is_empty() {
+        let response: Value = serde_json::from_str(body).unwrap();
+        // The transport refuses a response of a client: that error belongs to the HTTP request, and has no ID.
+        if status != 400 || response.get("id").is_some() {
+            responses.push(response);
         }
     }
+    assert!(status != 202 || body.is_empty(), "{answer}");
+    assert!(matches!(status, 200 | 202 | 400 | 404 | 413), "{answer}");
+    expected.check(responses)
 }
