@@ -34,6 +34,7 @@ backends! {
     "env" => cofferdam_vault_env::Config,
     "file" => cofferdam_vault_file::Config,
     "hashicorp" => cofferdam_vault_hashicorp::Config,
+    "onepassword" => cofferdam_vault_onepassword::Config,
 }
 
 /// The checked settings of a backend: an object-safe [`BackendConfig`].
