@@ -11,39 +11,31 @@ use figment::value::Value;
 use schemars::{Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 
-/// All backends by name, including those that were compiled out.
-pub const ALL: &[Backend] = &[
-    Backend { name: "age", compiled: AGE },
-    Backend { name: "aws", compiled: AWS },
-    Backend { name: "env", compiled: ENV },
-    Backend { name: "file", compiled: FILE },
-    Backend { name: "hashicorp", compiled: HASHICORP },
-];
+/// Lists backends by name, with the type of their settings. The name is that of the Cargo feature, too.
+macro_rules! backends {
+    ($($name:tt => $config:path,)*) => {
+        /// All backends by name, including those that were compiled out.
+        pub const ALL: &[Backend] = &[$(Backend {
+            name: $name,
+            compiled: {
+                #[cfg(feature = $name)]
+                const COMPILED: Option<Compiled> = Some(Compiled::new::<$config>());
+                #[cfg(not(feature = $name))]
+                const COMPILED: Option<Compiled> = None;
+                COMPILED
+            },
+        },)*];
+    };
+}
 
-#[cfg(feature = "age")]
-const AGE: Option<Compiled> = Some(Compiled::new::<cofferdam_vault_age::Config>());
-#[cfg(not(feature = "age"))]
-const AGE: Option<Compiled> = None;
-
-#[cfg(feature = "aws")]
-const AWS: Option<Compiled> = Some(Compiled::new::<cofferdam_vault_aws::Config>());
-#[cfg(not(feature = "aws"))]
-const AWS: Option<Compiled> = None;
-
-#[cfg(feature = "env")]
-const ENV: Option<Compiled> = Some(Compiled::new::<cofferdam_vault_env::Config>());
-#[cfg(not(feature = "env"))]
-const ENV: Option<Compiled> = None;
-
-#[cfg(feature = "file")]
-const FILE: Option<Compiled> = Some(Compiled::new::<cofferdam_vault_file::Config>());
-#[cfg(not(feature = "file"))]
-const FILE: Option<Compiled> = None;
-
-#[cfg(feature = "hashicorp")]
-const HASHICORP: Option<Compiled> = Some(Compiled::new::<cofferdam_vault_hashicorp::Config>());
-#[cfg(not(feature = "hashicorp"))]
-const HASHICORP: Option<Compiled> = None;
+backends! {
+    "age" => cofferdam_vault_age::Config,
+    "aws" => cofferdam_vault_aws::Config,
+    "env" => cofferdam_vault_env::Config,
+    "file" => cofferdam_vault_file::Config,
+    "hashicorp" => cofferdam_vault_hashicorp::Config,
+    "onepassword" => cofferdam_vault_onepassword::Config,
+}
 
 /// The checked settings of a backend: an object-safe [`BackendConfig`].
 pub trait VaultSettings: Send {
@@ -102,6 +94,8 @@ pub type ReadSettings = Result<Box<dyn VaultSettings>, Diagnostics>;
 /// How a compiled-in backend handles the `[vaults.NAME]` table of a profile.
 #[derive(Debug)]
 pub struct Compiled {
+    /// See [`BackendConfig::BACKEND`].
+    pub name: &'static str,
     /// Reads and checks a table without the keys of the [policy](super::CompartmentPolicy). Reports all problems together.
     pub read: fn(toml::Table) -> ReadSettings,
     /// The JSON schema of the table.
@@ -111,7 +105,7 @@ pub struct Compiled {
 impl Compiled {
     /// The handling for the backend with the settings `C`.
     pub const fn new<C: BackendConfig>() -> Self {
-        Self { read: read::<C>, schema: SchemaGenerator::subschema_for::<C> }
+        Self { name: C::BACKEND, read: read::<C>, schema: SchemaGenerator::subschema_for::<C> }
     }
 }
 
@@ -228,16 +222,10 @@ mod tests {
     fn each_backend_is_listed_once_under_its_own_name() {
         let names: Vec<_> = ALL.iter().map(|backend| backend.name).collect();
         assert!(names.is_sorted_by(|a, b| a < b), "{names:?}");
-        #[cfg(feature = "age")]
-        assert_eq!(ALL[0].name, cofferdam_vault_age::Config::BACKEND);
-        #[cfg(feature = "aws")]
-        assert_eq!(ALL[1].name, cofferdam_vault_aws::Config::BACKEND);
-        #[cfg(feature = "env")]
-        assert_eq!(ALL[2].name, cofferdam_vault_env::Config::BACKEND);
-        #[cfg(feature = "file")]
-        assert_eq!(ALL[3].name, cofferdam_vault_file::Config::BACKEND);
-        #[cfg(feature = "hashicorp")]
-        assert_eq!(ALL[4].name, cofferdam_vault_hashicorp::Config::BACKEND);
+        for backend in ALL {
+            let own = backend.compiled.as_ref().map(|compiled| compiled.name);
+            assert_eq!(own.unwrap_or(backend.name), backend.name);
+        }
     }
 
     #[test]

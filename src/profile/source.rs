@@ -13,7 +13,7 @@ use cofferdam_config::{Diagnostic, Location, Origin, Text, quote, text};
 use super::error::ProfileError;
 
 /// The profiles inside the binary, by name.
-const EMBEDDED: [(&str, &str); 6] = [
+pub(super) const EMBEDDED: [(&str, &str); 6] = [
     ("airgap", include_str!("../../profiles/airgap.toml")),
     ("dev", include_str!("../../profiles/dev.toml")),
     ("mounted", include_str!("../../profiles/mounted.toml")),

@@ -105,11 +105,7 @@ impl Vault for AgeVault {
         stage: Stage,
     ) -> BoxFuture<'a, Result<Secret, VaultError>> {
         Box::pin(async move {
-            if stage == Stage::Previous {
-                return Err(unsupported(
-                    "an age vault keeps no previous state of a secret; read the current one",
-                ));
-            }
+            stage.require_current(&self.info.location)?;
             let (path, fields) = (path.clone(), fields.to_vec());
             self.run(move |store| store.contents()?.document.read(&path, &fields)).await
         })
@@ -181,8 +177,4 @@ fn page(document: &Document, prefix: Option<&SecretPath>, after: Option<&PageTok
     let paths: Vec<SecretPath> = remaining.by_ref().take(PAGE_PATHS).cloned().collect();
     let next = remaining.next().and_then(|_| paths.last()).map(|last| PageToken(last.to_string()));
     Page { paths, next }
-}
-
-fn unsupported(why: &str) -> VaultError {
-    VaultError::secret(ErrorKind::Unsupported, why)
 }

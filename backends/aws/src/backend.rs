@@ -1,14 +1,14 @@
 //! The vault: AWS Secrets Manager.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use cofferdam_config::Diagnostics;
 use cofferdam_vault::{
-    BackendConfig, BoxFuture, Capabilities, Expect, FieldName, Page, PageToken, ReadRequest, Scope, Secret,
-    SecretFields, SecretPath, Stage, StoreIdentity, Threads, Vault, VaultContext, VaultError, VaultInfo,
-    Version,
+    BackendConfig, BoxFuture, Capabilities, ConfiguredFile, Expect, FieldName, Page, PageToken, ReadRequest,
+    Scope, Secret, SecretFields, SecretPath, Stage, StoreIdentity, Threads, Vault, VaultContext, VaultError,
+    VaultInfo, Version,
 };
 
 use crate::batch_reader::BatchReader;
@@ -28,7 +28,7 @@ pub(crate) struct AwsVault {
     store: Store,
     batch_reader: BatchReader,
     recovery_window_days: u8,
-    files: Vec<(PathBuf, &'static str)>,
+    files: Vec<ConfiguredFile>,
     threads: Threads,
 }
 
@@ -71,11 +71,6 @@ impl AwsVault {
         let location = settings.endpoint.clone().or_else(|| settings.region.clone());
         let location = location.unwrap_or_else(|| "the region of the AWS profile".to_owned());
         let below = prefix.as_ref().map_or_else(String::new, |prefix| format!(" below {prefix}/"));
-        let files = [
-            (&settings.config_file, "the AWS configuration file"),
-            (&settings.credentials_file, "the AWS credentials file"),
-        ];
-        let files = files.into_iter().filter_map(|(path, what)| Some((path.clone()?, what))).collect();
         Self {
             info: VaultInfo {
                 backend: Config::BACKEND,
@@ -92,8 +87,8 @@ impl AwsVault {
                 },
             },
             names: Names::new(prefix),
+            files: settings.files(),
             store: Store::new(SessionCache::new(settings, network, threads.clone())),
-            files,
             threads,
             batch_reader: BatchReader::default(),
             recovery_window_days,
@@ -187,7 +182,7 @@ impl Vault for AwsVault {
         found: &'a mut Diagnostics,
     ) -> BoxFuture<'a, ()> {
         Box::pin(async move {
-            found.extend(diagnose::permissions(self.files.clone(), &self.threads).await);
+            found.extend(ConfiguredFile::diagnose(self.files.clone(), &self.threads).await);
             found.extend(diagnose::role(&self.store, self.names.has_prefix(), foreign).await);
         })
     }

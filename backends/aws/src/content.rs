@@ -48,13 +48,10 @@ impl Content {
     /// `NotFound` (secret) for a missing field or a deleted secret, `Malformed` (secret) for invalid content.
     pub(crate) fn select(self, secret: &str, names: &[FieldName]) -> Result<SecretFields, VaultError> {
         match (self, names) {
-            (Self::Fields(fields), names) => fields.select(names).map_err(|unusable| {
-                let message = format!("the secret {secret} {unusable}");
-                match unusable {
-                    UnusableFields::Missing(_) => not_found(message),
-                    _ => malformed(message),
-                }
-            }),
+            (Self::Fields(fields), names) => {
+                let error = |unusable: UnusableFields| unusable.into_error(format!("the secret {secret}"));
+                fields.select(names).map_err(error)
+            }
             (Self::Text(text), [field]) => {
                 Ok(SecretFields::from([(field.clone(), SecretString::from(text.as_str()))]))
             }

@@ -1,13 +1,10 @@
-//! Diagnoses whether the role may read secrets of other vaults, and who else can read its credentials.
+//! Diagnoses whether the role may read secrets of other vaults.
 //!
 //! Secrets Manager has no API to query permissions, and simulating policies needs a permission that a server should not
 //! have. So this reads a secret that does not exist, or a stage that no secret has. Access is checked before existence, so
 //! "denied" and "not found" distinguish the two cases, and no secret is read.
 
-use std::path::PathBuf;
-
 use cofferdam_config::{Diagnostic, Text, text};
-use cofferdam_vault::{Protection, Threads, file_permissions};
 
 use crate::error::Reason;
 use crate::store::{CURRENT, Store};
@@ -17,17 +14,6 @@ const ABSENT_NAME: &str = "cofferdam-doctor-elsewhere/none";
 
 /// A stage that no secret has.
 const ABSENT_STAGE: &str = "COFFERDAM_DOCTOR";
-
-/// Diagnoses the permissions of the files with credentials.
-pub(crate) async fn permissions(files: Vec<(PathBuf, &'static str)>, threads: &Threads) -> Vec<Diagnostic> {
-    let check = move || {
-        let check =
-            |(path, what): &(PathBuf, &'static str)| file_permissions(path, what, Protection::Secrecy);
-        Ok(files.iter().filter_map(check).collect())
-    };
-    // If no thread is free, the probe reports it.
-    threads.run(check).await.unwrap_or_default()
-}
 
 /// Diagnoses whether the role may read beyond its prefix: names outside it, and `foreign`, the names of other vaults'
 /// secrets.

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use cofferdam_vault::{ConfiguredFile, Protection};
+
 /// The resolved settings of a session.
 #[derive(Clone)]
 pub(crate) struct Settings {
@@ -14,16 +16,21 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
+    /// The files that credentials come from.
+    pub(crate) fn files(&self) -> Vec<ConfiguredFile> {
+        let files = [
+            (&self.config_file, "the AWS configuration file"),
+            (&self.credentials_file, "the AWS credentials file"),
+        ];
+        let file = |(path, name): (&Option<PathBuf>, _)| {
+            Some(ConfiguredFile::new(path.clone()?, name, Protection::Secrecy))
+        };
+        files.into_iter().filter_map(file).collect()
+    }
+
     /// Where credentials come from, by name.
     pub(crate) fn sources(&self) -> Vec<String> {
-        let named = |what: &str, path: &Option<PathBuf>| {
-            path.as_ref().map(|path| format!("{what} {}", path.display()))
-        };
-        let files = [
-            named("the AWS configuration file", &self.config_file),
-            named("the AWS credentials file", &self.credentials_file),
-        ];
-        let mut sources: Vec<String> = files.into_iter().flatten().collect();
+        let mut sources: Vec<String> = self.files().iter().map(ToString::to_string).collect();
         match &self.profile {
             Some(profile) => sources.push(format!("the AWS profile `{profile}`")),
             None if sources.is_empty() => sources.push("the standard chain of AWS credentials".to_owned()),

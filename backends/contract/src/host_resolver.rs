@@ -393,9 +393,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn hanging_look_ups_are_reported_once_a_minute() {
-        let log = Log::default();
-        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).finish();
-        let _capturing = tracing::subscriber::set_default(subscriber);
+        let (log, _guard) = Log::of_this_thread();
         let mut fixture = fixture(3);
         let short = fixture.hang("hangs-short.example").await;
         tokio::time::advance(HANG - Duration::from_millis(1)).await;

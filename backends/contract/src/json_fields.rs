@@ -9,7 +9,7 @@ use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use crate::{FieldName, InvalidName, SecretFields};
+use crate::{ErrorKind, FieldName, InvalidName, SecretFields, VaultError};
 
 /// Maximum number of fields of a secret. As a map they take many times as much memory as in the text.
 const MAX_FIELDS: usize = 10_000;
@@ -83,6 +83,18 @@ impl fmt::Display for UnusableFields {
 
 impl std::error::Error for UnusableFields {}
 
+impl UnusableFields {
+    /// The error of a read of `secret`, the beginning of its message: `NotFound` (secret) for missing fields, `Malformed`
+    /// (secret) for others.
+    pub fn into_error(self, secret: impl fmt::Display) -> VaultError {
+        let kind = match self {
+            Self::Missing(_) => ErrorKind::NotFound,
+            _ => ErrorKind::Malformed,
+        };
+        VaultError::secret(kind, format!("{secret} {self}"))
+    }
+}
+
 impl JsonFields {
     /// Parses a JSON object.
     ///
@@ -153,6 +165,15 @@ impl JsonFields {
             }
         }
         Ok(found)
+    }
+}
+
+impl<'a> FromIterator<(String, &'a RawValue)> for JsonFields {
+    /// The fields with these names and JSON values, for a store that keeps them in another shape. Of two with one name, the
+    /// last wins. The number of fields is for the caller to bound.
+    fn from_iter<I: IntoIterator<Item = (String, &'a RawValue)>>(members: I) -> Self {
+        let member = |(name, value): (String, &RawValue)| (name, Member::from_json(value.get()));
+        Self { members: members.into_iter().map(member).collect(), unreadable_name: false }
     }
 }
 

@@ -22,10 +22,15 @@
 //! - [`files`]: how to read a file that a person configured
 //! - [`JsonFields`]: the fields of a secret that a store keeps as a JSON object
 //! - [`file_permissions`]: who else can read or change such a file
+//! - [`ConfiguredFile`]: a file that the settings name: its name in messages, its secret, who else can read it
+//! - [`rate_expiry`]: how a diagnosis rates what expires soon
+//! - `http` (feature): requests to a store that is a server
 //! - `testkit` (feature): the suite that every backend passes, a vault in memory, scripted faults, a log to inspect
 
 mod config;
+mod configured_file;
 mod error;
+mod expiry;
 mod fair_share;
 pub mod files;
 mod host_resolver;
@@ -40,11 +45,15 @@ mod secret;
 mod threads;
 mod vault;
 
+#[cfg(feature = "http")]
+pub mod http;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 
 pub use config::{BackendConfig, Prompt, VaultContext};
+pub use configured_file::{ConfiguredFile, SecretFormat};
 pub use error::{ErrorKind, Retry, Scope, VaultError};
+pub use expiry::{TimeLeft, rate_expiry};
 pub use fair_share::{FairShare, Refused, Share};
 pub use host_resolver::{HostResolver, NamesOf};
 pub use identity::{StoreIdentity, absolute_path};

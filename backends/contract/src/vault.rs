@@ -3,7 +3,7 @@
 use std::fmt;
 use std::pin::Pin;
 
-use crate::{FieldName, Lease, Secret, SecretFields, SecretPath, VaultError, Version};
+use crate::{ErrorKind, FieldName, Lease, Secret, SecretFields, SecretPath, VaultError, Version};
 use cofferdam_config::Diagnostics;
 
 /// A boxed future that may move between threads.
@@ -50,6 +50,23 @@ pub enum Stage {
     Current,
     /// The one before it, for use during a rotation.
     Previous,
+}
+
+impl Stage {
+    /// Refuses every state but the current one, for a store that keeps no other. `store` names it.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` (secret).
+    pub fn require_current(self, store: &str) -> Result<(), VaultError> {
+        match self {
+            Self::Current => Ok(()),
+            Self::Previous => Err(VaultError::secret(
+                ErrorKind::Unsupported,
+                format!("{store} keeps no previous state of a secret; read the current one"),
+            )),
+        }
+    }
 }
 
 /// What must be stored for a write to happen.
@@ -139,7 +156,7 @@ pub trait Vault: fmt::Debug + Send + Sync {
 
     /// Replaces the whole secret at `path` with `fields` if `expect` holds, and returns the new version.
     ///
-    /// Fields that are not in `fields` are removed. A deleted secret counts as absent.
+    /// Fields that are not in `fields` are removed. A deleted secret counts as absent. By default the store is read-only.
     ///
     /// # Errors
     ///
@@ -150,16 +167,24 @@ pub trait Vault: fmt::Debug + Send + Sync {
         path: &'a SecretPath,
         fields: &'a SecretFields,
         expect: Expect,
-    ) -> BoxFuture<'a, Result<Version, VaultError>>;
+    ) -> BoxFuture<'a, Result<Version, VaultError>> {
+        let _ = (path, fields, expect);
+        Box::pin(async { Err(read_only(self.info())) })
+    }
 
-    /// Deletes the secret at `path` if `expect` holds. Deleting an absent secret succeeds with [`Expect::Any`].
+    /// Deletes the secret at `path` if `expect` holds. Deleting an absent secret succeeds with [`Expect::Any`]. By default
+    /// the store is read-only.
     ///
     /// # Errors
     ///
     /// As [`Vault::write`].
-    fn delete<'a>(&'a self, path: &'a SecretPath, expect: Expect) -> BoxFuture<'a, Result<(), VaultError>>;
+    fn delete<'a>(&'a self, path: &'a SecretPath, expect: Expect) -> BoxFuture<'a, Result<(), VaultError>> {
+        let _ = (path, expect);
+        Box::pin(async { Err(read_only(self.info())) })
+    }
 
-    /// Lists the secrets at and below `prefix`, or all, one page at a time. `after` is the `next` of the page before.
+    /// Lists the secrets at and below `prefix`, or all, one page at a time. `after` is the `next` of the page before. By
+    /// default the store cannot be listed.
     ///
     /// # Errors
     ///
@@ -168,7 +193,11 @@ pub trait Vault: fmt::Debug + Send + Sync {
         &'a self,
         prefix: Option<&'a SecretPath>,
         after: Option<&'a PageToken>,
-    ) -> BoxFuture<'a, Result<Page, VaultError>>;
+    ) -> BoxFuture<'a, Result<Page, VaultError>> {
+        let _ = (prefix, after);
+        let message = format!("{} cannot be listed; name the secret", self.info().location);
+        Box::pin(async { Err(VaultError::secret(ErrorKind::Unsupported, message)) })
+    }
 
     /// Extends a lease, and returns it as it is then.
     ///
@@ -230,6 +259,11 @@ pub trait Vault: fmt::Debug + Send + Sync {
     }
 }
 
+fn read_only(info: &VaultInfo) -> VaultError {
+    let message = format!("{} is read-only; change the secret at its source", info.location);
+    VaultError::secret(ErrorKind::ReadOnly, message)
+}
+
 fn no_leases() -> VaultError {
-    VaultError::secret(crate::ErrorKind::Unsupported, "this store has no leases")
+    VaultError::secret(ErrorKind::Unsupported, "this store has no leases")
 }

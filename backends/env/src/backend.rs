@@ -179,10 +179,6 @@ fn read_only(what: &str) -> VaultError {
     VaultError::secret(ErrorKind::ReadOnly, message)
 }
 
-fn unsupported(why: &str) -> VaultError {
-    VaultError::secret(ErrorKind::Unsupported, format!("environment variables {why}"))
-}
-
 impl Vault for EnvVault {
     fn info(&self) -> &VaultInfo {
         &self.info
@@ -195,9 +191,7 @@ impl Vault for EnvVault {
         stage: Stage,
     ) -> BoxFuture<'a, Result<Secret, VaultError>> {
         Box::pin(async move {
-            if stage == Stage::Previous {
-                return Err(unsupported("have no previous state; read the current one"));
-            }
+            stage.require_current("the environment")?;
             // Also if the process has every variable: the vault is up or down as a whole, as the probe reports it.
             let file = self.file_variables().await?;
             self.collect(path, fields, &file)
@@ -226,7 +220,10 @@ impl Vault for EnvVault {
         _prefix: Option<&'a SecretPath>,
         _after: Option<&'a PageToken>,
     ) -> BoxFuture<'a, Result<Page, VaultError>> {
-        Box::pin(async { Err(unsupported("cannot be listed: their names do not identify a secret")) })
+        Box::pin(async {
+            let message = "environment variables cannot be listed: their names do not identify a secret";
+            Err(VaultError::secret(ErrorKind::Unsupported, message))
+        })
     }
 
     fn probe(&self) -> BoxFuture<'_, Result<(), VaultError>> {

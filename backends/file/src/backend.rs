@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use cofferdam_config::Diagnostics;
 use cofferdam_vault::{
-    BackendConfig, BoxFuture, Capabilities, ErrorKind, Expect, ExposeSecret as _, FieldName, Page, PageToken,
-    Secret, SecretFields, SecretPath, Stage, StoreIdentity, Threads, Vault, VaultContext, VaultError,
-    VaultInfo, Version, absolute_path,
+    BackendConfig, BoxFuture, Capabilities, ExposeSecret as _, FieldName, Page, PageToken, Secret,
+    SecretPath, Stage, StoreIdentity, Threads, Vault, VaultContext, VaultError, VaultInfo, Version,
+    absolute_path,
 };
 
 use crate::config::Config;
@@ -85,11 +85,6 @@ impl FileVault {
             .collect();
         Version::new(format!("{:016x}", self.key.hash_one(states)))
     }
-
-    fn read_only(&self) -> VaultError {
-        let message = format!("{} is read-only; change its files at their source", self.info.location);
-        VaultError::secret(ErrorKind::ReadOnly, message)
-    }
 }
 
 impl Vault for FileVault {
@@ -104,29 +99,13 @@ impl Vault for FileVault {
         stage: Stage,
     ) -> BoxFuture<'a, Result<Secret, VaultError>> {
         Box::pin(async move {
-            if stage == Stage::Previous {
-                let message = "files have no previous state; read the current one";
-                return Err(VaultError::secret(ErrorKind::Unsupported, message));
-            }
+            stage.require_current(&self.info.location)?;
             let (path, fields) = (path.clone(), fields.to_vec());
             let entries = self.run(move |folder| folder.read(&path, &fields)).await?;
             let version = self.version(&entries);
             let fields = entries.into_iter().map(|(field, entry)| (field, entry.value)).collect();
             Ok(Secret { fields, version, valid_for: None, lease: None })
         })
-    }
-
-    fn write<'a>(
-        &'a self,
-        _path: &'a SecretPath,
-        _fields: &'a SecretFields,
-        _expect: Expect,
-    ) -> BoxFuture<'a, Result<Version, VaultError>> {
-        Box::pin(async { Err(self.read_only()) })
-    }
-
-    fn delete<'a>(&'a self, _path: &'a SecretPath, _expect: Expect) -> BoxFuture<'a, Result<(), VaultError>> {
-        Box::pin(async { Err(self.read_only()) })
     }
 
     /// Returns one page: the whole folder is walked for each page, so more pages would repeat the work.

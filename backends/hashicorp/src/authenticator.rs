@@ -1,19 +1,19 @@
 //! Logs in: reads the files, sends one request, returns a token.
 
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use cofferdam_vault::{ErrorKind, ExposeSecret as _, JsonSecret, SecretString, Threads, VaultError};
-use http::StatusCode;
+use cofferdam_vault::http::{Request, Response, SecretHeader, StatusCode};
+use cofferdam_vault::{
+    ConfiguredFile, ErrorKind, ExposeSecret as _, JsonSecret, SecretFormat, SecretString, Threads, VaultError,
+};
 use tokio::time::Instant;
 
 use crate::client::{Client, Namespace};
-use crate::endpoint::{self, Request};
+use crate::endpoint;
 use crate::error;
-use crate::files::{self, Format};
-use crate::response::{self, Envelope, Response, TokenLookup};
+use crate::response::{self, Envelope, TokenLookup};
 use crate::settings::{AuthMethod, Credentials, SecretIdSource, TokenSource};
-use crate::token::{Token, TokenHeader, Ttl};
+use crate::token::{Token, Ttl};
 
 /// Logs in by one method.
 pub(crate) struct Authenticator {
@@ -42,10 +42,10 @@ impl Authenticator {
         match &*self.method {
             AuthMethod::Token(source) => {
                 let token = match source {
-                    TokenSource::File(path) => self.read_file(path, "token file", Format::Word).await?,
+                    TokenSource::File(file) => self.read(file, SecretFormat::Word).await?,
                     TokenSource::Variable(text) => text.clone(),
                 };
-                self.adopt(client, TokenHeader::new(&token)?).await
+                self.adopt(client, SecretHeader::new("", &token)?).await
             }
             AuthMethod::None => Err(VaultError::vault(
                 ErrorKind::Misconfigured,
@@ -69,19 +69,17 @@ impl Authenticator {
         Ok(match credentials {
             Credentials::AppRole { role_id, secret_id } => {
                 let secret_id = match secret_id {
-                    SecretIdSource::File(path) => {
-                        self.read_file(path, "secret ID file", Format::Word).await?
-                    }
-                    SecretIdSource::Wrapped(path) => self.unwrap(client, path).await?,
+                    SecretIdSource::File(file) => self.read(file, SecretFormat::Word).await?,
+                    SecretIdSource::Wrapped(file) => self.unwrap(client, file).await?,
                 };
                 endpoint::login(&path, &[("role_id", role_id), ("secret_id", secret_id.expose_secret())])
             }
             Credentials::Kubernetes { role, jwt } => {
-                let jwt = self.read_file(jwt, "service account token", Format::Word).await?;
+                let jwt = self.read(jwt, SecretFormat::Word).await?;
                 endpoint::login(&path, &[("role", role), ("jwt", jwt.expose_secret())])
             }
             Credentials::Jwt { role, jwt } => {
-                let jwt = self.read_file(jwt, "JWT file", Format::Word).await?;
+                let jwt = self.read(jwt, SecretFormat::Word).await?;
                 let mut body = vec![("jwt", jwt.expose_secret())];
                 body.extend(role.as_deref().map(|role| ("role", role)));
                 endpoint::login(&path, &body)
@@ -91,7 +89,7 @@ impl Authenticator {
                 endpoint::login(&path, name.as_deref().map(|name| ("name", name)).as_slice())
             }
             Credentials::Userpass { username, password } => {
-                let password = self.read_file(password, "password file", Format::Line).await?;
+                let password = self.read(password, SecretFormat::Line).await?;
                 let body = [("password", password.expose_secret())];
                 endpoint::login(&format!("{path}/{username}"), &body)
             }
@@ -105,7 +103,7 @@ impl Authenticator {
         self.check(&response)?;
         let issued =
             Envelope::parse(&response.body).and_then(|body| body.auth()).map_err(|_| self.malformed())?;
-        let header = TokenHeader::new(&issued.client_token.0)?;
+        let header = SecretHeader::new("", &issued.client_token.0)?;
         let lookup = client.send(&endpoint::look_up_token(), Some(&header), Namespace::Configured).await?;
         if let Ok(lookup) = response::data(&lookup.body) {
             self.warn_of_limited_uses(&lookup);
@@ -123,7 +121,7 @@ impl Authenticator {
     ///
     /// A token without the policy `default` may not look itself up. Its end is then unknown, so it is used until the server
     /// rejects it.
-    async fn adopt(&self, client: &Client, header: TokenHeader) -> Result<Token, VaultError> {
+    async fn adopt(&self, client: &Client, header: SecretHeader) -> Result<Token, VaultError> {
         let start = Instant::now();
         let response = client.send(&endpoint::look_up_token(), Some(&header), Namespace::Configured).await?;
         if response.status == StatusCode::FORBIDDEN && self.sees_an_engine(client, &header).await? {
@@ -144,7 +142,7 @@ impl Authenticator {
 
     /// Whether a policy of the token allows anything in an engine that is read. The server returns 403 to an invalid token,
     /// as it does to a valid one that may not look itself up.
-    async fn sees_an_engine(&self, client: &Client, header: &TokenHeader) -> Result<bool, VaultError> {
+    async fn sees_an_engine(&self, client: &Client, header: &SecretHeader) -> Result<bool, VaultError> {
         for path in &self.engines {
             let request = endpoint::mounted(path);
             let response = client.send(&request, Some(header), Namespace::Configured).await?;
@@ -158,19 +156,19 @@ impl Authenticator {
         Ok(false)
     }
 
-    /// The secret ID in the wrapping token at `path`, unwrapped once and kept.
-    async fn unwrap(&self, client: &Client, path: &Path) -> Result<SecretString, VaultError> {
+    /// The secret ID in the wrapping token in `file`, unwrapped once and kept.
+    async fn unwrap(&self, client: &Client, file: &ConfiguredFile) -> Result<SecretString, VaultError> {
         #[derive(serde::Deserialize)]
         struct Unwrapped {
             secret_id: JsonSecret,
         }
-        let wrapping = self.read_file(path, "wrapped secret ID file", Format::Word).await?;
+        let wrapping = self.read(file, SecretFormat::Word).await?;
         if let Some((known, secret_id)) = &*self.unwrapped()
             && known.expose_secret() == wrapping.expose_secret()
         {
             return Ok(secret_id.clone());
         }
-        let token = TokenHeader::new(&wrapping)?;
+        let token = SecretHeader::new("", &wrapping)?;
         let response = client.send(&endpoint::unwrap(), Some(&token), Namespace::Configured).await?;
         if response.status != StatusCode::OK {
             return Err(error::from_status(&self.location, &response).unwrap_or_else(|| {
@@ -179,7 +177,7 @@ impl Authenticator {
                     format!(
                         "the wrapping token in {} has expired or was already unwrapped; unless you unwrapped it, treat \
                          its secret ID as stolen: destroy it, and put a new wrapping token there",
-                        path.display()
+                        file.path().display()
                     ),
                 )
             }));
@@ -188,7 +186,10 @@ impl Authenticator {
             Envelope::parse(&response.body).and_then(|body| body.data()).map_err(|_| {
                 VaultError::vault(
                     ErrorKind::Misconfigured,
-                    format!("the wrapping token in {} does not wrap a secret ID; wrap one", path.display()),
+                    format!(
+                        "the wrapping token in {} does not wrap a secret ID; wrap one",
+                        file.path().display()
+                    ),
                 )
             })?;
         let secret_id = unwrapped.secret_id.0;
@@ -196,14 +197,9 @@ impl Authenticator {
         Ok(secret_id)
     }
 
-    async fn read_file(
-        &self,
-        path: &Path,
-        what: &'static str,
-        format: Format,
-    ) -> Result<SecretString, VaultError> {
-        let path = path.to_owned();
-        self.threads.run(move || files::read_secret(&path, what, format)).await
+    async fn read(&self, file: &ConfiguredFile, format: SecretFormat) -> Result<SecretString, VaultError> {
+        let file = file.clone();
+        self.threads.run(move || file.read_secret(format)).await
     }
 
     fn check(&self, response: &Response) -> Result<(), VaultError> {

@@ -6,25 +6,25 @@ use std::path::Path;
 use std::sync::Arc;
 
 use cofferdam_config::Diagnostics;
+use cofferdam_vault::http::{TlsFiles, diagnose_certificate_files};
 use cofferdam_vault::{
-    BackendConfig, BoxFuture, Capabilities, ErrorKind, Expect, FieldName, JsonFields, Lease, Page, PageToken,
-    Secret, SecretFields, SecretPath, Stage, StoreIdentity, Threads, UnusableFields, Vault, VaultContext,
-    VaultError, VaultInfo, Version,
+    BackendConfig, BoxFuture, Capabilities, ConfiguredFile, ErrorKind, Expect, FieldName, JsonFields, Lease,
+    Page, PageToken, Secret, SecretFields, SecretPath, Stage, StoreIdentity, Threads, UnusableFields, Vault,
+    VaultContext, VaultError, VaultInfo, Version,
 };
 
 use crate::authenticator::Authenticator;
 use crate::client::{Client, Namespace};
 use crate::config::Config;
-use crate::diagnose::NamedFile;
 use crate::dynamic::DynamicSecret;
 use crate::kv1::Kv1;
 use crate::kv2::Kv2;
 use crate::mount::Mount;
 use crate::secret_id::SecretIdFile;
 use crate::session_manager::SessionManager;
-use crate::settings::{KvVersion, Settings, TlsFiles};
+use crate::settings::{KvVersion, Settings};
 use crate::store::Store;
-use crate::{certificates, check, diagnose, dynamic, endpoint, error, list, resolve};
+use crate::{check, diagnose, dynamic, endpoint, error, list, resolve};
 
 /// A vault in HashiCorp Vault or OpenBao.
 pub(crate) struct HashicorpVault {
@@ -32,7 +32,7 @@ pub(crate) struct HashicorpVault {
     sessions: Arc<SessionManager>,
     store: Store,
     paths: BTreeMap<SecretPath, String>,
-    files: Vec<NamedFile>,
+    files: Vec<ConfiguredFile>,
     secret_id: Option<SecretIdFile>,
     tls: TlsFiles,
     threads: Threads,
@@ -110,18 +110,9 @@ impl HashicorpVault {
         names: &[FieldName],
         found: JsonFields,
     ) -> Result<SecretFields, VaultError> {
-        found.select(names).map_err(|unusable| {
-            let at = format!("{path} in {}", self.info.location);
-            match unusable {
-                UnusableFields::Missing(missing) => {
-                    let missing: Vec<&str> = missing.iter().map(FieldName::as_str).collect();
-                    let message =
-                        format!("{at} has no field {}; `cofferdam secret set` writes it", missing.join(", "));
-                    VaultError::secret(ErrorKind::NotFound, message)
-                }
-                unusable => VaultError::secret(ErrorKind::Malformed, format!("{at} {unusable}")),
-            }
-        })
+        let error =
+            |unusable: UnusableFields| unusable.into_error(format!("{path} in {}", self.info.location));
+        found.select(names).map_err(error)
     }
 
     async fn read_dynamic(
@@ -276,9 +267,9 @@ impl Vault for HashicorpVault {
         found: &'a mut Diagnostics,
     ) -> BoxFuture<'a, ()> {
         Box::pin(async move {
-            found.extend(diagnose::permissions(self.files.clone(), &self.threads).await);
-            found.extend(certificates::in_files(self.tls.clone(), &self.threads).await);
-            found.extend(certificates::of_server(&self.sessions.client).await);
+            found.extend(ConfiguredFile::diagnose(self.files.clone(), &self.threads).await);
+            found.extend(diagnose_certificate_files(self.tls.clone(), &self.threads).await);
+            found.extend(self.sessions.client.diagnose_certificate().await);
             let needed: Vec<_> =
                 needed.iter().filter_map(|path| Some((path, self.resource(path)?))).collect();
             let foreign = foreign.iter().cloned().chain(self.store.mount().path_outside_folder()).collect();

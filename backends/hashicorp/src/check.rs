@@ -1,11 +1,11 @@
 //! Checks the settings by themselves, without a file and without the network.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use cofferdam_config::{Diagnostic, Diagnostics, Text, quote, text};
-use cofferdam_vault::SecretPath;
+use cofferdam_vault::http::Address;
+use cofferdam_vault::{ConfiguredFile, SecretPath};
 
-use crate::address::Address;
 use crate::auth::{AuthTable, Literal, Method};
 use crate::config::Config;
 
@@ -99,35 +99,12 @@ fn files(config: &Config, found: &mut Diagnostics) {
         ("auth.jwt_file", auth_file(|auth| auth.jwt_file.as_ref())),
         ("auth.password_file", auth_file(|auth| auth.password_file.as_ref())),
     ] {
-        let Some(path) = path else { continue };
-        if path.as_os_str().is_empty() {
-            found.error(key, "the path is empty", "name a file");
-        } else if looks_like_a_secret(path) {
-            found.error(
-                key,
-                "is a secret, not the path of a file",
-                "put it into a file of mode 0600 and name that file; treat this secret as compromised",
-            );
-        }
+        found.extend(path.and_then(|path| ConfiguredFile::check(key, path)));
     }
     if config.client_cert_file.is_some() != config.client_key_file.is_some() && !config.ambient {
         let key = if config.client_cert_file.is_some() { "client_key_file" } else { "client_cert_file" };
         found.error(key, "is missing: a client certificate requires both files", text!("set `{key}`"));
     }
-}
-
-/// Whether `path` is a token, a JWT, a PEM block, or a UUID as the secret IDs of AppRole are.
-fn looks_like_a_secret(path: &Path) -> bool {
-    let text = path.to_string_lossy();
-    let text = text.trim();
-    let uuid = text.len() == 36 && text.chars().all(|c| c == '-' || c.is_ascii_hexdigit());
-    let token = ["hvs.", "hvb.", "hvr.", "s.", "b."].iter().any(|start| {
-        text.strip_prefix(start).is_some_and(|rest| {
-            rest.len() >= 20 && rest.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c))
-        })
-    });
-    let jwt = text.starts_with("eyJ") && text.matches('.').count() == 2;
-    uuid || token || jwt || text.starts_with("-----BEGIN") || text.contains('\n')
 }
 
 /// Refuses secrets in the profile.

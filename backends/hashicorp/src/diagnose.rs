@@ -4,21 +4,19 @@
 //! and identity group. Reads no secret and changes nothing.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use cofferdam_config::{Diagnostic, Text, text};
-use cofferdam_vault::{ErrorKind, Protection, SecretPath, Threads, VaultError, file_permissions};
-use http::StatusCode;
+use cofferdam_vault::http::StatusCode;
+use cofferdam_vault::{ConfiguredFile, ErrorKind, SecretPath, Threads, TimeLeft, VaultError, rate_expiry};
 use serde::Deserialize;
 
 use crate::endpoint;
-use crate::expiry::{self, TimeLeft};
 use crate::response;
 use crate::secret_id::SecretIdFile;
 use crate::session_manager::SessionManager;
-use crate::settings::{AuthMethod, Credentials, SecretIdSource, Settings, TokenSource};
+use crate::settings::Settings;
 
 /// Paths that no module needs, and that make a login dangerous: writing policies and engines, creating tokens.
 const PRIVILEGED_PATHS: [&str; 4] = [
@@ -28,59 +26,17 @@ const PRIVILEGED_PATHS: [&str; 4] = [
     "auth/token/create",
 ];
 
-/// A file of the settings: its path, its name in messages, and what other users must not do with it.
-pub(crate) type NamedFile = (PathBuf, &'static str, Protection);
-
-/// The files that `settings` name.
-pub(crate) fn files(settings: &Settings) -> Vec<NamedFile> {
-    let login = match &settings.auth {
-        AuthMethod::Token(TokenSource::File(path)) => Some((path, "the token file", Protection::Secrecy)),
-        AuthMethod::Token(TokenSource::Variable(_)) | AuthMethod::None => None,
-        AuthMethod::Login { credentials, .. } => match credentials {
-            Credentials::AppRole { secret_id: SecretIdSource::File(path), .. } => {
-                Some((path, "the secret ID file", Protection::Secrecy))
-            }
-            Credentials::AppRole { secret_id: SecretIdSource::Wrapped(path), .. } => {
-                Some((path, "the wrapped secret ID file", Protection::Secrecy))
-            }
-            // Kubernetes sets its mode, and only the pod's own users exist there.
-            Credentials::Kubernetes { jwt, .. } => {
-                Some((jwt, "the service account token", Protection::Integrity))
-            }
-            Credentials::Jwt { jwt, .. } => Some((jwt, "the JWT file", Protection::Secrecy)),
-            Credentials::Userpass { password, .. } => {
-                Some((password, "the password file", Protection::Secrecy))
-            }
-            Credentials::Cert { .. } => None,
-        },
-    };
-    let mut files: Vec<NamedFile> =
-        login.map(|(path, what, protection)| (path.clone(), what, protection)).into_iter().collect();
-    let tls = &settings.tls;
-    files.extend(tls.key.clone().map(|path| (path, "the client key", Protection::Secrecy)));
-    files.extend(tls.ca.clone().map(|path| (path, "the CA file", Protection::Integrity)));
-    files
+/// The files that `settings` name, except for the client certificate, which holds no secret and decides nothing.
+pub(crate) fn files(settings: &Settings) -> Vec<ConfiguredFile> {
+    let files = [settings.auth.file(), settings.tls.key.as_ref(), settings.tls.ca.as_ref()];
+    files.into_iter().flatten().cloned().collect()
 }
 
 /// What `settings` log in with and trust, by name: their `files`, and what comes from the environment.
-pub(crate) fn sources(settings: &Settings, files: &[NamedFile]) -> Vec<String> {
-    let files = files.iter().map(|(path, what, _)| format!("{what} {}", path.display()));
-    let certificate =
-        settings.tls.certificate.iter().map(|path| format!("the client certificate {}", path.display()));
+pub(crate) fn sources(settings: &Settings, files: &[ConfiguredFile]) -> Vec<String> {
+    let files = files.iter().chain(&settings.tls.certificate).map(ToString::to_string);
     let variables = settings.variables.iter().map(|name| format!("{name} of the environment"));
-    files.chain(certificate).chain(variables).collect()
-}
-
-/// Diagnoses the permissions of `files`.
-pub(crate) async fn permissions(files: Vec<NamedFile>, threads: &Threads) -> Vec<Diagnostic> {
-    let check = move || {
-        Ok(files
-            .iter()
-            .filter_map(|(path, what, protection)| file_permissions(path, what, *protection))
-            .collect())
-    };
-    // If no thread is free, the probe reports it.
-    threads.run(check).await.unwrap_or_default()
+    files.chain(variables).collect()
 }
 
 /// Diagnoses the login: its credentials, the secrets that the modules need with the policy path of each, and paths that do
@@ -191,7 +147,7 @@ impl Lookup {
                 Diagnostic::warning("", "the token never expires, so a stolen one stays valid", help)
             }
             Self { renewable: true, .. } => Diagnostic::info("", text!("{what}, and is renewed before")),
-            _ => expiry::rate(left, text!("{what} and cannot be renewed"), help),
+            _ => rate_expiry(left, text!("{what} and cannot be renewed"), help),
         }
     }
 }

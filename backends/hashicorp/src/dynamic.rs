@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use cofferdam_vault::http::StatusCode;
 use cofferdam_vault::{ErrorKind, JsonFields, Lease, SecretPath, VaultError, Version};
-use http::StatusCode;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 

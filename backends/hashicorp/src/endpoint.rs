@@ -2,33 +2,22 @@
 //!
 //! Source: <https://developer.hashicorp.com/vault/api-docs>.
 
+use cofferdam_vault::http::{Method, Request};
 use cofferdam_vault::{ExposeSecret as _, SecretFields, SecretString};
-use http::Method;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::fields;
 
-/// A request with a path below `/v1/`. Its body, empty for most requests, is wiped on drop.
-pub(crate) struct Request {
-    pub(crate) method: Method,
-    pub(crate) path: String,
-    pub(crate) query: Option<String>,
-    pub(crate) body: Zeroizing<Vec<u8>>,
+/// Maximum size of a listing. One of 100,000 names is smaller. No call of a module needs one.
+const MAX_LIST_BYTES: usize = 16 * 1024 * 1024;
+
+/// A request for `path` below `/v1/`. Vault stores no secret larger than 1 MiB, so the default limit of a response is enough.
+fn bare(method: Method, path: impl AsRef<str>) -> Request {
+    Request::new(method, format!("v1/{}", path.as_ref()))
 }
 
-impl Request {
-    /// Whether the response is a list of names.
-    pub(crate) fn is_list(&self) -> bool {
-        self.method.as_str() == "LIST"
-    }
-}
-
-fn bare(method: Method, path: impl Into<String>) -> Request {
-    Request { method, path: path.into(), query: None, body: Zeroizing::default() }
-}
-
-fn post(path: impl Into<String>, body: Zeroizing<Vec<u8>>) -> Request {
+fn post(path: impl AsRef<str>, body: Zeroizing<Vec<u8>>) -> Request {
     Request { body, ..bare(Method::POST, path) }
 }
 
@@ -71,7 +60,7 @@ pub(crate) fn read(path: &str) -> Request {
 ///
 /// Vault takes this for its own method `LIST`, which not every proxy passes on.
 pub(crate) fn list(path: &str) -> Request {
-    Request { query: Some("list=true".to_owned()), ..bare(Method::GET, path) }
+    bare(Method::GET, path).with_parameter("list", "true").with_max_bytes(MAX_LIST_BYTES)
 }
 
 /// Deletes `path` from KV version 1.

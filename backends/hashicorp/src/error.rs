@@ -1,36 +1,23 @@
-//! Turns the server's responses and transport failures into [`VaultError`]s. No other file does so.
+//! Turns the server's responses into [`VaultError`]s. No other file does so.
 //!
 //! Statuses and types decide, never messages. The server's own error messages are not passed on, because they may quote
 //! requests.
 
-use std::error::Error;
-use std::io;
-
+use cofferdam_vault::http::{self, Response, StatusCode};
 use cofferdam_vault::{ErrorKind, SecretPath, VaultError};
-use http::StatusCode;
-use rustls::InvalidMessage;
-
-use crate::response::Response;
 
 /// The error of a status that is about the server; `None` if the meaning of the status depends on the request.
 pub(crate) fn from_status(location: &str, response: &Response) -> Option<VaultError> {
     let status = response.status;
     let error = match status.as_u16() {
-        429 => VaultError::vault(
-            ErrorKind::Throttled,
-            format!("{location} rate-limits this server (429); raise the quota, or wait"),
-        )
-        .with_retry_after(response.retry_after),
         412 => unavailable(format!("{location} has not caught up with its cluster yet (412); wait")),
         503 => unavailable(format!("{location} is sealed or in maintenance (503); unseal it")),
         300..=399 => misconfigured(format!(
             "{location} redirects ({status}) to an address that is not listed; name the active node in `address`, or \
              list all nodes in `redirects`"
         )),
-        472..=474 | 500..=599 => {
-            unavailable(format!("{location} fails with status {}; check its log", status.as_u16()))
-        }
-        _ => return None,
+        472..=474 => unavailable(format!("{location} fails with status {}; check its log", status.as_u16())),
+        _ => return http::from_status(location, response),
     };
     Some(error)
 }
@@ -56,28 +43,9 @@ pub(crate) fn check_health(location: &str, response: &Response) -> Result<(), Va
     }
 }
 
-/// The error of a request without a response.
-pub(crate) fn from_transport(location: &str, failure: &reqwest::Error) -> VaultError {
-    match tls_cause(failure) {
-        Some(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)) => misconfigured(format!(
-            "{} does not speak TLS; should the address be http://?",
-            location.trim_start_matches("https://")
-        )),
-        Some(tls) => misconfigured(format!(
-            "TLS handshake with {location} failed: {tls}; check `ca_file`, `client_cert_file` and the server's \
-             certificate"
-        )),
-        None => {
-            let why = io_cause(failure).map_or_else(|| "connection closed".to_owned(), ToString::to_string);
-            unavailable(format!("{location} cannot be reached: {why}; check that it runs, and the network"))
-        }
-    }
-}
-
 /// The error of a response that is not Vault's; `to` names the request.
 pub(crate) fn malformed(location: &str, to: &str) -> VaultError {
-    let message = format!("the response of {location} to {to} is not from Vault; check `address`");
-    VaultError::vault(ErrorKind::Malformed, message)
+    http::malformed(location, to, "Vault")
 }
 
 /// The error of a rejected login. The status (400, 401 or 403) depends on the method.
@@ -112,25 +80,4 @@ fn unavailable(message: String) -> VaultError {
 
 fn misconfigured(message: String) -> VaultError {
     VaultError::vault(ErrorKind::Misconfigured, message)
-}
-
-/// The TLS failure that caused `failure`. People fix certificates; retrying does not.
-fn tls_cause(failure: &reqwest::Error) -> Option<&rustls::Error> {
-    causes(failure).find_map(|cause| cause.downcast_ref::<rustls::Error>())
-}
-
-fn io_cause(failure: &reqwest::Error) -> Option<&io::Error> {
-    causes(failure).filter_map(|cause| cause.downcast_ref::<io::Error>()).last()
-}
-
-/// All causes, outermost first. Includes those inside an [`io::Error`], which `source` skips.
-fn causes(failure: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
-    std::iter::successors(Some(failure as &(dyn Error + 'static)), |cause| inner(*cause))
-}
-
-fn inner<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
-    match cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-        Some(wrapped) => Some(wrapped),
-        None => cause.source(),
-    }
 }

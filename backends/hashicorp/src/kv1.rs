@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use cofferdam_vault::http::StatusCode;
 use cofferdam_vault::{Expect, JsonFields, SecretFields, SecretPath, VaultError, Version};
-use http::StatusCode;
 
 use crate::endpoint;
 use crate::error;

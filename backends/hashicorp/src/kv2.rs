@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
+use cofferdam_vault::http::StatusCode;
 use cofferdam_vault::{ErrorKind, Expect, JsonFields, SecretFields, SecretPath, VaultError, Version};
-use http::StatusCode;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::endpoint;
 use crate::error;
 use crate::mount::Mount;
-use crate::response::{self, Envelope, Response};
+use crate::response::{self, Envelope};
+use cofferdam_vault::http::Response;
 
 /// Maximum number of consecutive deleted versions to skip when looking for the previous state.
 const MAX_SKIPPED_VERSIONS: usize = 100;

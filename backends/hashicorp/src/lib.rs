@@ -7,13 +7,13 @@
 //! In reading order:
 //!
 //! - `config`, `auth`, `check`: the keys of a profile's table, and what is wrong with them
-//! - `address`, `settings`, `resolve`: the settings with paths and environment resolved
+//! - `settings`, `resolve`: the settings with paths and environment resolved
 //! - `backend`: the [`Vault`](cofferdam_vault::Vault) and [`BackendConfig`](cofferdam_vault::BackendConfig) traits
 //! - `mount`, `store`, `kv2`, `kv1`, `list`, `version`: the key-value engines
 //! - `dynamic`, `leases`: other engines, and the leases that they create
 //! - `session_manager`, `session`, `authenticator`, `renewal`, `token`: one login for many reads, and its renewal
-//! - `client`, `http`, `dns`, `endpoint`, `response`, `fields`, `files`: requests, responses and files
-//! - `diagnose`, `secret_id`, `certificates`, `expiry`: what `cofferdam doctor` checks
+//! - `client`, `endpoint`, `response`, `fields`: requests and responses, on [`cofferdam_vault::http`]
+//! - `diagnose`, `secret_id`: what `cofferdam doctor` checks
 //! - `error`: turns the server's responses into [`VaultError`](cofferdam_vault::VaultError)s
 //!
 //! # Permissions on the server
@@ -45,23 +45,17 @@
 //! into its `SecretString`. Not wiped are the chunks of a response and the connection's buffers in `hyper` and `rustls`, a
 //! scratch copy of a value with escapes in `serde_json`, and the clone of a client key in `rustls`.
 
-mod address;
 mod auth;
 mod authenticator;
 mod backend;
-mod certificates;
 mod check;
 mod client;
 mod config;
 mod diagnose;
-mod dns;
 mod dynamic;
 mod endpoint;
 mod error;
-mod expiry;
 mod fields;
-mod files;
-mod http;
 mod kv1;
 mod kv2;
 mod leases;

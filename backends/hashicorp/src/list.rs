@@ -5,9 +5,9 @@
 
 use std::cmp::Ordering;
 
+use cofferdam_vault::http::StatusCode;
 use cofferdam_vault::{Page, PageToken, SecretPath, VaultError};
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use http::StatusCode;
 use serde::Deserialize;
 
 use crate::endpoint;

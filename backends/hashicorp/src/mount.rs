@@ -6,8 +6,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use cofferdam_vault::http::StatusCode;
 use cofferdam_vault::{ErrorKind, SecretPath, VaultError};
-use http::StatusCode;
 use serde::Deserialize;
 
 use crate::endpoint;

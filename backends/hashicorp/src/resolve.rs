@@ -3,12 +3,12 @@
 use std::cell::RefCell;
 use std::path::PathBuf;
 
-use cofferdam_vault::{ErrorKind, SecretPath, VaultContext, VaultError};
+use cofferdam_vault::http::{Address, TlsFiles};
+use cofferdam_vault::{ConfiguredFile, ErrorKind, Protection, SecretPath, VaultContext, VaultError};
 
-use crate::address::Address;
 use crate::auth::{Auth, AuthTable, Method};
 use crate::config::Config;
-use crate::settings::{AuthMethod, Credentials, KvVersion, SecretIdSource, Settings, TlsFiles, TokenSource};
+use crate::settings::{AuthMethod, Credentials, KvVersion, SecretIdSource, Settings, TokenSource};
 
 /// The token of a pod's service account in Kubernetes.
 const SERVICE_ACCOUNT_TOKEN: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
@@ -34,8 +34,10 @@ pub(crate) fn resolve(config: Config, context: &VaultContext, variable: Lookup<'
         used.borrow_mut().extend(value.is_some().then_some(name));
         value
     };
-    let file = |path: Option<PathBuf>, name: &'static str| {
-        path.map(|path| context.resolve(&path)).or_else(|| variable(name).map(PathBuf::from))
+    let file = |path: Option<PathBuf>, variable_name, name, protection| {
+        let path = path.map(|path| context.resolve(&path));
+        let path = path.or_else(|| variable(variable_name).map(PathBuf::from));
+        path.map(|path| ConfiguredFile::new(path, name, protection))
     };
     // `check` has accepted an address of the profile, so only one of the environment can be invalid.
     let address = match config.address.or_else(|| variable("VAULT_ADDR")) {
@@ -54,9 +56,14 @@ pub(crate) fn resolve(config: Config, context: &VaultContext, variable: Lookup<'
         },
     };
     let tls = TlsFiles {
-        ca: file(config.ca_file, "VAULT_CACERT"),
-        certificate: file(config.client_cert_file, "VAULT_CLIENT_CERT"),
-        key: file(config.client_key_file, "VAULT_CLIENT_KEY"),
+        ca: file(config.ca_file, "VAULT_CACERT", "the CA file", Protection::Integrity),
+        certificate: file(
+            config.client_cert_file,
+            "VAULT_CLIENT_CERT",
+            "the client certificate",
+            Protection::Integrity,
+        ),
+        key: file(config.client_key_file, "VAULT_CLIENT_KEY", "the client key", Protection::Secrecy),
     };
     let namespace = config.namespace.or_else(|| variable("VAULT_NAMESPACE"));
     for name in PROXIES {
@@ -113,25 +120,37 @@ impl Config {
 /// The method of `auth`, which has every key that the method requires.
 fn auth_method(auth: AuthTable, context: &VaultContext) -> AuthMethod {
     let mount = auth.mount.unwrap_or_else(|| auth.method.name().to_owned());
-    let file = |path: Option<PathBuf>| context.resolve(&path.unwrap_or_default());
+    let file = |path: Option<PathBuf>, name, protection| {
+        ConfiguredFile::new(context.resolve(&path.unwrap_or_default()), name, protection)
+    };
+    let secret = |path, name| file(path, name, Protection::Secrecy);
     let credentials = match auth.method {
-        Method::Token => return AuthMethod::Token(TokenSource::File(file(auth.token_file))),
+        Method::Token => {
+            return AuthMethod::Token(TokenSource::File(secret(auth.token_file, "the token file")));
+        }
         Method::Approle => Credentials::AppRole {
             role_id: auth.role_id.unwrap_or_default(),
             secret_id: match (auth.secret_id_file, auth.secret_id_wrapped_file) {
-                (None, Some(wrapped)) => SecretIdSource::Wrapped(context.resolve(&wrapped)),
-                (plain, _) => SecretIdSource::File(file(plain)),
+                (None, wrapped @ Some(_)) => {
+                    SecretIdSource::Wrapped(secret(wrapped, "the wrapped secret ID file"))
+                }
+                (plain, _) => SecretIdSource::File(secret(plain, "the secret ID file")),
             },
         },
         Method::Kubernetes => Credentials::Kubernetes {
             role: auth.role.unwrap_or_default(),
-            jwt: file(Some(auth.jwt_file.unwrap_or_else(|| SERVICE_ACCOUNT_TOKEN.into()))),
+            // Kubernetes sets its mode, and only the pod's own users exist there.
+            jwt: file(
+                auth.jwt_file.or_else(|| Some(SERVICE_ACCOUNT_TOKEN.into())),
+                "the service account token",
+                Protection::Integrity,
+            ),
         },
-        Method::Jwt => Credentials::Jwt { role: auth.role, jwt: file(auth.jwt_file) },
+        Method::Jwt => Credentials::Jwt { role: auth.role, jwt: secret(auth.jwt_file, "the JWT file") },
         Method::Cert => Credentials::Cert { name: auth.name },
         Method::Userpass => Credentials::Userpass {
             username: auth.username.unwrap_or_default(),
-            password: file(auth.password_file),
+            password: secret(auth.password_file, "the password file"),
         },
     };
     AuthMethod::Login { mount, credentials }
@@ -173,7 +192,7 @@ mod tests {
         let settings = settings("ambient = true\nnamespace = 'mine'", &environment);
         assert_eq!(settings.address.unwrap().base, "https://ambient.example");
         assert_eq!(settings.namespace.as_deref(), Some("mine"), "the profile wins");
-        assert_eq!(settings.tls.ca, Some(PathBuf::from("/ambient/ca")));
+        assert_eq!(settings.tls.ca.unwrap().path(), "/ambient/ca");
         assert_eq!(
             settings.variables,
             ["VAULT_ADDR", "VAULT_TOKEN", "VAULT_CACERT"],

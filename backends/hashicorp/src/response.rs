@@ -1,27 +1,13 @@
-//! Responses of the server: the status, and what the JSON body holds.
-//!
-//! Errors of `serde_json` are dropped here, because they quote the value that failed to parse.
+//! What the JSON body of a response holds.
 
 use std::borrow::Cow;
 use std::time::Duration;
 
+use cofferdam_vault::http::{InvalidBody, parse};
 use cofferdam_vault::{JsonSecret, Lease};
-use http::StatusCode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
-use zeroize::Zeroizing;
-
-/// A response of any status.
-pub(crate) struct Response {
-    pub(crate) status: StatusCode,
-    pub(crate) retry_after: Option<Duration>,
-    pub(crate) body: Zeroizing<Vec<u8>>,
-}
-
-/// The body does not have the expected shape.
-#[derive(Debug)]
-pub(crate) struct InvalidBody;
 
 /// The envelope of every response. Borrows from the body, so that it makes no copy of a secret.
 #[derive(Deserialize)]
@@ -61,11 +47,6 @@ impl<'a> Envelope<'a> {
             renewable: self.renewable,
         })
     }
-}
-
-/// Parses `T` from JSON.
-pub(crate) fn parse<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, InvalidBody> {
-    serde_json::from_slice(json).map_err(|_| InvalidBody)
 }
 
 /// Parses `T` from the `data` of a body.

@@ -2,19 +2,16 @@
 //!
 //! Vault reports that to whoever holds the secret ID, if a policy allows the lookup.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use cofferdam_config::{Diagnostic, Text, quote, text};
-use cofferdam_vault::{ErrorKind, Threads, VaultError};
+use cofferdam_vault::{ConfiguredFile, ErrorKind, SecretFormat, Threads, TimeLeft, VaultError, rate_expiry};
 use serde::Deserialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::endpoint;
-use crate::expiry::{self, TimeLeft};
-use crate::files::{self, Format};
 use crate::response;
 use crate::session_manager::SessionManager;
 use crate::settings::{AuthMethod, Credentials, SecretIdSource};
@@ -23,7 +20,7 @@ use crate::settings::{AuthMethod, Credentials, SecretIdSource};
 #[derive(Debug, Clone)]
 pub(crate) struct SecretIdFile {
     mount: String,
-    path: PathBuf,
+    file: ConfiguredFile,
 }
 
 impl SecretIdFile {
@@ -32,8 +29,8 @@ impl SecretIdFile {
         match method {
             AuthMethod::Login {
                 mount,
-                credentials: Credentials::AppRole { secret_id: SecretIdSource::File(path), .. },
-            } => Some(Self { mount: mount.clone(), path: path.clone() }),
+                credentials: Credentials::AppRole { secret_id: SecretIdSource::File(file), .. },
+            } => Some(Self { mount: mount.clone(), file: file.clone() }),
             _ => None,
         }
     }
@@ -45,8 +42,8 @@ impl SecretIdFile {
         sessions: &Arc<SessionManager>,
         threads: &Threads,
     ) -> Vec<Diagnostic> {
-        let path = self.path.clone();
-        let read = move || files::read_secret(&path, "secret ID file", Format::Word);
+        let file = self.file.clone();
+        let read = move || file.read_secret(SecretFormat::Word);
         let Ok(secret_id) = threads.run(read).await else { return Vec::new() };
         let request = endpoint::look_up_secret_id(&self.mount, role, &secret_id);
         let denied = || VaultError::secret(ErrorKind::Denied, "");
@@ -75,7 +72,7 @@ impl SecretIdFile {
             "write a new one (`vault write -f auth/{}/role/{}/secret-id`) into {}, which is read at each login",
             quote::path(&self.mount),
             quote::path(role),
-            quote::path(&self.path)
+            quote::path(self.file.path())
         )
     }
 }
@@ -111,7 +108,7 @@ impl Lookup {
             Ok(end) => {
                 // An expired one fails the login, so it is not looked up.
                 let left = SystemTime::from(end).duration_since(now).unwrap_or(Duration::ZERO);
-                expiry::rate(left, text!("the secret ID expires in {}", TimeLeft(left)), how_to_replace)
+                rate_expiry(left, text!("the secret ID expires in {}", TimeLeft(left)), how_to_replace)
             }
             Err(_) => Diagnostic::warning(
                 "",

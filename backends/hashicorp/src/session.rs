@@ -4,14 +4,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use cofferdam_vault::http::SecretHeader;
 use tokio::time::Instant;
 
-use crate::token::{Token, TokenHeader, Ttl};
+use crate::token::{Token, Ttl};
 
 /// A token in use.
 #[derive(Debug)]
 pub(crate) struct Session {
-    pub(crate) token: TokenHeader,
+    pub(crate) token: SecretHeader,
     /// Whether the token was issued to this server, so that it is revoked at shutdown.
     pub(crate) owned: bool,
     /// Whether the token may look itself up.

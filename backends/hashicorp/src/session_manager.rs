@@ -4,10 +4,10 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use cofferdam_vault::http::StatusCode;
 use cofferdam_vault::{BoxFuture, ErrorKind, VaultError};
 use futures_util::FutureExt as _;
 use futures_util::future::Shared;
-use http::StatusCode;
 use tokio::sync::oneshot;
 use tokio::time::{sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
@@ -15,12 +15,13 @@ use tokio_util::task::TaskTracker;
 
 use crate::authenticator::Authenticator;
 use crate::client::{Client, Namespace, TASK_TIMEOUT};
-use crate::endpoint::{self, Request};
+use crate::endpoint;
 use crate::error;
 use crate::leases::Leases;
 use crate::renewal;
-use crate::response::Response;
 use crate::session::{Session, Validity};
+use cofferdam_vault::http::Request;
+use cofferdam_vault::http::Response;
 
 /// How long closing waits for logins and reads in progress, before it revokes what is known.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);

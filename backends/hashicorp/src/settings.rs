@@ -1,11 +1,9 @@
 //! The settings that a vault works with: paths are resolved, and the environment is applied.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
-use cofferdam_vault::{SecretPath, SecretString, VaultError};
-
-use crate::address::Address;
+use cofferdam_vault::http::{Address, TlsFiles};
+use cofferdam_vault::{ConfiguredFile, SecretPath, SecretString, VaultError};
 
 /// The resolved settings.
 pub(crate) struct Settings {
@@ -32,14 +30,6 @@ pub(crate) enum KvVersion {
     V2,
 }
 
-/// The files of the TLS settings.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct TlsFiles {
-    pub(crate) ca: Option<PathBuf>,
-    pub(crate) certificate: Option<PathBuf>,
-    pub(crate) key: Option<PathBuf>,
-}
-
 /// How to get a token.
 pub(crate) enum AuthMethod {
     /// Use a token that was issued elsewhere.
@@ -53,13 +43,30 @@ pub(crate) enum AuthMethod {
 /// The credentials of a login, with the files to read for it.
 pub(crate) enum Credentials {
     AppRole { role_id: String, secret_id: SecretIdSource },
-    Kubernetes { role: String, jwt: PathBuf },
-    Jwt { role: Option<String>, jwt: PathBuf },
+    Kubernetes { role: String, jwt: ConfiguredFile },
+    Jwt { role: Option<String>, jwt: ConfiguredFile },
     Cert { name: Option<String> },
-    Userpass { username: String, password: PathBuf },
+    Userpass { username: String, password: ConfiguredFile },
 }
 
 impl AuthMethod {
+    /// The file that a login reads; `None` if it reads none but the client certificate.
+    pub(crate) fn file(&self) -> Option<&ConfiguredFile> {
+        match self {
+            Self::Token(TokenSource::File(file)) => Some(file),
+            Self::Token(TokenSource::Variable(_)) | Self::None => None,
+            Self::Login { credentials, .. } => match credentials {
+                Credentials::AppRole { secret_id, .. } => match secret_id {
+                    SecretIdSource::File(file) | SecretIdSource::Wrapped(file) => Some(file),
+                },
+                Credentials::Kubernetes { jwt: file, .. }
+                | Credentials::Jwt { jwt: file, .. }
+                | Credentials::Userpass { password: file, .. } => Some(file),
+                Credentials::Cert { .. } => None,
+            },
+        }
+    }
+
     /// The name of the method in a profile.
     pub(crate) fn name(&self) -> &'static str {
         match self {
@@ -77,14 +84,14 @@ impl AuthMethod {
 
 /// Where a token comes from.
 pub(crate) enum TokenSource {
-    File(PathBuf),
+    File(ConfiguredFile),
     /// `VAULT_TOKEN`, with `ambient`.
     Variable(SecretString),
 }
 
 /// Where the secret ID of an AppRole comes from.
 pub(crate) enum SecretIdSource {
-    File(PathBuf),
+    File(ConfiguredFile),
     /// A response-wrapping token, unwrapped once.
-    Wrapped(PathBuf),
+    Wrapped(ConfiguredFile),
 }

@@ -1,39 +1,13 @@
-//! Tokens: the header that sends one, and how long one is valid.
+//! Tokens, and how long one is valid.
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use cofferdam_vault::{ErrorKind, ExposeSecret as _, SecretString, VaultError};
-use http::HeaderValue;
+use cofferdam_vault::http::SecretHeader;
 use tokio::time::Instant;
-use zeroize::Zeroizing;
-
-/// A token as the value of a header. Its text is wiped when the last clone is dropped, and `Debug` does not print it.
-#[derive(Clone, Debug)]
-pub(crate) struct TokenHeader(pub(crate) HeaderValue);
-
-impl TokenHeader {
-    /// Builds the header of the token `text`.
-    ///
-    /// # Errors
-    ///
-    /// `Malformed` if an HTTP header cannot hold it.
-    pub(crate) fn new(text: &SecretString) -> Result<Self, VaultError> {
-        let owner = Zeroizing::new(text.expose_secret().as_bytes().to_vec());
-        let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(owner)).map_err(|_| {
-            VaultError::vault(
-                ErrorKind::Malformed,
-                "the token contains characters that an HTTP header cannot hold; log in again",
-            )
-        })?;
-        value.set_sensitive(true);
-        Ok(Self(value))
-    }
-}
 
 /// The result of a login.
 pub(crate) struct Token {
-    pub(crate) header: TokenHeader,
+    pub(crate) header: SecretHeader,
     /// Counted from before the login request was sent; `None` if the token never expires.
     pub(crate) ttl: Option<Ttl>,
     pub(crate) renewable: bool,

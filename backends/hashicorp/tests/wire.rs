@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,10 +10,8 @@ use axum::Router;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use cofferdam_vault::ErrorKind::{Malformed, Misconfigured, Throttled, Unauthenticated, Unavailable};
-use cofferdam_vault::testkit::{field, path};
-use cofferdam_vault::{
-    BackendConfig as _, ErrorKind, Scope, Secret, Stage, Threads, Vault, VaultContext, VaultError,
-};
+use cofferdam_vault::testkit::{expect_error, field, open, path};
+use cofferdam_vault::{Scope, Secret, Stage, Vault, VaultError};
 use cofferdam_vault_hashicorp::Config;
 use serde_json::json;
 
@@ -82,7 +79,7 @@ impl ScriptedServer {
             "address = '{}'\n{more}\nauth = {{ method = 'token', token_file = 'token' }}",
             self.address
         );
-        (open(folder.path(), &text), folder)
+        (open::<Config>(&text, folder.path()), folder)
     }
 
     /// The requests so far.
@@ -184,6 +181,20 @@ async fn garbage_is_the_vaults_and_is_not_quoted() {
 }
 
 #[tokio::test]
+async fn a_long_listing_is_read_and_a_longer_one_is_not() {
+    let server = ScriptedServer::start().await;
+    let (vault, _folder) = server.open("kv = 1");
+    let listing = |count: usize| {
+        let keys: Vec<String> = (0..count).map(|n| format!("{n:0>64}")).collect();
+        server.respond("GET /v1/secret/?list=true", 200, [], json!({"data": {"keys": keys}}).to_string());
+    };
+    listing(100_000);
+    assert_eq!(vault.list(None, None).await.unwrap().paths.len(), 100);
+    listing(300_000);
+    expect_error(vault.list(None, None).await, Malformed, Scope::Vault);
+}
+
+#[tokio::test]
 async fn a_token_that_may_not_look_itself_up_is_used_if_it_sees_an_engine() {
     let server = ScriptedServer::start().await;
     let denied = || json!({"errors": ["permission denied"]}).to_string();
@@ -236,7 +247,7 @@ async fn headers_say_what_they_must() {
         "address = '{address}'\nnamespace = 'team/a'\ninsecure_http = true\n\
          auth = {{ method = 'token', token_file = 'token' }}"
     );
-    let vault = open(folder.path(), &text);
+    let vault = open::<Config>(&text, folder.path());
     assert!(!vault.info().location.contains("ada"), "{:?}", vault.info());
     vault.probe().await.unwrap();
     token_of(&*vault, "m/a").await;
@@ -263,7 +274,7 @@ async fn a_server_that_is_not_there_differs_from_one_without_tls() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("token"), "hvs.canary").unwrap();
         let text = format!("address = '{address}'\nauth = {{ method = 'token', token_file = 'token' }}");
-        let vault = open(folder.path(), &text);
+        let vault = open::<Config>(&text, folder.path());
         expect_error(read(&*vault, "m/a").await, kind, Scope::Vault);
         expect_error(vault.probe().await, kind, Scope::Vault);
     }
@@ -297,18 +308,6 @@ async fn a_lease_that_no_caller_waited_for_is_revoked_and_no_other() {
     assert_eq!(seen("POST /v1/auth/token/revoke-self"), 0, "the token is not our own");
 }
 
-/// Opens a vault with the settings `text`; relative paths are in `folder`.
-fn open(folder: &Path, text: &str) -> Arc<dyn Vault> {
-    let config: Config = toml::from_str(text).unwrap();
-    assert!(config.check().is_empty(), "{}", config.check());
-    config.into_vault(VaultContext {
-        name: "test".to_owned(),
-        base_dir: folder.to_owned(),
-        threads: Threads::new("hashicorp-test", 2),
-        prompt: None,
-    })
-}
-
 /// Reads the field `token`.
 async fn read(vault: &dyn Vault, at: &str) -> Result<Secret, VaultError> {
     vault.read(&path(at), &[field("token")], Stage::Current).await
@@ -317,11 +316,4 @@ async fn read(vault: &dyn Vault, at: &str) -> Result<Secret, VaultError> {
 /// Reads the field `token`, which must exist.
 async fn token_of(vault: &dyn Vault, at: &str) -> String {
     read(vault, at).await.unwrap().expose(&field("token")).unwrap().to_owned()
-}
-
-/// Asserts that the vault reported an error of this kind and scope.
-#[track_caller]
-fn expect_error<T: std::fmt::Debug>(answer: Result<T, VaultError>, kind: ErrorKind, scope: Scope) {
-    let error = answer.expect_err("it must fail");
-    assert_eq!((error.kind(), error.scope()), (kind, scope), "{error:?}");
 }

@@ -44,7 +44,7 @@ fn two_credentials_on_one_variable_make_the_profile_invalid() {
 }
 
 /// Each pair of vaults and modules leads to one secret.
-#[cfg(all(feature = "age", feature = "aws", feature = "env", feature = "file", feature = "hashicorp"))]
+#[cfg(feature = "all-backends")]
 #[test]
 fn two_vaults_over_one_store_let_no_module_read_anothers_credential() {
     let hashicorp = "backend = \"hashicorp\"\nauth = { method = \"token\", token_file = \"t\" }\n";

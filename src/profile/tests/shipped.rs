@@ -2,14 +2,7 @@
 
 use super::*;
 
-pub(super) const SHIPPED: [(&str, &str); 6] = [
-    ("airgap", include_str!("../../../profiles/airgap.toml")),
-    ("dev", include_str!("../../../profiles/dev.toml")),
-    ("mounted", include_str!("../../../profiles/mounted.toml")),
-    ("onprem", include_str!("../../../profiles/onprem.toml")),
-    ("production", include_str!("../../../profiles/production.toml")),
-    ("staging", include_str!("../../../profiles/staging.toml")),
-];
+pub(super) use crate::profile::source::EMBEDDED as SHIPPED;
 
 /// The profile inside the binary, for a user whose configuration is in `/home/ada/.config`.
 fn shipped(name: &str) -> Source {
@@ -74,7 +67,7 @@ fn each_names_its_schema_in_its_first_line() {
 }
 
 /// Every `# key = value` in a comment on the server or a vault's policy, uncommented, changes nothing.
-#[cfg(all(feature = "age", feature = "aws", feature = "env", feature = "file", feature = "hashicorp"))]
+#[cfg(feature = "all-backends")]
 #[test]
 fn a_commented_key_shows_its_default() {
     let manifests = ManifestLibrary::load(None);

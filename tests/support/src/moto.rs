@@ -10,10 +10,9 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, Response, StatusCode, Uri};
 use cofferdam_servers::Moto;
-use cofferdam_vault::testkit::{BackendUnderTest, field, path};
+use cofferdam_vault::testkit::{self, BackendUnderTest, field, path};
 use cofferdam_vault::{
-    BackendConfig as _, BoxFuture, ErrorKind, ExposeSecret as _, Secret, SecretFields, SecretPath, Stage,
-    Threads, Vault, VaultContext, VaultError,
+    BoxFuture, ErrorKind, ExposeSecret as _, Secret, SecretFields, SecretPath, Stage, Vault, VaultError,
 };
 use cofferdam_vault_aws::Config;
 use serde_json::{Value, json};
@@ -338,14 +337,7 @@ impl MotoEnv {
 
 /// Opens a vault with these settings; relative paths are in `dir`.
 pub fn open(dir: &Path, settings: &str) -> Arc<dyn Vault> {
-    let config: Config = toml::from_str(settings).unwrap();
-    assert!(config.check().is_empty(), "{}", config.check());
-    config.into_vault(VaultContext {
-        name: "cloud".to_owned(),
-        base_dir: dir.to_owned(),
-        threads: Threads::new("cloud", 2),
-        prompt: None,
-    })
+    testkit::open::<Config>(settings, dir)
 }
 
 /// Reads the field `token` of the secret at `at`.

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
 use cofferdam_servers as servers;
-use cofferdam_vault::testkit::{field, path};
-use cofferdam_vault::{BackendConfig as _, Secret, Stage, Threads, Vault, VaultContext, VaultError};
+use cofferdam_vault::testkit::{self, field, path};
+use cofferdam_vault::{Secret, Stage, Vault, VaultError};
 use cofferdam_vault_hashicorp::Config;
 use serde_json::{Value, json};
 
@@ -175,15 +175,7 @@ pub fn text(value: &Value, pointer: &str) -> String {
 
 /// Opens a vault with the settings `text`; relative paths are in `folder`.
 pub fn open(folder: &Path, text: &str) -> Arc<dyn Vault> {
-    let config: Config = toml::from_str(text).unwrap();
-    assert!(config.check().is_empty(), "{}", config.check());
-    let threads = Threads::new("hashicorp-test", 2);
-    config.into_vault(VaultContext {
-        name: "test".to_owned(),
-        base_dir: folder.to_owned(),
-        threads,
-        prompt: None,
-    })
+    testkit::open::<Config>(text, folder)
 }
 
 /// Reads the field `token`.

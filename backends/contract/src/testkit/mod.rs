@@ -5,6 +5,7 @@
 //! - [`exercise_settings`] tests that two vaults over one store are recognised by their settings.
 //! - [`MemoryVault`] has every capability, and counts its requests.
 //! - [`Faults`] wraps any vault, and makes it slow, silent, wrong or unavailable on request, on tokio's clock.
+//! - [`open`] opens a vault by its settings, and [`expect_error`] compares an error.
 //! - [`Log`] records what was logged, so that a test can search it for secrets.
 //!
 //! Nothing here is for production: a secret in [`MemoryVault`] stays in memory as long as the process runs.
@@ -19,9 +20,46 @@ pub use log::Log;
 pub use memory::{MemoryVault, Requests};
 pub use suite::{BackendUnderTest, Dynamic, exercise, exercise_settings};
 
+use std::path::Path;
+use std::sync::Arc;
+
 use secrecy::SecretString;
 
-use crate::{FieldName, SecretFields, SecretPath};
+use crate::{
+    BackendConfig, ErrorKind, FieldName, Scope, SecretFields, SecretPath, Threads, Vault, VaultContext,
+    VaultError,
+};
+
+/// Opens the vault with `settings`, the TOML of its table. Relative paths are in `folder`.
+///
+/// # Panics
+///
+/// If the settings are not accepted: in a test the panic is the report.
+#[allow(clippy::panic)] // documented: the settings are the test's own
+pub fn open<C: BackendConfig>(settings: &str, folder: &Path) -> Arc<dyn Vault> {
+    let config: C = toml::from_str(settings).unwrap_or_else(|error| panic!("{error}"));
+    let problems = config.check();
+    assert!(problems.is_empty(), "{problems}");
+    config.into_vault(VaultContext {
+        name: "test".to_owned(),
+        base_dir: folder.to_owned(),
+        threads: Threads::new("test", 4),
+        prompt: None,
+    })
+}
+
+/// Asserts that `result` is an error of this kind and scope, and returns it.
+///
+/// # Panics
+///
+/// If it is another one, or none.
+#[track_caller]
+#[allow(clippy::panic)] // documented
+pub fn expect_error<T>(result: Result<T, VaultError>, kind: ErrorKind, scope: Scope) -> VaultError {
+    let Err(error) = result else { panic!("it must fail as {kind}, and succeeded") };
+    assert_eq!((error.kind(), error.scope()), (kind, scope), "{error:?}");
+    error
+}
 
 /// Parses a path.
 ///

@@ -104,12 +104,7 @@ fn contains_canary(text: &str) -> bool {
 #[tokio::test]
 async fn a_reflected_canary_is_found_nowhere() {
     let service = TestService::start(Router::new().fallback(any(reflect)));
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
-        .with_writer(log.clone())
-        .finish();
-    let _capturing = tracing::subscriber::set_default(subscriber);
+    let (log, _guard) = Log::of_this_thread();
     let credentials = [
         (json!({ "kind": "bearer" }), json!({ "token": CANARY })),
         (json!({ "kind": "header", "headers": { "x-key": "k={token}" } }), json!({ "token": CANARY })),

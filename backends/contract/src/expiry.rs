@@ -11,8 +11,10 @@ const BAD_BELOW: Duration = Duration::from_secs(24 * 60 * 60);
 /// Below this, it is worth a notice.
 const NOTICE_BELOW: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// Rates something that expires in `left`.
-pub(crate) fn rate(left: Duration, what: Text, help: impl Into<Text>) -> Diagnostic {
+/// Rates something that expires in `left`: an error if that is within a day, a warning if it is within a week.
+///
+/// `what` says what expires and when, `help` how to replace it.
+pub fn rate_expiry(left: Duration, what: Text, help: impl Into<Text>) -> Diagnostic {
     match left {
         _ if left < BAD_BELOW => Diagnostic::error("", what, help),
         _ if left < NOTICE_BELOW => Diagnostic::warning("", what, help),
@@ -21,7 +23,8 @@ pub(crate) fn rate(left: Duration, what: Text, help: impl Into<Text>) -> Diagnos
 }
 
 /// A duration in its two largest units: `3d 4h`.
-pub(crate) struct TimeLeft(pub(crate) Duration);
+#[derive(Debug, Clone, Copy)]
+pub struct TimeLeft(pub Duration);
 
 impl Shown for TimeLeft {}
 

@@ -1,20 +1,19 @@
 //! Diagnoses when certificates expire: those of the settings, and the server's own.
 
-use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use cofferdam_config::{Diagnostic, Severity, Text, quote, text};
-use cofferdam_vault::Threads;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use x509_cert::Certificate;
 use x509_cert::der::Decode as _;
 use x509_cert::time::Time;
 
-use crate::client::Client;
+use super::client::HttpClient;
+use super::message::Request;
+use super::transport::TlsFiles;
 use crate::expiry::TimeLeft;
-use crate::files;
-use crate::settings::TlsFiles;
+use crate::{ConfiguredFile, Threads};
 
 /// Below this, a certificate is worth a notice: renewing one takes other people.
 const NOTICE_BELOW: Duration = Duration::from_secs(14 * 24 * 60 * 60);
@@ -28,42 +27,44 @@ enum Needed {
     Any,
 }
 
-/// Rates the certificates in the files of `tls`. Reads no key.
-pub(crate) async fn in_files(tls: TlsFiles, threads: &Threads) -> Vec<Diagnostic> {
+/// Rates when the certificates in the files of `tls` expire, for [`Vault::diagnose`](crate::Vault::diagnose). Reads no key.
+pub async fn diagnose_certificate_files(tls: TlsFiles, threads: &Threads) -> Vec<Diagnostic> {
     let check = move || {
         let now = now();
-        let ca = tls.ca.as_deref().and_then(|path| ca(path, now));
-        let client = tls.certificate.as_deref().and_then(|path| client(path, now));
+        let ca = tls.ca.as_ref().and_then(|file| ca(file, now));
+        let client = tls.certificate.as_ref().and_then(|file| client(file, now));
         Ok(ca.into_iter().chain(client).collect())
     };
     // If no thread is free, the probe reports it.
     threads.run(check).await.unwrap_or_default()
 }
 
-/// Rates the server's certificate. If it has expired, the connection fails, and the probe reports it.
-pub(crate) async fn of_server(client: &Client) -> Option<Diagnostic> {
-    let expiry = client.certificate().await.map(|der| expiry(&der))?;
-    let help = "renew it on the server, and make the server reload it (SIGHUP)";
+/// Rates when the server's certificate expires. `request` is sent without a login, and its response is not read.
+///
+/// `None` without TLS. If the certificate has expired, the connection fails, and the probe reports it.
+pub async fn diagnose_certificate(client: &HttpClient, request: &Request) -> Option<Diagnostic> {
+    let expiry = client.certificate(request).await.map(|der| expiry(&der))?;
+    let help = "renew it on the server, and make the server reload it";
     rate("the server's certificate", expiry.map(|expiry| vec![expiry]), Needed::All, help, now())
 }
 
-fn ca(path: &Path, now: Duration) -> Option<Diagnostic> {
-    let what = text!("the CA certificate in {}", quote::path(path));
+fn ca(file: &ConfiguredFile, now: Duration) -> Option<Diagnostic> {
+    let what = text!("the CA certificate in {}", quote::path(file.path()));
     let help = "add its successor to that file, next to the old one";
-    rate(what, expiries(path, "CA file")?, Needed::Any, help, now)
+    rate(what, expiries(file)?, Needed::Any, help, now)
 }
 
-fn client(path: &Path, now: Duration) -> Option<Diagnostic> {
-    let what = text!("the client certificate {}", quote::path(path));
-    let help = "replace it and its key; both are read again at the next login";
-    rate(what, expiries(path, "client certificate")?, Needed::All, help, now)
+fn client(file: &ConfiguredFile, now: Duration) -> Option<Diagnostic> {
+    let what = text!("the client certificate {}", quote::path(file.path()));
+    let help = "replace it and its key; both are read again when a connection fails";
+    rate(what, expiries(file)?, Needed::All, help, now)
 }
 
-/// The expiry of every certificate in the file at `path`. The inner `None` means that one of them cannot be parsed.
+/// The expiry of every certificate in the file. The inner `None` means that one of them cannot be parsed.
 ///
 /// If the file cannot be read, the probe reports it.
-fn expiries(path: &Path, what: &str) -> Option<Option<Vec<Time>>> {
-    let pem = files::read(path, what).ok()?;
+fn expiries(file: &ConfiguredFile) -> Option<Option<Vec<Time>>> {
+    let pem = file.read().ok()?;
     Some(CertificateDer::pem_slice_iter(&pem).map(|der| expiry(&der.ok()?)).collect())
 }
 
@@ -122,6 +123,7 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::Protection;
 
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -129,18 +131,19 @@ mod tests {
     const CREATED: Duration = Duration::from_secs(1_796_010_555);
 
     /// A certificate that expires after one day, and its key.
-    const SHORT: &str = include_str!("../tests/fixtures/short.pem");
+    const SHORT: &str = include_str!("../../tests/fixtures/short.pem");
 
     /// A certificate that expires after a hundred days, and its key.
-    const LONG: &str = include_str!("../tests/fixtures/long.pem");
+    const LONG: &str = include_str!("../../tests/fixtures/long.pem");
 
     #[test]
     fn an_expiry_is_reported_in_advance() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("file.pem");
-        let level = |text: &str, check: fn(&Path, Duration) -> Option<Diagnostic>, later: u32| {
-            fs::write(&path, text).unwrap();
-            let found = check(&path, CREATED + DAY * later);
+        let file =
+            |name: &str| ConfiguredFile::new(folder.path().join(name), "the file", Protection::Integrity);
+        let level = |text: &str, check: fn(&ConfiguredFile, Duration) -> Option<Diagnostic>, later: u32| {
+            fs::write(folder.path().join("file.pem"), text).unwrap();
+            let found = check(&file("file.pem"), CREATED + DAY * later);
             assert!(!format!("{found:?}").contains("PRIVATE"), "a key was printed");
             found.map(|found| found.severity)
         };
@@ -163,6 +166,6 @@ mod tests {
             // If there is none, the probe reports it.
             assert_eq!(level("", check, 0), None);
         }
-        assert_eq!(client(&folder.path().join("absent"), CREATED), None);
+        assert_eq!(client(&file("absent"), CREATED), None);
     }
 }

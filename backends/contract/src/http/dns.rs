@@ -1,10 +1,11 @@
 //! Resolves the names of a vault's servers on threads of the vault.
 
-use cofferdam_vault::HostResolver;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
+use crate::HostResolver;
+
 /// reqwest's interface to the [`HostResolver`] of one vault.
-pub(crate) struct Resolver(pub(crate) HostResolver);
+pub(super) struct Resolver(pub(super) HostResolver);
 
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {

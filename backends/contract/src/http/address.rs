@@ -5,13 +5,13 @@ use cofferdam_config::base_url::BaseUrlRules;
 
 /// The address of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Address {
+pub struct Address {
     /// The URL without user name, query and trailing slash; safe to print.
-    pub(crate) base: String,
+    pub base: String,
     /// Sent as HTTP basic authentication, without a password.
-    pub(crate) user: Option<String>,
+    pub user: Option<String>,
     /// Whether the connection is encrypted.
-    pub(crate) tls: bool,
+    pub tls: bool,
 }
 
 impl Address {
@@ -20,7 +20,7 @@ impl Address {
     /// # Errors
     ///
     /// What is wrong with it. Never quotes `text`, which may contain a password.
-    pub(crate) fn parse(key: &str, text: &str, insecure: bool) -> Result<Self, Diagnostic> {
+    pub fn parse(key: &str, text: &str, insecure: bool) -> Result<Self, Diagnostic> {
         let mut url = BaseUrlRules { insecure_http: insecure, user_name: insecure }.parse(key, text)?;
         let user = (!url.username().is_empty()).then(|| percent_decode(url.username()));
         // Cannot fail: only a URL without a host rejects a user name.
@@ -30,7 +30,7 @@ impl Address {
     }
 
     /// Scheme, host and port: where a redirect may lead.
-    pub(crate) fn origin(&self) -> Option<url::Origin> {
+    pub(super) fn origin(&self) -> Option<url::Origin> {
         url::Url::parse(&self.base).ok().map(|url| url.origin())
     }
 }

@@ -2,22 +2,31 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use cofferdam_vault::{ErrorKind, HostResolver, Threads, VaultError};
 use reqwest::redirect::{Action, Attempt, Policy};
 use reqwest::{Certificate, Client, ClientBuilder, Identity, StatusCode};
 use url::Origin;
 use zeroize::Zeroizing;
 
-use crate::dns::Resolver;
-use crate::files;
-use crate::settings::TlsFiles;
+use super::dns::Resolver;
+use crate::{ConfiguredFile, ErrorKind, HostResolver, Threads, VaultError};
 
-/// Maximum number of redirects of one request: from a standby to the active node, and one more if that node changes
-/// meanwhile.
+/// The files of the TLS settings. Absent: the system's CAs, and no client certificate.
+#[derive(Debug, Clone, Default)]
+pub struct TlsFiles {
+    /// The CA certificates to verify the server with, in PEM; no other CA is trusted then.
+    pub ca: Option<ConfiguredFile>,
+    /// The client certificate in PEM. Used with `key` only.
+    pub certificate: Option<ConfiguredFile>,
+    /// The private key of `certificate` in PEM.
+    pub key: Option<ConfiguredFile>,
+}
+
+/// Maximum number of redirects of one request: from a standby to the active node of a cluster, and one more if that
+/// node changes meanwhile.
 const MAX_REDIRECTS: usize = 2;
 
 /// A client that is built on first use, and again when its files may have changed.
-pub(crate) struct LazyClient {
+pub(super) struct Transport {
     tls: Option<TlsFiles>,
     origins: Vec<Origin>,
     proxies: bool,
@@ -26,10 +35,10 @@ pub(crate) struct LazyClient {
     client: Mutex<Option<Client>>,
 }
 
-impl LazyClient {
+impl Transport {
     /// A client that reads `tls` (`None` for plain HTTP) and follows redirects to `origins`. It uses the proxies of the
     /// environment only if `proxies` is set. It reads files on `threads`, and resolves names with `names`.
-    pub(crate) fn new(
+    pub(super) fn new(
         tls: Option<TlsFiles>,
         origins: Vec<Origin>,
         proxies: bool,
@@ -44,7 +53,7 @@ impl LazyClient {
     /// # Errors
     ///
     /// If its files cannot be read, or hold no certificates and keys.
-    pub(crate) async fn get(&self) -> Result<Client, VaultError> {
+    pub(super) async fn get(&self) -> Result<Client, VaultError> {
         if let Some(client) = &*self.lock() {
             return Ok(client.clone());
         }
@@ -56,10 +65,15 @@ impl LazyClient {
     }
 
     /// Discards the client, so that the next call reads the files again: after a failed connection, and at a login.
-    pub(crate) fn discard(&self) {
+    pub(super) fn discard(&self) {
         if self.tls.as_ref().is_some_and(|tls| tls.ca.is_some() || tls.certificate.is_some()) {
-            *self.lock() = None;
+            self.close();
         }
+    }
+
+    /// Closes idle connections. A later call opens new ones.
+    pub(super) fn close(&self) {
+        *self.lock() = None;
     }
 
     fn builder(&self) -> ClientBuilder {
@@ -68,7 +82,7 @@ impl LazyClient {
             .redirect(Policy::custom(move |attempt| redirect(attempt, &origins)))
             .referer(false)
             .dns_resolver(Resolver(self.names.clone()))
-            // Keeps the server's certificate for `Client::certificate`.
+            // Keeps the server's certificate for `HttpClient::certificate`.
             .tls_info(true);
         if self.proxies { builder } else { builder.no_proxy() }
     }
@@ -94,20 +108,18 @@ fn build(mut builder: ClientBuilder, tls: Option<TlsFiles>) -> Result<Client, Va
         // There is nothing to verify, so no certificates are loaded.
         None => builder = builder.tls_certs_only([]),
         Some(tls) => {
-            if let Some(path) = &tls.ca {
-                let pem = files::read(path, "CA file")?;
+            if let Some(file) = &tls.ca {
+                let pem = file.read()?;
                 let certificates = Certificate::from_pem_bundle(&pem).unwrap_or_default();
                 if certificates.is_empty() {
                     return Err(misconfigured(format!(
-                        "the CA file {} contains no PEM certificate; put the CA's certificate into it",
-                        path.display()
+                        "{file} contains no PEM certificate; put the CA's certificate into it"
                     )));
                 }
                 builder = builder.tls_certs_only(certificates);
             }
             if let (Some(certificate), Some(key)) = (&tls.certificate, &tls.key) {
-                let certificates = files::read(certificate, "client certificate")?;
-                let keys = files::read(key, "client key")?;
+                let (certificates, keys) = (certificate.read()?, key.read()?);
                 let mut pem = Zeroizing::new(Vec::with_capacity(certificates.len() + keys.len() + 1));
                 pem.extend_from_slice(&certificates);
                 pem.push(b'\n');
@@ -115,8 +127,8 @@ fn build(mut builder: ClientBuilder, tls: Option<TlsFiles>) -> Result<Client, Va
                 let identity = Identity::from_pem(&pem).map_err(|_| {
                     misconfigured(format!(
                         "{} and {} are not a certificate and its private key in PEM; replace them with a matching pair",
-                        certificate.display(),
-                        key.display()
+                        certificate.path().display(),
+                        key.path().display()
                     ))
                 })?;
                 builder = builder.identity(identity);
@@ -137,10 +149,10 @@ fn misconfigured(message: String) -> VaultError {
 
 #[cfg(test)]
 mod tests {
-    use cofferdam_vault::NamesOf;
     use tokio::net::TcpListener;
 
     use super::*;
+    use crate::NamesOf;
 
     #[tokio::test]
     async fn the_server_is_reached_through_the_look_ups_of_the_vault() {
@@ -150,7 +162,7 @@ mod tests {
             assert_eq!(host, "vault.example");
             Ok(vec![address])
         });
-        let client = LazyClient::new(None, Vec::new(), false, Threads::new("main", 1), names);
+        let client = Transport::new(None, Vec::new(), false, Threads::new("main", 1), names);
         let url = format!("http://vault.example:{}", address.port());
         let request = client.get().await.unwrap().get(url).send();
         tokio::select! {

@@ -1,0 +1,103 @@
+//! Requests and responses.
+//!
+//! Errors of `serde_json` are dropped here, because they quote the value that failed to parse.
+
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+/// Maximum size of a response unless the request says otherwise: far larger than a secret.
+const MAX_RESPONSE_BYTES: usize = 2 * 1024 * 1024;
+
+/// A request to the server of a vault. Its body, empty for most requests, is wiped on drop.
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// Below the address, without a slash at its start: `v1/vaults/team one`. Each segment is encoded for its place. A
+    /// segment `.` or `..` is dropped.
+    pub path: String,
+    /// The query, encoded, without the question mark.
+    pub query: Option<String>,
+    /// The body.
+    pub body: Zeroizing<Vec<u8>>,
+    /// Maximum size of the response's body, in bytes. 2 MiB unless set.
+    pub max_bytes: usize,
+}
+
+impl Request {
+    /// A request without query and body.
+    pub fn new(method: Method, path: impl Into<String>) -> Self {
+        let (path, max_bytes) = (path.into(), MAX_RESPONSE_BYTES);
+        Self { method, path, query: None, body: Zeroizing::default(), max_bytes }
+    }
+
+    /// A `GET` without query.
+    pub fn get(path: impl Into<String>) -> Self {
+        Self::new(Method::GET, path)
+    }
+
+    /// The same request with the parameter `name` in its query, encoded.
+    #[must_use]
+    pub fn with_parameter(mut self, name: &str, value: &str) -> Self {
+        let mut query = url::form_urlencoded::Serializer::new(self.query.take().unwrap_or_default());
+        self.query = Some(query.append_pair(name, value).finish());
+        self
+    }
+
+    /// The same request, for a response of at most `max_bytes`.
+    #[must_use]
+    pub fn with_max_bytes(mut self, max_bytes: usize) -> Self {
+        self.max_bytes = max_bytes;
+        self
+    }
+}
+
+/// A response of any status. Its body is wiped on drop.
+pub struct Response {
+    /// The status.
+    pub status: StatusCode,
+    /// The pause that the server asks for.
+    pub retry_after: Option<Duration>,
+    /// The whole body.
+    pub body: Zeroizing<Vec<u8>>,
+}
+
+impl Response {
+    /// The body as `T`, which may borrow from it.
+    ///
+    /// # Errors
+    ///
+    /// If it has another shape.
+    pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, InvalidBody> {
+        parse(&self.body)
+    }
+}
+
+/// A body does not have the expected shape. Holds nothing of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the body does not have the expected shape")]
+pub struct InvalidBody;
+
+/// Parses `T` from JSON.
+///
+/// # Errors
+///
+/// If it has another shape. The error does not quote it.
+pub fn parse<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, InvalidBody> {
+    serde_json::from_slice(json).map_err(|_| InvalidBody)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_encoded() {
+        let request = Request::get("v1/vaults").with_parameter("filter", "name eq \"a&b\"");
+        assert_eq!(request.query.as_deref(), Some("filter=name+eq+%22a%26b%22"));
+        let request = request.with_parameter("page", "1");
+        assert_eq!(request.query.as_deref(), Some("filter=name+eq+%22a%26b%22&page=1"));
+    }
+}
