@@ -22,6 +22,7 @@
 //! - [`files`]: how to read a file that a person configured
 //! - [`JsonFields`]: the fields of a secret that a store keeps as a JSON object
 //! - [`file_permissions`]: who else can read or change such a file
+//! - [`process`]: how to run a program as a bounded child process
 //! - `testkit` (feature): the suite that every backend passes, a vault in memory, scripted faults, a log to inspect
 
 mod config;
@@ -35,6 +36,7 @@ mod log_limit;
 mod path;
 mod permissions;
 mod pooled_threads;
+pub mod process;
 mod retry_after;
 mod secret;
 mod threads;
