@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 pub const ALL: &[Backend] = &[
     Backend { name: "age", compiled: AGE },
     Backend { name: "aws", compiled: AWS },
+    Backend { name: "command", compiled: COMMAND },
     Backend { name: "env", compiled: ENV },
     Backend { name: "file", compiled: FILE },
     Backend { name: "hashicorp", compiled: HASHICORP },
@@ -29,6 +30,11 @@ const AGE: Option<Compiled> = None;
 const AWS: Option<Compiled> = Some(Compiled::new::<cofferdam_vault_aws::Config>());
 #[cfg(not(feature = "aws"))]
 const AWS: Option<Compiled> = None;
+
+#[cfg(feature = "command")]
+const COMMAND: Option<Compiled> = Some(Compiled::new::<cofferdam_vault_command::Config>());
+#[cfg(not(feature = "command"))]
+const COMMAND: Option<Compiled> = None;
 
 #[cfg(feature = "env")]
 const ENV: Option<Compiled> = Some(Compiled::new::<cofferdam_vault_env::Config>());
@@ -229,11 +235,13 @@ mod tests {
         assert_eq!(ALL[0].name, cofferdam_vault_age::Config::BACKEND);
         #[cfg(feature = "aws")]
         assert_eq!(ALL[1].name, cofferdam_vault_aws::Config::BACKEND);
+        #[cfg(feature = "command")]
+        assert_eq!(ALL[2].name, cofferdam_vault_command::Config::BACKEND);
         #[cfg(feature = "env")]
-        assert_eq!(ALL[2].name, cofferdam_vault_env::Config::BACKEND);
+        assert_eq!(ALL[3].name, cofferdam_vault_env::Config::BACKEND);
         #[cfg(feature = "file")]
-        assert_eq!(ALL[3].name, cofferdam_vault_file::Config::BACKEND);
+        assert_eq!(ALL[4].name, cofferdam_vault_file::Config::BACKEND);
         #[cfg(feature = "hashicorp")]
-        assert_eq!(ALL[4].name, cofferdam_vault_hashicorp::Config::BACKEND);
+        assert_eq!(ALL[5].name, cofferdam_vault_hashicorp::Config::BACKEND);
     }
 }

@@ -24,12 +24,13 @@ const VARIABLE: &str = "COFFERDAM_LOG";
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The crates whose events pass at every level that the filter allows: our own, of which we know what they log.
-const OWN_CRATES: [&str; 8] = [
+const OWN_CRATES: [&str; 9] = [
     "cofferdam",
     "cofferdam_config",
     "cofferdam_vault",
     "cofferdam_vault_age",
     "cofferdam_vault_aws",
+    "cofferdam_vault_command",
     "cofferdam_vault_env",
     "cofferdam_vault_file",
     "cofferdam_vault_hashicorp",

@@ -74,7 +74,14 @@ fn each_names_its_schema_in_its_first_line() {
 }
 
 /// Every `# key = value` in a comment on the server or a vault's policy, uncommented, changes nothing.
-#[cfg(all(feature = "age", feature = "aws", feature = "env", feature = "file", feature = "hashicorp"))]
+#[cfg(all(
+    feature = "age",
+    feature = "aws",
+    feature = "command",
+    feature = "env",
+    feature = "file",
+    feature = "hashicorp"
+))]
 #[test]
 fn a_commented_key_shows_its_default() {
     let manifests = ManifestLibrary::load(None);

@@ -4,4 +4,5 @@
 
 mod age;
 mod aws;
+mod command;
 mod hashicorp;

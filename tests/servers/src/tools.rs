@@ -20,6 +20,25 @@ pub fn age() -> Result<PathBuf, Unavailable> {
     go::installed("age", &["filippo.io/age/cmd/age", "filippo.io/age/cmd/age-keygen"], AGE_VERSION)
 }
 
+/// `pass`, with GnuPG.
+///
+/// # Errors
+///
+/// If they are not there and cannot be installed.
+pub fn pass() -> Result<PathBuf, Unavailable> {
+    debian::program("gpgconf", "gnupg")?;
+    debian::program("pass", "pass")
+}
+
+/// Debian's `gopass`, a clone of `pass`; not the program of gopass.pw.
+///
+/// # Errors
+///
+/// If it is not there and cannot be installed.
+pub fn gopass() -> Result<PathBuf, Unavailable> {
+    debian::program("gopass", "gopass")
+}
+
 /// `systemd-analyze`, which reads units without a running systemd.
 ///
 /// # Errors

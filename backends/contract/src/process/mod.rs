@@ -23,6 +23,7 @@
 //! - [`program_permissions`], [`search_path_permissions`]: who else can change a program
 
 mod attempt;
+#[cfg(unix)]
 mod buffer;
 #[cfg(unix)]
 mod child;
