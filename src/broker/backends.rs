@@ -19,6 +19,7 @@ pub const ALL: &[Backend] = &[
     Backend { name: "env", compiled: ENV },
     Backend { name: "file", compiled: FILE },
     Backend { name: "hashicorp", compiled: HASHICORP },
+    Backend { name: "sops", compiled: SOPS },
 ];
 
 #[cfg(feature = "age")]
@@ -50,6 +51,11 @@ const FILE: Option<Compiled> = None;
 const HASHICORP: Option<Compiled> = Some(Compiled::new::<cofferdam_vault_hashicorp::Config>());
 #[cfg(not(feature = "hashicorp"))]
 const HASHICORP: Option<Compiled> = None;
+
+#[cfg(feature = "sops")]
+const SOPS: Option<Compiled> = Some(Compiled::new::<cofferdam_vault_sops::Config>());
+#[cfg(not(feature = "sops"))]
+const SOPS: Option<Compiled> = None;
 
 /// The checked settings of a backend: an object-safe [`BackendConfig`].
 pub trait VaultSettings: Send {
@@ -243,5 +249,7 @@ mod tests {
         assert_eq!(ALL[4].name, cofferdam_vault_file::Config::BACKEND);
         #[cfg(feature = "hashicorp")]
         assert_eq!(ALL[5].name, cofferdam_vault_hashicorp::Config::BACKEND);
+        #[cfg(feature = "sops")]
+        assert_eq!(ALL[6].name, cofferdam_vault_sops::Config::BACKEND);
     }
 }

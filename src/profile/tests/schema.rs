@@ -47,7 +47,8 @@ fn every_table_is_closed_and_every_key_explained() {
     feature = "command",
     feature = "env",
     feature = "file",
-    feature = "hashicorp"
+    feature = "hashicorp",
+    feature = "sops"
 ))]
 #[test]
 fn the_checked_in_schema_is_the_one_that_is_made() {
@@ -62,7 +63,8 @@ fn the_checked_in_schema_is_the_one_that_is_made() {
     feature = "command",
     feature = "env",
     feature = "file",
-    feature = "hashicorp"
+    feature = "hashicorp",
+    feature = "sops"
 ))]
 #[test]
 fn the_schema_takes_the_shipped_profiles_and_rejects_unknown_keys() {

@@ -80,7 +80,8 @@ fn each_names_its_schema_in_its_first_line() {
     feature = "command",
     feature = "env",
     feature = "file",
-    feature = "hashicorp"
+    feature = "hashicorp",
+    feature = "sops"
 ))]
 #[test]
 fn a_commented_key_shows_its_default() {

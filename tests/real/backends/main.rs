@@ -6,3 +6,4 @@ mod age;
 mod aws;
 mod command;
 mod hashicorp;
+mod sops;
