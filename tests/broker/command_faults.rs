@@ -72,7 +72,8 @@ async fn a_command_that_hangs_takes_its_own_vault_down_and_leaves_no_process() {
     fs::write(folder.path().join("read.sh"), "trap '' TERM; exec 9>fifo; sleep 1000 & wait; wait").unwrap();
     // Ends when no process has the FIFO open any more. This one keeps it open until the commands had their time.
     let kept = fs::File::options().read(true).write(true).open(&fifo).unwrap();
-    let fixture = Fixture::new(open_on_the_clock::<Config>(COMMAND, folder.path()), policy());
+    let settings = format!("{COMMAND}\nprobe = ['/bin/sh', 'read.sh']");
+    let fixture = Fixture::new(open_on_the_clock::<Config>(&settings, folder.path()), policy());
     fixture.broker.start().await;
     for _ in 0..30 {
         let failed = fixture.call("github").await;

@@ -13,8 +13,9 @@ use cofferdam_vault::{
 };
 
 use crate::config::Config;
+use crate::format::Format;
 use crate::names;
-use crate::settings::{Format, Settings};
+use crate::settings::Settings;
 use crate::store::Store;
 
 /// A vault that is one SOPS document.

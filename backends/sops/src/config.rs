@@ -7,7 +7,7 @@ use cofferdam_vault::process::is_variable_name;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::settings::Format;
+use crate::format::Format;
 
 /// Settings of a vault that is one SOPS document. Relative paths are relative to the profile's file.
 // No `Debug`: a key may have been pasted where a path belongs.

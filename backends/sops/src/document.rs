@@ -11,8 +11,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::error;
 use crate::file::FileDigest;
+use crate::format::Format;
 use crate::names;
-use crate::settings::Format;
 
 /// A decrypted document.
 pub(crate) struct Document<'a> {

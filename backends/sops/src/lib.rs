@@ -16,7 +16,7 @@
 //!
 //! In reading order:
 //!
-//! - `config`, `settings`: the keys of a profile's table, and the resolved settings
+//! - `config`, `settings`, `format`: the keys of a profile's table, the resolved settings, and the format of the document
 //! - `backend`: the [`Vault`](cofferdam_vault::Vault) and [`BackendConfig`](cofferdam_vault::BackendConfig) traits
 //! - `store`: reads and changes the document
 //! - `document`: the decrypted document, and the version of a secret
@@ -36,6 +36,7 @@ mod diagnose;
 mod document;
 mod error;
 mod file;
+mod format;
 mod lock;
 mod names;
 mod plain;

@@ -5,8 +5,8 @@
 
 use cofferdam_vault::SecretPath;
 
+use crate::format::Format;
 use crate::names;
-use crate::settings::Format;
 
 const ENCRYPTED: &str = "ENC[";
 

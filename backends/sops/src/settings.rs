@@ -1,38 +1,16 @@
 //! The settings that a vault works with, with resolved paths.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use cofferdam_vault::VaultContext;
 use cofferdam_vault::process::Environment;
 
 use crate::config::Config;
+use crate::format::Format;
 
 /// The program, if the profile names none.
 const PROGRAM: &str = "sops";
-
-/// How a document stores secrets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Format {
-    /// A table for each secret; can be written.
-    Tables,
-    /// A table for each secret; read-only.
-    ReadOnlyTables,
-    /// A variable for each field; read-only, and it cannot be listed.
-    Variables,
-}
-
-impl Format {
-    /// The format of a file with this name, as `sops` judges it; `None` if it is none that holds secrets by name.
-    pub(crate) fn of(file: &Path) -> Option<Self> {
-        match file.extension()?.to_str()? {
-            "yaml" | "yml" | "json" => Some(Self::Tables),
-            "ini" => Some(Self::ReadOnlyTables),
-            "env" => Some(Self::Variables),
-            _ => None,
-        }
-    }
-}
 
 /// The resolved settings.
 pub(crate) struct Settings {

@@ -11,9 +11,10 @@ use cofferdam_vault::{
 
 use crate::document::Document;
 use crate::file::FileDigest;
+use crate::format::Format;
 use crate::lock::Lock;
 use crate::replace::Copy;
-use crate::settings::{Format, Settings};
+use crate::settings::Settings;
 use crate::{diagnose, error, file, sops};
 
 /// Maximum number of attempts, if a program without the lock changes the document meanwhile.

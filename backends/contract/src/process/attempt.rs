@@ -1,7 +1,6 @@
 //! One attempt of a vault, in which children run one after the other, and which kills them when it is dropped.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
+use super::cancellation::Cancellation;
 use super::{Finished, Invocation, ProcessError};
 use crate::{Threads, VaultError};
 
@@ -16,22 +15,13 @@ pub async fn supervise<T: Send + 'static>(
     work: impl FnOnce(&Attempt) -> Result<T, VaultError> + Send + 'static,
 ) -> Result<T, VaultError> {
     let attempt = Attempt::default();
-    let _cancel = CancelOnDrop(attempt.clone());
+    let _cancel = CancelOnDrop(attempt.0.clone());
     threads.run(move || work(&attempt)).await
 }
 
-/// An attempt: at most one child at a time. Clones are the same attempt.
-#[derive(Debug, Clone, Default)]
-pub struct Attempt(Arc<Mutex<State>>);
-
+/// An attempt: at most one child at a time.
 #[derive(Debug, Default)]
-struct State {
-    cancelled: bool,
-    /// The child that runs. Its process group exists as long as it is here, because it is removed before the child is
-    /// reaped: until then the system gives its number to no other process.
-    #[cfg(unix)]
-    child: Option<rustix::process::Pid>,
-}
+pub struct Attempt(Cancellation);
 
 impl Attempt {
     /// Runs a program to its end, and reaps it. Blocks.
@@ -44,7 +34,7 @@ impl Attempt {
             return Err(ProcessError::Cancelled);
         }
         #[cfg(unix)]
-        return super::child::run(invocation, self);
+        return super::child::run(invocation, &self.0);
         #[cfg(not(unix))]
         {
             let _ = invocation;
@@ -54,38 +44,11 @@ impl Attempt {
 
     /// Whether the caller has left.
     pub fn is_cancelled(&self) -> bool {
-        self.state().cancelled
-    }
-
-    /// Remembers the child to kill. Returns false if the attempt was cancelled while it started.
-    #[cfg(unix)]
-    pub(super) fn started(&self, child: rustix::process::Pid) -> bool {
-        let mut state = self.state();
-        state.child = Some(child);
-        !state.cancelled
-    }
-
-    /// Forgets the child, which is about to be reaped.
-    #[cfg(unix)]
-    pub(super) fn ended(&self) {
-        self.state().child = None;
-    }
-
-    fn cancel(&self) {
-        let mut state = self.state();
-        state.cancelled = true;
-        #[cfg(unix)]
-        if let Some(child) = state.child {
-            super::child::kill(child);
-        }
-    }
-
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.is_cancelled()
     }
 }
 
-struct CancelOnDrop(Attempt);
+struct CancelOnDrop(Cancellation);
 
 impl Drop for CancelOnDrop {
     fn drop(&mut self) {

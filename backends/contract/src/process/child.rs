@@ -7,14 +7,12 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
-use rustix::process::{
-    Pid, Signal, WaitId, WaitIdOptions, WaitOptions, kill_process, kill_process_group, waitid, waitpgid,
-    waitpid,
-};
+use rustix::process::{Pid, WaitId, WaitIdOptions, WaitOptions, waitid, waitpgid, waitpid};
 use zeroize::Zeroize as _;
 
 use super::buffer::Buffer;
-use super::{Attempt, End, Finished, Invocation, ProcessError};
+use super::cancellation::{Cancellation, kill};
+use super::{End, Finished, Invocation, ProcessError};
 
 /// How much of the standard error is kept for the log.
 const KEPT_ERROR_BYTES: usize = 8 << 10;
@@ -25,7 +23,7 @@ const MAX_ERROR_BYTES: usize = 1 << 20;
 /// How often the end of a child is looked for on systems that do not report it on a descriptor.
 const LOOK_INTERVAL: Timespec = Timespec { tv_sec: 0, tv_nsec: 10_000_000 };
 
-pub(super) fn run(invocation: &Invocation<'_>, attempt: &Attempt) -> Result<Finished, ProcessError> {
+pub(super) fn run(invocation: &Invocation<'_>, attempt: &Cancellation) -> Result<Finished, ProcessError> {
     let mut child = spawn(invocation).map_err(ProcessError::Start)?;
     let reaped_on_drop = Group { leader: Pid::from_child(&child), attempt };
     if !attempt.started(reaped_on_drop.leader) {
@@ -62,17 +60,10 @@ fn spawn(invocation: &Invocation<'_>) -> io::Result<Child> {
     command.spawn()
 }
 
-/// Kills the process group of `leader`, and `leader` itself, which may have left it. It must not have been reaped.
-pub(super) fn kill(leader: Pid) {
-    // Fails only for what has ended, or changed its user.
-    let _ = kill_process_group(leader, Signal::KILL);
-    let _ = kill_process(leader, Signal::KILL);
-}
-
 /// The process group of a child, killed and reaped on drop.
 struct Group<'a> {
     leader: Pid,
-    attempt: &'a Attempt,
+    attempt: &'a Cancellation,
 }
 
 impl Group<'_> {

@@ -25,6 +25,7 @@
 mod attempt;
 #[cfg(unix)]
 mod buffer;
+mod cancellation;
 #[cfg(unix)]
 mod child;
 mod environment;
