@@ -9,6 +9,9 @@ use serde::Deserialize;
 
 use crate::format::Format;
 
+/// The variable that holds no key.
+pub(crate) const SEARCH_PATH: &str = "PATH";
+
 /// Settings of a vault that is one SOPS document. Relative paths are relative to the profile's file.
 // No `Debug`: a key may have been pasted where a path belongs.
 #[derive(Deserialize, JsonSchema)]
@@ -44,7 +47,7 @@ impl Config {
                 "is a key, not the path of a file",
                 "put the key into a file of mode 0600 and name that file; treat this key as compromised",
             ),
-            None if self.env.as_ref().is_none_or(Vec::is_empty) => found.error(
+            None if self.env.iter().flatten().all(|name| name == SEARCH_PATH) => found.error(
                 "age_key_file",
                 "is missing: no key opens the document",
                 "set it, or name the variables of another key in `env`",
@@ -96,6 +99,7 @@ mod tests {
             ("file = 's.env'\nage_key_file = 'k'\nprogram = '/opt/sops'", &[]),
             ("file = 's.yaml'", &["age_key_file"]),
             ("file = 's.yaml'\nenv = []", &["age_key_file"]),
+            ("file = 's.yaml'\nenv = ['PATH']", &["age_key_file"]),
             ("file = ''\nage_key_file = ''", &["file", "age_key_file"]),
             ("file = 's.txt'\nage_key_file = 'k'", &["file"]),
             ("file = 's.yaml'\nage_key_file = 'AGE-SECRET-KEY-1CANARY'", &["age_key_file"]),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use cofferdam_vault::VaultContext;
 use cofferdam_vault::process::Environment;
 
-use crate::config::Config;
+use crate::config::{Config, SEARCH_PATH};
 use crate::format::Format;
 
 /// The program, if the profile names none.
@@ -48,7 +48,7 @@ impl Settings {
 
     /// Whether keys may be outside of this machine, so that they may be out of reach for a time.
     pub(crate) fn has_other_keys(&self) -> bool {
-        !self.variables.is_empty()
+        self.variables.iter().any(|name| name != SEARCH_PATH)
     }
 
     /// What opens the document, for a log.

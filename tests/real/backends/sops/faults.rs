@@ -38,6 +38,32 @@ async fn a_damaged_document_disables_the_vault_until_it_is_restored() {
     }
 }
 
+/// Records what `ps` would show of it. After the first change, another secret of the document is changed as an editor would
+/// do it, without the lock.
+const EDITED_MEANWHILE: &str = r#"
+cat "/proc/$$/cmdline" "/proc/$$/environ" >>seen
+"$SOPS" "$@" || exit
+if [ "$1" = set ] && [ ! -e edited ]; then
+    touch edited
+    "$SOPS" set secrets.enc.yaml '["notes/work"]' '{"token": "edited"}'
+fi
+"#;
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn an_edit_during_a_write_is_kept_and_no_secret_is_an_argument() {
+    let documents = Documents::new("secrets.enc.yaml", JSON, "json");
+    documents.make_wrapper(EDITED_MEANWHILE);
+    let vault = documents.open_with("age_key_file = 'key.txt'\nprogram = './wrapper'");
+    vault.write(&path("github/work"), &fields([("token", "canary-5f2e")]), Expect::Any).await.unwrap();
+    assert!(documents.path("edited").exists());
+    assert_eq!(token(&*vault, "notes/work").await.unwrap(), "edited");
+    assert_eq!(token(&*vault, "github/work").await.unwrap(), "canary-5f2e");
+    let seen = String::from_utf8_lossy(&fs::read(documents.path("seen")).unwrap()).into_owned();
+    assert!(seen.contains("--value-stdin") && seen.contains("SOPS_AGE_KEY_FILE="), "{seen}");
+    assert!(!seen.contains("canary") && !seen.contains("HOME="), "{seen}");
+}
+
 #[tokio::test]
 async fn a_key_or_a_program_that_does_not_fit_is_misconfigured() {
     let documents = Documents::new("secrets.enc.yaml", JSON, "json");

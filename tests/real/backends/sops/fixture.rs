@@ -82,6 +82,18 @@ impl Documents {
         run(&mut sops, input)
     }
 
+    /// Makes the program `./wrapper`, a shell script that finds the real one in `$SOPS`.
+    pub(crate) fn make_wrapper(&self, script: &str) {
+        let script = format!("#!/bin/sh\nSOPS='{}'\n{script}", cofferdam_servers::sops().unwrap().display());
+        // A shell writes it: while this process has it open for writing, another test could start a child, which would
+        // keep it open for a moment, and it could not be executed.
+        let mut shell = Command::new("/bin/sh");
+        run(
+            shell.current_dir(self.folder()).args(["-c", "cat >wrapper; chmod +x wrapper"]),
+            script.as_bytes(),
+        );
+    }
+
     /// The public key of `key.txt`.
     pub(crate) fn recipient(&self) -> String {
         let public = self.age_keygen(&["-y", self.path("key.txt").to_str().unwrap()]);
