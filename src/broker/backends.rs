@@ -31,10 +31,12 @@ macro_rules! backends {
 backends! {
     "age" => cofferdam_vault_age::Config,
     "aws" => cofferdam_vault_aws::Config,
+    "command" => cofferdam_vault_command::Config,
     "env" => cofferdam_vault_env::Config,
     "file" => cofferdam_vault_file::Config,
     "hashicorp" => cofferdam_vault_hashicorp::Config,
     "onepassword" => cofferdam_vault_onepassword::Config,
+    "sops" => cofferdam_vault_sops::Config,
 }
 
 /// The checked settings of a backend: an object-safe [`BackendConfig`].

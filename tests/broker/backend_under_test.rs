@@ -12,6 +12,7 @@ use cofferdam_vault::{
     Threads, Vault, VaultContext, VaultError, VaultInfo, Version,
 };
 use cofferdam_vault_age::Config as AgeConfig;
+use cofferdam_vault_command::Config as CommandConfig;
 use cofferdam_vault_env::Config as EnvConfig;
 use cofferdam_vault_file::Config as FileConfig;
 use tempfile::TempDir;
@@ -27,7 +28,7 @@ pub(crate) struct BackendUnderTest {
 
 pub(crate) fn all_backends() -> Vec<BackendUnderTest> {
     let memory = BackendUnderTest { name: "memory", vault: Arc::new(memory("memory")), folder: None };
-    [memory, mounted()].into_iter().chain(file_backends()).collect()
+    [memory, mounted(), command("cat vault")].into_iter().chain(file_backends()).collect()
 }
 
 /// The vaults that are files: the file is `vault` in their folder.
@@ -52,6 +53,18 @@ fn age() -> BackendUnderTest {
     BackendUnderTest { name: "age", vault, folder: Some(folder) }
 }
 
+/// A command that prints the file `vault`, as long as the shell script `script` does.
+pub(crate) fn command(script: &str) -> BackendUnderTest {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("vault"), "one\n").unwrap();
+    fs::write(folder.path().join("read.sh"), script).unwrap();
+    let vault = open::<CommandConfig>(COMMAND, folder.path());
+    BackendUnderTest { name: "command", vault, folder: Some(folder) }
+}
+
+/// The settings of a vault whose command is a script of its folder.
+pub(crate) const COMMAND: &str = "read = ['/bin/sh', 'read.sh', '{path}', '{field}']";
+
 /// A folder `vault` with the key `github.work.token`, as the kubelet mounts a Secret.
 pub(crate) fn mounted() -> BackendUnderTest {
     let folder = tempfile::tempdir().unwrap();
@@ -72,13 +85,18 @@ pub(crate) fn publish(vault: &Path, version: &str, token: &str) {
 }
 
 fn open<C: BackendConfig>(settings: &str, folder: &Path) -> Arc<dyn Vault> {
+    Arc::new(OnRealThreads(open_on_the_clock::<C>(settings, folder)))
+}
+
+/// A vault of which a call times out as soon as nothing else is left to do.
+pub(crate) fn open_on_the_clock<C: BackendConfig>(settings: &str, folder: &Path) -> Arc<dyn Vault> {
     let Ok(config) = toml::from_str::<C>(settings) else { panic!("{settings}") };
-    Arc::new(OnRealThreads(config.into_vault(VaultContext {
+    config.into_vault(VaultContext {
         name: "backend".into(),
         base_dir: folder.to_owned(),
         threads: Threads::new("backend", 16),
         prompt: None,
-    })))
+    })
 }
 
 /// A vault whose work is done by real threads, which a paused clock does not wait for: if every task waited for one, tokio

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // a panic in a test is its report
 
 mod backend_under_test;
+mod command_faults;
 mod concurrency;
 mod fault_matrix;
 mod file_faults;

@@ -21,10 +21,12 @@
 //! - [`LogLimit`]: at most one log line in an interval about the same event
 //! - [`files`]: how to read a file that a person configured
 //! - [`JsonFields`]: the fields of a secret that a store keeps as a JSON object
+//! - [`SaltedObject`]: such an object in a store that has no versions
 //! - [`file_permissions`]: who else can read or change such a file
 //! - [`ConfiguredFile`]: a file that the settings name: its name in messages, its secret, who else can read it
 //! - [`rate_expiry`]: how a diagnosis rates what expires soon
 //! - `http` (feature): requests to a store that is a server
+//! - [`process`]: how to run a program as a bounded child process
 //! - `testkit` (feature): the suite that every backend passes, a vault in memory, scripted faults, a log to inspect
 
 mod config;
@@ -40,7 +42,9 @@ mod log_limit;
 mod path;
 mod permissions;
 mod pooled_threads;
+pub mod process;
 mod retry_after;
+mod salted_object;
 mod secret;
 mod threads;
 mod vault;
@@ -63,6 +67,7 @@ pub use path::{FieldName, InvalidName, SecretPath};
 pub use permissions::{Protection, file_permissions};
 pub use pooled_threads::PooledThreads;
 pub use retry_after::retry_after;
+pub use salted_object::{SaltedObject, Unwritable};
 pub use secret::{Lease, Secret, SecretFields, Version};
 pub use threads::{Threads, with_permit};
 pub use vault::{BoxFuture, Capabilities, Expect, Page, PageToken, ReadRequest, Stage, Vault, VaultInfo};

@@ -46,6 +46,28 @@ const PASTED: [&str; 6] = [
     "mfrggzdfmztwq2lkmfrggzdfmztwq2lk",
 ];
 
+/// Vaults whose settings are commands, programs and names of variables.
+const PROGRAMS: &str = r#"[vaults.team]
+backend = "command"
+preset = "pass"
+read = ["pass", "show", "cofferdam/{path}"]
+probe = ["pass", "ls"]
+env = ["HOME"]
+[vaults.own]
+backend = "command"
+preset = "pass"
+program = "pass"
+[vaults.repo]
+backend = "sops"
+file = "secrets.yaml"
+age_key_file = "key.txt"
+env = ["HOME"]
+program = "sops"
+[modules.github]
+vault = "team"
+accounts = ["work"]
+"#;
+
 /// The lines of a profile as `key = value`, with the places where one can paste: a header's name, a key, a string.
 fn planted(text: &str, secret: &str) -> Vec<String> {
     let lines: Vec<&str> = text.lines().collect();
@@ -81,7 +103,7 @@ fn planted(text: &str, secret: &str) -> Vec<String> {
 #[test]
 fn a_credential_pasted_anywhere_is_never_printed() {
     let every_key = include_str!("../../../tests/fixtures/v0.1.0/profiles/every-key.toml");
-    let texts = shipped::SHIPPED.iter().map(|(_, text)| *text).chain([every_key]);
+    let texts = shipped::SHIPPED.iter().map(|(_, text)| *text).chain([every_key, PROGRAMS]);
     for text in texts {
         let bare: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
         let positions = planted(&bare.join("\n"), "SECRET");

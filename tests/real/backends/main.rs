@@ -4,4 +4,6 @@
 
 mod age;
 mod aws;
+mod command;
 mod hashicorp;
+mod sops;

@@ -43,6 +43,6 @@ pub use ports::free;
 pub use postgres::Postgres;
 pub use prism::{ApiDescriptions, Prism, api_descriptions};
 pub use process::Running;
-pub use tools::{age, cfn_lint, groff, systemd_analyze, wrk};
+pub use tools::{age, cfn_lint, gopass, groff, pass, sops, systemd_analyze, wrk};
 pub use toxiproxy::Toxiproxy;
 pub use vault::{Vault, vault_binary};

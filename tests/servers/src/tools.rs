@@ -8,6 +8,9 @@ use crate::{debian, go, moto};
 /// The version that is built if there is no `age` on `PATH`.
 const AGE_VERSION: &str = "v1.2.1";
 
+/// The version of `sops` that the tests run.
+const SOPS_VERSION: &str = "v3.13.3";
+
 /// The folder that holds `age` and `age-keygen`.
 ///
 /// # Errors
@@ -18,6 +21,35 @@ pub fn age() -> Result<PathBuf, Unavailable> {
         return Ok(age.parent().map(PathBuf::from).unwrap_or_default());
     }
     go::installed("age", &["filippo.io/age/cmd/age", "filippo.io/age/cmd/age-keygen"], AGE_VERSION)
+}
+
+/// `sops` of the version that the tests run, whatever is on `PATH`: its exit codes and options are part of the tests.
+///
+/// # Errors
+///
+/// If there is no `go` to build it.
+pub fn sops() -> Result<PathBuf, Unavailable> {
+    let dir = go::installed("sops", &["github.com/getsops/sops/v3/cmd/sops"], SOPS_VERSION)?;
+    Ok(dir.join("sops"))
+}
+
+/// `pass`, with GnuPG.
+///
+/// # Errors
+///
+/// If they are not there and cannot be installed.
+pub fn pass() -> Result<PathBuf, Unavailable> {
+    debian::program("gpgconf", "gnupg")?;
+    debian::program("pass", "pass")
+}
+
+/// Debian's `gopass`, a clone of `pass`; not the program of gopass.pw.
+///
+/// # Errors
+///
+/// If it is not there and cannot be installed.
+pub fn gopass() -> Result<PathBuf, Unavailable> {
+    debian::program("gopass", "gopass")
 }
 
 /// `systemd-analyze`, which reads units without a running systemd.

@@ -1,0 +1,213 @@
+//! Reads, changes and lists secrets by running commands. Blocks, so it runs on the compartment's threads.
+
+use std::collections::BTreeSet;
+use std::hash::RandomState;
+
+use cofferdam_config::Diagnostics;
+use cofferdam_vault::process::{Attempt, find_program};
+use cofferdam_vault::{
+    ErrorKind, Expect, FieldName, SaltedObject, Scope, Secret, SecretFields, SecretPath, VaultError, Version,
+};
+
+use crate::content::{self, Document};
+use crate::runner::{MAX_LIST_BYTES, MAX_SECRET_BYTES, Run, Verdict, run};
+use crate::settings::Settings;
+use crate::template::Template;
+use crate::{diagnose, error};
+
+/// The commands of one vault.
+pub(crate) struct Store {
+    settings: Settings,
+    /// The key of the hash in versions; never leaves the process.
+    key: RandomState,
+}
+
+impl Store {
+    pub(crate) fn new(settings: Settings) -> Self {
+        Self { settings, key: RandomState::new() }
+    }
+
+    /// The fields `names` of the secret at `at`; all of them if `names` is empty and the store prints whole secrets.
+    pub(crate) fn read(
+        &self,
+        attempt: &Attempt,
+        at: &SecretPath,
+        names: &[FieldName],
+    ) -> Result<Secret, VaultError> {
+        let (fields, version) = if self.settings.reads_one_field() {
+            let mut fields = SecretFields::new();
+            for name in names {
+                if !fields.contains_key(name) {
+                    let output = self.output(attempt, at, Some(name))?;
+                    let value = content::value(&output).map_err(|defect| error::defective(at, defect))?;
+                    fields.insert(name.clone(), value);
+                }
+            }
+            let named = fields.iter().map(|(name, value)| (name.as_str(), value));
+            let version = content::unsalted_version(at, named, &self.key);
+            (fields, version)
+        } else {
+            let document = self.document(attempt, at)?;
+            let version = document.version.clone();
+            (document.select(names).map_err(|defect| error::defective(at, defect))?, version)
+        };
+        Ok(Secret { fields, version, valid_for: None, lease: None })
+    }
+
+    /// Replaces the secret at `at` if `expect` holds, and returns its new version.
+    ///
+    /// What is expected is compared with the state just before: a command line offers nothing better.
+    pub(crate) fn write(
+        &self,
+        attempt: &Attempt,
+        at: &SecretPath,
+        fields: &SecretFields,
+        expect: &Expect,
+    ) -> Result<Version, VaultError> {
+        let (write, _) = self.change()?;
+        if *expect != Expect::Any {
+            self.check(self.current(attempt, at)?.as_ref(), at, expect)?;
+        }
+        let (object, version) =
+            SaltedObject::to_json(at, fields).map_err(|why| error::unwritable(at, why))?;
+        self.apply(attempt, "write", write, at, &object)?;
+        Ok(version)
+    }
+
+    /// Deletes the secret at `at` if `expect` holds.
+    pub(crate) fn delete(
+        &self,
+        attempt: &Attempt,
+        at: &SecretPath,
+        expect: &Expect,
+    ) -> Result<(), VaultError> {
+        let (_, delete) = self.change()?;
+        let current = match self.current(attempt, at) {
+            // It is there, and whatever it is may be deleted.
+            Err(defect) if defect.scope() == Scope::Secret && *expect == Expect::Any => {
+                return self.apply(attempt, "delete", delete, at, &[]);
+            }
+            current => current?,
+        };
+        self.check(current.as_ref(), at, expect)?;
+        if current.is_some() { self.apply(attempt, "delete", delete, at, &[]) } else { Ok(()) }
+    }
+
+    /// The paths of all secrets.
+    pub(crate) fn list(&self, attempt: &Attempt) -> Result<BTreeSet<SecretPath>, VaultError> {
+        let Some(list) = &self.settings.list else {
+            return Err(VaultError::secret(
+                ErrorKind::Unsupported,
+                "this vault has no command `list`; add it",
+            ));
+        };
+        match self.run_plain(attempt, "list", list)? {
+            Verdict::Success(output) => content::paths(&output).map_err(|_| error::not_a_list()),
+            Verdict::NotFound(_) => self.probe(attempt).map(|()| BTreeSet::new()),
+        }
+    }
+
+    /// Whether the store is usable.
+    pub(crate) fn probe(&self, attempt: &Attempt) -> Result<(), VaultError> {
+        let Some(probe) = &self.settings.probe else {
+            let Settings { read, folder, .. } = &self.settings;
+            return find_program(&read.program, folder, &self.settings.environment()).map(drop);
+        };
+        match self.run_plain(attempt, "probe", probe)? {
+            Verdict::Success(_) => Ok(()),
+            Verdict::NotFound(end) => Err(error::failed("probe", probe.program.as_ref(), end, false)),
+        }
+    }
+
+    /// Who else can change the programs, and what they are given.
+    pub(crate) fn diagnose(&self) -> Diagnostics {
+        diagnose::diagnose(&self.settings)
+    }
+
+    /// What `read` prints.
+    fn output(
+        &self,
+        attempt: &Attempt,
+        at: &SecretPath,
+        field: Option<&FieldName>,
+    ) -> Result<zeroize::Zeroizing<Vec<u8>>, VaultError> {
+        let read = &self.settings.read;
+        let run_read = Run {
+            key: "read",
+            command: read,
+            arguments: read.arguments(at, field)?,
+            input: &[],
+            max_output_bytes: MAX_SECRET_BYTES,
+            scope: Scope::Secret,
+        };
+        match run(&self.settings, attempt, &run_read)? {
+            Verdict::Success(output) => Ok(output),
+            Verdict::NotFound(end) => {
+                // An outage may have the same exit code, and must not be reported as an absent secret.
+                self.probe(attempt)?;
+                Err(error::absent(at, end))
+            }
+        }
+    }
+
+    fn document(&self, attempt: &Attempt, at: &SecretPath) -> Result<Document, VaultError> {
+        let output = self.output(attempt, at, None)?;
+        Document::parse(&output, at, &self.key).map_err(|defect| error::defective(at, defect))
+    }
+
+    /// The version of the secret at `at`; `None` if it is absent.
+    fn current(&self, attempt: &Attempt, at: &SecretPath) -> Result<Option<Version>, VaultError> {
+        match self.document(attempt, at) {
+            Ok(document) => Ok(Some(document.version)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn check(&self, current: Option<&Version>, at: &SecretPath, expect: &Expect) -> Result<(), VaultError> {
+        let holds = match expect {
+            Expect::Any => true,
+            Expect::Absent => current.is_none(),
+            Expect::Version(version) => current == Some(version),
+        };
+        if holds { Ok(()) } else { Err(error::conflict(at)) }
+    }
+
+    fn apply(
+        &self,
+        attempt: &Attempt,
+        key: &'static str,
+        command: &Template,
+        at: &SecretPath,
+        input: &[u8],
+    ) -> Result<(), VaultError> {
+        let arguments = command.arguments(at, None)?;
+        let scope = Scope::Vault;
+        let change = Run { key, command, arguments, input, max_output_bytes: MAX_SECRET_BYTES, scope };
+        match run(&self.settings, attempt, &change)? {
+            Verdict::Success(_) => Ok(()),
+            Verdict::NotFound(end) => Err(error::failed(key, command.program.as_ref(), end, false)),
+        }
+    }
+
+    fn run_plain(
+        &self,
+        attempt: &Attempt,
+        key: &'static str,
+        command: &Template,
+    ) -> Result<Verdict, VaultError> {
+        let (arguments, scope) = (command.plain_arguments(), Scope::Vault);
+        let plain = Run { key, command, arguments, input: &[], max_output_bytes: MAX_LIST_BYTES, scope };
+        run(&self.settings, attempt, &plain)
+    }
+
+    fn change(&self) -> Result<(&Template, &Template), VaultError> {
+        let change = self.settings.change.as_ref().map(|(write, delete)| (write, delete));
+        change.ok_or_else(|| {
+            VaultError::secret(
+                ErrorKind::ReadOnly,
+                "this vault has no commands `write` and `delete`; add them, or change the secret in its store",
+            )
+        })
+    }
+}

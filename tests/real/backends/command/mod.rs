@@ -1,0 +1,5 @@
+//! The backend `command` with real programs.
+
+mod fixture;
+mod gopass;
+mod pass;
