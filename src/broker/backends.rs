@@ -18,6 +18,7 @@ pub const ALL: &[Backend] = &[
     Backend { name: "env", compiled: ENV },
     Backend { name: "file", compiled: FILE },
     Backend { name: "hashicorp", compiled: HASHICORP },
+    Backend { name: "keychain", compiled: KEYCHAIN },
 ];
 
 #[cfg(feature = "age")]
@@ -44,6 +45,11 @@ const FILE: Option<Compiled> = None;
 const HASHICORP: Option<Compiled> = Some(Compiled::new::<cofferdam_vault_hashicorp::Config>());
 #[cfg(not(feature = "hashicorp"))]
 const HASHICORP: Option<Compiled> = None;
+
+#[cfg(feature = "keychain")]
+const KEYCHAIN: Option<Compiled> = Some(Compiled::new::<cofferdam_vault_keychain::Config>());
+#[cfg(not(feature = "keychain"))]
+const KEYCHAIN: Option<Compiled> = None;
 
 /// The checked settings of a backend: an object-safe [`BackendConfig`].
 pub trait VaultSettings: Send {
@@ -235,5 +241,7 @@ mod tests {
         assert_eq!(ALL[3].name, cofferdam_vault_file::Config::BACKEND);
         #[cfg(feature = "hashicorp")]
         assert_eq!(ALL[4].name, cofferdam_vault_hashicorp::Config::BACKEND);
+        #[cfg(feature = "keychain")]
+        assert_eq!(ALL[5].name, cofferdam_vault_keychain::Config::BACKEND);
     }
 }

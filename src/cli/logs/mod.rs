@@ -24,7 +24,7 @@ const VARIABLE: &str = "COFFERDAM_LOG";
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The crates whose events pass at every level that the filter allows: our own, of which we know what they log.
-const OWN_CRATES: [&str; 8] = [
+const OWN_CRATES: [&str; 9] = [
     "cofferdam",
     "cofferdam_config",
     "cofferdam_vault",
@@ -33,6 +33,7 @@ const OWN_CRATES: [&str; 8] = [
     "cofferdam_vault_env",
     "cofferdam_vault_file",
     "cofferdam_vault_hashicorp",
+    "cofferdam_vault_keychain",
 ];
 
 /// The most verbose level of all other crates, whatever the filter says. Below it, a library logs headers, arguments and

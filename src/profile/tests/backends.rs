@@ -44,7 +44,14 @@ fn two_credentials_on_one_variable_make_the_profile_invalid() {
 }
 
 /// Each pair of vaults and modules leads to one secret.
-#[cfg(all(feature = "age", feature = "aws", feature = "env", feature = "file", feature = "hashicorp"))]
+#[cfg(all(
+    feature = "age",
+    feature = "aws",
+    feature = "env",
+    feature = "file",
+    feature = "hashicorp",
+    feature = "keychain"
+))]
 #[test]
 fn two_vaults_over_one_store_let_no_module_read_anothers_credential() {
     let hashicorp = "backend = \"hashicorp\"\nauth = { method = \"token\", token_file = \"t\" }\n";
@@ -66,6 +73,12 @@ fn two_vaults_over_one_store_let_no_module_read_anothers_credential() {
             ["/run/secrets", "/run/secrets/github"]
                 .map(|folder| format!("backend = \"file\"\nfolder = \"{folder}\"")),
             [account("ci"), own("ci")],
+        ),
+        (
+            "service",
+            ["", "service = \"cofferdam\"\nbus_address = \"unix:path=/run/user/1000/bus\""]
+                .map(|more| format!("backend = \"keychain\"\n{more}")),
+            [own("ci"), own("ci")],
         ),
         (
             "prefix",

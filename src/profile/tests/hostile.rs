@@ -77,7 +77,14 @@ fn planted(text: &str, secret: &str) -> Vec<String> {
 }
 
 /// A profile that is accepted may hold the value in a setting that is never printed, such as the address of a service.
-#[cfg(all(feature = "age", feature = "aws", feature = "env", feature = "file", feature = "hashicorp"))]
+#[cfg(all(
+    feature = "age",
+    feature = "aws",
+    feature = "env",
+    feature = "file",
+    feature = "hashicorp",
+    feature = "keychain"
+))]
 #[test]
 fn a_credential_pasted_anywhere_is_never_printed() {
     let every_key = include_str!("../../../tests/fixtures/v0.1.0/profiles/every-key.toml");

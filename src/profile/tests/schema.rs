@@ -41,7 +41,14 @@ fn every_table_is_closed_and_every_key_explained() {
     );
 }
 
-#[cfg(all(feature = "age", feature = "aws", feature = "env", feature = "file", feature = "hashicorp"))]
+#[cfg(all(
+    feature = "age",
+    feature = "aws",
+    feature = "env",
+    feature = "file",
+    feature = "hashicorp",
+    feature = "keychain"
+))]
 #[test]
 fn the_checked_in_schema_is_the_one_that_is_made() {
     let checked_in: Value =
@@ -49,7 +56,14 @@ fn the_checked_in_schema_is_the_one_that_is_made() {
     assert!(checked_in == schema(), "update it: cargo run -- profile schema > profiles/profile.schema.json");
 }
 
-#[cfg(all(feature = "age", feature = "aws", feature = "env", feature = "file", feature = "hashicorp"))]
+#[cfg(all(
+    feature = "age",
+    feature = "aws",
+    feature = "env",
+    feature = "file",
+    feature = "hashicorp",
+    feature = "keychain"
+))]
 #[test]
 fn the_schema_takes_the_shipped_profiles_and_rejects_unknown_keys() {
     let validator = jsonschema::validator_for(&schema()).unwrap();

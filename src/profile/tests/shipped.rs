@@ -2,9 +2,10 @@
 
 use super::*;
 
-pub(super) const SHIPPED: [(&str, &str); 6] = [
+pub(super) const SHIPPED: [(&str, &str); 7] = [
     ("airgap", include_str!("../../../profiles/airgap.toml")),
     ("dev", include_str!("../../../profiles/dev.toml")),
+    ("laptop", include_str!("../../../profiles/laptop.toml")),
     ("mounted", include_str!("../../../profiles/mounted.toml")),
     ("onprem", include_str!("../../../profiles/onprem.toml")),
     ("production", include_str!("../../../profiles/production.toml")),
@@ -46,6 +47,15 @@ fn mounted_reads_where_docker_and_kubernetes_put_secrets() {
     assert!(profile.warnings.is_empty(), "{:?}", profile.warnings);
 }
 
+#[cfg(feature = "keychain")]
+#[test]
+fn laptop_reads_the_keychain() {
+    let profile = load_real(&shipped("laptop"), &Overrides::default()).unwrap();
+    assert_eq!(profile.vaults[0].backend, "keychain");
+    assert_eq!(profile.modules[0].accounts[0].name, "work");
+    assert!(profile.warnings.is_empty(), "{:?}", profile.warnings);
+}
+
 #[cfg(feature = "hashicorp")]
 #[test]
 fn staging_and_onprem_read_a_hashicorp_vault() {
@@ -74,7 +84,14 @@ fn each_names_its_schema_in_its_first_line() {
 }
 
 /// Every `# key = value` in a comment on the server or a vault's policy, uncommented, changes nothing.
-#[cfg(all(feature = "age", feature = "aws", feature = "env", feature = "file", feature = "hashicorp"))]
+#[cfg(all(
+    feature = "age",
+    feature = "aws",
+    feature = "env",
+    feature = "file",
+    feature = "hashicorp",
+    feature = "keychain"
+))]
 #[test]
 fn a_commented_key_shows_its_default() {
     let manifests = ManifestLibrary::load(None);
