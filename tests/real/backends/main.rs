@@ -5,3 +5,4 @@
 mod age;
 mod aws;
 mod hashicorp;
+mod keychain;
