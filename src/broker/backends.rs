@@ -35,6 +35,7 @@ backends! {
     "env" => cofferdam_vault_env::Config,
     "file" => cofferdam_vault_file::Config,
     "hashicorp" => cofferdam_vault_hashicorp::Config,
+    "keychain" => cofferdam_vault_keychain::Config,
     "onepassword" => cofferdam_vault_onepassword::Config,
     "sops" => cofferdam_vault_sops::Config,
 }

@@ -13,9 +13,10 @@ use cofferdam_config::{Diagnostic, Location, Origin, Text, quote, text};
 use super::error::ProfileError;
 
 /// The profiles inside the binary, by name.
-pub(super) const EMBEDDED: [(&str, &str); 6] = [
+pub(super) const EMBEDDED: [(&str, &str); 7] = [
     ("airgap", include_str!("../../profiles/airgap.toml")),
     ("dev", include_str!("../../profiles/dev.toml")),
+    ("laptop", include_str!("../../profiles/laptop.toml")),
     ("mounted", include_str!("../../profiles/mounted.toml")),
     ("onprem", include_str!("../../profiles/onprem.toml")),
     ("production", include_str!("../../profiles/production.toml")),
@@ -262,7 +263,9 @@ mod tests {
         std::fs::write(configuration.path().join("cofferdam/mine.toml"), "").unwrap();
         let report = Source::find("devv", &folders).unwrap_err().report();
         assert!(
-            report.contains("did you mean \"dev\"? The profiles are airgap, dev, mine, mounted, onprem"),
+            report.contains(
+                "did you mean \"dev\"? The profiles are airgap, dev, laptop, mine, mounted, onprem"
+            ),
             "{report}"
         );
         std::fs::write(here.path().join("profiles/team.toml"), "").unwrap();

@@ -116,6 +116,11 @@ impl JsonFields {
         self.members.contains_key(name)
     }
 
+    /// Removes the member `name`, and returns whether there was one. For members that a store adds for itself.
+    pub fn remove_member(&mut self, name: &str) -> bool {
+        self.members.remove(name).is_some()
+    }
+
     /// The name and the value of each field that has one.
     pub fn texts(&self) -> impl Iterator<Item = (&str, &SecretString)> {
         self.members.iter().filter_map(|(name, member)| match member {

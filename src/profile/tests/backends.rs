@@ -68,6 +68,12 @@ fn two_vaults_over_one_store_let_no_module_read_anothers_credential() {
             [account("ci"), own("ci")],
         ),
         (
+            "service",
+            ["", "service = \"cofferdam\"\nbus_address = \"unix:path=/run/user/1000/bus\""]
+                .map(|more| format!("backend = \"keychain\"\n{more}")),
+            [own("ci"), own("ci")],
+        ),
+        (
             "prefix",
             ["https://v.example", "https://V.example:443/"]
                 .map(|url| format!("{hashicorp}address = \"{url}\"")),

@@ -39,6 +39,15 @@ fn mounted_reads_where_docker_and_kubernetes_put_secrets() {
     assert!(profile.warnings.is_empty(), "{:?}", profile.warnings);
 }
 
+#[cfg(feature = "keychain")]
+#[test]
+fn laptop_reads_the_keychain() {
+    let profile = load_real(&shipped("laptop"), &Overrides::default()).unwrap();
+    assert_eq!(profile.vaults[0].backend, "keychain");
+    assert_eq!(profile.modules[0].accounts[0].name, "work");
+    assert!(profile.warnings.is_empty(), "{:?}", profile.warnings);
+}
+
 #[cfg(feature = "hashicorp")]
 #[test]
 fn staging_and_onprem_read_a_hashicorp_vault() {

@@ -6,4 +6,5 @@ mod age;
 mod aws;
 mod command;
 mod hashicorp;
+mod keychain;
 mod sops;

@@ -4,6 +4,7 @@
 
 mod cold_start;
 mod fixture;
+mod keychain_outage;
 mod lease_churn;
 mod lease_expiry;
 mod rotation;

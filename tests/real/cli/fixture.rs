@@ -1,4 +1,4 @@
-//! Sixty secrets in environment variables, four further vaults, and the program that copies them.
+//! Sixty secrets in environment variables, five further vaults, and the program that copies them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use age::secrecy::ExposeSecret as _;
-use cofferdam_servers::{Moto, Toxiproxy, Vault, free};
+use cofferdam_servers::{Moto, SecretService, Toxiproxy, Vault, free};
 use cofferdam_testing::{CommandOutput, bare, program};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -27,6 +27,7 @@ pub(crate) struct Fixture {
     variables: BTreeMap<String, String>,
     vault: Vault,
     moto: Moto,
+    _keychain: SecretService,
     _toxiproxy: Toxiproxy,
     printed: Vec<String>,
 }
@@ -45,8 +46,15 @@ pub(crate) fn count(document: &Value, state: &str) -> usize {
 
 impl Fixture {
     pub(crate) async fn new() -> Self {
-        let started = || (must(Vault::start()), must(Moto::start()), must(Toxiproxy::start()));
-        let (vault, moto, toxiproxy) = tokio::task::block_in_place(started);
+        let started = || {
+            (
+                must(Vault::start()),
+                must(Moto::start()),
+                must(SecretService::start()),
+                must(Toxiproxy::start()),
+            )
+        };
+        let (vault, moto, keychain, toxiproxy) = tokio::task::block_in_place(started);
         vault.run(&["secrets", "enable", "-path=secret", "kv-v2"]).unwrap();
         let slow_vault = slow(&toxiproxy, "vault", &vault.address()).await;
         let slow_moto = slow(&toxiproxy, "moto", &moto.address()).await;
@@ -63,10 +71,18 @@ impl Fixture {
             write(&format!("modules/{name}.toml"), &manifest(name, kind));
         }
         for (profile, vault) in [("profile.toml", "variables"), ("back.toml", "back")] {
-            write(profile, &profile_text(vault, &slow_vault, &slow_moto));
+            write(profile, &profile_text(vault, &slow_vault, &slow_moto, &keychain.address()));
         }
         let variables = secrets();
-        Self { folder, variables, vault, moto, _toxiproxy: toxiproxy, printed: Vec::new() }
+        Self {
+            folder,
+            variables,
+            vault,
+            moto,
+            _keychain: keychain,
+            _toxiproxy: toxiproxy,
+            printed: Vec::new(),
+        }
     }
 
     /// Every path that has a secret.
@@ -204,7 +220,7 @@ fn secrets() -> BTreeMap<String, String> {
     variables
 }
 
-fn profile_text(vault_of_modules: &str, vault: &str, moto: &str) -> String {
+fn profile_text(vault_of_modules: &str, vault: &str, moto: &str, bus: &str) -> String {
     let accounts: Vec<String> = (0..ACCOUNTS).map(|number| format!("\"a{number}\"")).collect();
     let accounts = accounts.join(", ");
     format!(
@@ -225,6 +241,10 @@ backend = "hashicorp"
 address = "{vault}"
 prefix = "cofferdam"
 auth = {{ method = "token", token_file = "token" }}
+
+[vaults.laptop]
+backend = "keychain"
+bus_address = "{bus}"
 
 [vaults.cloud]
 backend = "aws"

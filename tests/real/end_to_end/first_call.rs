@@ -6,7 +6,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use cofferdam_servers::{Moto, Prism, Vault, age, api_descriptions, vault_binary};
+use cofferdam_servers::{Moto, Prism, SecretService, Vault, age, api_descriptions, vault_binary};
 use cofferdam_testing::{bare, program, root, run_with_input};
 
 const TOKEN: &str = "ghp_firstcall7c1e";
@@ -91,6 +91,7 @@ fn blocks(page: &str) -> Vec<(&str, &str)> {
 fn every_page_leads_to_the_first_call() {
     let github = Prism::start(&api_descriptions().unwrap().github).unwrap();
     let (url, vault, aws) = (github.url(), Vault::start().unwrap(), Moto::start().unwrap());
+    let keychain = SecretService::start().unwrap();
     let (address, token) = (vault.address(), format!("VAULT_TOKEN={}", vault.root_token()));
     let inside = "https://github.example.internal/api/v3";
     let of = |profile| Trial::new(profile, &url);
@@ -98,6 +99,7 @@ fn every_page_leads_to_the_first_call() {
         of("dev"),
         // The vault's content must not be printed here.
         of("airgap").with_text(inside, &url).with_text("age -d -i", "age -d -o /dev/null -i"),
+        of("laptop").with("VAULTS__LAPTOP__BUS_ADDRESS", &keychain.address()),
         of("mounted"),
         of("staging")
             .with_text("http://127.0.0.1:8200", &address)
