@@ -2,13 +2,16 @@
 //!
 //! A connection is *idle* if nobody would lose a result with it: it waits for the head of a request, or for its client to
 //! read. It is *receiving* while the body of a request arrives, and *busy* from then on until the response is sent. It is
-//! *fresh* for [`GRACE`] after it was accepted, after its last response, after the head of a request, and after each 64 KiB
-//! of a body. The one to close is
+//! *fresh* for [`GRACE`] after it was accepted, after the head of a request, and after each 64 KiB of a body. The one to
+//! close is
 //!
 //! 1. the longest receiving one, if more than half of all connections are receiving;
 //! 2. else the longest idle one, unless it is fresh;
 //! 3. else the longest receiving one, unless it is fresh;
 //! 4. else, since all are fresh, the first of the larger group.
+//!
+//! If all are fresh and they are at most an eighth of all connections, the new one waits instead, for [`GRACE`] at most: the
+//! others are busy, and the next request of a client that has just connected would be lost.
 //!
 //! A busy connection is never closed for another one, so a client must send whole requests to hold one.
 //!
@@ -27,6 +30,9 @@ use tokio::time::Instant;
 /// slow to accept it.
 pub(super) const GRACE: Duration = Duration::from_secs(1);
 
+/// Up to this part of all connections, those that are fresh are few.
+const FEW: usize = 8;
+
 /// What a connection does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
@@ -43,13 +49,19 @@ pub(super) enum Phase {
 pub(super) struct Ticket {
     receiving: bool,
     number: u64,
-    since: Instant,
+    /// When it is no longer fresh.
+    old_from: Instant,
 }
 
 impl Ticket {
-    /// A place from now on. A later one has a larger number.
-    pub(super) fn new(receiving: bool, number: u64) -> Self {
-        Self { receiving, number, since: Instant::now() }
+    /// The place of a connection that is fresh. A later one has a larger number.
+    pub(super) fn fresh(receiving: bool, number: u64) -> Self {
+        Self { receiving, number, old_from: Instant::now() + GRACE }
+    }
+
+    /// The place of a connection whose last response has been sent.
+    pub(super) fn served(number: u64) -> Self {
+        Self { receiving: false, number, old_from: Instant::now() }
     }
 
     /// Whether the connection is receiving. If not, it is idle.
@@ -58,7 +70,11 @@ impl Ticket {
     }
 
     fn is_fresh(self) -> bool {
-        self.since.elapsed() < GRACE
+        Instant::now() < self.old_from
+    }
+
+    fn key(self) -> (Instant, u64) {
+        (self.old_from, self.number)
     }
 }
 
@@ -68,18 +84,24 @@ pub(super) struct Evictable<T> {
     receiving: Group<T>,
 }
 
-/// Connections of one phase by the numbers of their tickets. The one that has waited for longest is the first.
-type Group<T> = BTreeMap<u64, (Ticket, T)>;
+/// Connections of one phase. The first is the one that has been old for longest, or will be old first.
+type Group<T> = BTreeMap<(Instant, u64), (Ticket, T)>;
 
 impl<T> Evictable<T> {
     /// Adds a connection.
     pub(super) fn insert(&mut self, ticket: Ticket, value: T) {
-        self.group(ticket).insert(ticket.number, (ticket, value));
+        self.group(ticket).insert(ticket.key(), (ticket, value));
     }
 
     /// Removes a connection, and returns its value if it was there.
     pub(super) fn remove(&mut self, ticket: Ticket) -> Option<T> {
-        self.group(ticket).remove(&ticket.number).map(|(_, value)| value)
+        self.group(ticket).remove(&ticket.key()).map(|(_, value)| value)
+    }
+
+    /// How long to wait before `next` is closed, if there may be `max` connections with the busy ones.
+    pub(super) fn patience(&self, next: Ticket, max: usize) -> Option<Duration> {
+        let few = self.idle.len() + self.receiving.len() <= max / FEW;
+        (few && next.is_fresh()).then(|| next.old_from.duration_since(Instant::now()))
     }
 
     /// The connection that is closed next, if there may be `max` with the busy ones.
@@ -130,7 +152,7 @@ mod tests {
 
         fn add(&mut self, receiving: bool, name: &'static str) {
             self.last_number += 1;
-            self.evictable.insert(Ticket::new(receiving, self.last_number), name);
+            self.evictable.insert(Ticket::fresh(receiving, self.last_number), name);
         }
 
         /// Removes all in the order of eviction.
@@ -156,6 +178,35 @@ mod tests {
         let expected =
             ["old idle", "second old idle", "old upload", "second old upload", "fresh idle", "fresh upload"];
         assert_eq!(connections.evict_all(MAX), expected);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_was_served_is_before_one_that_has_just_connected() {
+        let mut connections = Connections::new();
+        connections.add(IDLE, "connected");
+        advance(GRACE / 2).await;
+        connections.last_number += 1;
+        connections.evictable.insert(Ticket::served(connections.last_number), "served");
+        assert_eq!(connections.evict_all(MAX), ["served", "connected"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_few_that_are_fresh_are_waited_for() {
+        let mut connections = Connections::new();
+        let patience = |connections: &Connections| {
+            connections.evictable.patience(connections.evictable.next(MAX).unwrap(), MAX)
+        };
+        for _ in 0..MAX / FEW {
+            connections.add(IDLE, "connected");
+            assert_eq!(patience(&connections), Some(GRACE));
+        }
+        connections.add(RECEIVING, "one more");
+        assert_eq!(patience(&connections), None);
+        connections.evictable.receiving.clear();
+        advance(GRACE / 4).await;
+        assert_eq!(patience(&connections), Some(GRACE * 3 / 4));
+        advance(GRACE).await;
+        assert_eq!(patience(&connections), None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -7,8 +7,10 @@ use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use super::eviction::{Evictable, Phase, Ticket};
 use super::peers::{Peer, Peers};
@@ -58,6 +60,8 @@ enum Admission {
     Wait {
         full: bool,
     },
+    /// A few connections are fresh and all others are busy. One will be old after this time.
+    WaitFor(Duration),
 }
 
 /// The place of one connection in its [`Registry`], until it is dropped.
@@ -104,6 +108,10 @@ impl Registry {
                     }
                     self.changed.notified().await;
                 }
+                Admission::WaitFor(grace) => {
+                    // Either a connection has changed, or one is no longer fresh.
+                    let _ = timeout(grace, self.changed.notified()).await;
+                }
             }
         }
     }
@@ -121,17 +129,18 @@ impl Registry {
             }
         }
         if state.open >= self.max {
-            match state.evictable.next(self.max) {
-                Some(ticket) => self.evict(&mut state, ticket),
-                None => return Admission::Wait { full: true },
+            let Some(ticket) = state.evictable.next(self.max) else { return Admission::Wait { full: true } };
+            if let Some(grace) = state.evictable.patience(ticket, self.max) {
+                return Admission::WaitFor(grace);
             }
+            self.evict(&mut state, ticket);
         }
         state.open += 1;
         if let Some(peer) = peer {
             state.peers.entry(peer).or_default().open += 1;
         }
         let evicted = Arc::new(Notify::new());
-        let ticket = state.add_evictable(false, peer, &evicted);
+        let ticket = state.add_evictable(peer, &evicted, |number| Ticket::fresh(false, number));
         Admission::Admitted(Slot {
             registry: Arc::clone(self),
             peer,
@@ -183,9 +192,14 @@ impl Registry {
 }
 
 impl State {
-    fn add_evictable(&mut self, receiving: bool, peer: Option<Peer>, evicted: &Arc<Notify>) -> Ticket {
+    fn add_evictable(
+        &mut self,
+        peer: Option<Peer>,
+        evicted: &Arc<Notify>,
+        ticket: impl FnOnce(u64) -> Ticket,
+    ) -> Ticket {
         self.last_number += 1;
-        let ticket = Ticket::new(receiving, self.last_number);
+        let ticket = ticket(self.last_number);
         self.evictable.insert(ticket, Closing { peer, evicted: Arc::clone(evicted) });
         if let Some(of_peer) = peer.and_then(|peer| self.peers.get_mut(&peer)) {
             of_peer.evictable.insert(ticket, ());
@@ -235,8 +249,9 @@ impl Slot {
         }
         *ticket = match phase {
             Phase::Busy => None,
-            Phase::Idle | Phase::Receiving => {
-                Some(state.add_evictable(phase == Phase::Receiving, self.peer, &self.evicted))
+            Phase::Idle => Some(state.add_evictable(self.peer, &self.evicted, Ticket::served)),
+            Phase::Receiving => {
+                Some(state.add_evictable(self.peer, &self.evicted, |number| Ticket::fresh(true, number)))
             }
         };
         drop(state);
@@ -252,7 +267,8 @@ impl Slot {
         let Some(current) = ticket.filter(|ticket| ticket.is_receiving()) else { return };
         let mut state = self.registry.lock();
         if state.remove_evictable(current).is_some() {
-            *ticket = Some(state.add_evictable(true, self.peer, &self.evicted));
+            *ticket =
+                Some(state.add_evictable(self.peer, &self.evicted, |number| Ticket::fresh(true, number)));
         }
     }
 
@@ -297,10 +313,9 @@ impl fmt::Debug for Registry {
 #[cfg(test)]
 mod tests {
     use std::collections::VecDeque;
-    use std::time::Duration;
 
     use futures_util::FutureExt as _;
-    use tokio::time::advance;
+    use tokio::time::{Instant, advance};
 
     use super::*;
     use crate::http::connections::eviction::GRACE;
@@ -326,11 +341,12 @@ mod tests {
         slot.evicted().now_or_never().is_some()
     }
 
-    #[test]
-    fn the_longest_idle_connection_is_closed_to_make_room() {
+    #[tokio::test(start_paused = true)]
+    async fn the_longest_idle_connection_is_closed_to_make_room() {
         let registry = registry(3, 3);
         let [first, second, third] = [(); 3].map(|()| admit(&registry, LOOPBACK));
         first.enter(Phase::Busy).unwrap();
+        advance(2 * GRACE).await;
         first.enter(Phase::Idle).unwrap();
         let fourth = admit(&registry, LOOPBACK);
         assert_eq!([&first, &second, &third, &fourth].map(is_evicted), [false, true, false, false]);
@@ -368,11 +384,10 @@ mod tests {
     async fn a_new_connection_is_not_closed_before_an_unfinished_request() {
         let connections = |max, max_per_peer| async move {
             let registry = registry(max, max_per_peer);
-            let [unfinished, new] = [(); 2].map(|()| admit(&registry, A));
+            let unfinished = admit(&registry, A);
             unfinished.enter(Phase::Receiving).unwrap();
             advance(GRACE).await;
-            new.enter(Phase::Busy).unwrap();
-            new.enter(Phase::Idle).unwrap();
+            let new = admit(&registry, A);
             (registry, unfinished, new)
         };
         let (registry, unfinished, new) = connections(2, 2).await;
@@ -384,6 +399,24 @@ mod tests {
         let (registry, unfinished, new) = connections(10, 10).await;
         registry.evict_one();
         assert_eq!([&unfinished, &new].map(is_evicted), [true, false], "no descriptors");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_new_connection_waits_for_a_few_whose_requests_are_about_to_arrive() {
+        let registry = registry(16, 16);
+        let busy: Vec<_> = (0..14).map(|_| admit(&registry, LOOPBACK)).collect();
+        for slot in &busy {
+            slot.enter(Phase::Busy).unwrap();
+        }
+        let connected = [(); 2].map(|()| admit(&registry, LOOPBACK));
+        let start = Instant::now();
+        let new = registry.admit(LOOPBACK.parse().unwrap()).await.unwrap();
+        assert_eq!((start.elapsed(), connected.each_ref().map(is_evicted)), (GRACE, [true, false]));
+        advance(GRACE / 2).await;
+        new.enter(Phase::Busy).unwrap();
+        busy[0].enter(Phase::Idle).unwrap();
+        let _newer = admit(&registry, LOOPBACK);
+        assert_eq!((is_evicted(&connected[1]), is_evicted(&busy[0])), (true, false), "it is old by now");
     }
 
     #[tokio::test(start_paused = true)]

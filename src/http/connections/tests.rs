@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::connection::HEAD_TIMEOUT;
+use super::eviction::GRACE;
 use super::peers::Peers;
 use super::progress::PROGRESS_TIMEOUT;
 use super::tally::Tally;
@@ -121,6 +122,7 @@ async fn idle_connections_are_closed_for_new_ones_and_a_request_in_progress_is_n
     let mut silent = server.send("").await;
     let mut kept = server.send(GET).await;
     read_response(&mut kept).await;
+    tokio::time::advance(GRACE).await;
     // The kept connection is used again, so it is the last one to become idle.
     kept.write_all(GET.as_bytes()).await.unwrap();
     read_response(&mut kept).await;
