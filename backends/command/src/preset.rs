@@ -1,4 +1,4 @@
-//! What is known of some programs. The exit codes are those of their source or documents.
+//! What is known of some programs: of `pass` by running it. The commands and exit codes of the others are unverified.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
