@@ -167,7 +167,11 @@ impl SampleService {
             )
             .route(
                 "/items",
-                axum::routing::post(|| async { (StatusCode::CREATED, Json(json!({ "id": 7 }))) }),
+                axum::routing::post(|request: Request| async {
+                    // A response to a body that still arrives would close the connection under it.
+                    axum::body::to_bytes(request.into_body(), usize::MAX).await.unwrap();
+                    (StatusCode::CREATED, Json(json!({ "id": 7 })))
+                }),
             )
             .route("/big", get(|| async { Json(json!({ "text": "x".repeat(200 * 1024) })) }))
             .route("/shapes/{shape}", get(|Path(shape): Path<String>| async move { unusual(&shape) }))
