@@ -50,6 +50,6 @@ pub struct Config {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExitCodes {
-    /// Codes from 1 to 255. An empty list stands for none.
+    /// Codes from 1 to 255. An empty list means none.
     pub exit: Vec<u8>,
 }

@@ -10,7 +10,7 @@
 //! A written object is a [`SaltedObject`](cofferdam_vault::SaltedObject), from whose salt its version is derived. The version of
 //! any other secret is a hash of path and fields under a key that never leaves the process, so it tests no guess.
 //!
-//! The result of a command is told by its exit code alone, never by what it prints:
+//! The exit code alone decides what the result of a command is, never what it prints:
 //!
 //! | exit | means |
 //! |---|---|

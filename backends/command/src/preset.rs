@@ -18,17 +18,17 @@ pub enum Preset {
     /// Google Cloud CLI: the secret `cofferdam-MODULE-ACCOUNT` of Secret Manager, a JSON object. Every failure has exit
     /// code 1.
     Gcloud,
-    /// Azure CLI: needs a `read` with the vault's name. Its exit codes are not told apart.
+    /// Azure CLI: needs a `read` with the vault's name. Its exit codes are not distinguished.
     Az,
     /// Keeper Secrets Manager CLI (`ksm`): the custom field of the record `cofferdam-MODULE-ACCOUNT`. Its exit codes are
-    /// not told apart.
+    /// not distinguished.
     Keeper,
 }
 
 /// A command in its source form.
 type Command = &'static [&'static str];
 
-/// What a preset stands for.
+/// The keys that a preset sets.
 pub(crate) struct Defaults {
     pub(crate) read: Option<Command>,
     pub(crate) write: Option<Command>,
@@ -90,7 +90,7 @@ impl Preset {
                 read: Some(&["pass", "show", "cofferdam/{path}"]),
                 write: Some(&["pass", "insert", "--multiline", "--force", "cofferdam/{path}"]),
                 delete: Some(&["pass", "rm", "--force", "cofferdam/{path}"]),
-                // 1 is also what it exits with if there is no store, which this finds out.
+                // 1 is also its exit code without a store, which this finds out.
                 probe: Some(&["pass", "ls"]),
                 env: &["HOME", "GNUPGHOME", "PASSWORD_STORE_DIR"],
                 not_found: &[1],

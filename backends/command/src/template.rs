@@ -5,7 +5,7 @@
 
 use cofferdam_vault::{ErrorKind, FieldName, SecretPath, VaultError};
 
-/// What a placeholder stands for.
+/// What replaces a placeholder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Placeholder {
     Path,
