@@ -7,9 +7,8 @@ use std::sync::Arc;
 use cofferdam_config::Diagnostics;
 use cofferdam_vault::process::{Attempt, supervise};
 use cofferdam_vault::{
-    BackendConfig, BoxFuture, Capabilities, ErrorKind, Expect, FieldName, Page, PageToken, Secret,
-    SecretFields, SecretPath, Stage, StoreIdentity, Threads, Vault, VaultContext, VaultError, VaultInfo,
-    Version,
+    BackendConfig, BoxFuture, Capabilities, Expect, FieldName, Page, PageToken, Secret, SecretFields,
+    SecretPath, Stage, StoreIdentity, Threads, Vault, VaultContext, VaultError, VaultInfo, Version,
 };
 
 use crate::config::Config;
@@ -102,10 +101,7 @@ impl Vault for CommandVault {
         stage: Stage,
     ) -> BoxFuture<'a, Result<Secret, VaultError>> {
         Box::pin(async move {
-            if stage == Stage::Previous {
-                let message = "a command has no previous state of a secret; read the current one";
-                return Err(VaultError::secret(ErrorKind::Unsupported, message));
-            }
+            stage.require_current("a command")?;
             if fields.is_empty() && !self.info.capabilities.list {
                 let version = Version::new("none");
                 return Ok(Secret { fields: SecretFields::new(), version, valid_for: None, lease: None });
@@ -136,11 +132,7 @@ impl Vault for CommandVault {
         prefix: Option<&'a SecretPath>,
         _after: Option<&'a PageToken>,
     ) -> BoxFuture<'a, Result<Page, VaultError>> {
-        Box::pin(async move {
-            let mut paths = self.run(Store::list).await?;
-            paths.retain(|path| prefix.is_none_or(|prefix| path.starts_with(prefix)));
-            Ok(Page { paths: paths.into_iter().collect(), next: None })
-        })
+        Box::pin(async move { Ok(Page::of_all(self.run(Store::list).await?, prefix)) })
     }
 
     fn probe(&self) -> BoxFuture<'_, Result<(), VaultError>> {

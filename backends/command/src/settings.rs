@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use cofferdam_config::{Diagnostics, quote, text};
-use cofferdam_vault::process::{Environment, is_variable_name};
+use cofferdam_vault::process::{Environment, check_variable_names};
 
 use crate::config::{Config, ExitCodes};
 use crate::preset::Preset;
@@ -66,7 +66,7 @@ impl Settings {
             locked: codes(&config.locked, preset.as_ref().map(|preset| preset.locked)),
             folder: folder.to_owned(),
         };
-        settings.check_variables(found);
+        check_variable_names(&settings.variables, found);
         settings.check_codes(found);
         settings
     }
@@ -85,16 +85,6 @@ impl Settings {
     pub(crate) fn commands(&self) -> impl Iterator<Item = &Template> {
         let change = self.change.iter().flat_map(|(write, delete)| [write, delete]);
         [&self.read].into_iter().chain(change).chain(&self.list).chain(&self.probe)
-    }
-
-    fn check_variables(&self, found: &mut Diagnostics) {
-        let is_wrong = |name: &&String| !is_variable_name(name) || quote::looks_like_a_credential(name);
-        for name in self.variables.iter().filter(is_wrong) {
-            // The value of `NAME=value` may be a secret.
-            let help = "write the names of variables only, for example [\"HOME\"], and set their values where the \
-                        server is started";
-            found.error("env", quote::predicate(name, "is not the name of a variable"), help);
-        }
     }
 
     fn check_codes(&self, found: &mut Diagnostics) {

@@ -1,5 +1,6 @@
 //! The operations that every backend implements.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::pin::Pin;
 
@@ -100,6 +101,15 @@ pub struct Page {
     pub paths: Vec<SecretPath>,
     /// The token of the next page; `None` on the last one.
     pub next: Option<PageToken>,
+}
+
+impl Page {
+    /// The only page of a store that returns all its `paths` at once: those at and below `prefix`, sorted, each once.
+    pub fn of_all(paths: impl IntoIterator<Item = SecretPath>, prefix: Option<&SecretPath>) -> Self {
+        let is_listed = |path: &SecretPath| prefix.is_none_or(|prefix| path.starts_with(prefix));
+        let paths: BTreeSet<SecretPath> = paths.into_iter().filter(is_listed).collect();
+        Self { paths: paths.into_iter().collect(), next: None }
+    }
 }
 
 /// One physically separate store of secrets.

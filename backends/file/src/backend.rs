@@ -114,11 +114,7 @@ impl Vault for FileVault {
         prefix: Option<&'a SecretPath>,
         _after: Option<&'a PageToken>,
     ) -> BoxFuture<'a, Result<Page, VaultError>> {
-        Box::pin(async move {
-            let mut paths = self.run(Folder::list).await?;
-            paths.retain(|path| prefix.is_none_or(|prefix| path.starts_with(prefix)));
-            Ok(Page { paths: paths.into_iter().collect(), next: None })
-        })
+        Box::pin(async move { Ok(Page::of_all(self.run(Folder::list).await?, prefix)) })
     }
 
     fn probe(&self) -> BoxFuture<'_, Result<(), VaultError>> {

@@ -84,9 +84,7 @@ impl Vault for KeychainVault {
         stage: Stage,
     ) -> BoxFuture<'a, Result<Secret, VaultError>> {
         Box::pin(async move {
-            if stage == Stage::Previous {
-                return Err(error::no_previous_state());
-            }
+            stage.require_current("a keychain")?;
             let content = self.content(path).await?;
             let content = content.ok_or_else(|| error::not_found(self.keychain.service(), path))?;
             let version = content.version().clone();
@@ -125,11 +123,7 @@ impl Vault for KeychainVault {
         Box::pin(async move {
             let usernames = self.keychain.usernames().await?;
             // Other programs may have items of this service, with any username.
-            let mut paths: Vec<SecretPath> = usernames.iter().filter_map(|name| name.parse().ok()).collect();
-            paths.retain(|path| prefix.is_none_or(|prefix| path.starts_with(prefix)));
-            paths.sort();
-            paths.dedup();
-            Ok(Page { paths, next: None })
+            Ok(Page::of_all(usernames.iter().filter_map(|name| name.parse().ok()), prefix))
         })
     }
 

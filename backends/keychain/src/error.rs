@@ -36,12 +36,6 @@ pub(crate) fn conflict(path: &SecretPath) -> VaultError {
     secret(ErrorKind::Conflict, path, "was changed by another writer; read it again, then retry")
 }
 
-/// The keychain keeps no earlier states.
-pub(crate) fn no_previous_state() -> VaultError {
-    let message = "a keychain keeps no previous state; read the current one";
-    VaultError::secret(ErrorKind::Unsupported, message)
-}
-
 /// The system has no random bytes.
 pub(crate) fn no_random_bytes() -> VaultError {
     VaultError::vault(ErrorKind::Unavailable, "the system returned no random bytes; try again later")

@@ -97,18 +97,14 @@ impl OnePasswordVault {
         Ok(Secret { fields, version, valid_for: None, lease: None })
     }
 
-    /// The paths of the items at and below `prefix`.
-    async fn paths(&self, prefix: Option<&SecretPath>) -> Result<Vec<SecretPath>, VaultError> {
+    /// The items at and below `prefix`.
+    async fn page(&self, prefix: Option<&SecretPath>) -> Result<Page, VaultError> {
         let items = self.connect.items(&self.connect.vault_id().await?, None).await?;
         let named = |name: &str| items.iter().any(|item| item.id == name || item.title == name);
         let mapped = self.items.iter().filter(|(_, item)| named(item)).map(|(path, _)| path.as_str());
         let titles =
             items.iter().map(|item| item.title.as_str()).filter(|title| !self.items.contains_key(*title));
-        let mut paths: Vec<SecretPath> = mapped.chain(titles).filter_map(|path| path.parse().ok()).collect();
-        paths.retain(|path| prefix.is_none_or(|prefix| path.starts_with(prefix)));
-        paths.sort_unstable();
-        paths.dedup();
-        Ok(paths)
+        Ok(Page::of_all(mapped.chain(titles).filter_map(|path| path.parse().ok()), prefix))
     }
 }
 
@@ -135,7 +131,7 @@ impl Vault for OnePasswordVault {
         prefix: Option<&'a SecretPath>,
         _after: Option<&'a PageToken>,
     ) -> BoxFuture<'a, Result<Page, VaultError>> {
-        Box::pin(async move { Ok(Page { paths: self.paths(prefix).await?, next: None }) })
+        Box::pin(self.page(prefix))
     }
 
     fn probe(&self) -> BoxFuture<'_, Result<(), VaultError>> {

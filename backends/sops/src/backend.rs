@@ -91,10 +91,7 @@ impl Vault for SopsVault {
         stage: Stage,
     ) -> BoxFuture<'a, Result<Secret, VaultError>> {
         Box::pin(async move {
-            if stage == Stage::Previous {
-                let message = "a SOPS document has no previous state of a secret; read the current one";
-                return Err(VaultError::secret(ErrorKind::Unsupported, message));
-            }
+            stage.require_current("a SOPS document")?;
             let (path, fields) = (path.clone(), fields.to_vec());
             self.run(move |store, attempt| store.read(attempt, &path, &fields)).await
         })
@@ -149,9 +146,7 @@ impl Vault for SopsVault {
                 let message = "a dotenv document cannot be listed: its variables have no paths";
                 return Err(VaultError::secret(ErrorKind::Unsupported, message));
             }
-            let mut paths = self.run(Store::list).await?;
-            paths.retain(|path| prefix.is_none_or(|prefix| path.starts_with(prefix)));
-            Ok(Page { paths: paths.into_iter().collect(), next: None })
+            Ok(Page::of_all(self.run(Store::list).await?, prefix))
         })
     }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use cofferdam_config::{Diagnostics, quote};
-use cofferdam_vault::process::is_variable_name;
+use cofferdam_vault::process::check_variable_names;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -54,13 +54,7 @@ impl Config {
             ),
             _ => {}
         }
-        let is_wrong = |name: &&String| !is_variable_name(name) || quote::looks_like_a_credential(name);
-        for name in self.env.iter().flatten().filter(is_wrong) {
-            // The value of `NAME=value` may be a secret.
-            let help = "write the names of variables only, for example [\"HOME\"], and set their values where the \
-                        server is started";
-            found.error("env", quote::predicate(name, "is not the name of a variable"), help);
-        }
+        check_variable_names(self.env.iter().flatten(), &mut found);
         match self.program.as_deref() {
             Some("") => found.error("program", "the path is empty", "name the program, or remove the key"),
             Some(program) if quote::looks_like_a_credential(program) => {

@@ -3,6 +3,8 @@
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 
+use cofferdam_config::{Diagnostics, quote};
+
 /// Where programs are searched if the settings do not name `PATH`.
 const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
@@ -18,9 +20,21 @@ pub struct Environment {
 }
 
 /// Whether `name` can be the name of a variable: `[A-Za-z_][A-Za-z0-9_]*`.
-pub fn is_variable_name(name: &str) -> bool {
+fn is_variable_name(name: &str) -> bool {
     let letter = |b: u8| b.is_ascii_alphabetic() || b == b'_';
     name.bytes().next().is_some_and(letter) && name.bytes().all(|b| letter(b) || b.is_ascii_digit())
+}
+
+/// Reports each of `names`, the value of the key `env`, that is not the name of a variable. Quotes no value.
+pub fn check_variable_names<'a>(names: impl IntoIterator<Item = &'a String>, found: &mut Diagnostics) {
+    // The value of `NAME=value` may be a secret.
+    let help = "write the names of variables only, for example [\"HOME\"], and set their values where the server is \
+                started";
+    for name in names {
+        if !is_variable_name(name) || quote::looks_like_a_credential(name) {
+            found.error("env", quote::predicate(name, "is not the name of a variable"), help);
+        }
+    }
 }
 
 impl Environment {

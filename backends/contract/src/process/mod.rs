@@ -36,7 +36,7 @@ mod program;
 mod standard_error;
 
 pub use attempt::{Attempt, supervise};
-pub use environment::{Environment, is_variable_name};
+pub use environment::{Environment, check_variable_names};
 pub use error::ProcessError;
 pub use invocation::{End, Finished, Invocation};
 pub use permissions::{program_permissions, search_path_permissions};
