@@ -1,11 +1,16 @@
-//! Exact decimal numbers: as text where a request has no JSON, and in the order of their values.
+//! Exact decimal numbers: as text where a request has no JSON, in the order of their values, and to calculate with.
 
 use std::cmp::Ordering;
 
+use num_bigint::BigInt;
 use serde_json::Number;
 
 /// The most zeros that a number gets which it does not have as written.
 const MAX_ZEROS: usize = 1_000;
+
+/// The most digits of a number to calculate with, and the greatest exponent in either direction: those of a float and more.
+/// What longer ones cost grows with the square of their digits.
+const MAX_DIGITS: i32 = 400;
 
 /// The value of a number: 0.DIGITS times ten to the power of `point`, with a sign. Zero has no digits and no sign.
 #[derive(PartialEq, Eq)]
@@ -94,6 +99,35 @@ pub(super) fn plain(number: &Number) -> Option<String> {
         let (whole, fraction) = digits.split_at_checked(usize::try_from(point).ok()?)?;
         format!("{sign}{whole}.{fraction}")
     })
+}
+
+/// A number to calculate with: `mantissa` times ten to the power of `exponent`.
+#[derive(Debug)]
+pub(super) struct Scaled {
+    pub(super) mantissa: BigInt,
+    pub(super) exponent: i32,
+}
+
+impl Scaled {
+    /// The number in plain notation, or with an exponent if it has too many zeros for that.
+    pub(super) fn into_number(self) -> Number {
+        let text = format!("{}e{}", self.mantissa, self.exponent);
+        // Both are JSON numbers, as they are written here.
+        let number = text.parse().unwrap_or_else(|_| Number::from(0));
+        plain(&number).and_then(|plain| plain.parse().ok()).unwrap_or(number)
+    }
+}
+
+/// A number to calculate with. `None` if it has more than [`MAX_DIGITS`] digits, or a greater exponent.
+pub(super) fn scaled(number: &Number) -> Option<Scaled> {
+    let Decimal { negative, digits, point, .. } = Decimal::new(number);
+    let most = i128::from(MAX_DIGITS);
+    if length(digits.len()) > most || point.checked_abs()? > most {
+        return None;
+    }
+    let exponent = i32::try_from(point - length(digits.len())).ok()?;
+    let mantissa: BigInt = if digits.is_empty() { BigInt::ZERO } else { digits.parse().ok()? };
+    Some(Scaled { mantissa: if negative { -mantissa } else { mantissa }, exponent })
 }
 
 #[cfg(test)]

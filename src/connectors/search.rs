@@ -6,8 +6,9 @@
 //! converted, for as long as the function runs.
 //!
 //! The expression's syntax and its functions are those of the crate, and so is the result, except that numbers are compared
-//! exactly.
+//! and calculated with exactly.
 
+mod arithmetic;
 mod convert;
 mod found;
 mod order;
@@ -285,6 +286,9 @@ impl<'v> Search<'v> {
             }
         }
         if let Some(found) = self.call_ordering(data, name, args, offset)? {
+            return Ok(found);
+        }
+        if let Some(found) = self.call_arithmetic(data, name, args)? {
             return Ok(found);
         }
         if let ("to_number", [arg]) = (name, args) {

@@ -118,10 +118,12 @@ fn every_construct_finds_what_the_crate_finds() {
         "'raw'",
         "`1` | @",
         "numbers",
-        "sum(numbers[:2])",
+        "sum(text)",
+        "avg(z)",
         "max(numbers)",
         "sort(numbers)",
-        "abs(numbers[1])",
+        "abs(text)",
+        "floor(empty.list)",
         "to_string(numbers[2])",
         "length(z)",
         "length(text)",
@@ -303,6 +305,40 @@ fn numbers_keep_their_digits_in_and_out_of_an_expression() {
     ] {
         let compiled = jmespath::compile(expression).unwrap();
         assert_eq!(found(&compiled, &value).unwrap().to_string(), expected, "{expression}");
+    }
+}
+
+#[test]
+fn calculations_are_exact() {
+    let value: Value = serde_json::from_str(
+        r#"{"ids": [9007199254740993, 0], "prices": [0.1, 0.2, -1.50], "n": [1, 2, 2], "far": [1e300, 1e-50], "text": ["1"]}"#,
+    )
+    .unwrap();
+    for (expression, expected) in [
+        ("sum(ids)", "9007199254740993"),
+        ("sum(prices)", "-1.2"),
+        ("sum(prices[:2])", "0.3"),
+        ("sum(n)", "5"),
+        ("sum(`[]`)", "0"),
+        ("avg(`[]`)", "null"),
+        ("avg(ids)", "4503599627370496.5"),
+        ("avg(n)", "1.6666666666666666666666666666666667"),
+        ("avg([prices[2], prices[2], `-0.5`])", "-1.16666666666666666666666666666666667"),
+        ("abs(prices[2])", "1.5"),
+        ("abs(ids[0])", "9007199254740993"),
+        (
+            "[floor(`-1.5`), floor(`-1`), floor(`1.5`), floor(`9007199254740993.5`)]",
+            "[-2,-1,1,9007199254740993]",
+        ),
+        ("[ceil(`-1.5`), ceil(`1.000000000000000000001`), ceil(`1e3`), ceil(`-0.2`)]", "[-1,2,1000,0]"),
+        ("sum(far) > far[0]", "true"),
+    ] {
+        let compiled = jmespath::compile(expression).unwrap();
+        assert_eq!(found(&compiled, &value).unwrap().to_string(), expected, "{expression}");
+    }
+    for too_large in ["sum([`1e401`])", "abs(`1e-99999999999999999999`)"] {
+        let compiled = jmespath::compile(too_large).unwrap();
+        assert_eq!(search(&compiled, &value, MAX_BYTES).unwrap_err(), SearchError::TooLarge, "{too_large}");
     }
 }
 
