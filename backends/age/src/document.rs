@@ -31,12 +31,28 @@ pub(crate) enum Entry {
     Secret {
         fields: SecretFields,
         version: Version,
+        /// A field that is not among them because it cannot be used.
+        unusable: Option<Defect>,
     },
-    /// Something that is not a secret: the line, and why.
-    Invalid {
-        line: usize,
-        why: &'static str,
-    },
+    /// Something that is not a secret.
+    Invalid(Defect),
+}
+
+/// What is wrong with a secret or a field, and on which line.
+#[derive(Clone, Copy)]
+pub(crate) struct Defect {
+    line: usize,
+    why: &'static str,
+}
+
+impl Defect {
+    fn error(self, at: &SecretPath) -> VaultError {
+        let Self { line, why } = self;
+        let message = format!(
+            "the secret {at} is invalid: {why} on line {line} of the plaintext; fix it with `age -d`, an editor and `age -e`"
+        );
+        VaultError::secret(ErrorKind::Malformed, message)
+    }
 }
 
 impl Document {
@@ -79,15 +95,17 @@ impl Document {
         for (key, value) in table {
             let Ok(at) = key.get_ref().parse::<SecretPath>() else { continue };
             let fields = match broken.get(&**key.get_ref()) {
-                Some(&offset) => Err((line_of(plaintext, offset), "it has a syntax error")),
+                Some(&offset) => {
+                    Err(Defect { line: line_of(plaintext, offset), why: "it has a syntax error" })
+                }
                 None => parse_fields(value.into_inner(), plaintext, key.span()),
             };
             let entry = match fields {
-                Ok(fields) => {
+                Ok((fields, unusable)) => {
                     let version = version(&at, &fields, salts.get(at.as_str()), file);
-                    Entry::Secret { fields, version }
+                    Entry::Secret { fields, version, unusable }
                 }
-                Err((line, why)) => Entry::Invalid { line, why },
+                Err(defect) => Entry::Invalid(defect),
             };
             secrets.insert(at, entry);
         }
@@ -103,7 +121,8 @@ impl Document {
         self.secrets.keys()
     }
 
-    /// The secret at `at` with the fields `names`, or with all of them if `names` is empty.
+    /// The secret at `at` with the fields `names`, or with all of them if `names` is empty. A field that cannot be used
+    /// concerns the others only if all are read: whoever writes them back would lose it.
     pub(crate) fn read(&self, at: &SecretPath, names: &[FieldName]) -> Result<Secret, VaultError> {
         let not_found = |message: String| Err(VaultError::secret(ErrorKind::NotFound, message));
         match self.secrets.get(at) {
@@ -117,20 +136,19 @@ impl Document {
                     ),
                 )),
             },
-            Some(Entry::Invalid { line, why }) => Err(VaultError::secret(
-                ErrorKind::Malformed,
-                format!(
-                    "the secret {at} is invalid: {why} on line {line} of the plaintext; fix it with `age -d`, an editor and \
-                     `age -e`"
-                ),
-            )),
-            Some(Entry::Secret { fields, version }) => {
+            Some(Entry::Invalid(defect)) => Err(defect.error(at)),
+            Some(Entry::Secret { unusable: Some(defect), .. }) if names.is_empty() => Err(defect.error(at)),
+            Some(Entry::Secret { fields, version, unusable }) => {
                 let mut found = if names.is_empty() { fields.clone() } else { SecretFields::new() };
                 for name in names {
                     let Some(value) = fields.get(name) else {
-                        return not_found(format!(
-                            "the secret {at} has no field `{name}`; `cofferdam secret set` writes it"
-                        ));
+                        return match unusable {
+                            // It may be the one.
+                            Some(defect) => Err(defect.error(at)),
+                            None => not_found(format!(
+                                "the secret {at} has no field `{name}`; `cofferdam secret set` writes it"
+                            )),
+                        };
                     };
                     found.insert(name.clone(), value.clone());
                 }
@@ -148,11 +166,12 @@ impl Document {
         }
     }
 
-    /// The version of the secret at `at`; `None` if it is absent or invalid.
+    /// The version of the secret at `at`; `None` if it is absent, or if a part of it is invalid: a version does not tell that
+    /// part from another.
     pub(crate) fn version(&self, at: &SecretPath) -> Option<&Version> {
         match self.secrets.get(at)? {
-            Entry::Secret { version, .. } => Some(version),
-            Entry::Invalid { .. } => None,
+            Entry::Secret { version, unusable: None, .. } => Some(version),
+            Entry::Secret { .. } | Entry::Invalid(_) => None,
         }
     }
 
@@ -160,7 +179,7 @@ impl Document {
     pub(crate) fn holds(&self, at: &SecretPath, fields: Option<&SecretFields>) -> bool {
         match (self.secrets.get(at), fields) {
             (None, None) => true,
-            (Some(Entry::Secret { fields: actual, .. }), Some(expected)) => {
+            (Some(Entry::Secret { fields: actual, unusable: None, .. }), Some(expected)) => {
                 actual.len() == expected.len()
                     && actual.iter().zip(expected).all(|((name, value), (expected_name, expected))| {
                         name == expected_name && value.expose_secret() == expected.expose_secret()
@@ -282,32 +301,33 @@ fn salts(table: &DeTable<'_>) -> BTreeMap<String, Salt> {
         .collect()
 }
 
-/// The fields of a secret, or the line of an invalid one and what is wrong.
+/// The fields of a secret, and the first one that cannot be used; an error if it has no fields.
 fn parse_fields(
     value: DeValue<'_>,
     plaintext: &str,
     key: Range<usize>,
-) -> Result<SecretFields, (usize, &'static str)> {
+) -> Result<(SecretFields, Option<Defect>), Defect> {
     let DeValue::Table(table) = value else {
-        return Err((line_of(plaintext, key.start), "it is not a table of fields"));
+        return Err(Defect { line: line_of(plaintext, key.start), why: "it is not a table of fields" });
     };
     let mut fields = SecretFields::new();
-    let mut invalid = None;
+    let mut unusable: Option<Defect> = None;
     for (name, value) in table {
-        let line = || line_of(plaintext, name.span().start);
-        match (name.get_ref().parse::<FieldName>(), value.into_inner()) {
+        let why = match (name.get_ref().parse::<FieldName>(), value.into_inner()) {
             (Ok(field), DeValue::String(text)) => {
                 fields.insert(field, SecretString::from(&*text));
                 // A value with escapes was unescaped into a buffer of its own.
                 if let std::borrow::Cow::Owned(mut text) = text {
                     text.zeroize();
                 }
+                continue;
             }
-            (Ok(_), _) => invalid = invalid.or_else(|| Some((line(), "a field's value is not a string"))),
-            (Err(_), _) => invalid = invalid.or_else(|| Some((line(), "a field's name is invalid"))),
-        }
+            (Ok(_), _) => "a field's value is not a string",
+            (Err(_), _) => "a field's name is invalid",
+        };
+        unusable.get_or_insert(Defect { line: line_of(plaintext, name.span().start), why });
     }
-    invalid.map_or(Ok(fields), Err)
+    Ok((fields, unusable))
 }
 
 #[cfg(test)]
@@ -335,7 +355,15 @@ mod tests {
         ))
         .unwrap();
         assert_eq!(token(&document, "a/good").unwrap(), "t");
-        for (path, line) in [("a/number", 4), ("a/name", 7), ("a/list", 8)] {
+        assert_eq!(token(&document, "a/name").unwrap(), "x", "another field of it is invalid");
+        let all = document.read(&"a/name".parse().unwrap(), &[]).unwrap_err();
+        assert!(all.message().contains("line 7 "), "{all}");
+        assert_eq!(
+            document.version(&"a/name".parse().unwrap()),
+            None,
+            "it can be replaced, but not by its version"
+        );
+        for (path, line) in [("a/number", 4), ("a/list", 8)] {
             let error = token(&document, path).unwrap_err();
             assert_eq!((error.kind(), error.counts_for_breaker()), (ErrorKind::Malformed, false), "{path}");
             assert!(error.message().contains(&format!("line {line} ")), "{error}");
