@@ -24,8 +24,8 @@ const FILES_PER_LOOKUP: usize = 2;
 /// How often an HTTP/2 connection is pinged: all calls of a module to a service share one.
 const ALIVE_INTERVAL: Duration = Duration::from_secs(15);
 
-/// The most header fields of a response. Proxies add theirs to those of a service.
-const MAX_HEADERS: usize = 1_000;
+/// The most header fields of a response: more than services and the proxies before them send. Parsing reserves them all.
+const MAX_HEADERS: usize = 256;
 /// The most bytes of the header fields of a response over HTTP/2. Over HTTP/1 it is about as many.
 const MAX_HEADER_BYTES: u32 = 256 * 1024;
 
