@@ -23,7 +23,7 @@ use crate::broker::{Broker, CompartmentPolicy, ModuleBinding, PathTemplate, Vaul
 use crate::caller::Caller;
 use crate::connectors::http::HttpConnector;
 use crate::manifest::ManifestLibrary;
-use crate::profile::{AccountEntry, ModuleEntry};
+use crate::profile::{AccountEntry, ModuleEntry, ToolFilter};
 use crate::registry::{Module, Registry};
 
 const MANIFEST: &str = r#"
@@ -92,6 +92,7 @@ fn registry(base_url: &str, overrides: Overrides) -> Registry {
         base_url: Some(base_url.parse().unwrap()),
         path: PathTemplate::default(),
         insecure_http: false,
+        tools: ToolFilter::default(),
         lookups: None,
         in_flight: overrides.in_flight,
         queue: overrides.queue,

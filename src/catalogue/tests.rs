@@ -9,7 +9,7 @@ use crate::caller::Caller;
 use crate::connectors::SideEffect;
 use crate::connectors::search::select;
 use crate::manifest::{ManifestLibrary, Tool};
-use crate::profile::{AccountEntry, ModuleEntry};
+use crate::profile::{AccountEntry, ModuleEntry, ToolFilter};
 use crate::registry::{Module, Registry};
 
 fn every_module() -> Registry {
@@ -26,6 +26,7 @@ fn every_module() -> Registry {
             base_url: Some("https://service.test".parse().unwrap()),
             path: PathTemplate::default(),
             insecure_http: false,
+            tools: ToolFilter::default(),
             in_flight: None,
             queue: None,
             lookups: None,

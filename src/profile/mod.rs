@@ -27,6 +27,7 @@ mod settings;
 mod source;
 mod subschema;
 mod tables;
+mod tool_filter;
 mod validate;
 
 #[cfg(test)]
@@ -38,3 +39,4 @@ pub use overrides::{FlagOverride, Overrides};
 pub use schema::schema;
 pub use settings::{AccessSettings, AccountEntry, ModuleEntry, Profile, ServerSettings, VaultEntry};
 pub use source::{ProfileFolders, Source};
+pub use tool_filter::ToolFilter;

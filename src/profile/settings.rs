@@ -11,6 +11,7 @@ use url::Url;
 
 use crate::broker::backends::VaultSettings;
 use crate::broker::{CompartmentPolicy, PathTemplate};
+use crate::profile::tool_filter::ToolFilter;
 
 /// A profile that was parsed, merged with its overrides, and checked.
 #[derive(Debug)]
@@ -65,6 +66,8 @@ pub struct ModuleEntry {
     pub path: PathTemplate,
     /// Whether credentials may be sent over plain `http` to other machines. Default no.
     pub insecure_http: bool,
+    /// Which tools of its manifest it has. Default all.
+    pub tools: ToolFilter,
     /// How many of its calls may run at once, if it is not the manifest's number.
     pub in_flight: Option<u32>,
     /// How many of its calls may wait, if it is not the manifest's number.

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::broker::PathTemplate;
+use crate::connectors::SideEffect;
 
 /// Where the server listens, and its limits.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -110,6 +111,19 @@ pub(super) struct ModuleTable {
     /// Whether credentials may be sent over plain `http` to other machines. Default no.
     #[serde(default)]
     pub(super) insecure_http: bool,
+    /// The tools that this module has: names, and patterns in which `*` matches any characters, such as `"get_*"`. The
+    /// others do not exist for anyone. Absent: all; the list must not be empty.
+    #[serde(default)]
+    #[schemars(length(min = 1))]
+    pub(super) tools: Option<Vec<String>>,
+    /// The effects that its tools may have: `"none"` (they read), `"write"` and `"destructive"`. The others do not exist
+    /// for anyone. Absent: all; the list must not be empty.
+    #[serde(default)]
+    #[schemars(length(min = 1))]
+    pub(super) effects: Option<Vec<SideEffect>>,
+    /// Whether it has only tools that read: the short form of `effects = ["none"]`. Default no.
+    #[serde(default)]
+    pub(super) read_only: bool,
     /// The maximum number of concurrent calls of this module; further ones wait. Absent: the manifest's `limits.in_flight`,
     /// 256 by default; zero is not allowed.
     #[serde(default)]

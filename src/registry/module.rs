@@ -32,9 +32,9 @@ pub struct Module {
     /// One permit for each of its calls that may run at once. A service that hangs uses these up, and nothing that
     /// another module needs, of the same manifest or not.
     pub(crate) permits: Semaphore,
-    /// Its tools, in the manifest's order.
+    /// Its tools, in the manifest's order, without those that the profile leaves out.
     pub tools: Vec<Arc<Tool>>,
-    /// The index in `tools` of each name. Modules of one manifest share it.
+    /// The index in `tools` of each name. Modules of one manifest with all of its tools share it.
     tool_index: Arc<HashMap<String, usize>>,
 }
 
@@ -66,6 +66,7 @@ impl Module {
             queue: entry.queue.unwrap_or(of_manifest.queue),
             ..of_manifest
         };
+        let (tools, tool_index) = tools(entry, manifest);
         let permits = usize::try_from(limits.in_flight).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
         Ok(Self {
             name: entry.name.clone(),
@@ -82,8 +83,8 @@ impl Module {
             },
             limits,
             permits: Semaphore::new(permits),
-            tools: manifest.tools.clone(),
-            tool_index: Arc::clone(&manifest.tool_index),
+            tools,
+            tool_index,
         })
     }
 
@@ -118,6 +119,17 @@ pub struct Account {
     pub name: String,
     /// The service's endpoint: the account's own address, else the module's, else the manifest's.
     pub endpoint: Endpoint,
+}
+
+/// The tools that `entry` leaves of its manifest, and the index of each name.
+fn tools(entry: &ModuleEntry, manifest: &Manifest) -> (Vec<Arc<Tool>>, Arc<HashMap<String, usize>>) {
+    if entry.tools.admits_all() {
+        return (manifest.tools.clone(), Arc::clone(&manifest.tool_index));
+    }
+    let admits = |tool: &&Arc<Tool>| entry.tools.admits(&tool.name, tool.operation.effects.side_effect);
+    let tools: Vec<_> = manifest.tools.iter().filter(admits).cloned().collect();
+    let index = tools.iter().enumerate().map(|(at, tool)| (tool.name.clone(), at)).collect();
+    (tools, Arc::new(index))
 }
 
 /// The profile has no address for these accounts, and the manifest has none either.

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::*;
 use crate::broker::PathTemplate;
-use crate::profile::AccountEntry;
+use crate::profile::{AccountEntry, ToolFilter};
 
 fn entry(name: &str, manifest: &str) -> ModuleEntry {
     let account = |name: &str| AccountEntry { name: name.into(), base_url: None };
@@ -17,6 +17,7 @@ fn entry(name: &str, manifest: &str) -> ModuleEntry {
         base_url: None,
         path: PathTemplate::default(),
         insecure_http: false,
+        tools: ToolFilter::default(),
         in_flight: None,
         queue: None,
         lookups: None,
@@ -319,4 +320,43 @@ fn a_thousand_modules_of_twenty_tools_load_and_are_found() {
     let (module, tool) = &registry.search(&Caller::local(), "service777 create", 1)[0];
     assert_eq!(module.name, "service777");
     assert!(tool.name.starts_with("create"));
+}
+
+#[test]
+fn a_tool_that_the_profile_leaves_out_does_not_exist() {
+    let text = r#"
+        [vaults.local]
+        backend = "env"
+        [modules.github]
+        vault = "local"
+        tools = ["*_issue", "list_issues"]
+        effects = ["none", "write"]
+        [modules.all]
+        vault = "local"
+        manifest = "github"
+        [modules.reading]
+        vault = "local"
+        manifest = "github"
+        read_only = true
+    "#;
+    let source =
+        crate::profile::Source::new("p", "p.toml".into(), std::path::Path::new("/"), text.to_owned());
+    let manifests = ManifestLibrary::load(None);
+    let profile = crate::profile::parse(&source, &Default::default()).unwrap().check(&manifests).unwrap();
+    let registry = Registry::load(&profile.modules, &manifests);
+    let module = |name| registry.module(&Caller::local(), name).unwrap();
+    let names: Vec<_> = module("github").tools.iter().map(|tool| tool.name.as_str()).collect();
+    assert!(names.contains(&"list_issues") && names.contains(&"create_issue"), "{names:?}");
+    assert!(names.iter().all(|name| name.ends_with("_issue") || *name == "list_issues"), "{names:?}");
+    for tool in &module("github").tools {
+        assert!(Arc::ptr_eq(module("github").tool(&tool.name).unwrap(), tool), "{}", tool.name);
+    }
+    assert!(module("github").tool("merge_pull_request").is_none());
+    assert!(module("all").tool("merge_pull_request").is_some());
+    assert!(
+        module("reading").tool("get_issue").is_some() && module("reading").tool("create_issue").is_none()
+    );
+    let found = registry.search(&Caller::local(), "merge a pull request", 200);
+    assert!(found.iter().any(|(module, tool)| module.name == "all" && tool.name == "merge_pull_request"));
+    assert!(found.iter().all(|(module, tool)| module.name == "all" || tool.name != "merge_pull_request"));
 }

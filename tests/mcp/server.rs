@@ -18,7 +18,7 @@ use cofferdam::connectors::http::HttpConnector;
 use cofferdam::http::Server;
 use cofferdam::manifest::ManifestLibrary;
 use cofferdam::memory_budget::MemoryBudget;
-use cofferdam::profile::{AccessSettings, AccountEntry, ModuleEntry, ServerSettings};
+use cofferdam::profile::{AccessSettings, AccountEntry, ModuleEntry, ServerSettings, ToolFilter};
 use cofferdam::registry::Registry;
 use cofferdam_vault::testkit::{Faults, MemoryVault};
 use serde_json::{Value, json};
@@ -328,6 +328,7 @@ impl ServerBuilder {
                 base_url: Some(format!("http://{address}").parse().unwrap()),
                 path: PathTemplate::default(),
                 insecure_http: false,
+                tools: ToolFilter::default(),
                 in_flight: None,
                 queue: None,
                 lookups: None,

@@ -6,6 +6,7 @@ pub(super) mod names;
 pub(super) mod paths;
 mod report;
 pub(super) mod server;
+mod tools;
 pub(super) mod vaults;
 
 pub(super) use report::Report;

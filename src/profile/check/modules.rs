@@ -7,11 +7,13 @@ use figment::value::Value;
 use url::Url;
 
 use super::report::Report;
+use super::tools;
 use crate::broker::PathTemplate;
 use crate::manifest::ManifestLibrary;
 use crate::profile::address;
 use crate::profile::settings::{AccountEntry, ModuleEntry};
 use crate::profile::tables::{AccountTable, ModuleTable};
+use crate::profile::tool_filter::ToolFilter;
 
 /// A module whose table could be read.
 #[derive(Debug)]
@@ -24,6 +26,7 @@ pub(in crate::profile) struct CheckedModule {
     pub(super) path: Option<PathTemplate>,
     base_url: Option<Url>,
     insecure_http: bool,
+    tools: ToolFilter,
     in_flight: Option<u32>,
     queue: Option<u32>,
     lookups: Option<u32>,
@@ -40,6 +43,7 @@ impl CheckedModule {
             base_url: self.base_url,
             path: self.path?,
             insecure_http: self.insecure_http,
+            tools: self.tools,
             in_flight: self.in_flight,
             queue: self.queue,
             lookups: self.lookups,
@@ -50,7 +54,6 @@ impl CheckedModule {
 /// The modules that could be read, in the file's order.
 pub(in crate::profile) fn check(report: &mut Report, manifests: &ManifestLibrary) -> Vec<CheckedModule> {
     let vaults = report.names("vaults");
-    let known = manifests.names();
     let names = report.names("modules");
     if names.is_empty() {
         report.warning(
@@ -60,7 +63,7 @@ pub(in crate::profile) fn check(report: &mut Report, manifests: &ManifestLibrary
         );
     }
     let modules: Vec<_> =
-        names.into_iter().filter_map(|name| module(report, name, &vaults, &known)).collect();
+        names.into_iter().filter_map(|name| module(report, name, &vaults, manifests)).collect();
     for module in &modules {
         if let Some(file) = manifests.replacement(&module.manifest) {
             let message =
@@ -73,7 +76,12 @@ pub(in crate::profile) fn check(report: &mut Report, manifests: &ManifestLibrary
     modules
 }
 
-fn module(report: &mut Report, name: String, vaults: &[String], manifests: &[&str]) -> Option<CheckedModule> {
+fn module(
+    report: &mut Report,
+    name: String,
+    vaults: &[String],
+    manifests: &ManifestLibrary,
+) -> Option<CheckedModule> {
     let path = KeyPath::new(["modules", name.as_str()]);
     let mut keys = report.table("modules", &name)?;
     let names_vault = keys.contains_key("vault");
@@ -92,7 +100,8 @@ fn module(report: &mut Report, name: String, vaults: &[String], manifests: &[&st
         report.value_error(&path.child("vault"), message, help);
     }
     let manifest = table.manifest.clone().unwrap_or_else(|| name.clone());
-    check_manifest(report, &path, &manifest, table.manifest.is_some(), manifests);
+    check_manifest(report, &path, &manifest, table.manifest.is_some(), &manifests.names());
+    let tools = tools::check(report, &path, &table, manifests.get(&manifest).ok().map(|found| &**found));
     let base_url = base_url(report, &path, table.base_url.as_deref(), table.insecure_http);
     let accounts = accounts(report, &path, table.accounts, table.insecure_http);
     let template = table.path.parse::<PathTemplate>();
@@ -106,6 +115,7 @@ fn module(report: &mut Report, name: String, vaults: &[String], manifests: &[&st
         path: template,
         base_url,
         insecure_http: table.insecure_http,
+        tools,
         in_flight: table.in_flight,
         queue: table.queue,
         lookups: table.lookups,

@@ -229,6 +229,38 @@ fn a_service_is_reached_by_https_unless_the_module_says_otherwise() {
 }
 
 #[test]
+fn what_leaves_tools_out_is_checked_against_the_manifest() {
+    for (keys, expected) in [
+        (
+            "tools = [\"list_*\", \"get_isue\"]",
+            "p.toml:8:20  modules.github.tools.1: no tool of manifest \"github\" matches \"get_isue\"; did you mean \
+             \"get_issue\"?",
+        ),
+        (
+            "tools = [\"Get\"]",
+            "p.toml:8:10  modules.github.tools.0: \"Get\" is not the name of a tool or a pattern; write a name, or a \
+             pattern such as \"get_*\": a-z, 0-9, _ and * for any of them",
+        ),
+        (
+            "read_only = true\neffects = [\"write\"]",
+            "p.toml:8:13  modules.github.read_only: is true, and `effects` says which tools the module has; remove one of \
+             them",
+        ),
+        (
+            "tools = [\"create_*\"]\nread_only = true",
+            "p.toml:6:10  modules.github: has no tool that `tools`, `effects` and `read_only` leave; change one of these \
+             keys, or remove the module",
+        ),
+    ] {
+        assert_eq!(in_module(keys), [expected]);
+    }
+    assert!(in_module("tools = []")[0].starts_with("p.toml:8:9  modules.github.tools: "));
+    assert!(in_module("effects = [\"reads\"]")[0].starts_with("p.toml:8:12  modules.github.effects.0: "));
+    let unknown = format!("{GOOD}manifest = \"broken\"\ntools = [\"x\"]");
+    assert!(load_text(&unknown).is_ok(), "which tools a broken manifest has is not known");
+}
+
+#[test]
 fn a_module_has_at_least_one_look_up() {
     for bad in [0, 65] {
         let found = in_module(&format!("lookups = {bad}"));

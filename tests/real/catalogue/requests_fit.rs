@@ -10,7 +10,7 @@ use cofferdam::caller::Caller;
 use cofferdam::calls::{CallRequest, Calls};
 use cofferdam::connectors::http::HttpConnector;
 use cofferdam::manifest::ManifestLibrary;
-use cofferdam::profile::{AccountEntry, ModuleEntry};
+use cofferdam::profile::{AccountEntry, ModuleEntry, ToolFilter};
 use cofferdam::registry::{Module, Registry};
 use cofferdam_servers::{Prism, api_descriptions};
 use cofferdam_testing::fixture;
@@ -51,6 +51,7 @@ impl ModuleUnderTest {
             base_url: Some(recorder.url().parse().unwrap()),
             path: PathTemplate::default(),
             insecure_http: false,
+            tools: ToolFilter::default(),
             in_flight: None,
             queue: None,
             lookups: None,

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use cofferdam::broker::PathTemplate;
 use cofferdam::manifest::ManifestLibrary;
-use cofferdam::profile::{AccountEntry, ModuleEntry};
+use cofferdam::profile::{AccountEntry, ModuleEntry, ToolFilter};
 use cofferdam::registry::Registry;
 
 /// The number of modules that the program is built for.
@@ -99,6 +99,7 @@ fn entry(name: &str) -> ModuleEntry {
         base_url: Some("https://service.test".parse().unwrap()),
         path: PathTemplate::default(),
         insecure_http: false,
+        tools: ToolFilter::default(),
         in_flight: None,
         queue: None,
         lookups: None,
