@@ -68,8 +68,9 @@ impl Store {
         if *expect != Expect::Any {
             self.check(self.current(attempt, at)?.as_ref(), at, expect)?;
         }
-        let (object, version) =
-            SaltedObject::to_json(at, fields).map_err(|why| error::unwritable(at, why))?;
+        let (mut object, version) = SaltedObject::to_json(at, fields)?;
+        // The programs are given a line of text. The buffer has room for it.
+        object.push(b'\n');
         self.apply(attempt, "write", write, at, &object)?;
         Ok(version)
     }

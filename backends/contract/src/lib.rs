@@ -67,7 +67,7 @@ pub use path::{FieldName, InvalidName, SecretPath};
 pub use permissions::{Protection, file_permissions};
 pub use pooled_threads::PooledThreads;
 pub use retry_after::retry_after;
-pub use salted_object::{SaltedObject, Unwritable};
+pub use salted_object::SaltedObject;
 pub use secret::{Lease, Secret, SecretFields, Version};
 pub use threads::{Threads, with_permit};
 pub use vault::{BoxFuture, Capabilities, Expect, Page, PageToken, ReadRequest, Stage, Vault, VaultInfo};

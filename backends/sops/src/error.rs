@@ -5,7 +5,7 @@ use std::path::Path;
 
 use cofferdam_vault::files::FileError;
 use cofferdam_vault::process::End;
-use cofferdam_vault::{ErrorKind, NotAnObject, SecretPath, UnusableFields, Unwritable, VaultError};
+use cofferdam_vault::{ErrorKind, NotAnObject, SecretPath, UnusableFields, VaultError};
 
 /// The exit codes of `sops decrypt` that a damaged document has: it cannot be parsed, has no metadata, or its message
 /// authentication code does not match. 1 is any failure without a code of its own; it opens no document that is sound.
@@ -119,15 +119,6 @@ pub(crate) fn unusable(at: &SecretPath, why: &UnusableFields) -> VaultError {
         _ => ErrorKind::Malformed,
     };
     VaultError::secret(kind, format!("the secret {at} {why}"))
-}
-
-/// The error of fields that cannot be written.
-pub(crate) fn unwritable(at: &SecretPath, why: Unwritable) -> VaultError {
-    let message = format!("{at} was not written: {why}");
-    match why {
-        Unwritable::ReservedField => VaultError::secret(ErrorKind::Unsupported, message),
-        Unwritable::NoRandomBytes => VaultError::vault(ErrorKind::Unavailable, message),
-    }
 }
 
 /// The error of a document that changes whenever it is read or written.

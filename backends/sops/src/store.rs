@@ -113,8 +113,7 @@ impl Store {
         let copy = Copy::create(target, &encrypted, lock)?;
         let version = match fields {
             Some(fields) => {
-                let (json, version) =
-                    SaltedObject::to_json(at, fields).map_err(|why| error::unwritable(at, why))?;
+                let (json, version) = SaltedObject::to_json(at, fields)?;
                 sops::set(&self.settings, attempt, copy.path(), at, &json)?;
                 Some(version)
             }
