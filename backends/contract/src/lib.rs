@@ -21,7 +21,8 @@
 //! - [`LogLimit`]: at most one log line in an interval about the same event
 //! - [`files`]: how to read a file that a person configured
 //! - [`JsonFields`]: the fields of a secret that a store keeps as a JSON object
-//! - [`SaltedObject`]: such an object in a store that has no versions
+//! - [`Salt`]: what makes the version of a secret in a store that has none
+//! - [`SaltedObject`]: a JSON object with a salt
 //! - [`file_permissions`]: who else can read or change such a file
 //! - [`ConfiguredFile`]: a file that the settings name: its name in messages, its secret, who else can read it
 //! - [`rate_expiry`]: how a diagnosis rates what expires soon
@@ -35,6 +36,7 @@ mod error;
 mod expiry;
 mod fair_share;
 pub mod files;
+mod hex;
 mod host_resolver;
 mod identity;
 mod json_fields;
@@ -44,6 +46,7 @@ mod permissions;
 mod pooled_threads;
 pub mod process;
 mod retry_after;
+mod salt;
 mod salted_object;
 mod secret;
 mod threads;
@@ -67,6 +70,7 @@ pub use path::{FieldName, InvalidName, SecretPath};
 pub use permissions::{Protection, file_permissions};
 pub use pooled_threads::PooledThreads;
 pub use retry_after::retry_after;
+pub use salt::Salt;
 pub use salted_object::SaltedObject;
 pub use secret::{Lease, Secret, SecretFields, Version};
 pub use threads::{Threads, with_permit};
