@@ -14,6 +14,7 @@
 //! - [`Vault`]: the operations
 //! - [`BackendConfig`]: from a profile's table to a vault
 //! - [`StoreIdentity`]: which store a vault is, before it is opened
+//! - [`BlockingStore`]: the operations of a store that blocks, which [`BlockingVault`] runs on its threads
 //! - [`Threads`]: where blocking work runs
 //! - [`HostResolver`]: where host names are resolved
 //! - [`PooledThreads`]: threads of one owner, out of those that owners share
@@ -30,6 +31,7 @@
 //! - [`process`]: how to run a program as a bounded child process
 //! - `testkit` (feature): the suite that every backend passes, a vault in memory, scripted faults, a log to inspect
 
+mod blocking;
 mod config;
 mod configured_file;
 mod error;
@@ -57,6 +59,7 @@ pub mod http;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 
+pub use blocking::{BlockingStore, BlockingVault};
 pub use config::{BackendConfig, Prompt, VaultContext};
 pub use configured_file::{ConfiguredFile, SecretFormat};
 pub use error::{ErrorKind, Retry, Scope, VaultError};

@@ -121,6 +121,18 @@ pub(crate) fn unusable(at: &SecretPath, why: &UnusableFields) -> VaultError {
     VaultError::secret(kind, format!("the secret {at} {why}"))
 }
 
+/// The error of a write that left nothing in the document.
+pub(crate) fn not_written(at: &SecretPath) -> VaultError {
+    let message = format!("{at} was written, but the document does not contain it; check its file system");
+    VaultError::vault(ErrorKind::Malformed, message)
+}
+
+/// The error of a listing of a dotenv document.
+pub(crate) fn not_listed() -> VaultError {
+    let message = "a dotenv document cannot be listed: its variables have no paths";
+    VaultError::secret(ErrorKind::Unsupported, message)
+}
+
 /// The error of a document that changes whenever it is read or written.
 pub(crate) fn changing(document: &Path) -> VaultError {
     let message = format!("{} is repeatedly changed by another program; try again", document.display());
