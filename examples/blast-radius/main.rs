@@ -2,16 +2,16 @@
 //! others is measured.
 //!
 //! ```text
-//! cargo run --release --example blast-radius                          everything, in half an hour
+//! cargo run --release --example blast-radius                          everything, in 40 minutes
 //! cargo run --release --example blast-radius -- --only 'black hole'   scenarios whose name has this in it
 //! cargo run --release --example blast-radius -- --only many           200 vaults, of which 100 hang at once
 //! cargo run --release --example blast-radius -- --only 'caller'       the attacks of callers and services
 //! cargo run --release --example blast-radius -- --write               writes the tables and the plot into docs/
 //! ```
 //!
-//! The servers are real (Vault, moto, toxiproxy; fetched and built once by `tests/servers`), and so is the server under test:
-//! `cofferdam serve` in a process of its own, called over `POST /mcp`. Everything listens on loopback alone and ends with
-//! this process. It needs a machine that does nothing else, because the figures are times.
+//! The servers are real (Vault, moto, toxiproxy, GNOME Keyring, sops; fetched and built once by `tests/servers`), and so is
+//! the server under test: `cofferdam serve` in a process of its own, called over `POST /mcp`. Everything listens on loopback
+//! alone and ends with this process. It needs a machine that does nothing else, because the figures are times.
 //!
 //! Exit code 1: a promise was broken; the promise about the others' latency is reported and does not count. 2: something
 //! could not be run at all.

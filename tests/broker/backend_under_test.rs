@@ -7,6 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use age::secrecy::ExposeSecret as _;
+use axum::Router;
+use axum::routing::get;
 use cofferdam_vault::{
     BackendConfig, BoxFuture, Expect, FieldName, Page, PageToken, Secret, SecretFields, SecretPath, Stage,
     Threads, Vault, VaultContext, VaultError, VaultInfo, Version,
@@ -15,6 +17,7 @@ use cofferdam_vault_age::Config as AgeConfig;
 use cofferdam_vault_command::Config as CommandConfig;
 use cofferdam_vault_env::Config as EnvConfig;
 use cofferdam_vault_file::Config as FileConfig;
+use cofferdam_vault_onepassword::Config as OnePasswordConfig;
 use tempfile::TempDir;
 
 use crate::fixture::memory;
@@ -28,7 +31,7 @@ pub(crate) struct BackendUnderTest {
 
 pub(crate) fn all_backends() -> Vec<BackendUnderTest> {
     let memory = BackendUnderTest { name: "memory", vault: Arc::new(memory("memory")), folder: None };
-    [memory, mounted(), command("cat vault")].into_iter().chain(file_backends()).collect()
+    [memory, mounted(), command("cat vault"), onepassword()].into_iter().chain(file_backends()).collect()
 }
 
 /// The vaults that are files: the file is `vault` in their folder.
@@ -83,6 +86,31 @@ pub(crate) fn publish(vault: &Path, version: &str, token: &str) {
     symlink(version, vault.join("..data_tmp")).unwrap();
     fs::rename(vault.join("..data_tmp"), vault.join("..data")).unwrap();
 }
+
+/// A Connect server that is a task of the test, with one vault and one item in it, both named by their IDs.
+fn onepassword() -> BackendUnderTest {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("token"), "t0ken").unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = listener.local_addr().unwrap();
+    let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+    let router = Router::new()
+        .route("/v1/vaults", get(async || format!(r#"[{{"id": "{VAULT_ID}"}}]"#)))
+        .route("/v1/vaults/{vault}/items/{item}", get(async || ITEM));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let settings = format!(
+        "address = 'http://{address}'\ntoken_file = 'token'\nvault = '{VAULT_ID}'\n\
+         items = {{ 'github/work' = '{ITEM_ID}' }}"
+    );
+    let vault = open::<OnePasswordConfig>(&settings, folder.path());
+    BackendUnderTest { name: "onepassword", vault, folder: Some(folder) }
+}
+
+const VAULT_ID: &str = "team0000000000000000000000";
+const ITEM_ID: &str = "item0000000000000000000000";
+const ITEM: &str =
+    r#"{"id": "item0000000000000000000000", "version": 1, "fields": [{"label": "token", "value": "one"}]}"#;
 
 fn open<C: BackendConfig>(settings: &str, folder: &Path) -> Arc<dyn Vault> {
     Arc::new(OnRealThreads(open_on_the_clock::<C>(settings, folder)))

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use cofferdam_config::{Diagnostics, text};
-use cofferdam_vault::VaultContext;
+use cofferdam_vault::{ConfiguredFile, VaultContext};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroize;
@@ -97,17 +97,7 @@ impl Config {
     /// Everything that is wrong with the settings by themselves.
     pub(crate) fn diagnostics(&self) -> Diagnostics {
         let mut found = Diagnostics::new();
-        for (key, path) in self.paths() {
-            if path.as_os_str().is_empty() {
-                found.error(key, "the path is empty", "name a file");
-            } else if looks_like_a_key(path) {
-                found.error(
-                    key,
-                    "is a key, not the path of a file",
-                    "put the key into a file of mode 0600 and name that file; treat this key as compromised",
-                );
-            }
-        }
+        found.extend(self.paths().filter_map(|(key, path)| ConfiguredFile::check(key, path)));
         if self.passphrase == Some(Passphrase::Other) {
             found.error(
                 "passphrase",
@@ -143,15 +133,6 @@ impl Config {
         }
         found
     }
-}
-
-fn looks_like_a_key(path: &Path) -> bool {
-    let text = path.to_string_lossy();
-    let start = text.trim_start();
-    start.to_ascii_uppercase().starts_with("AGE-SECRET-KEY-")
-        || start.starts_with("-----BEGIN")
-        || start.starts_with("age1")
-        || text.contains('\n')
 }
 
 #[cfg(test)]

@@ -5,14 +5,14 @@ use std::ops::Range;
 use std::path::Path;
 
 use cofferdam_vault::{
-    ErrorKind, Expect, ExposeSecret, FieldName, Secret, SecretFields, SecretPath, SecretString, VaultError,
-    Version,
+    ErrorKind, Expect, ExposeSecret, FieldName, Salt, Secret, SecretFields, SecretPath, SecretString,
+    VaultError, Version,
 };
 use toml::de::{DeTable, DeValue};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::file::FileDigest;
-use crate::version::{Salt, version};
+use crate::version::version;
 
 /// The table of the salts. See [`crate::version`].
 pub(crate) const RESERVED: &str = "_cofferdam";

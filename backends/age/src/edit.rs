@@ -4,13 +4,11 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use cofferdam_vault::{ExposeSecret, FieldName, SecretFields, SecretPath, SecretString, VaultError};
+use cofferdam_vault::{ExposeSecret, FieldName, Salt, SecretFields, SecretPath, SecretString, VaultError};
 use toml_edit::{DocumentMut, Item, Table, TableLike, value};
 use zeroize::Zeroizing;
 
 use crate::document::{RESERVED, not_toml};
-use crate::error::{Cause, vault_error};
-use crate::version::Salt;
 
 /// The comment above the salts, for a person who decrypts the file.
 const EXPLANATION: &str = "\n# Written by cofferdam to detect changes of a secret. Do not edit.\n";
@@ -30,7 +28,7 @@ pub(crate) fn edit(
             document.remove(at.as_str());
         }
     }
-    renew_salts(&mut document, at).map_err(|error| vault_error(file, Cause::Random(error)))?;
+    renew_salts(&mut document, at)?;
     let mut edited = Zeroizing::new(String::with_capacity(max_bytes(plaintext, document.len(), at, fields)));
     // Writing to a String cannot fail.
     let _ = write!(edited, "{document}");
@@ -89,7 +87,7 @@ fn put_fields(table: &mut dyn TableLike, fields: &SecretFields) {
 }
 
 /// Sets a new salt for `changed`, adds one for each secret that has none, and removes those of deleted secrets.
-fn renew_salts(document: &mut DocumentMut, changed: &SecretPath) -> Result<(), getrandom::Error> {
+fn renew_salts(document: &mut DocumentMut, changed: &SecretPath) -> Result<(), VaultError> {
     let paths: BTreeSet<String> = document
         .iter()
         .map(|(key, _)| key.to_owned())

@@ -27,8 +27,6 @@ pub(crate) enum Cause {
     UnlockingKey,
     /// The new content could not be encrypted.
     Encrypting(EncryptError),
-    /// The system returned no random bytes.
-    Random(getrandom::Error),
 }
 
 /// The error of `cause` at `path`.
@@ -105,9 +103,5 @@ pub(crate) fn vault_error(path: &Path, cause: Cause) -> VaultError {
             EncryptError::MixedRecipientAndPassphrase | EncryptError::IncompatibleRecipients { .. },
         ) => misconfigured(format!("the recipients of {path} cannot be combined; list keys of one type")),
         Cause::Encrypting(_) => misconfigured(format!("{path} cannot be encrypted; check its recipients")),
-        Cause::Random(error) => VaultError::vault(
-            ErrorKind::Unavailable,
-            format!("{path} cannot be written: the system returns no random bytes: {error}; try again"),
-        ),
     }
 }

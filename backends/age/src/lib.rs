@@ -11,8 +11,8 @@
 //! In reading order:
 //!
 //! - `config`, `settings`: the keys of a profile's table with their checks, and the resolved settings
-//! - `backend`: the [`Vault`](cofferdam_vault::Vault) and [`BackendConfig`](cofferdam_vault::BackendConfig) traits
-//! - `store`: reads and changes the vault file, and caches its content
+//! - `backend`: the [`BackendConfig`](cofferdam_vault::BackendConfig) trait
+//! - `store`: the [`BlockingStore`](cofferdam_vault::BlockingStore) trait: reads and changes the vault file, and caches its content
 //! - `document`, `edit`, `version`: parsing and editing the plaintext, and the version of a secret
 //! - `crypt`, `keys`, `recipients`: decryption and encryption
 //! - `file`, `lock`, `replace`, `path`, `os`, `role`, `limits`: reading a file that may change, and replacing it atomically

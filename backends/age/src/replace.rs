@@ -8,13 +8,12 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use cofferdam_vault::VaultError;
+use cofferdam_vault::{Salt, VaultError};
 
 use crate::error::{Cause, vault_error};
 use crate::lock::Lock;
 use crate::os::{self, Attributes, Fingerprint};
 use crate::path::sibling;
-use crate::version::Salt;
 
 /// The suffix of temporary files. Their prefix is `.`, the vault file's name and `.`.
 const TEMPORARY_SUFFIX: &str = ".cofferdam-tmp";
@@ -36,7 +35,7 @@ pub(crate) fn replace(
 ) -> Result<Replaced, VaultError> {
     remove_leftovers(target);
     let failed = |path: &Path, error| vault_error(path, Cause::Writing(error));
-    let unique = Salt::random().map_err(|error| vault_error(target, Cause::Random(error)))?.to_hex();
+    let unique = Salt::random()?.to_hex();
     let path = sibling(target, ".", &format!(".{unique}{TEMPORARY_SUFFIX}"));
     let temporary = Temporary { path, renamed: false };
     let file = create(&temporary.path, content, old.map(|(_, attributes)| attributes))

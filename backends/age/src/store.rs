@@ -1,10 +1,14 @@
-//! Reads and changes the vault file, and caches its content. Blocks, so it runs on the compartment's threads.
+//! The store: reads and changes the vault file, and caches its content.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cofferdam_config::Diagnostic;
-use cofferdam_vault::{ErrorKind, Expect, Prompt, SecretFields, SecretPath, VaultError, Version};
+use cofferdam_config::Diagnostics;
+use cofferdam_vault::process::Attempt;
+use cofferdam_vault::{
+    BlockingStore, ErrorKind, Expect, FieldName, Page, PageToken, Prompt, Secret, SecretFields, SecretPath,
+    VaultError, VaultInfo, Version,
+};
 
 use crate::crypt::{self, Decrypted};
 use crate::document::Document;
@@ -23,8 +27,12 @@ use crate::{diagnose, os, recipients};
 /// Maximum number of attempts of a write, if a program without the lock changes the file meanwhile.
 const MAX_WRITE_ATTEMPTS: usize = 3;
 
+/// Maximum number of paths in a page of a listing.
+const PAGE_PATHS: usize = 500;
+
 /// One vault file and its keys.
 pub(crate) struct Store {
+    info: VaultInfo,
     settings: Settings,
     prompt: Option<Arc<dyn Prompt>>,
     /// The cache. Locked while the file is decrypted, so that concurrent callers decrypt it and prompt once.
@@ -41,9 +49,9 @@ struct State {
 }
 
 /// The vault file, decrypted.
-pub(crate) struct Contents {
+struct Contents {
     decrypted: Decrypted,
-    pub(crate) document: Document,
+    document: Document,
 }
 
 /// The keys and the vault file, as they are now.
@@ -55,23 +63,18 @@ struct Loaded {
 
 /// A change of a secret.
 #[derive(Clone, Copy)]
-pub(crate) enum Change<'a> {
+enum Change<'a> {
     Put(&'a SecretFields),
     Delete,
 }
 
 impl Store {
-    pub(crate) fn new(settings: Settings, prompt: Option<Arc<dyn Prompt>>) -> Self {
-        Self { settings, prompt, state: Mutex::default() }
-    }
-
-    /// Diagnoses the permissions of the vault's files.
-    pub(crate) fn diagnose(&self) -> Vec<Diagnostic> {
-        diagnose::diagnose(&self.settings)
+    pub(crate) fn new(info: VaultInfo, settings: Settings, prompt: Option<Arc<dyn Prompt>>) -> Self {
+        Self { info, settings, prompt, state: Mutex::default() }
     }
 
     /// The current content of the vault file.
-    pub(crate) fn contents(&self) -> Result<Arc<Contents>, VaultError> {
+    fn contents(&self) -> Result<Arc<Contents>, VaultError> {
         match self.load(false)? {
             Some(Loaded { vault: Some((_, contents)), .. }) => Ok(contents),
             _ => Err(file::missing(Role::Vault, &self.settings.file)),
@@ -80,13 +83,13 @@ impl Store {
 
     /// Changes the secret at `at`, if `expect` holds, and returns its new version; `None` if it is deleted.
     ///
-    /// Waits for other writers only while `is_waiting` returns true.
-    pub(crate) fn change(
+    /// Waits for other writers until `attempt` is cancelled.
+    fn change(
         &self,
+        attempt: &Attempt,
         at: &SecretPath,
         change: Change<'_>,
         expect: &Expect,
-        is_waiting: impl Fn() -> bool,
     ) -> Result<Option<Version>, VaultError> {
         let creates = matches!((change, expect), (Change::Put(_), Expect::Any | Expect::Absent));
         let Some(Loaded { vault: before, .. }) = self.load(creates)? else {
@@ -97,12 +100,10 @@ impl Store {
         if let Some(folder) = target.parent() {
             os::create_folders(folder).map_err(|error| vault_error(folder, Cause::Writing(error)))?;
         }
-        let lock = Lock::acquire(
-            &target,
-            before.map(|(snapshot, _)| snapshot.attributes),
-            lock::TIMEOUT,
-            is_waiting,
-        )?;
+        let lock =
+            Lock::acquire(&target, before.map(|(snapshot, _)| snapshot.attributes), lock::TIMEOUT, || {
+                !attempt.is_cancelled()
+            })?;
         for _ in 0..MAX_WRITE_ATTEMPTS {
             if let Some(result) = self.try_change(&target, at, change, expect, &lock)? {
                 return Ok(result);
@@ -247,6 +248,63 @@ impl Store {
         }
         Ok(keys)
     }
+}
+
+impl BlockingStore for Store {
+    fn info(&self) -> &VaultInfo {
+        &self.info
+    }
+
+    fn read(&self, _: &Attempt, at: &SecretPath, names: &[FieldName]) -> Result<Secret, VaultError> {
+        self.contents()?.document.read(at, names)
+    }
+
+    fn write(
+        &self,
+        attempt: &Attempt,
+        at: &SecretPath,
+        fields: &SecretFields,
+        expect: &Expect,
+    ) -> Result<Version, VaultError> {
+        self.change(attempt, at, Change::Put(fields), expect)?.ok_or_else(|| {
+            let message =
+                format!("{at} was written, but the file does not contain it; check its file system");
+            VaultError::vault(ErrorKind::Malformed, message)
+        })
+    }
+
+    fn delete(&self, attempt: &Attempt, at: &SecretPath, expect: &Expect) -> Result<(), VaultError> {
+        self.change(attempt, at, Change::Delete, expect).map(drop)
+    }
+
+    fn list(
+        &self,
+        _: &Attempt,
+        prefix: Option<&SecretPath>,
+        after: Option<&PageToken>,
+    ) -> Result<Page, VaultError> {
+        Ok(page(&self.contents()?.document, prefix, after))
+    }
+
+    fn probe(&self, _: &Attempt) -> Result<(), VaultError> {
+        self.contents().map(drop)
+    }
+
+    /// Checks file permissions only. Whoever has the key may do everything with this file, and nothing with others.
+    fn diagnose(&self, _: &[SecretPath]) -> Diagnostics {
+        diagnose::diagnose(&self.settings)
+    }
+}
+
+/// The page after `after` of the paths at and below `prefix`.
+fn page(document: &Document, prefix: Option<&SecretPath>, after: Option<&PageToken>) -> Page {
+    let mut remaining = document
+        .paths()
+        .filter(|path| prefix.is_none_or(|prefix| path.starts_with(prefix)))
+        .filter(|path| after.is_none_or(|after| path.as_str() > after.0.as_str()));
+    let paths: Vec<SecretPath> = remaining.by_ref().take(PAGE_PATHS).cloned().collect();
+    let next = remaining.next().and_then(|_| paths.last()).map(|last| PageToken(last.to_string()));
+    Page { paths, next }
 }
 
 fn conflict(at: &SecretPath) -> VaultError {

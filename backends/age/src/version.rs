@@ -14,11 +14,10 @@
 //! *Secrets share the file.* With a digest of the whole file, every writer would conflict with the writer of any other
 //! secret.
 //!
-//! So each secret has a *salt*: 128 random bits, new with every write by this crate, in the table `[_cofferdam]` of the
-//! plaintext (no path starts with `_`, so no secret has that name). The version is the SHA-256, truncated to 128 bits, of
-//! salt, path and content. It changes with each write, because the salt does, and with an edit by hand, because the content
-//! does. It does not change when another secret is written. The salt is inside the encrypted file; without it no guess can be
-//! tested. An attacker gains nothing by forging a version, so a salted digest is enough where a keyed one would be usual.
+//! So each secret has a [`Salt`], new with every write by this crate, in the table `[_cofferdam]` of the plaintext (no path
+//! starts with `_`, so no secret has that name). The version follows from salt, path and content. It changes with each
+//! write, because the salt does, and with an edit by hand, because the content does. It does not change when another secret
+//! is written. The salt is inside the encrypted file; without it no guess can be tested.
 //!
 //! A secret that was added by hand has no salt yet. Its version is the digest of the *encrypted* file and the path, not of
 //! the content: encryption is random, so that digest is new each time the file is written, and reveals nothing. The next
@@ -27,42 +26,9 @@
 //! One case remains: two edits by hand that together change nothing, without a write by this crate in between, restore the
 //! previous version. The content is then the same too, so the writer that compared versions overwrites nothing.
 
-use std::fmt::Write as _;
-
-use cofferdam_vault::{ExposeSecret, SecretFields, SecretPath, Version};
-use sha2::{Digest, Sha256};
+use cofferdam_vault::{Salt, SecretFields, SecretPath, Version};
 
 use crate::file::FileDigest;
-
-/// The length of salts and versions, in bytes.
-const BYTES: usize = 16;
-
-/// 128 random bits that are new with every write of a secret.
-pub(crate) struct Salt([u8; BYTES]);
-
-impl Salt {
-    pub(crate) fn random() -> Result<Self, getrandom::Error> {
-        let mut bytes = [0; BYTES];
-        getrandom::fill(&mut bytes)?;
-        Ok(Self(bytes))
-    }
-
-    /// Parses the output of [`Salt::to_hex`]; `None` for anything else.
-    pub(crate) fn from_hex(text: &str) -> Option<Self> {
-        if text.len() != 2 * BYTES || !text.is_ascii() {
-            return None;
-        }
-        let mut bytes = [0; BYTES];
-        for (index, byte) in bytes.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(&text[2 * index..2 * index + 2], 16).ok()?;
-        }
-        Some(Self(bytes))
-    }
-
-    pub(crate) fn to_hex(&self) -> String {
-        hex(&self.0)
-    }
-}
 
 /// The version of the secret at `path` with this `salt`, in the file whose bytes have the digest `file`.
 pub(crate) fn version(
@@ -71,81 +37,36 @@ pub(crate) fn version(
     salt: Option<&Salt>,
     file: &FileDigest,
 ) -> Version {
-    let mut digest = Sha256::new();
     match salt {
-        Some(Salt(salt)) => {
-            digest.update(b"salted");
-            digest.update(salt);
-            put(&mut digest, path.as_str());
-            for (name, value) in fields {
-                put(&mut digest, name.as_str());
-                put(&mut digest, value.expose_secret());
-            }
-        }
-        None => {
-            digest.update(b"by hand");
-            digest.update(file);
-            put(&mut digest, path.as_str());
-        }
+        Some(salt) => salt.version(path, fields.iter().map(|(name, value)| (name.as_str(), value))),
+        None => Version::of_encrypted(file, path),
     }
-    Version::new(hex(&digest.finalize()[..BYTES]))
-}
-
-/// Adds `text` with its length, so that different lists of strings have different digests.
-fn put(digest: &mut Sha256, text: &str) {
-    digest.update((text.len() as u64).to_be_bytes());
-    digest.update(text.as_bytes());
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }
 
 #[cfg(test)]
 mod tests {
+    use cofferdam_vault::testkit::{fields, path};
+
     use super::*;
 
-    fn fields(pairs: &[(&str, &str)]) -> SecretFields {
-        pairs.iter().map(|(name, value)| (name.parse().unwrap(), (*value).into())).collect()
-    }
-
     #[test]
-    fn a_version_changes_with_salt_content_and_path() {
-        let (path, file) = ("a/b".parse().unwrap(), [0; 32]);
-        let (salt, other) = (Salt([1; BYTES]), Salt([2; BYTES]));
-        let one = fields(&[("ab", "c")]);
-        let base = version(&path, &one, Some(&salt), &file);
+    fn a_version_with_a_salt_does_not_depend_on_the_file() {
+        let (at, salt, all) = (path("a/b"), Salt::random().unwrap(), fields([("token", "one")]));
+        let base = version(&at, &all, Some(&salt), &[0; 32]);
         assert_eq!(
             base,
-            version(&path, &one, Some(&salt), &[9; 32]),
+            version(&at, &all, Some(&salt), &[9; 32]),
             "a write to another secret does not matter"
         );
-        assert_ne!(base, version(&path, &one, Some(&other), &file));
-        assert_ne!(base, version(&path, &fields(&[("a", "bc")]), Some(&salt), &file));
-        assert_ne!(base, version(&path, &fields(&[("ab", "c"), ("d", "")]), Some(&salt), &file));
-        assert_ne!(base, version(&"a/c".parse().unwrap(), &one, Some(&salt), &file));
+        assert_ne!(base, version(&at, &fields([("token", "two")]), Some(&salt), &[0; 32]));
     }
 
     #[test]
     fn a_version_without_a_salt_does_not_depend_on_the_content() {
-        let path = "a/b".parse().unwrap();
-        let one = version(&path, &fields(&[("token", "one")]), None, &[1; 32]);
-        assert_eq!(one, version(&path, &fields(&[("token", "two")]), None, &[1; 32]));
-        assert_ne!(one, version(&path, &fields(&[("token", "one")]), None, &[2; 32]));
-    }
-
-    #[test]
-    fn a_salt_is_parsed_and_nothing_else_is_accepted() {
-        let salt = Salt::random().unwrap();
-        assert_eq!(Salt::from_hex(&salt.to_hex()).map(|s| s.0), Some(salt.0));
-        for wrong in ["", "00", "zz00000000000000000000000000000000", "+000000000000000000000000000000g", "ä"]
-        {
-            assert!(Salt::from_hex(wrong).is_none(), "{wrong}");
-        }
+        let at = path("a/b");
+        let one = version(&at, &fields([("token", "one")]), None, &[1; 32]);
+        assert_eq!(one, version(&at, &fields([("token", "two")]), None, &[1; 32]));
+        assert_ne!(one, version(&at, &fields([("token", "one")]), None, &[2; 32]));
+        assert_ne!(one, version(&path("a/c"), &fields([("token", "one")]), None, &[1; 32]));
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use cofferdam_vault::process::End;
-use cofferdam_vault::{ErrorKind, SecretPath, UnusableFields, Unwritable, VaultError};
+use cofferdam_vault::{ErrorKind, SecretPath, UnusableFields, VaultError};
 
 use crate::content::Defect;
 
@@ -64,13 +64,4 @@ pub(crate) fn conflict(at: &SecretPath) -> VaultError {
         ErrorKind::Conflict,
         format!("the secret {at} was changed by another writer; read it again, then retry"),
     )
-}
-
-/// The error of fields that cannot be written.
-pub(crate) fn unwritable(at: &SecretPath, why: Unwritable) -> VaultError {
-    let message = format!("{at} was not written: {why}");
-    match why {
-        Unwritable::ReservedField => VaultError::secret(ErrorKind::Unsupported, message),
-        Unwritable::NoRandomBytes => VaultError::vault(ErrorKind::Unavailable, message),
-    }
 }

@@ -26,8 +26,8 @@
 //!
 //! - `config`, `preset`, `settings`: the keys of a profile's table, what is known of some programs, and both together
 //! - `template`: a command with placeholders
-//! - `backend`: the [`Vault`](cofferdam_vault::Vault) and [`BackendConfig`](cofferdam_vault::BackendConfig) traits
-//! - `store`: reads, changes and lists secrets by running commands
+//! - `backend`: the [`BackendConfig`](cofferdam_vault::BackendConfig) trait
+//! - `store`: the [`BlockingStore`](cofferdam_vault::BlockingStore) trait: reads, changes and lists secrets by running commands
 //! - `runner`: runs one command, and judges how it ended
 //! - `content`: what a command printed, and its version
 //! - `diagnose`: who else can change the programs, and what they are given

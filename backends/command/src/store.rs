@@ -1,12 +1,12 @@
-//! Reads, changes and lists secrets by running commands. Blocks, so it runs on the compartment's threads.
+//! The store: reads, changes and lists secrets by running commands.
 
-use std::collections::BTreeSet;
 use std::hash::RandomState;
 
 use cofferdam_config::Diagnostics;
 use cofferdam_vault::process::{Attempt, find_program};
 use cofferdam_vault::{
-    ErrorKind, Expect, FieldName, SaltedObject, Scope, Secret, SecretFields, SecretPath, VaultError, Version,
+    BlockingStore, ErrorKind, Expect, FieldName, Page, PageToken, SaltedObject, Scope, Secret, SecretFields,
+    SecretPath, VaultError, VaultInfo, Version,
 };
 
 use crate::content::{self, Document};
@@ -17,111 +17,15 @@ use crate::{diagnose, error};
 
 /// The commands of one vault.
 pub(crate) struct Store {
+    info: VaultInfo,
     settings: Settings,
     /// The key of the hash in versions; never leaves the process.
     key: RandomState,
 }
 
 impl Store {
-    pub(crate) fn new(settings: Settings) -> Self {
-        Self { settings, key: RandomState::new() }
-    }
-
-    /// The fields `names` of the secret at `at`; all of them if `names` is empty and the store prints whole secrets.
-    pub(crate) fn read(
-        &self,
-        attempt: &Attempt,
-        at: &SecretPath,
-        names: &[FieldName],
-    ) -> Result<Secret, VaultError> {
-        let (fields, version) = if self.settings.reads_one_field() {
-            let mut fields = SecretFields::new();
-            for name in names {
-                if !fields.contains_key(name) {
-                    let output = self.output(attempt, at, Some(name))?;
-                    let value = content::value(&output).map_err(|defect| error::defective(at, defect))?;
-                    fields.insert(name.clone(), value);
-                }
-            }
-            let named = fields.iter().map(|(name, value)| (name.as_str(), value));
-            let version = content::unsalted_version(at, named, &self.key);
-            (fields, version)
-        } else {
-            let document = self.document(attempt, at)?;
-            let version = document.version.clone();
-            (document.select(names).map_err(|defect| error::defective(at, defect))?, version)
-        };
-        Ok(Secret { fields, version, valid_for: None, lease: None })
-    }
-
-    /// Replaces the secret at `at` if `expect` holds, and returns its new version.
-    ///
-    /// What is expected is compared with the state just before: a command line offers nothing better.
-    pub(crate) fn write(
-        &self,
-        attempt: &Attempt,
-        at: &SecretPath,
-        fields: &SecretFields,
-        expect: &Expect,
-    ) -> Result<Version, VaultError> {
-        let (write, _) = self.change()?;
-        if *expect != Expect::Any {
-            self.check(self.current(attempt, at)?.as_ref(), at, expect)?;
-        }
-        let (object, version) =
-            SaltedObject::to_json(at, fields).map_err(|why| error::unwritable(at, why))?;
-        self.apply(attempt, "write", write, at, &object)?;
-        Ok(version)
-    }
-
-    /// Deletes the secret at `at` if `expect` holds.
-    pub(crate) fn delete(
-        &self,
-        attempt: &Attempt,
-        at: &SecretPath,
-        expect: &Expect,
-    ) -> Result<(), VaultError> {
-        let (_, delete) = self.change()?;
-        let current = match self.current(attempt, at) {
-            // It is there, and whatever it is may be deleted.
-            Err(defect) if defect.scope() == Scope::Secret && *expect == Expect::Any => {
-                return self.apply(attempt, "delete", delete, at, &[]);
-            }
-            current => current?,
-        };
-        self.check(current.as_ref(), at, expect)?;
-        if current.is_some() { self.apply(attempt, "delete", delete, at, &[]) } else { Ok(()) }
-    }
-
-    /// The paths of all secrets.
-    pub(crate) fn list(&self, attempt: &Attempt) -> Result<BTreeSet<SecretPath>, VaultError> {
-        let Some(list) = &self.settings.list else {
-            return Err(VaultError::secret(
-                ErrorKind::Unsupported,
-                "this vault has no command `list`; add it",
-            ));
-        };
-        match self.run_plain(attempt, "list", list)? {
-            Verdict::Success(output) => content::paths(&output).map_err(|_| error::not_a_list()),
-            Verdict::NotFound(_) => self.probe(attempt).map(|()| BTreeSet::new()),
-        }
-    }
-
-    /// Whether the store is usable.
-    pub(crate) fn probe(&self, attempt: &Attempt) -> Result<(), VaultError> {
-        let Some(probe) = &self.settings.probe else {
-            let Settings { read, folder, .. } = &self.settings;
-            return find_program(&read.program, folder, &self.settings.environment()).map(drop);
-        };
-        match self.run_plain(attempt, "probe", probe)? {
-            Verdict::Success(_) => Ok(()),
-            Verdict::NotFound(end) => Err(error::failed("probe", probe.program.as_ref(), end, false)),
-        }
-    }
-
-    /// Who else can change the programs, and what they are given.
-    pub(crate) fn diagnose(&self) -> Diagnostics {
-        diagnose::diagnose(&self.settings)
+    pub(crate) fn new(info: VaultInfo, settings: Settings) -> Self {
+        Self { info, settings, key: RandomState::new() }
     }
 
     /// What `read` prints.
@@ -209,5 +113,106 @@ impl Store {
                 "this vault has no commands `write` and `delete`; add them, or change the secret in its store",
             )
         })
+    }
+}
+
+impl BlockingStore for Store {
+    fn info(&self) -> &VaultInfo {
+        &self.info
+    }
+
+    fn read(&self, attempt: &Attempt, at: &SecretPath, names: &[FieldName]) -> Result<Secret, VaultError> {
+        if names.is_empty() && !self.info.capabilities.list {
+            let version = Version::new("none");
+            return Ok(Secret { fields: SecretFields::new(), version, valid_for: None, lease: None });
+        }
+        let (fields, version) = if self.settings.reads_one_field() {
+            let mut fields = SecretFields::new();
+            for name in names {
+                if !fields.contains_key(name) {
+                    let output = self.output(attempt, at, Some(name))?;
+                    let value = content::value(&output).map_err(|defect| error::defective(at, defect))?;
+                    fields.insert(name.clone(), value);
+                }
+            }
+            let named = fields.iter().map(|(name, value)| (name.as_str(), value));
+            let version = content::unsalted_version(at, named, &self.key);
+            (fields, version)
+        } else {
+            let document = self.document(attempt, at)?;
+            let version = document.version.clone();
+            (document.select(names).map_err(|defect| error::defective(at, defect))?, version)
+        };
+        Ok(Secret { fields, version, valid_for: None, lease: None })
+    }
+
+    /// What is expected is compared with the state just before: a command line offers nothing better.
+    fn write(
+        &self,
+        attempt: &Attempt,
+        at: &SecretPath,
+        fields: &SecretFields,
+        expect: &Expect,
+    ) -> Result<Version, VaultError> {
+        let (write, _) = self.change()?;
+        if *expect != Expect::Any {
+            self.check(self.current(attempt, at)?.as_ref(), at, expect)?;
+        }
+        let (mut object, version) = SaltedObject::to_json(at, fields)?;
+        // The programs are given a line of text. The buffer has room for it.
+        object.push(b'\n');
+        self.apply(attempt, "write", write, at, &object)?;
+        Ok(version)
+    }
+
+    fn delete(&self, attempt: &Attempt, at: &SecretPath, expect: &Expect) -> Result<(), VaultError> {
+        let (_, delete) = self.change()?;
+        let current = match self.current(attempt, at) {
+            // It is there, and whatever it is may be deleted.
+            Err(defect) if defect.scope() == Scope::Secret && *expect == Expect::Any => {
+                return self.apply(attempt, "delete", delete, at, &[]);
+            }
+            current => current?,
+        };
+        self.check(current.as_ref(), at, expect)?;
+        if current.is_some() { self.apply(attempt, "delete", delete, at, &[]) } else { Ok(()) }
+    }
+
+    /// Returns one page: the command lists everything each time.
+    fn list(
+        &self,
+        attempt: &Attempt,
+        prefix: Option<&SecretPath>,
+        _: Option<&PageToken>,
+    ) -> Result<Page, VaultError> {
+        let Some(list) = &self.settings.list else {
+            return Err(VaultError::secret(
+                ErrorKind::Unsupported,
+                "this vault has no command `list`; add it",
+            ));
+        };
+        match self.run_plain(attempt, "list", list)? {
+            Verdict::Success(output) => {
+                let paths = content::paths(&output).map_err(|_| error::not_a_list())?;
+                Ok(Page::of_all(paths, prefix))
+            }
+            Verdict::NotFound(_) => self.probe(attempt).map(|()| Page::of_all([], prefix)),
+        }
+    }
+
+    fn probe(&self, attempt: &Attempt) -> Result<(), VaultError> {
+        let Some(probe) = &self.settings.probe else {
+            let Settings { read, folder, .. } = &self.settings;
+            return find_program(&read.program, folder, &self.settings.environment()).map(drop);
+        };
+        match self.run_plain(attempt, "probe", probe)? {
+            Verdict::Success(_) => Ok(()),
+            Verdict::NotFound(end) => Err(error::failed("probe", probe.program.as_ref(), end, false)),
+        }
+    }
+
+    /// Runs no program: nothing can be asked of one that is not known.
+    fn diagnose(&self, _: &[SecretPath]) -> Diagnostics {
+        diagnose::diagnose(&self.settings)
     }
 }

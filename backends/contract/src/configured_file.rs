@@ -15,6 +15,9 @@ use crate::{ErrorKind, Threads, VaultError};
 /// Maximum size of a file: far larger than any token, JWT or certificate bundle in use.
 const MAX_BYTES: usize = 1024 * 1024;
 
+/// The length of the shortest age recipient: `age1`, 52 characters of the key and 6 of a checksum.
+const RECIPIENT_LENGTH: usize = 62;
+
 /// A file that the settings name. Prints as its name and its path: `the token file /run/secrets/token`.
 ///
 /// ```
@@ -56,19 +59,22 @@ impl ConfiguredFile {
         &self.path
     }
 
-    /// What is wrong with `path` as the value of `key`: it is empty, or a secret was pasted there. Touches no file, and
-    /// never quotes a secret.
+    /// What is wrong with `path` as the value of `key`: it is empty, or a key or another secret was pasted there. Touches no
+    /// file, and never quotes what was pasted.
     pub fn check(key: &str, path: &Path) -> Option<Diagnostic> {
-        if path.as_os_str().is_empty() {
-            return Some(Diagnostic::error(key, "the path is empty", "name a file"));
-        }
-        looks_like_a_secret(path).then(|| {
-            Diagnostic::error(
-                key,
+        let (message, help) = if path.as_os_str().is_empty() {
+            ("the path is empty", "name a file")
+        } else if looks_like_a_secret(path) {
+            (
                 "is a secret, not the path of a file",
                 "put it into a file of mode 0600 and name that file; treat this secret as compromised",
             )
-        })
+        } else if looks_like_a_recipient(path) {
+            ("is a public key, not the path of a file", "put it into a file and name that file")
+        } else {
+            return None;
+        };
+        Some(Diagnostic::error(key, message, help))
     }
 
     /// Reads the file whole. Blocks, so it runs on [`Threads`].
@@ -147,7 +153,7 @@ impl fmt::Display for ConfiguredFile {
     }
 }
 
-/// Whether `path` is a token, a JWT, a PEM block, or a UUID as some services use for secrets.
+/// Whether `path` is a token, a JWT, a PEM block, an age identity, or a UUID as some services use for secrets.
 fn looks_like_a_secret(path: &Path) -> bool {
     let text = path.to_string_lossy();
     let text = text.trim();
@@ -158,7 +164,16 @@ fn looks_like_a_secret(path: &Path) -> bool {
         })
     });
     let jwt = text.starts_with("eyJ") && text.matches('.').count() == 2;
-    uuid || token || jwt || text.starts_with("-----BEGIN") || text.contains('\n')
+    let identity = text.to_ascii_uppercase().starts_with("AGE-SECRET-KEY-");
+    uuid || token || jwt || identity || text.starts_with("-----BEGIN") || text.contains('\n')
+}
+
+/// Whether `path` is an age recipient.
+fn looks_like_a_recipient(path: &Path) -> bool {
+    let text = path.to_string_lossy();
+    let text = text.trim();
+    let is_bech32 = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    text.starts_with("age1") && text.len() >= RECIPIENT_LENGTH && is_bech32
 }
 
 #[cfg(test)]
@@ -215,13 +230,24 @@ mod tests {
             "deadbeef-5773-7000-dead-beefdeadbeef",
             "-----BEGIN PRIVATE KEY-----canary",
             "canary\ncanary",
+            "AGE-SECRET-KEY-1CANARY",
+            "age-secret-key-pq-1canary",
+            &format!("age1{}", "canary".repeat(10)),
         ] {
             let found = ConfiguredFile::check("token_file", Path::new(path)).unwrap();
             assert_eq!(found.key, "token_file");
             let printed = format!("{found:?}");
+            let printed = printed.to_lowercase();
             assert!(!printed.contains("canary") && !printed.contains("deadbeef"), "{printed}");
         }
-        for path in ["token", "/run/secrets/op.token", "s.token", "sk-keys/token", "../../a b/token file"] {
+        for path in [
+            "token",
+            "/run/secrets/op.token",
+            "s.token",
+            "sk-keys/token",
+            "../../a b/token file",
+            "age1-keys.txt",
+        ] {
             assert_eq!(ConfiguredFile::check("token_file", Path::new(path)), None, "{path}");
         }
     }

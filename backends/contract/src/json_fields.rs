@@ -116,9 +116,12 @@ impl JsonFields {
         self.members.contains_key(name)
     }
 
-    /// Removes the member `name`, and returns whether there was one. For members that a store adds for itself.
-    pub fn remove_member(&mut self, name: &str) -> bool {
-        self.members.remove(name).is_some()
+    /// Removes the member `name`, and returns its value if it has one. For members that a store adds for itself.
+    pub fn remove_member(&mut self, name: &str) -> Option<SecretString> {
+        match self.members.remove(name)? {
+            Member::Text(text) => Some(text),
+            Member::Null | Member::Unreadable => None,
+        }
     }
 
     /// The name and the value of each field that has one.

@@ -14,6 +14,7 @@
 //! - [`Vault`]: the operations
 //! - [`BackendConfig`]: from a profile's table to a vault
 //! - [`StoreIdentity`]: which store a vault is, before it is opened
+//! - [`BlockingStore`]: the operations of a store that blocks, which [`BlockingVault`] runs on its threads
 //! - [`Threads`]: where blocking work runs
 //! - [`HostResolver`]: where host names are resolved
 //! - [`PooledThreads`]: threads of one owner, out of those that owners share
@@ -21,7 +22,8 @@
 //! - [`LogLimit`]: at most one log line in an interval about the same event
 //! - [`files`]: how to read a file that a person configured
 //! - [`JsonFields`]: the fields of a secret that a store keeps as a JSON object
-//! - [`SaltedObject`]: such an object in a store that has no versions
+//! - [`Salt`]: what makes the version of a secret in a store that has none
+//! - [`SaltedObject`]: a JSON object with a salt
 //! - [`file_permissions`]: who else can read or change such a file
 //! - [`ConfiguredFile`]: a file that the settings name: its name in messages, its secret, who else can read it
 //! - [`rate_expiry`]: how a diagnosis rates what expires soon
@@ -29,12 +31,14 @@
 //! - [`process`]: how to run a program as a bounded child process
 //! - `testkit` (feature): the suite that every backend passes, a vault in memory, scripted faults, a log to inspect
 
+mod blocking;
 mod config;
 mod configured_file;
 mod error;
 mod expiry;
 mod fair_share;
 pub mod files;
+mod hex;
 mod host_resolver;
 mod identity;
 mod json_fields;
@@ -44,6 +48,7 @@ mod permissions;
 mod pooled_threads;
 pub mod process;
 mod retry_after;
+mod salt;
 mod salted_object;
 mod secret;
 mod threads;
@@ -54,6 +59,7 @@ pub mod http;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 
+pub use blocking::{BlockingStore, BlockingVault};
 pub use config::{BackendConfig, Prompt, VaultContext};
 pub use configured_file::{ConfiguredFile, SecretFormat};
 pub use error::{ErrorKind, Retry, Scope, VaultError};
@@ -67,7 +73,8 @@ pub use path::{FieldName, InvalidName, SecretPath};
 pub use permissions::{Protection, file_permissions};
 pub use pooled_threads::PooledThreads;
 pub use retry_after::retry_after;
-pub use salted_object::{SaltedObject, Unwritable};
+pub use salt::Salt;
+pub use salted_object::SaltedObject;
 pub use secret::{Lease, Secret, SecretFields, Version};
 pub use threads::{Threads, with_permit};
 pub use vault::{BoxFuture, Capabilities, Expect, Page, PageToken, ReadRequest, Stage, Vault, VaultInfo};

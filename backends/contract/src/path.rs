@@ -7,6 +7,8 @@ use std::sync::Arc;
 use cofferdam_config::{Shown, Text, quote};
 use sha2::{Digest, Sha256};
 
+use crate::hex::hex;
+
 /// The longest segment, in bytes.
 const SEGMENT_MAX_BYTES: usize = 64;
 
@@ -33,14 +35,7 @@ impl SecretPath {
         digest.update((issuer.len() as u64).to_be_bytes());
         digest.update(issuer.as_bytes());
         digest.update(subject.as_bytes());
-        let mut segment = String::with_capacity(41);
-        segment.push('u');
-        for byte in &digest.finalize()[..20] {
-            use fmt::Write as _;
-            // Writing to a String cannot fail.
-            let _ = write!(segment, "{byte:02x}");
-        }
-        Self(segment.into())
+        Self(format!("u{}", hex(&digest.finalize()[..20])).into())
     }
 
     /// This path followed by the segments of `below`.

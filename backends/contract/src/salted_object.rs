@@ -1,24 +1,16 @@
 //! A secret that a store without versions keeps as a JSON object, with a salt from which its version is derived.
 //!
-//! A version must change with the secret, and must not help to guess it, because it is printed and logged. So a written
-//! object has a member `_cofferdam`: 128 random bits, new with every write. The version is a digest of salt, path and
-//! fields. It is the same for every process, changes with an edit by hand too, and tests no guess without the salt, which
-//! is as secret as the fields.
-
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
+//! The salt is the member `cofferdam:salt`, a name that no field can have.
 
 use secrecy::{ExposeSecret as _, SecretString};
-use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use crate::{FieldName, JsonFields, NotAnObject, SecretFields, SecretPath, UnusableFields, Version};
+use crate::{
+    FieldName, JsonFields, NotAnObject, Salt, SecretFields, SecretPath, UnusableFields, VaultError, Version,
+};
 
-/// The member with the salt. Not a field of the secret.
-const SALT: &str = "_cofferdam";
-
-/// The length of salts and versions, in bytes.
-const BYTES: usize = 16;
+/// The member with the salt. No field can have this name.
+const SALT: &str = "cofferdam:salt";
 
 /// A stored object.
 ///
@@ -40,40 +32,6 @@ pub struct SaltedObject {
     salt: Option<Salt>,
 }
 
-/// Why an object cannot be made of fields.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unwritable {
-    /// A field has the name of the salt.
-    #[error("`_cofferdam` cannot be a field here; rename it")]
-    ReservedField,
-    /// The system returned no random bytes.
-    #[error("the system returns no random bytes; try again")]
-    NoRandomBytes,
-}
-
-/// 128 random bits in hexadecimal.
-struct Salt(String);
-
-impl std::fmt::Debug for Salt {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Salt([REDACTED])")
-    }
-}
-
-impl Salt {
-    fn random() -> Result<Self, Unwritable> {
-        let mut bytes = [0; BYTES];
-        getrandom::fill(&mut bytes).map_err(|_| Unwritable::NoRandomBytes)?;
-        Ok(Self(hex(&bytes)))
-    }
-
-    /// A shorter text would be a salt that can be guessed.
-    fn parse(text: &str) -> Option<Self> {
-        let is_salt = text.len() == 2 * BYTES && text.bytes().all(|b| b.is_ascii_hexdigit());
-        is_salt.then(|| Self(text.to_owned()))
-    }
-}
-
 impl SaltedObject {
     /// Parses a JSON object, with or without a salt.
     ///
@@ -81,21 +39,20 @@ impl SaltedObject {
     ///
     /// If `text` is not an object.
     pub fn parse(text: &str) -> Result<Self, NotAnObject> {
-        let fields = JsonFields::parse(text)?;
-        let salt = fields.texts().find(|(name, _)| *name == SALT);
-        let salt = salt.and_then(|(_, text)| Salt::parse(text.expose_secret()));
+        let mut fields = JsonFields::parse(text)?;
+        let salt = fields.remove_member(SALT).and_then(|text| Salt::from_hex(text.expose_secret()));
         Ok(Self { fields, salt })
     }
 
     /// The name and the value of each field that has one.
     pub fn texts(&self) -> impl Iterator<Item = (&str, &SecretString)> {
-        self.fields.texts().filter(|(name, _)| *name != SALT)
+        self.fields.texts()
     }
 
     /// The version of the secret at `path`; `None` if it has no salt.
     pub fn version(&self, path: &SecretPath) -> Option<Version> {
         let salt = self.salt.as_ref()?;
-        Some(version(salt, path, &self.texts().collect()))
+        Some(salt.version(path, self.texts()))
     }
 
     /// The fields `names`, or all of them if `names` is empty.
@@ -104,26 +61,18 @@ impl SaltedObject {
     ///
     /// See [`UnusableFields`].
     pub fn select(self, names: &[FieldName]) -> Result<SecretFields, UnusableFields> {
-        if let Some(name) = names.iter().find(|name| name.as_str() == SALT) {
-            return Err(UnusableFields::Missing(vec![name.clone()]));
-        }
-        let mut fields = self.fields.select(names)?;
-        fields.retain(|name, _| name.as_str() != SALT);
-        Ok(fields)
+        self.fields.select(names)
     }
 
-    /// A JSON object with `fields` and a new salt, on one line, and the version that it has at `path`.
+    /// A JSON object with `fields` and a new salt, on one line without a line break, and the version that it has at `path`.
     ///
     /// # Errors
     ///
-    /// See [`Unwritable`].
+    /// `Unavailable` (vault) if the system has no random bytes.
     pub fn to_json(
         path: &SecretPath,
         fields: &SecretFields,
-    ) -> Result<(Zeroizing<Vec<u8>>, Version), Unwritable> {
-        if fields.keys().any(|name| name.as_str() == SALT) {
-            return Err(Unwritable::ReservedField);
-        }
+    ) -> Result<(Zeroizing<Vec<u8>>, Version), VaultError> {
         let salt = Salt::random()?;
         // Every byte may become an escape of six. A buffer that grows leaves a copy behind.
         let sizes = fields.iter().map(|(name, value)| name.as_str().len() + value.expose_secret().len());
@@ -134,10 +83,10 @@ impl SaltedObject {
             put(&mut text, name.as_str(), value.expose_secret());
             text.push(b',');
         }
-        put(&mut text, SALT, &salt.0);
-        text.extend_from_slice(b"}\n");
-        let named = fields.iter().map(|(name, value)| (name.as_str(), value)).collect();
-        Ok((text, version(&salt, path, &named)))
+        put(&mut text, SALT, &salt.to_hex());
+        text.push(b'}');
+        let version = salt.version(path, fields.iter().map(|(name, value)| (name.as_str(), value)));
+        Ok((text, version))
     }
 }
 
@@ -146,31 +95,6 @@ fn put(text: &mut Vec<u8>, name: &str, value: &str) {
     let _ = serde_json::to_writer(&mut *text, name);
     text.push(b':');
     let _ = serde_json::to_writer(text, value);
-}
-
-fn version(Salt(salt): &Salt, path: &SecretPath, fields: &BTreeMap<&str, &SecretString>) -> Version {
-    let mut digest = Sha256::new();
-    // With its length, so that different lists of strings have different digests.
-    let mut put = |text: &str| {
-        digest.update((text.len() as u64).to_be_bytes());
-        digest.update(text.as_bytes());
-    };
-    put(salt);
-    put(path.as_str());
-    for (name, value) in fields {
-        put(name);
-        put(value.expose_secret());
-    }
-    Version::new(hex(&digest.finalize()[..BYTES]))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }
 
 #[cfg(test)]
@@ -192,37 +116,22 @@ mod tests {
         let read = parsed(json).select(&[]).unwrap();
         assert_eq!(read.len(), 2);
         assert_eq!(read[&field("token")].expose_secret(), "a\"\\\n\u{7f}é\0");
-        let salt = vec![field("_cofferdam")];
-        assert_eq!(parsed(json).select(&salt).unwrap_err(), UnusableFields::Missing(salt));
         assert_ne!(
             SaltedObject::to_json(&at, &all).unwrap().1,
             version,
             "every write has a version of its own"
         );
-        let reserved = fields([("_cofferdam", "x")]);
-        assert_eq!(SaltedObject::to_json(&at, &reserved).unwrap_err(), Unwritable::ReservedField);
-    }
-
-    #[test]
-    fn a_version_changes_with_path_and_fields() {
-        let with = |fields: &str| parsed(&format!(r#"{{{fields}, "_cofferdam": "{}"}}"#, "0".repeat(32)));
-        let at = path("a/b");
-        let base = with(r#""ab": "c""#).version(&at);
-        assert!(base.is_some());
-        assert_eq!(with(r#""ab": "c""#).version(&at), base);
-        assert_ne!(with(r#""ab": "c""#).version(&path("a/c")), base);
-        assert_ne!(with(r#""a": "bc""#).version(&at), base);
-        assert_ne!(with(r#""ab": "c", "d": """#).version(&at), base);
+        assert!("cofferdam:salt".parse::<FieldName>().is_err());
     }
 
     #[test]
     fn only_a_whole_salt_makes_a_version() {
-        for wrong in ["", "00", &"g".repeat(32), &"0".repeat(33)] {
-            let object = parsed(&format!(r#"{{"token": "t", "_cofferdam": "{wrong}"}}"#));
+        for wrong in ["", "00", &"0".repeat(31)] {
+            let object = parsed(&format!(r#"{{"token": "t", "cofferdam:salt": "{wrong}"}}"#));
             assert_eq!(object.version(&path("a/b")), None, "{wrong}");
         }
         assert_eq!(parsed(r#"{"token": "t"}"#).version(&path("a/b")), None);
-        let text = format!("{:?}", parsed(&format!(r#"{{"_cofferdam": "{}"}}"#, "ab".repeat(16))));
+        let text = format!("{:?}", parsed(&format!(r#"{{"cofferdam:salt": "{}"}}"#, "ab".repeat(16))));
         assert!(!text.contains("abab"), "{text}");
     }
 }

@@ -5,8 +5,10 @@ use std::fmt;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest as _, Sha256};
 
-use crate::FieldName;
+use crate::hex::hex;
+use crate::{FieldName, SecretPath};
 
 /// The fields of a secret by name. Values print as `[REDACTED]`.
 pub type SecretFields = BTreeMap<FieldName, SecretString>;
@@ -21,6 +23,17 @@ impl Version {
     /// The version that the backend names `text`.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
+    }
+
+    /// The version with this SHA-256, of which it has the first 128 bits.
+    pub(crate) fn from_digest(digest: [u8; 32]) -> Self {
+        Self(hex(&digest[..16]))
+    }
+
+    /// The version of the secret at `path` in the encrypted file with the SHA-256 `file`, for a secret without a
+    /// [salt](crate::Salt). Encryption is random, so the digest is new each time the file is written, and reveals nothing.
+    pub fn of_encrypted(file: &[u8; 32], path: &SecretPath) -> Self {
+        Self::from_digest(Sha256::new().chain_update(file).chain_update(path.as_str()).finalize().into())
     }
 
     /// The version as a string; safe to print.

@@ -205,8 +205,7 @@ pub trait Vault: fmt::Debug + Send + Sync {
         after: Option<&'a PageToken>,
     ) -> BoxFuture<'a, Result<Page, VaultError>> {
         let _ = (prefix, after);
-        let message = format!("{} cannot be listed; name the secret", self.info().location);
-        Box::pin(async { Err(VaultError::secret(ErrorKind::Unsupported, message)) })
+        Box::pin(async { Err(not_listed(self.info())) })
     }
 
     /// Extends a lease, and returns it as it is then.
@@ -269,9 +268,16 @@ pub trait Vault: fmt::Debug + Send + Sync {
     }
 }
 
-fn read_only(info: &VaultInfo) -> VaultError {
+/// The error of a change of a store that is read-only.
+pub(crate) fn read_only(info: &VaultInfo) -> VaultError {
     let message = format!("{} is read-only; change the secret at its source", info.location);
     VaultError::secret(ErrorKind::ReadOnly, message)
+}
+
+/// The error of a listing of a store that cannot be listed.
+pub(crate) fn not_listed(info: &VaultInfo) -> VaultError {
+    let message = format!("{} cannot be listed; name the secret", info.location);
+    VaultError::secret(ErrorKind::Unsupported, message)
 }
 
 fn no_leases() -> VaultError {

@@ -5,17 +5,17 @@
 
 use std::path::Path;
 
-use cofferdam_config::{Diagnostic, quote, text};
+use cofferdam_config::{Diagnostic, Diagnostics, quote, text};
 use cofferdam_vault::{Protection, SecretPath, file_permissions};
 
 use crate::folder::Folder;
 
 /// Diagnoses the permissions of the folder, and of the least protected file of each of the `needed` secrets. Blocks.
-pub(crate) fn permissions(folder: &Folder, needed: &[SecretPath]) -> Vec<Diagnostic> {
+pub(crate) fn permissions(folder: &Folder, needed: &[SecretPath]) -> Diagnostics {
     check(folder, needed, mount::is_read_only)
 }
 
-fn check(folder: &Folder, needed: &[SecretPath], mounted: impl Fn(&Path) -> bool) -> Vec<Diagnostic> {
+fn check(folder: &Folder, needed: &[SecretPath], mounted: impl Fn(&Path) -> bool) -> Diagnostics {
     let of_folder = match mounted(folder.path()) {
         true => folder.path().is_dir().then(|| {
             Diagnostic::info("", text!("the folder {} is mounted read-only", quote::path(folder.path())))
@@ -145,7 +145,7 @@ mod tests {
         // A missing folder is reported by the probe.
         let gone = Folder::new(at("gone"));
         for mounted in [false, true] {
-            assert_eq!(check(&gone, &needed, |_| mounted), []);
+            assert!(check(&gone, &needed, |_| mounted).is_empty());
         }
     }
 }

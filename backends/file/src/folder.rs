@@ -1,4 +1,4 @@
-//! Reads the folder and its files in bounded time and space. Blocks, so it runs on the compartment's threads.
+//! Reads the folder and its files in bounded time and space. Blocks.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -19,7 +19,8 @@
 //! - `folder`, `snapshot`: reading a secret in a consistent state
 //! - `listing`: lists secrets and their fields
 //! - `diagnose`: who else can read them
-//! - `backend`: the [`Vault`](cofferdam_vault::Vault) and [`BackendConfig`](cofferdam_vault::BackendConfig) traits
+//! - `backend`: the [`BlockingStore`](cofferdam_vault::BlockingStore) and
+//!   [`BackendConfig`](cofferdam_vault::BackendConfig) traits
 //! - `error`: turns errors of files into [`VaultError`](cofferdam_vault::VaultError)s
 
 mod backend;

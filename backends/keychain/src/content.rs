@@ -1,34 +1,22 @@
 //! Parses and serializes the content of an item.
 //!
-//! All fields of a secret are one item, as a JSON object: a write replaces them together, and a read finds the fields of one
-//! moment. Beside the fields is a *salt*: 128 random bits that are new with each write by this crate, under a name that no
-//! field can have. It makes versions.
+//! All fields of a secret are one item, as a [`SaltedObject`]: a write replaces them together, and a read finds the fields of
+//! one moment.
 //!
 //! An item that a person or another program made is usually a plain string. It is the value of whichever single field is
 //! requested.
 
-use std::fmt::Write as _;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::LazyLock;
 
 use cofferdam_vault::files::without_byte_order_mark;
-use cofferdam_vault::{
-    ErrorKind, ExposeSecret as _, FieldName, JsonFields, SecretFields, SecretPath, SecretString,
-    UnusableFields, VaultError, Version,
-};
-use sha2::{Digest as _, Sha256};
+use cofferdam_vault::{FieldName, SaltedObject, SecretFields, SecretPath, SecretString, VaultError, Version};
 use zeroize::Zeroizing;
 
 use crate::error;
 
 /// The largest content of an item, in bytes.
 pub(crate) const MAX_BYTES: usize = 1 << 20;
-
-/// The member with the salt.
-const SALT: &str = "cofferdam:salt";
-
-/// The length of salts and versions, in bytes.
-const SALT_BYTES: usize = 16;
 
 /// The key of the versions of items without a salt; never leaves the process.
 static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
@@ -45,8 +33,8 @@ pub(crate) struct Content {
 
 #[derive(Debug)]
 enum Value {
-    /// The members of a JSON object.
-    Fields(JsonFields),
+    /// A JSON object.
+    Object(SaltedObject),
     /// A string that is not a JSON object.
     Text(SecretString),
     /// A string that starts like a JSON object and is not one.
@@ -58,21 +46,19 @@ enum Value {
 impl Content {
     /// Parses the `bytes` of the item of `path`.
     pub(crate) fn parse(path: &SecretPath, bytes: &Bytes) -> Self {
-        let mut salted = false;
         let value = match std::str::from_utf8(bytes).map(without_byte_order_mark) {
             Err(_) => Value::Binary,
-            Ok(text) if text.trim_start().starts_with('{') => match JsonFields::parse(text) {
-                Ok(mut fields) => {
-                    salted = fields.remove_member(SALT);
-                    Value::Fields(fields)
-                }
-                Err(_) => Value::InvalidJson,
-            },
+            Ok(text) if text.trim_start().starts_with('{') => {
+                SaltedObject::parse(text).map_or(Value::InvalidJson, Value::Object)
+            }
             Ok(text) if text.contains('\0') => Value::Binary,
             Ok(text) => Value::Text(SecretString::from(text)),
         };
-        let version = if salted { salted_version(path, bytes) } else { local_version(path, bytes) };
-        Self { value, version }
+        let version = match &value {
+            Value::Object(object) => object.version(path),
+            _ => None,
+        };
+        Self { value, version: version.unwrap_or_else(|| local_version(path, bytes)) }
     }
 
     /// Identifies this state of the item.
@@ -88,13 +74,9 @@ impl Content {
     pub(crate) fn select(self, path: &SecretPath, names: &[FieldName]) -> Result<SecretFields, VaultError> {
         let malformed = |what: &str| Err(error::malformed(path, what));
         match (self.value, names) {
-            (Value::Fields(fields), names) => fields.select(names).map_err(|unusable| {
-                let kind = match unusable {
-                    UnusableFields::Missing(_) => ErrorKind::NotFound,
-                    _ => ErrorKind::Malformed,
-                };
-                error::secret(kind, path, unusable)
-            }),
+            (Value::Object(object), names) => object
+                .select(names)
+                .map_err(|unusable| unusable.into_error(format_args!("the item of {path}"))),
             (Value::Text(text), [field]) => Ok(SecretFields::from([(field.clone(), text)])),
             (Value::Text(_), _) => malformed(
                 "is a plain string, which has a single field only; delete it in the program of your keychain, \
@@ -114,40 +96,8 @@ impl Content {
 ///
 /// `Malformed` (secret) if they are too large, `Unavailable` (vault) if the system has no random bytes.
 pub(crate) fn serialize(path: &SecretPath, fields: &SecretFields) -> Result<(Bytes, Version), VaultError> {
-    let mut salt = [0; SALT_BYTES];
-    getrandom::fill(&mut salt).map_err(|_| error::no_random_bytes())?;
-    let salt = hex(&salt);
-    let members = fields.iter().map(|(name, value)| (name.as_str(), value.expose_secret()));
-    let members: Vec<(&str, &str)> = members.chain([(SALT, salt.as_str())]).collect();
-    // The longest escape, `\u0000`, takes six bytes. A buffer that grows would leave a copy behind.
-    let size: usize = members.iter().map(|(name, value)| name.len() + 6 * value.len() + 8).sum();
-    let mut bytes = Zeroizing::new(Vec::with_capacity(size));
-    let mut begin = b'{';
-    for member in members {
-        bytes.push(begin);
-        begin = b',';
-        for (text, end) in [(member.0, &b":"[..]), (member.1, b"")] {
-            serde_json::to_writer(&mut *bytes, text)
-                .map_err(|_| error::malformed(path, "cannot be serialized as JSON; change its values"))?;
-            bytes.extend_from_slice(end);
-        }
-    }
-    bytes.push(b'}');
-    if bytes.len() > MAX_BYTES {
-        return Err(error::too_large(path, MAX_BYTES));
-    }
-    let version = salted_version(path, &bytes);
-    Ok((bytes, version))
-}
-
-/// The version of an item that holds a salt. Without the salt, which only the item holds, no guess can be tested against
-/// it. A change by hand changes it, because it covers the whole content.
-fn salted_version(path: &SecretPath, bytes: &[u8]) -> Version {
-    let mut digest = Sha256::new();
-    digest.update((path.as_str().len() as u64).to_be_bytes());
-    digest.update(path.as_str());
-    digest.update(bytes);
-    Version::new(hex(&digest.finalize()[..SALT_BYTES]))
+    let (bytes, version) = SaltedObject::to_json(path, fields)?;
+    if bytes.len() > MAX_BYTES { Err(error::too_large(path, MAX_BYTES)) } else { Ok((bytes, version)) }
 }
 
 /// The version of an item that another program made. It is a hash under a key of this process, so that it does not help to
@@ -156,18 +106,10 @@ fn local_version(path: &SecretPath, bytes: &[u8]) -> Version {
     Version::new(format!("{:016x}", KEY.hash_one((path.as_str(), bytes))))
 }
 
-fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use cofferdam_vault::testkit::{field, fields, path};
+    use cofferdam_vault::{ErrorKind, ExposeSecret as _};
 
     use super::*;
 
@@ -241,8 +183,16 @@ mod tests {
         assert_ne!(*parse(edited.as_bytes()).version(), version);
         assert_eq!(parse(b"canary").version(), parse(b"canary").version());
         assert_ne!(parse(b"canary").version(), parse(b"canary2").version());
-        let digest = hex(&Sha256::digest(b"canary")[..8]);
-        assert_ne!(parse(b"canary").version().as_str(), digest);
+    }
+
+    #[test]
+    fn a_salt_that_could_be_guessed_makes_no_version() {
+        for salt in ["", "00", &"0".repeat(31), &"g".repeat(32)] {
+            let bytes =
+                Zeroizing::new(format!(r#"{{"token": "t", "cofferdam:salt": "{salt}"}}"#).into_bytes());
+            let at = path("a/b");
+            assert_eq!(*Content::parse(&at, &bytes).version(), local_version(&at, &bytes), "{salt}");
+        }
     }
 
     #[test]

@@ -35,8 +35,3 @@ pub(crate) fn too_large(path: &SecretPath, max_bytes: usize) -> VaultError {
 pub(crate) fn conflict(path: &SecretPath) -> VaultError {
     secret(ErrorKind::Conflict, path, "was changed by another writer; read it again, then retry")
 }
-
-/// The system has no random bytes.
-pub(crate) fn no_random_bytes() -> VaultError {
-    VaultError::vault(ErrorKind::Unavailable, "the system returned no random bytes; try again later")
-}

@@ -1,8 +1,9 @@
 //! The keys of a `[vaults.NAME]` table with `backend = "sops"`, and their checks.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use cofferdam_config::{Diagnostics, quote};
+use cofferdam_vault::ConfiguredFile;
 use cofferdam_vault::process::check_variable_names;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -39,20 +40,13 @@ impl Config {
             found.error("file", "is not the path of a SOPS document that can be read", help);
         }
         match &self.age_key_file {
-            Some(path) if path.as_os_str().is_empty() => {
-                found.error("age_key_file", "the path is empty", "name a file");
-            }
-            Some(path) if looks_like_a_key(path) => found.error(
-                "age_key_file",
-                "is a key, not the path of a file",
-                "put the key into a file of mode 0600 and name that file; treat this key as compromised",
-            ),
+            Some(path) => found.extend(ConfiguredFile::check("age_key_file", path)),
             None if self.env.iter().flatten().all(|name| name == SEARCH_PATH) => found.error(
                 "age_key_file",
                 "is missing: no key opens the document",
                 "set it, or name the variables of another key in `env`",
             ),
-            _ => {}
+            None => {}
         }
         check_variable_names(self.env.iter().flatten(), &mut found);
         match self.program.as_deref() {
@@ -64,14 +58,6 @@ impl Config {
         }
         found
     }
-}
-
-fn looks_like_a_key(path: &Path) -> bool {
-    let text = path.to_string_lossy();
-    let start = text.trim_start();
-    start.to_ascii_uppercase().starts_with("AGE-SECRET-KEY-")
-        || start.starts_with("age1")
-        || text.contains('\n')
 }
 
 #[cfg(test)]

@@ -1,13 +1,11 @@
 //! The decrypted document, and the version of a secret in it.
 
-use std::fmt::Write as _;
 use std::path::Path;
 
 use cofferdam_vault::{
     ExposeSecret as _, FieldName, JsonFields, SaltedObject, Secret, SecretFields, SecretPath, UnusableFields,
     VaultError, Version,
 };
-use sha2::{Digest as _, Sha256};
 
 use crate::error;
 use crate::file::FileDigest;
@@ -84,15 +82,7 @@ impl<'a> Document<'a> {
 
     /// Follows from the encrypted document, and not from the secret.
     fn unsalted_version(&self, at: &SecretPath) -> Version {
-        let mut digest = Sha256::new();
-        digest.update(self.digest);
-        digest.update(at.as_str());
-        let mut text = String::with_capacity(32);
-        for byte in &digest.finalize()[..16] {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{byte:02x}");
-        }
-        Version::new(text)
+        Version::of_encrypted(&self.digest, at)
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use cofferdam_vault::files::FileError;
 use cofferdam_vault::process::End;
-use cofferdam_vault::{ErrorKind, NotAnObject, SecretPath, UnusableFields, Unwritable, VaultError};
+use cofferdam_vault::{ErrorKind, NotAnObject, SecretPath, UnusableFields, VaultError};
 
 /// The exit codes of `sops decrypt` that a damaged document has: it cannot be parsed, has no metadata, or its message
 /// authentication code does not match. 1 is any failure without a code of its own; it opens no document that is sound.
@@ -121,13 +121,16 @@ pub(crate) fn unusable(at: &SecretPath, why: &UnusableFields) -> VaultError {
     VaultError::secret(kind, format!("the secret {at} {why}"))
 }
 
-/// The error of fields that cannot be written.
-pub(crate) fn unwritable(at: &SecretPath, why: Unwritable) -> VaultError {
-    let message = format!("{at} was not written: {why}");
-    match why {
-        Unwritable::ReservedField => VaultError::secret(ErrorKind::Unsupported, message),
-        Unwritable::NoRandomBytes => VaultError::vault(ErrorKind::Unavailable, message),
-    }
+/// The error of a write that left nothing in the document.
+pub(crate) fn not_written(at: &SecretPath) -> VaultError {
+    let message = format!("{at} was written, but the document does not contain it; check its file system");
+    VaultError::vault(ErrorKind::Malformed, message)
+}
+
+/// The error of a listing of a dotenv document.
+pub(crate) fn not_listed() -> VaultError {
+    let message = "a dotenv document cannot be listed: its variables have no paths";
+    VaultError::secret(ErrorKind::Unsupported, message)
 }
 
 /// The error of a document that changes whenever it is read or written.

@@ -17,8 +17,8 @@
 //! In reading order:
 //!
 //! - `config`, `settings`, `format`: the keys of a profile's table, the resolved settings, and the format of the document
-//! - `backend`: the [`Vault`](cofferdam_vault::Vault) and [`BackendConfig`](cofferdam_vault::BackendConfig) traits
-//! - `store`: reads and changes the document
+//! - `backend`: the [`BackendConfig`](cofferdam_vault::BackendConfig) trait
+//! - `store`: the [`BlockingStore`](cofferdam_vault::BlockingStore) trait: reads and changes the document
 //! - `document`: the decrypted document, and the version of a secret
 //! - `sops`: runs the program
 //! - `file`, `lock`, `replace`: reading a file that may change, and replacing it atomically

@@ -1,12 +1,12 @@
-//! Reads and changes the document. Blocks, so it runs on the compartment's threads.
+//! The store: reads and changes the document.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use cofferdam_config::Diagnostics;
 use cofferdam_vault::process::Attempt;
 use cofferdam_vault::{
-    Expect, FieldName, ReadRequest, SaltedObject, Secret, SecretFields, SecretPath, VaultError, Version,
+    BlockingStore, Expect, FieldName, Page, PageToken, ReadRequest, SaltedObject, Secret, SecretFields,
+    SecretPath, VaultError, VaultInfo, Version,
 };
 
 use crate::document::Document;
@@ -22,51 +22,17 @@ const MAX_ATTEMPTS: usize = 3;
 
 /// One document.
 pub(crate) struct Store {
+    info: VaultInfo,
     settings: Settings,
 }
 
 impl Store {
-    pub(crate) fn new(settings: Settings) -> Self {
-        Self { settings }
-    }
-
-    /// The fields `names` of the secret at `at`.
-    pub(crate) fn read(
-        &self,
-        attempt: &Attempt,
-        at: &SecretPath,
-        names: &[FieldName],
-    ) -> Result<Secret, VaultError> {
-        self.load(attempt)?.1.read(at, names)
-    }
-
-    /// Several secrets of one state of the document.
-    pub(crate) fn read_many(
-        &self,
-        attempt: &Attempt,
-        requests: &[ReadRequest],
-    ) -> Result<Vec<Result<Secret, VaultError>>, VaultError> {
-        let (_, document, _) = self.load(attempt)?;
-        Ok(requests.iter().map(|request| document.read(&request.path, &request.fields)).collect())
-    }
-
-    /// The paths of all secrets.
-    pub(crate) fn list(&self, attempt: &Attempt) -> Result<BTreeSet<SecretPath>, VaultError> {
-        Ok(self.load(attempt)?.1.paths().collect())
-    }
-
-    /// Whether the document can be opened.
-    pub(crate) fn probe(&self, attempt: &Attempt) -> Result<(), VaultError> {
-        self.load(attempt).map(drop)
-    }
-
-    /// Who else can read or change the files, and which values are not encrypted.
-    pub(crate) fn diagnose(&self, needs: &[SecretPath]) -> Diagnostics {
-        diagnose::diagnose(&self.settings, needs)
+    pub(crate) fn new(info: VaultInfo, settings: Settings) -> Self {
+        Self { info, settings }
     }
 
     /// Changes the secret at `at`, if `expect` holds, and returns its new version; `None` if it is deleted.
-    pub(crate) fn change(
+    fn change(
         &self,
         attempt: &Attempt,
         at: &SecretPath,
@@ -113,8 +79,7 @@ impl Store {
         let copy = Copy::create(target, &encrypted, lock)?;
         let version = match fields {
             Some(fields) => {
-                let (json, version) =
-                    SaltedObject::to_json(at, fields).map_err(|why| error::unwritable(at, why))?;
+                let (json, version) = SaltedObject::to_json(at, fields)?;
                 sops::set(&self.settings, attempt, copy.path(), at, &json)?;
                 Some(version)
             }
@@ -145,5 +110,62 @@ impl Store {
             (encrypted, digest) = (after, digest_after);
         }
         Err(error::changing(path))
+    }
+}
+
+impl BlockingStore for Store {
+    fn info(&self) -> &VaultInfo {
+        &self.info
+    }
+
+    fn read(&self, attempt: &Attempt, at: &SecretPath, names: &[FieldName]) -> Result<Secret, VaultError> {
+        self.load(attempt)?.1.read(at, names)
+    }
+
+    /// Reads all of one state of the document.
+    fn read_many(&self, attempt: &Attempt, requests: &[ReadRequest]) -> Vec<Result<Secret, VaultError>> {
+        let loaded = self.load(attempt);
+        let read = |request: &ReadRequest| match &loaded {
+            Ok((_, document, _)) => document.read(&request.path, &request.fields),
+            Err(error) => Err(error.clone()),
+        };
+        requests.iter().map(read).collect()
+    }
+
+    fn write(
+        &self,
+        attempt: &Attempt,
+        at: &SecretPath,
+        fields: &SecretFields,
+        expect: &Expect,
+    ) -> Result<Version, VaultError> {
+        self.change(attempt, at, Some(fields), expect)?.ok_or_else(|| error::not_written(at))
+    }
+
+    fn delete(&self, attempt: &Attempt, at: &SecretPath, expect: &Expect) -> Result<(), VaultError> {
+        self.change(attempt, at, None, expect).map(drop)
+    }
+
+    /// Returns one page: the document is decrypted as a whole each time.
+    fn list(
+        &self,
+        attempt: &Attempt,
+        prefix: Option<&SecretPath>,
+        _: Option<&PageToken>,
+    ) -> Result<Page, VaultError> {
+        if self.settings.format == Format::Variables {
+            return Err(error::not_listed());
+        }
+        Ok(Page::of_all(self.load(attempt)?.1.paths(), prefix))
+    }
+
+    /// Opens the document: whether a key opens it is known only then.
+    fn probe(&self, attempt: &Attempt) -> Result<(), VaultError> {
+        self.load(attempt).map(drop)
+    }
+
+    /// Checks files only. Whoever has the key may do everything with this document, and nothing with others.
+    fn diagnose(&self, needs: &[SecretPath]) -> Diagnostics {
+        diagnose::diagnose(&self.settings, needs)
     }
 }

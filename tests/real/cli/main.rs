@@ -7,3 +7,4 @@ mod copy_chain;
 mod doctor;
 mod fixture;
 mod man_pages;
+mod round_trip;

@@ -8,8 +8,8 @@ use cofferdam_testing::blast_radius::{
 use cofferdam_testing::{Program, program};
 
 /// One of each class: no server, no bytes, garbage, no permission, throttling, flapping; a file that is removed, and one that
-/// hangs.
-const SCENARIOS: [(Target, Fault); 8] = [
+/// hangs; and whatever happens to the vaults of one machine.
+const SCENARIOS: [(Target, Fault); 16] = [
     (Target::Hashicorp, Fault::StoppedAtStart),
     (Target::Hashicorp, Fault::BlackHole),
     (Target::Hashicorp, Fault::PolicyRemoved),
@@ -18,6 +18,14 @@ const SCENARIOS: [(Target, Fault); 8] = [
     (Target::Aws, Fault::Flapping),
     (Target::Age, Fault::Removed),
     (Target::Age, Fault::Hung),
+    (Target::Keychain, Fault::Locked),
+    (Target::Keychain, Fault::BusGone),
+    (Target::Command, Fault::Hung),
+    (Target::Command, Fault::Floods),
+    (Target::Command, Fault::Forks),
+    (Target::Command, Fault::ExitsOddly),
+    (Target::Sops, Fault::Corrupted),
+    (Target::Sops, Fault::KeyMissing),
 ];
 
 /// Promises about time, which need an idle machine.

@@ -9,7 +9,6 @@ use super::encryption::{ALGORITHM, KeyExchange, SessionKey};
 use super::failure::{self, Failure};
 use crate::bus_address::BusAddress;
 use crate::content::{Bytes, MAX_BYTES};
-use crate::error;
 
 const SERVICE_NAME: &str = "org.freedesktop.secrets";
 const SERVICE_PATH: &str = "/org/freedesktop/secrets";
@@ -33,7 +32,7 @@ pub(crate) struct Connection {
 impl Connection {
     /// Connects to the bus and opens a session. The bus starts a daemon if it knows one, which does not unlock anything.
     pub(crate) async fn open(address: &BusAddress, threads: &Threads) -> Result<Self, VaultError> {
-        let exchange = threads.run(|| KeyExchange::new().ok_or_else(error::no_random_bytes)).await?;
+        let exchange = threads.run(|| KeyExchange::new().ok_or_else(failure::no_random_bytes)).await?;
         let builder = zbus::connection::Builder::address(address.as_str());
         let bus = builder.build().await.map_err(|error| failure::of_connecting(&error, address))?;
         let arguments = (ALGORITHM, Variant::from(exchange.public_key()));
@@ -88,7 +87,7 @@ impl Connection {
 
     /// Encrypts `bytes` for the daemon.
     pub(crate) fn encrypt(&self, bytes: &Bytes) -> Result<WireSecret, VaultError> {
-        let (vector, encrypted) = self.key.encrypt(bytes).ok_or_else(error::no_random_bytes)?;
+        let (vector, encrypted) = self.key.encrypt(bytes).ok_or_else(failure::no_random_bytes)?;
         Ok((self.session.clone(), vector.to_vec(), encrypted, "text/plain; charset=utf8".to_owned()))
     }
 

@@ -154,6 +154,11 @@ pub(crate) fn no_daemon() -> VaultError {
     )
 }
 
+/// The system has no random bytes.
+pub(crate) fn no_random_bytes() -> VaultError {
+    unavailable("the system returned no random bytes; try again later")
+}
+
 fn unavailable(message: &str) -> VaultError {
     VaultError::vault(ErrorKind::Unavailable, message)
 }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::profile::MODULES;
+
 /// A vault that can fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -14,6 +16,12 @@ pub enum Target {
     Aws,
     /// An age-encrypted file.
     Age,
+    /// GNOME Keyring on a session bus.
+    Keychain,
+    /// A script.
+    Command,
+    /// A SOPS document.
+    Sops,
 }
 
 /// A way to fail.
@@ -50,8 +58,20 @@ pub enum Fault {
     WrongKey,
     /// The file cannot be opened.
     Unreadable,
-    /// The file's file system does not respond.
+    /// The file's file system, or the program, does not respond.
     Hung,
+    /// The keychain is locked.
+    Locked,
+    /// The session bus has ended.
+    BusGone,
+    /// The program writes without end.
+    Floods,
+    /// The program starts others, and waits for them.
+    Forks,
+    /// The program ends with an exit code that means nothing.
+    ExitsOddly,
+    /// The file with the key is removed.
+    KeyMissing,
 }
 
 /// What the module on the faulty vault must return.
@@ -64,12 +84,24 @@ pub(crate) enum Expected {
 }
 
 impl Target {
+    /// All of them.
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Hashicorp, Self::Aws, Self::Age, Self::Keychain, Self::Command, Self::Sops];
+
+    /// Whether only the scenarios about this vault have it.
+    pub(crate) fn is_added(self) -> bool {
+        !MODULES.contains(&self.module())
+    }
+
     /// The module on this vault. It has the name of the backend.
     pub(crate) fn module(self) -> &'static str {
         match self {
             Self::Hashicorp => "hashicorp",
             Self::Aws => "aws",
             Self::Age => "age",
+            Self::Keychain => "keychain",
+            Self::Command => "command",
+            Self::Sops => "sops",
         }
     }
 
@@ -96,6 +128,9 @@ impl Target {
                 Flapping,
             ],
             Self::Age => &[Removed, Corrupted, WrongKey, Unreadable, Hung],
+            Self::Keychain => &[Locked, BusGone],
+            Self::Command => &[Hung, Floods, Forks, ExitsOddly],
+            Self::Sops => &[Corrupted, KeyMissing],
         }
     }
 }
@@ -110,8 +145,8 @@ impl Fault {
     /// What the module on `target` must return, with the cache on or off.
     pub(crate) fn expected(self, target: Target, cache: bool) -> Expected {
         match (self, target, cache) {
-            // The vault is healthy and refuses: cached secrets may no longer be served.
-            (Self::PolicyRemoved, ..) | (Self::Sealed, Target::Aws, _) => {
+            // The vault is healthy and refuses, or has something else than the secret: cached secrets may no longer be served.
+            (Self::PolicyRemoved | Self::Floods, ..) | (Self::Sealed, Target::Aws, _) => {
                 Expected::Code("credential_missing")
             }
             // Nothing is cached.
@@ -140,6 +175,12 @@ impl fmt::Display for Fault {
             Self::WrongKey => "wrong key",
             Self::Unreadable => "unreadable",
             Self::Hung => "hung",
+            Self::Locked => "locked",
+            Self::BusGone => "bus gone",
+            Self::Floods => "floods",
+            Self::Forks => "forks",
+            Self::ExitsOddly => "exits oddly",
+            Self::KeyMissing => "key missing",
         })
     }
 }

@@ -1,5 +1,5 @@
-//! What the server under test works with: four vaults on real servers, proxies before those on a network, and a service that
-//! checks the tokens. Created once per run; a scenario leaves it as it was.
+//! What the server under test works with: vaults on real servers, proxies before those on a network, a further vault if the
+//! scenario is about it, and a service that checks the tokens. Created once per run; a scenario leaves it as it was.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::added::{self, AddedVault};
 use super::age_file::AgeFile;
 use super::aws::{CREDENTIALS, SecretsManager, error_response};
 use super::plan::{CACHE_OFF, CACHE_ON};
@@ -35,6 +36,7 @@ pub struct Fixture {
     vault_route: Route,
     aws_route: Route,
     flapping: Option<AbortOnDropHandle<()>>,
+    added: Option<Box<dyn AddedVault>>,
 }
 
 /// The way to a vault on a network.
@@ -58,13 +60,16 @@ impl Fixture {
         vault.put("hashicorp", &profile::token("hashicorp")).await?;
         let vault_route = Route::to(&toxics, "hashicorp", vault.address()?).await?;
         let aws_route = Route::to(&toxics, "aws", aws.address()?).await?;
-        let tokens = MODULES.map(|module| (profile::token(module), profile::login(module)));
+        let added = Target::ALL.into_iter().filter(|target| target.is_added()).map(Target::module);
+        let modules: Vec<&str> = MODULES.into_iter().chain(added).collect();
+        let tokens: Vec<_> =
+            modules.iter().map(|module| (profile::token(module), profile::login(module))).collect();
         let tokens: Vec<_> = tokens.iter().map(|(token, login)| (token.as_str(), login.as_str())).collect();
         let service = FakeService::start(&tokens).await;
         let age = AgeFile::make(folder.path(), &profile::token("age"))?;
         let at = |name: &str| folder.path().join(name);
         fs::create_dir(at("modules"))?;
-        for module in MODULES {
+        for module in modules {
             let manifest = profile::manifest(module, &service.url());
             fs::write(at(&format!("modules/{module}.toml")), manifest)?;
         }
@@ -72,7 +77,7 @@ impl Fixture {
         private(&at("secret-id"), vault.secret_id.as_bytes())?;
         private(&at("aws-credentials"), CREDENTIALS.as_bytes())?;
         private(&at(".env"), format!("BLAST_ENV_TOKEN={}\n", profile::token("env")).as_bytes())?;
-        let flapping = None;
+        let (flapping, added) = (None, None);
         Ok(Self {
             folder,
             client,
@@ -84,12 +89,16 @@ impl Fixture {
             vault_route,
             aws_route,
             flapping,
+            added,
         })
     }
 
     /// Prepares what a scenario needs before its server starts; returns the profile's file.
     pub(crate) fn prepare(&mut self, plan: &Plan, scenario: Scenario) -> Result<PathBuf, Failed> {
-        self.age.prepare(scenario.fault)?;
+        if scenario.target == Target::Age {
+            self.age.prepare(scenario.fault)?;
+        }
+        self.added = added::start(scenario.target, self.folder.path())?;
         let (file, key) = self.age.paths();
         let mut text = profile::SERVER.to_owned();
         let settings = format!("{}{}", plan.settings, if scenario.cache { CACHE_ON } else { CACHE_OFF });
@@ -111,26 +120,37 @@ impl Fixture {
                 self.aws_route.counting.address
             ),
         );
+        if let Some(vault) = &self.added {
+            add(scenario.target.module(), &vault.settings());
+        }
         let path = self.folder.path().join("profile.toml");
         fs::write(&path, text)?;
         Ok(path)
     }
 
-    /// The counting proxy before a vault on a network; a file has none.
+    /// The counting proxy before a vault on a network; others have none.
     pub(crate) fn proxy(&self, target: Target) -> Option<&CountingProxy> {
         match target {
             Target::Hashicorp => Some(&self.vault_route.counting),
             Target::Aws => Some(&self.aws_route.counting),
-            Target::Age => None,
+            Target::Age | Target::Keychain | Target::Command | Target::Sops => None,
         }
+    }
+
+    /// How many processes still run that the program of the further vault has started; `None` if it starts none.
+    pub(crate) fn children(&self) -> Option<usize> {
+        self.added.as_ref()?.children()
     }
 
     /// Makes the vault fail.
     pub(crate) async fn inject(&mut self, Scenario { target, fault, .. }: Scenario) -> Result<(), Failed> {
+        if let Some(vault) = &mut self.added {
+            return vault.break_by(fault);
+        }
         let route = match target {
             Target::Age => return self.age.break_by(fault),
             Target::Hashicorp => &self.vault_route,
-            Target::Aws => &self.aws_route,
+            _ => &self.aws_route,
         };
         match (fault, target) {
             (Fault::Stopped | Fault::StoppedAtStart, Target::Hashicorp) => self.vault.kill(),
@@ -167,6 +187,9 @@ impl Fixture {
     /// Repairs the vault; it works when this returns.
     pub(crate) async fn repair(&mut self, Scenario { target, fault, .. }: Scenario) -> Result<(), Failed> {
         self.flapping = None;
+        if let Some(vault) = &mut self.added {
+            return vault.repair();
+        }
         match (fault, target) {
             (_, Target::Age) => self.age.repair()?,
             (Fault::Stopped | Fault::StoppedAtStart, Target::Hashicorp) => self.vault.revive()?,
@@ -188,6 +211,7 @@ impl Fixture {
 
     /// Undoes [`Fixture::prepare`].
     pub(crate) fn restore(&mut self) -> Result<(), Failed> {
+        self.added = None;
         self.age.restore()
     }
 }

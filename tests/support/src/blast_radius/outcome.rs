@@ -9,7 +9,6 @@ use super::comparison::{Comparison, Figures, Promise, Window, Windows};
 use super::faults::Expected;
 use super::load::Sample;
 use super::plan::{INTERVAL, MAX_INTERVALS};
-use super::profile::MODULES;
 use super::proxy::Seen;
 use super::scenario::Recovery;
 use super::server::OpenPeriod;
@@ -26,8 +25,8 @@ pub const RECOVERS: &str = "it recovers by itself";
 
 /// All that was seen.
 pub(crate) struct Evidence {
-    /// For each of [`MODULES`].
-    pub(crate) samples: Vec<Vec<Sample>>,
+    /// For each module.
+    pub(crate) samples: Vec<(&'static str, Vec<Sample>)>,
     pub(crate) all: Window,
     pub(crate) baseline: Window,
     pub(crate) control: Window,
@@ -39,6 +38,8 @@ pub(crate) struct Evidence {
     pub(crate) deadline: Duration,
     pub(crate) open: Vec<OpenPeriod>,
     pub(crate) seen: Option<Seen>,
+    /// How many processes still run at the end that the vault's program has started; `None` if it starts none.
+    pub(crate) children: Option<usize>,
 }
 
 /// The outcome of a scenario.
@@ -50,7 +51,7 @@ pub struct Outcome {
     pub fault: Fault,
     /// Whether the caches were on.
     pub cache: bool,
-    /// The three others in each run of this scenario.
+    /// The others in each run of this scenario.
     #[serde(flatten)]
     pub comparison: Comparison,
     /// The module on the faulty vault, in the fault's window.
@@ -59,7 +60,7 @@ pub struct Outcome {
     pub codes: BTreeMap<String, usize>,
     /// How long the breaker was open before the repair, in seconds.
     pub open_seconds: f64,
-    /// Requests that reached the vault in that time; `None` for a file.
+    /// Requests that reached the vault in that time; `None` without a network.
     pub open_requests: Option<usize>,
     /// From the repair to the first correct response, in probe intervals.
     pub good_after: Option<f64>,
@@ -71,7 +72,7 @@ impl Outcome {
     pub(crate) fn new(scenario: Scenario, evidence: Evidence) -> Self {
         let Scenario { target, fault, cache } = scenario;
         let (mut others, mut broken): (Vec<&Sample>, Vec<&Sample>) = Default::default();
-        for (module, samples) in MODULES.iter().zip(&evidence.samples) {
+        for (module, samples) in &evidence.samples {
             if *module == target.module() { &mut broken } else { &mut others }.extend(samples);
         }
         let due_in = |samples: &[&Sample], window: Window| -> Vec<Sample> {
@@ -104,6 +105,10 @@ impl Outcome {
             ready_after: after(evidence.recovery.ready),
         };
         outcome.comparison.promises = outcome.judge(&open, fault.expected(target, cache), evidence.deadline);
+        if let Some(children) = evidence.children {
+            let (name, found) = ("what it started has ended", format!("{children} processes left"));
+            outcome.comparison.promises.push(Promise { name, kept: children == 0, found });
+        }
         outcome
     }
 

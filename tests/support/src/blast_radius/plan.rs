@@ -13,7 +13,7 @@ pub struct Plan {
     pub window: Duration,
     /// Each of the two windows without it.
     pub calm: Duration,
-    /// Calls per second on each module.
+    /// Calls per second on each module of the vaults that every scenario has.
     pub rate: u32,
     /// The numbers of runs after which a scenario is judged again while its ratio of p99 exceeds [`MAX_RATIO`]; the medians
     /// of all runs count.
@@ -31,6 +31,10 @@ pub const MAX_RATIO: f64 = 1.2;
 
 /// The largest number of probe intervals from the repair until a vault is back.
 pub const MAX_INTERVALS: f64 = 1.5;
+
+/// Calls per second on the module of a vault that starts a program for each read, or that a desktop has. Load and program
+/// share the machine with the server.
+pub const ADDED_RATE: f64 = 5.0;
 
 /// The `probe_interval`, in every plan.
 pub(crate) const INTERVAL: Duration = Duration::from_secs(1);
@@ -59,7 +63,7 @@ pub(crate) const CACHE_ON: &str = "cache_ttl = \"500ms\"\nstale_for = \"1h\"\n";
 pub(crate) const CACHE_OFF: &str = "cache_ttl = \"0s\"\nstale_for = \"0s\"\n";
 
 impl Plan {
-    /// Long enough for a p99: more than 1,600 calls per window on the three others.
+    /// Long enough for a p99: more than 1,600 calls per window on three others.
     pub fn full() -> Self {
         Self {
             warm_up: Duration::from_millis(1500),

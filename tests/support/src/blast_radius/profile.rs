@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-/// The modules of the four vaults. Each has the name of its backend.
+/// The modules of the vaults that every scenario has. Each has the name of its backend.
 pub(crate) const MODULES: [&str; 4] = ["env", "age", "hashicorp", "aws"];
 
 /// The beginning of a profile, with free ports.

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::time::sleep;
 
 use super::comparison::Window;
-use super::load::Load;
+use super::load::{Load, Sample};
 use super::outcome::Evidence;
-use super::plan::{INTERVAL, MAX_INTERVALS};
+use super::plan::{ADDED_RATE, INTERVAL, MAX_INTERVALS};
 use super::profile::MODULES;
 use super::proxy::CountingProxy;
 use super::server::Server;
@@ -49,7 +49,7 @@ impl Scenario {
     /// All scenarios.
     pub fn all() -> Vec<Self> {
         let of = |cache| {
-            [Target::Hashicorp, Target::Aws, Target::Age].into_iter().flat_map(move |target| {
+            Target::ALL.into_iter().flat_map(move |target| {
                 target.faults().iter().map(move |&fault| Self { target, fault, cache })
             })
         };
@@ -105,8 +105,7 @@ async fn gather(
         fixture.inject(scenario).await?;
     }
     let server = Server::start(program, &profile, fixture.client.clone())?;
-    let modules = MODULES.map(str::to_owned);
-    let mut load = Load::start(&server.mcp, &modules, f64::from(plan.rate))?;
+    let mut load = Loads::start(&server.mcp, plan, scenario.target)?;
     sleep(plan.warm_up).await;
     let measured = Instant::now();
 
@@ -132,7 +131,7 @@ async fn gather(
     }
     load.stop().await;
     Ok(Evidence {
-        samples: (0..MODULES.len()).map(|index| load.samples(index)).collect(),
+        samples: load.samples(),
         all: Window { start: measured, end: Instant::now() },
         baseline,
         control,
@@ -142,7 +141,47 @@ async fn gather(
         deadline: plan.deadline,
         open: server.open_periods(&scenario.target.vault()),
         seen: fixture.proxy(scenario.target).map(CountingProxy::seen),
+        children: fixture.children(),
     })
+}
+
+/// The load on the modules that every scenario has, and on the further one.
+struct Loads {
+    shared: Load,
+    added: Option<(&'static str, Load)>,
+}
+
+impl Loads {
+    fn start(url: &str, plan: &Plan, target: Target) -> Result<Self, Failed> {
+        let module = target.module();
+        let added = target.is_added().then(|| Load::start(url, &[module.to_owned()], ADDED_RATE));
+        let shared = Load::start(url, &MODULES.map(str::to_owned), f64::from(plan.rate))?;
+        Ok(Self { shared, added: added.transpose()?.map(|load| (module, load)) })
+    }
+
+    /// The calls so far, by module.
+    fn samples(&self) -> Vec<(&'static str, Vec<Sample>)> {
+        let shared = MODULES.iter().enumerate().map(|(index, &module)| (module, self.shared.samples(index)));
+        shared.chain(self.added.iter().map(|(module, load)| (*module, load.samples(0)))).collect()
+    }
+
+    /// When the first correct response to a call of the module on `target` arrived that was due after `from`.
+    fn good_since(&self, target: Target, from: Instant) -> Option<Instant> {
+        match &self.added {
+            Some((_, load)) => load.good_since(0, from),
+            None => {
+                let index = MODULES.iter().position(|&module| module == target.module())?;
+                self.shared.good_since(index, from)
+            }
+        }
+    }
+
+    async fn stop(&mut self) {
+        self.shared.stop().await;
+        if let Some((_, load)) = &mut self.added {
+            load.stop().await;
+        }
+    }
 }
 
 async fn window(length: Duration) -> Window {
@@ -155,20 +194,19 @@ async fn window(length: Duration) -> Window {
 async fn recover(
     fixture: &mut Fixture,
     server: &Server,
-    load: &Load,
+    load: &Loads,
     scenario: Scenario,
 ) -> Result<(Recovery, SystemTime), Failed> {
     let began = SystemTime::now();
     fixture.repair(scenario).await?;
     let repaired = Instant::now();
-    let index = MODULES.iter().position(|&module| module == scenario.target.module()).unwrap_or_default();
     let mut recovery = Recovery { repaired, good: None, ready: None };
     while repaired.elapsed() < INTERVAL.mul_f64(TIMEOUT) {
         let vault = scenario.target.vault();
         if recovery.ready.is_none() && server.ready(|name| name == vault).await? == 1 {
             recovery.ready = Some(Instant::now());
         }
-        recovery.good = load.good_since(index, repaired);
+        recovery.good = load.good_since(scenario.target, repaired);
         if recovery.good.is_some() && recovery.ready.is_some() {
             break;
         }
