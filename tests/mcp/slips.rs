@@ -1,4 +1,4 @@
-//! Slips of models and hosts, as `tests/fixtures/slips.toml` has them: what is repaired, and what is only proposed.
+//! Slips of models and hosts, as `tests/fixtures/slips/slips.toml` has them: what is repaired, and what is only proposed.
 
 use std::fmt::Write as _;
 
@@ -120,7 +120,7 @@ fn requests(sent: &[Sent]) -> Vec<(&str, &[u8])> {
 }
 
 fn slips() -> Vec<Slip> {
-    let text = include_str!("../fixtures/slips.toml");
+    let text = include_str!("../fixtures/slips/slips.toml");
     toml::from_str::<Slips>(text).unwrap().slips
 }
 

@@ -5,7 +5,7 @@
 //! value is in another notation (`values`). Everything after this sees the repaired call. Names that are merely similar are
 //! proposed in the error, and never run.
 //!
-//! Pure: nothing here waits, or changes anything but its result. `tests/fixtures/slips.toml` has what is known to be sent.
+//! Pure: nothing here waits, or changes anything but its result. `tests/fixtures/slips/slips.toml` has what is known to be sent.
 
 mod decoding;
 mod fields;
