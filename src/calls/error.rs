@@ -149,6 +149,14 @@ impl CallError {
         self
     }
 
+    /// The same error with a further sentence.
+    #[must_use]
+    pub(super) fn and_also(mut self, sentence: &str) -> Self {
+        self.message.push(' ');
+        self.message.push_str(sentence);
+        self
+    }
+
     /// The same error with the schema that the arguments must match.
     #[must_use]
     pub(crate) fn with_schema(mut self, schema: &Arc<Map<String, Value>>) -> Self {

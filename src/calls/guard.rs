@@ -1,6 +1,6 @@
 //! What holds for every call, whatever happens inside: it ends in time, ends when cancelled, and returns a result.
 
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 
 use futures_util::FutureExt as _;
@@ -56,6 +56,15 @@ pub(super) async fn guard<T>(
             Err(CallError::new(Code::Cancelled, tracker.outcome(), "The call was cancelled.").warn_if_unknown())
         }
     }
+}
+
+/// Runs `work`, of which nothing has been sent to a service.
+///
+/// # Errors
+///
+/// Those of `work`, and `internal` after a panic.
+pub(super) fn catch_panic<T>(work: impl FnOnce() -> Result<T, CallError>) -> Result<T, CallError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_panic| Err(CallError::internal(Outcome::NotSent)))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! - `request`: what a caller asks for
 //! - `pipeline`: the steps of a call in a straight line; one log line and one metric at its end
 //! - `guard`: the deadline, the client's cancellation, and a panic that becomes `internal`
+//! - `repair`: a call that is not valid, and can only mean one that is
 //! - `target`: the module, the tool and the account, as this caller sees them
 //! - `admission`: what a call waits for, in which order, and what it holds meanwhile
 //! - `call_queue`: how many calls wait, by module
@@ -22,6 +23,7 @@ mod guard;
 mod keyed_mutex;
 mod metrics;
 mod pipeline;
+pub(crate) mod repair;
 mod request;
 mod target;
 #[cfg(test)]

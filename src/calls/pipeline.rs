@@ -9,10 +9,10 @@ use super::admission::{Admission, Entered, Slot};
 use super::answer::CallAnswer;
 use super::error::{CallError, Outcome};
 use super::failure::{credential_rejected, failed, no_credential};
-use super::guard::{OutcomeTracker, guard};
+use super::guard::{OutcomeTracker, catch_panic, guard};
 use super::metrics::CallMetrics;
 use super::request::CallRequest;
-use super::target::{Target, unknown_module};
+use super::target::{Target, unknown_module, unknown_tool};
 use crate::broker::Broker;
 use crate::caller::Caller;
 use crate::connectors::http::HttpConnector;
@@ -81,7 +81,7 @@ impl Calls {
         self.admission.waiting(module)
     }
 
-    /// Runs one call. It ends at `deadline` or when `stop` does, and so does its request to the service. Dropping the
+    /// Runs one call. A call that is not valid and can only mean one that is, is that one from here on. It ends at `deadline` or when `stop` does, and so does its request to the service. Dropping the
     /// future has the same effect.
     ///
     /// # Errors
@@ -90,17 +90,21 @@ impl Calls {
     pub async fn call(
         &self,
         caller: &Caller,
-        request: CallRequest,
+        mut request: CallRequest,
         deadline: Instant,
         stop: impl Future<Output = ()>,
     ) -> Result<CallAnswer, CallError> {
         let started = Instant::now();
         let tracker = OutcomeTracker::default();
-        // On the heap, because each layer of the guard would hold a copy of the future that it was given.
-        let steps = Box::pin(self.run(caller, &request, deadline, &tracker));
-        let result = guard(steps, &tracker, deadline, stop)
-            .await
-            .map_err(|error| error.about(&request.module, Some(&request.tool)));
+        let result = match catch_panic(|| Target::accept(&self.registry, caller, &mut request)) {
+            Ok(target) => {
+                // On the heap, because each layer of the guard would hold a copy of the future that it was given.
+                let steps = Box::pin(self.run(caller, target, &request, deadline, &tracker));
+                guard(steps, &tracker, deadline, stop).await
+            }
+            Err(error) => Err(error),
+        };
+        let result = result.map_err(|error| error.about(&request.module, Some(&request.tool)));
         self.metrics.count(&result);
         let code = result.as_ref().map_or_else(|error| error.code.as_str(), |_| "ok");
         tracing::info!(
@@ -117,11 +121,11 @@ impl Calls {
     async fn run(
         &self,
         caller: &Caller,
+        target: Target<'_>,
         request: &CallRequest,
         deadline: Instant,
         tracker: &OutcomeTracker,
     ) -> Result<CallAnswer, CallError> {
-        let target = Target::resolve(&self.registry, caller, request)?;
         let entered = self.admission.enter(caller, target, deadline).await?;
         let (answer, _slot) = self.send(caller, target, request, &entered, deadline, tracker).await?;
         let (size, full, effects) = (answer.bytes, request.full, target.tool.operation.effects);
@@ -183,5 +187,10 @@ impl Calls {
     /// The error for a module that does not exist, or that is hidden from `caller`.
     pub(crate) fn unknown_module(&self, caller: &Caller, name: &str) -> CallError {
         unknown_module(&self.registry, caller, name)
+    }
+
+    /// The error for a tool that `module` does not have.
+    pub(crate) fn unknown_tool(&self, module: &Module, name: &str) -> CallError {
+        unknown_tool(module, name)
     }
 }

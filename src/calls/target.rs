@@ -5,6 +5,7 @@ use std::sync::Arc;
 use cofferdam_config::suggestions::{bounded, did_you_mean};
 
 use super::error::{CallError, Code, Outcome};
+use super::repair::repaired;
 use super::request::CallRequest;
 use crate::caller::Caller;
 use crate::connectors::SideEffect;
@@ -20,6 +21,32 @@ pub(super) struct Target<'a> {
 }
 
 impl<'a> Target<'a> {
+    /// Finds what `request` names, and checks its arguments. A request that is not valid is replaced by the one that it can
+    /// only mean, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`resolve`](Self::resolve), about the request as it was sent; about the repaired one if that gets further.
+    pub(super) fn accept(
+        registry: &'a Registry,
+        caller: &Caller,
+        request: &mut CallRequest,
+    ) -> Result<Self, CallError> {
+        let error = match Self::resolve(registry, caller, request) {
+            Ok(target) => return Ok(target),
+            Err(error) => error,
+        };
+        let Some(repaired) = repaired(registry, caller, request) else { return Err(error) };
+        let further = Self::resolve(registry, caller, &repaired);
+        match further {
+            Err(further) if further.code == error.code => Err(error),
+            further => {
+                *request = repaired;
+                further
+            }
+        }
+    }
+
     /// Finds what `request` names, and checks its arguments.
     ///
     /// # Errors
@@ -34,11 +61,19 @@ impl<'a> Target<'a> {
             .module(caller, &request.module)
             .ok_or_else(|| unknown_module(registry, caller, &request.module))?;
         let tool = module.tool(&request.tool).ok_or_else(|| unknown_tool(module, &request.tool))?;
-        let account = account(module, tool, request.account.as_deref())?;
-        tool.check(&request.arguments).map_err(|problem| {
-            let message = format!("The arguments are invalid: {problem}");
-            CallError::not_sent(Code::InvalidArguments, message).with_schema(&tool.operation.input_schema)
-        })?;
+        let account = account(module, tool, request.account.as_deref());
+        if let Err(problem) = tool.check(&request.arguments) {
+            let error = match account {
+                Ok(_) => {
+                    let message = format!("The arguments are invalid: {problem}");
+                    CallError::not_sent(Code::InvalidArguments, message)
+                }
+                // A model corrects both at once.
+                Err(error) => error.and_also(&format!("The arguments are invalid, too: {problem}")),
+            };
+            return Err(error.with_schema(&tool.operation.input_schema));
+        }
+        let account = account?;
         if request.full && !tool.full {
             let message =
                 "This tool does not return its whole answer, because it contains secrets. Omit `full`.";
@@ -60,7 +95,8 @@ pub(super) fn unknown_module(registry: &Registry, caller: &Caller, name: &str) -
     )
 }
 
-fn unknown_tool(module: &Module, name: &str) -> CallError {
+/// The error for a tool that `module` does not have.
+pub(super) fn unknown_tool(module: &Module, name: &str) -> CallError {
     let near = did_you_mean(name, module.tools.iter().map(|tool| tool.name.as_str()));
     CallError::not_sent(
         Code::UnknownTool,

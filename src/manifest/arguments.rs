@@ -77,8 +77,13 @@ impl ArgumentValidator {
                     _ => must(format!("have the key `{key}`")),
                 }
             }
-            Kind::AdditionalProperties { unexpected } if path.is_empty() => self.unknown(unexpected),
+            Kind::AdditionalProperties { unexpected } if path.is_empty() => {
+                self.unknown(unexpected, error.instance())
+            }
             Kind::AdditionalProperties { .. } => format!("{name} has a key that the schema does not allow"),
+            Kind::Type { kind } if is_written_list(kind, error.instance()) => {
+                must(format!("be {}; did you mean a list of its parts?", types(kind)))
+            }
             Kind::Type { kind } => must(format!("be {}", types(kind))),
             Kind::Enum { options } => must(format!("be {}", choices(options))),
             Kind::Constant { expected_value } => must(format!("be {}", quoted(&expected_value.to_string()))),
@@ -107,15 +112,20 @@ impl ArgumentValidator {
         }
     }
 
-    /// Names that the schema does not declare, with those that were probably meant.
-    fn unknown(&self, unexpected: &[String]) -> String {
+    /// Names that the schema does not declare, with those that were probably meant: similar ones, or the only one that is
+    /// missing for the only one that is too many.
+    fn unknown(&self, unexpected: &[String], arguments: &Value) -> String {
         let known = || {
             let properties = self.schema.get("properties").and_then(Value::as_object);
             properties.into_iter().flat_map(|properties| properties.keys().map(String::as_str))
         };
+        let required = self.schema.get("required").and_then(Value::as_array).into_iter().flatten();
+        let mut missing = required.filter_map(Value::as_str).filter(|name| arguments.get(name).is_none());
+        let only_missing = missing.next().filter(|_| missing.next().is_none() && unexpected.len() == 1);
         let explain = |name: &String| {
-            let near = nearest(name, known()).map(|near| format!("; did you mean `{near}`?"));
-            format!("unknown argument `{}`{}", quoted(name), near.unwrap_or_default())
+            let near = nearest(name, known()).or(only_missing);
+            let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+            format!("unknown argument `{}`{near}", quoted(name))
         };
         unexpected.iter().take(MAX_MISTAKES).map(explain).collect::<Vec<_>>().join("; ")
     }
@@ -152,6 +162,15 @@ fn types(kind: &TypeKind) -> String {
             names.join(" or ")
         }
     }
+}
+
+/// Whether a list is expected, and `value` is a string that may be one in another notation than JSON.
+fn is_written_list(kind: &TypeKind, value: &Value) -> bool {
+    let list = match kind {
+        TypeKind::Single(single) => *single == JsonType::Array,
+        TypeKind::Multiple(several) => several.iter().any(|single| single == JsonType::Array),
+    };
+    list && value.as_str().is_some_and(|text| text.contains([',', ';', '|', '\n']))
 }
 
 /// A type of JSON Schema with its article: `a string`, `an integer`, `null`.

@@ -21,15 +21,18 @@ use serde_json::{Map, Value};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::large::{MAX_REQUEST_NODES, RequestMemory, RequestReservation, are_large};
+use super::large::{
+    MAX_REQUEST_NODES, RequestMemory, RequestReservation, are_large, no_memory, too_many_values,
+};
+use super::own_names::{self, Meaning};
 use super::params::{self, TextCall};
 use super::protocol::{REVISIONS, is_stateless};
 use super::{arguments, results, schema, tools};
 use crate::background;
 use crate::caller::Caller;
-use crate::calls::{CallAnswer, CallError, CallRequest, Calls, Code, Outcome, parse_arguments};
+use crate::calls::{CallAnswer, CallError, CallRequest, Calls, Outcome, parse_arguments};
 use crate::json_meter::measure;
-use crate::memory_budget::{MemoryBudget, RETRY_AFTER, Reservation};
+use crate::memory_budget::{MemoryBudget, Reservation};
 
 /// The time for which a client may cache the list of tools, in milliseconds. Modules change only when the server starts.
 const TOOLS_TTL_MS: u64 = 60_000;
@@ -38,7 +41,7 @@ const TOOLS_TTL_MS: u64 = 60_000;
 const SPARE_REQUESTS: usize = 1024;
 
 /// The instructions for the model.
-const INSTRUCTIONS: &str = "External services, one module each. Find a tool and its input schema with \
+const INSTRUCTIONS: &str = "External services, one module each. Find a tool and its arguments with \
      get_module_schema, then run it with call_module_tool. The server handles credentials: never ask for one.";
 
 /// The memory that the arguments of a call take, out of the share of its module.
@@ -106,16 +109,22 @@ impl Handler {
         reservation: Option<&RequestReservation>,
         cancelled: &CancellationToken,
     ) -> Result<CallToolResponse, ErrorData> {
-        let result = match request.name.as_ref() {
-            tools::CALL_MODULE_TOOL => self.call_module_tool(caller, request, reservation, cancelled).await,
-            tools::GET_MODULE_SCHEMA => catch_panic(|| self.get_module_schema(caller, request))
-                .unwrap_or_else(|| results::from_error(&CallError::internal(Outcome::NotSent))),
+        let request = match request.name.as_ref() {
+            tools::CALL_MODULE_TOOL | tools::GET_MODULE_SCHEMA => request,
             other => {
-                let message = format!("Unknown tool: {}", bounded(other));
-                return Err(ErrorData::invalid_params(message, None));
+                let unknown = ErrorData::invalid_params(format!("Unknown tool: {}", bounded(other)), None);
+                match own_names::meaning(self.calls.registry(), caller, request) {
+                    Meaning::Call(request) => request,
+                    Meaning::Several(error) => return Ok(results::from_error(&error).into()),
+                    Meaning::Nothing => return Err(unknown),
+                }
             }
         };
-        Ok(result.into())
+        if request.name == tools::CALL_MODULE_TOOL {
+            return Ok(self.call_module_tool(caller, request, reservation, cancelled).await.into());
+        }
+        let result = catch_panic(|| self.get_module_schema(caller, request));
+        Ok(result.unwrap_or_else(|| results::from_error(&CallError::internal(Outcome::NotSent))).into())
     }
 
     async fn call_module_tool(
@@ -178,7 +187,7 @@ impl Handler {
         let needed =
             reservation.map_or(0, RequestReservation::running) + in_string.map_or(0, |memory| memory.running);
         if needed == 0 {
-            return Ok((arguments::call(arguments)?, None));
+            return Ok((arguments::call(self.calls.registry(), caller, arguments)?, None));
         }
         let module = self.owner(caller, &arguments);
         let memory = self.calls.memory().arguments().take(&module, needed);
@@ -186,7 +195,9 @@ impl Handler {
         if let Some(reservation) = reservation {
             reservation.release();
         }
-        Ok((background::run(async move { arguments::call(arguments) }).await?, Some(memory)))
+        let (handler, caller) = (self.clone(), caller.clone());
+        let parse = async move { arguments::call(handler.calls.registry(), &caller, arguments) };
+        Ok((background::run(parse).await?, Some(memory)))
     }
 
     /// Runs a meta-tool whose arguments are a string, and refuses any other request.
@@ -260,28 +271,6 @@ impl Handler {
 fn reservation(context: &RequestContext<RoleServer>) -> Option<&RequestReservation> {
     let of_message = || context.extensions.get::<http::request::Parts>()?.extensions.get();
     context.extensions.get().or_else(of_message)
-}
-
-fn too_many_values() -> CallError {
-    let message = format!("`arguments` has more than {MAX_REQUEST_NODES} values. Send less.");
-    CallError::not_sent(Code::InvalidArguments, message)
-}
-
-/// The error for a call whose arguments find no memory.
-fn no_memory(module: &str, refused: Refused) -> CallError {
-    let message = match refused {
-        Refused::OwnShare => format!(
-            "Other calls of module `{module}` hold its share of this server's memory for large arguments \
-             (`memory_budget`). Try again in {} s, or send less. Other modules are unaffected.",
-            RETRY_AFTER.as_secs()
-        ),
-        Refused::Exhausted => format!(
-            "This server's memory for large arguments (`memory_budget`) is in use by other calls. Try again in {} s, or \
-             send less.",
-            RETRY_AFTER.as_secs()
-        ),
-    };
-    CallError::not_sent(Code::RateLimited, message).retry_after(Some(RETRY_AFTER))
 }
 
 /// Runs `work`. Returns `None` if it panics: rmcp would never respond to the client.

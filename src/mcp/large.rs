@@ -1,12 +1,14 @@
-//! Large requests: which ones are, and how much memory they take.
+//! Large requests: which ones are, how much memory they take, and what is said when there is not enough.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use cofferdam_vault::Refused;
 use serde_json::{Map, Value};
 
 use crate::caller::Caller;
+use crate::calls::{CallError, Code};
 use crate::json_meter::DecodedSize;
-use crate::memory_budget::Reservation;
+use crate::memory_budget::{RETRY_AFTER, Reservation};
 
 /// The maximum number of values in a request: objects, arrays and scalars. No known client sends as many.
 pub(crate) const MAX_REQUEST_NODES: u64 = 50_000;
@@ -97,6 +99,29 @@ fn fits(value: &Value, nodes: &mut usize, bytes: &mut usize) -> bool {
 
 fn take(bytes: &mut usize, text: &str) -> bool {
     bytes.checked_sub(text.len()).map(|left| *bytes = left).is_some()
+}
+
+/// The error for a call with too many values.
+pub(super) fn too_many_values() -> CallError {
+    let message = format!("`arguments` has more than {MAX_REQUEST_NODES} values. Send less.");
+    CallError::not_sent(Code::InvalidArguments, message)
+}
+
+/// The error for a call whose arguments find no memory.
+pub(super) fn no_memory(module: &str, refused: Refused) -> CallError {
+    let message = match refused {
+        Refused::OwnShare => format!(
+            "Other calls of module `{module}` hold its share of this server's memory for large arguments \
+             (`memory_budget`). Try again in {} s, or send less. Other modules are unaffected.",
+            RETRY_AFTER.as_secs()
+        ),
+        Refused::Exhausted => format!(
+            "This server's memory for large arguments (`memory_budget`) is in use by other calls. Try again in {} s, or \
+             send less.",
+            RETRY_AFTER.as_secs()
+        ),
+    };
+    CallError::not_sent(Code::RateLimited, message).retry_after(Some(RETRY_AFTER))
 }
 
 #[cfg(test)]

@@ -18,11 +18,11 @@ const MAX_LIST_BYTES: usize = 1536;
 const REST_BYTES: usize = 80;
 
 const GET_DESCRIPTION: &str = "Shows what external services can do. Without arguments: the modules, with state and \
-     accounts. With `module`: its tools, each with description, input_schema and side effects. \
-     With `query`: the tools of all modules that match it best.";
+     accounts. With `module`: its tools, one a line with its arguments and what it does: read, write or destructive. \
+     With `module` and `tool`: all of one tool. With `query`: the tools of all modules that match it best.";
 
-const CALL_DESCRIPTION: &str = "Runs one tool of a module. Get the tool's name and input_schema from \
-     get_module_schema; invalid arguments return the schema. `next` in a result holds the arguments of the next page. \
+const CALL_DESCRIPTION: &str = "Runs one tool of a module. Get the tool's name and arguments from \
+     get_module_schema; invalid arguments return what is right. `next` in a result holds the arguments of the next page. \
      After a failure, `outcome` says whether a write may have happened: repeat a write only if it is `not_sent` or \
      `rejected`.";
 
@@ -31,6 +31,7 @@ static GET_SCHEMA: LazyLock<Arc<JsonObject>> = LazyLock::new(|| {
         "type": "object",
         "properties": {
             "module": { "type": "string", "description": "A module's name" },
+            "tool": { "type": "string", "description": "The name of one of its tools" },
             "query": { "type": "string", "description": "What you want to do, in a few words" },
         },
         "additionalProperties": false,
@@ -43,7 +44,7 @@ static CALL_SCHEMA: LazyLock<Arc<JsonObject>> = LazyLock::new(|| {
         "properties": {
             "module": { "type": "string", "description": "The module's name" },
             "tool": { "type": "string", "description": "The tool's name" },
-            "arguments": { "type": "object", "description": "The tool's arguments, which must match its input_schema" },
+            "arguments": { "type": "object", "description": "The tool's arguments by name" },
             "account": {
                 "type": "string",
                 "description": "The module's account; required for a write if there are several",

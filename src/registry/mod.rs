@@ -5,6 +5,7 @@ mod module;
 mod search;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -87,7 +88,8 @@ impl Registry {
         self.modules.get(*self.by_name.get(name)?)
     }
 
-    /// The tools that `caller` may use and that match `query` best, the best first, at most `limit`.
+    /// The tools that `caller` may use and that match `query` best, the best first, at most `limit`, and none that matches
+    /// little of it.
     ///
     /// `query` is words in any order, as a model writes them. A query without words matches nothing.
     pub fn search(&self, _caller: &Caller, query: &str, limit: usize) -> Vec<(Arc<Module>, Arc<Tool>)> {

@@ -338,8 +338,12 @@ impl ServerBuilder {
         let vault = MemoryVault::new("sample-vault");
         vault.put("sample/work", [("token", TOKEN)]);
         if self.canned.is_some() {
-            for (module, _) in &self.modules {
-                vault.put(&format!("{module}/work"), [("token", TOKEN)]);
+            for (module, accounts) in &self.modules {
+                for account in accounts {
+                    let token =
+                        if *account == "work" { TOKEN.to_owned() } else { format!("{TOKEN}-{account}") };
+                    vault.put(&format!("{module}/{account}"), [("token", token.as_str())]);
+                }
             }
         }
         let faults = Faults::default();

@@ -117,6 +117,19 @@ async fn the_typescript_client_works() {
     both_transports(|file| script(&clients.node, &session, file), "vscode", "vscode").await;
 }
 
+/// With which `docs/models.md` counts.
+#[test]
+fn the_tokens_of_texts_are_counted() {
+    let clients = cofferdam_servers::node_clients().unwrap();
+    let tokens = clients.dir.join("tokens.mjs");
+    fs::copy(client_script("tokens.mjs"), &tokens).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let texts = folder.path().join("texts.json");
+    fs::write(&texts, r#"[{ "name": "greeting", "text": "hello world" }]"#).unwrap();
+    let counted = successful(&mut script(&clients.node, &tokens, &texts));
+    assert_eq!(String::from_utf8(counted).unwrap(), "     11 B      2 tokens  greeting\n");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_inspector_works() {
     let clients = cofferdam_servers::node_clients().unwrap();

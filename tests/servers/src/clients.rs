@@ -47,7 +47,7 @@ fn python_client(package: &str, version: &str) -> Result<PathBuf, Unavailable> {
     Ok(dir.join("bin/python"))
 }
 
-/// npm `@modelcontextprotocol/sdk`, `@modelcontextprotocol/inspector` and `node`, as `tests/clients/package.json` pins them.
+/// npm `@modelcontextprotocol/sdk`, `@modelcontextprotocol/inspector`, `js-tiktoken` and `node`, as `tests/clients/package.json` pins them.
 ///
 /// # Errors
 ///

@@ -77,6 +77,13 @@ pub fn generate(at: usize) -> (String, String) {
     (name, text)
 }
 
+/// The catalogue's modules.
+pub fn catalogue() -> Registry {
+    let library = ManifestLibrary::load(None);
+    let entries: Vec<ModuleEntry> = library.names().iter().map(|name| entry(name)).collect();
+    Registry::load(&entries, &library)
+}
+
 /// The catalogue's modules and the generated ones, as a profile would configure them.
 pub fn registry() -> Registry {
     let dir = tempfile::tempdir().unwrap();
@@ -109,4 +116,10 @@ fn entry(name: &str) -> ModuleEntry {
 /// A model's words for a tool, by module and tool.
 pub fn questions() -> BTreeMap<String, BTreeMap<String, String>> {
     toml::from_str(&std::fs::read_to_string(crate::fixture("search/questions.toml")).unwrap()).unwrap()
+}
+
+/// A model's words for what no module of the catalogue can do.
+pub fn foreign_questions() -> Vec<String> {
+    let text = std::fs::read_to_string(crate::fixture("search/foreign.toml")).unwrap();
+    toml::from_str::<BTreeMap<String, Vec<String>>>(&text).unwrap().remove("questions").unwrap()
 }
