@@ -52,7 +52,7 @@ fn draw(outcomes: &[Outcome]) -> Document {
         .set("role", "img")
         .set("aria-label", "How much slower the modules on other vaults become while one vault fails")
         .add(Style::new(STYLE))
-        .add(text(0.0, 16.0, "title", "p99 of the three other modules with a fault, over without one"))
+        .add(text(0.0, 16.0, "title", "p99 of the four other modules with a fault, over without one"))
         .add(Circle::new().set("class", "off").set("cx", 6).set("cy", 33).set("r", 4.5))
         .add(text(16.0, 37.0, "", "cache off"))
         .add(Circle::new().set("class", "on").set("cx", 86).set("cy", 33).set("r", 4.5))

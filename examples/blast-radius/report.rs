@@ -220,8 +220,8 @@ pub(crate) fn section(plan: &Plan, outcomes: &[Outcome], of_many: &[Many]) -> St
 fn legend(plan: &Plan) -> String {
     let repeats: Vec<String> = plan.repeats.iter().map(usize::to_string).collect();
     format!(
-        "Four vaults, each with a module of its own, {} calls a second on each module through `POST /mcp`, with latency counted from when \
-         each was due. *Their p99*: that of the three other modules with the fault over without it, promised ≤ {MAX_RATIO}, of \
+        "Five vaults, each with a module of its own, {} calls a second on each module through `POST /mcp`, with latency counted from when \
+         each was due. *Their p99*: that of the four other modules with the fault over without it, promised ≤ {MAX_RATIO}, of \
          windows of {:.1} s with {} calls; the *control* is the same of two windows without a fault, so it shows the machine's \
          noise; where the first run is over {MAX_RATIO}, both are of the medians of {} runs. *It answers*: the module on the faulty vault, \
          median and longest time. *Requests while open*: what a counting proxy before the vault saw while its breaker was \

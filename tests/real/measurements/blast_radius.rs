@@ -8,8 +8,8 @@ use cofferdam_testing::blast_radius::{
 use cofferdam_testing::{Program, program};
 
 /// One of each class: no server, no bytes, garbage, no permission, throttling, flapping; a file that is removed, and one that
-/// hangs.
-const SCENARIOS: [(Target, Fault); 8] = [
+/// hangs; a watch that breaks, and a login that expires.
+const SCENARIOS: [(Target, Fault); 12] = [
     (Target::Hashicorp, Fault::StoppedAtStart),
     (Target::Hashicorp, Fault::BlackHole),
     (Target::Hashicorp, Fault::PolicyRemoved),
@@ -18,6 +18,10 @@ const SCENARIOS: [(Target, Fault); 8] = [
     (Target::Aws, Fault::Flapping),
     (Target::Age, Fault::Removed),
     (Target::Age, Fault::Hung),
+    (Target::Kubernetes, Fault::Stopped),
+    (Target::Kubernetes, Fault::Throttled),
+    (Target::Kubernetes, Fault::WatchBroken),
+    (Target::Kubernetes, Fault::TokenExpired),
 ];
 
 /// Promises about time, which need an idle machine.

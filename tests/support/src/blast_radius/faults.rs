@@ -14,6 +14,8 @@ pub enum Target {
     Aws,
     /// An age-encrypted file.
     Age,
+    /// A Kubernetes API server.
+    Kubernetes,
 }
 
 /// A way to fail.
@@ -52,6 +54,10 @@ pub enum Fault {
     Unreadable,
     /// The file's file system does not respond.
     Hung,
+    /// The watch of the store ends, and no other one can be started.
+    WatchBroken,
+    /// The login has expired.
+    TokenExpired,
 }
 
 /// What the module on the faulty vault must return.
@@ -70,6 +76,7 @@ impl Target {
             Self::Hashicorp => "hashicorp",
             Self::Aws => "aws",
             Self::Age => "age",
+            Self::Kubernetes => "kubernetes",
         }
     }
 
@@ -96,6 +103,7 @@ impl Target {
                 Flapping,
             ],
             Self::Age => &[Removed, Corrupted, WrongKey, Unreadable, Hung],
+            Self::Kubernetes => &[StoppedAtStart, Stopped, BlackHole, Throttled, WatchBroken, TokenExpired],
         }
     }
 }
@@ -114,6 +122,8 @@ impl Fault {
             (Self::PolicyRemoved, ..) | (Self::Sealed, Target::Aws, _) => {
                 Expected::Code("credential_missing")
             }
+            // Reads work.
+            (Self::WatchBroken, ..) => Expected::Served,
             // Nothing is cached.
             (Self::StoppedAtStart, ..) | (.., false) => Expected::Code("module_unavailable"),
             (.., true) => Expected::Served,
@@ -140,6 +150,8 @@ impl fmt::Display for Fault {
             Self::WrongKey => "wrong key",
             Self::Unreadable => "unreadable",
             Self::Hung => "hung",
+            Self::WatchBroken => "watch broken",
+            Self::TokenExpired => "token expired",
         })
     }
 }

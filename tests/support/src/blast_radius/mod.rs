@@ -6,6 +6,7 @@ mod aws;
 pub(crate) mod comparison;
 mod faults;
 mod fixture;
+mod kubernetes;
 pub(crate) mod load;
 pub mod many;
 mod outcome;

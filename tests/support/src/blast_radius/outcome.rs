@@ -50,7 +50,7 @@ pub struct Outcome {
     pub fault: Fault,
     /// Whether the caches were on.
     pub cache: bool,
-    /// The three others in each run of this scenario.
+    /// The four others in each run of this scenario.
     #[serde(flatten)]
     pub comparison: Comparison,
     /// The module on the faulty vault, in the fault's window.

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-/// The modules of the four vaults. Each has the name of its backend.
-pub(crate) const MODULES: [&str; 4] = ["env", "age", "hashicorp", "aws"];
+/// The modules of the five vaults. Each has the name of its backend.
+pub(crate) const MODULES: [&str; 5] = ["env", "age", "hashicorp", "aws", "kubernetes"];
 
 /// The beginning of a profile, with free ports.
 pub(crate) const SERVER: &str = r#"[server]

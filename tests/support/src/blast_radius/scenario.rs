@@ -49,9 +49,9 @@ impl Scenario {
     /// All scenarios.
     pub fn all() -> Vec<Self> {
         let of = |cache| {
-            [Target::Hashicorp, Target::Aws, Target::Age].into_iter().flat_map(move |target| {
-                target.faults().iter().map(move |&fault| Self { target, fault, cache })
-            })
+            [Target::Hashicorp, Target::Aws, Target::Age, Target::Kubernetes].into_iter().flat_map(
+                move |target| target.faults().iter().map(move |&fault| Self { target, fault, cache }),
+            )
         };
         of(false).chain(of(true)).collect()
     }
