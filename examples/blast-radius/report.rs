@@ -220,7 +220,7 @@ pub(crate) fn section(plan: &Plan, outcomes: &[Outcome], of_many: &[Many]) -> St
 fn legend(plan: &Plan) -> String {
     let repeats: Vec<String> = plan.repeats.iter().map(usize::to_string).collect();
     format!(
-        "Four vaults, each with a module of its own, {} calls a second on each module through `POST /mcp`, with latency counted from when \
+        "Five vaults, each with a module of its own, {} calls a second on each module through `POST /mcp`, with latency counted from when \
          each was due. Where the faulty vault is none of these, it is a further one, whose module is called {} times a second. *Their \
          p99*: that of the other modules with the fault over without it, promised ≤ {MAX_RATIO}, of windows of {:.1} s with {} calls or more; the *control* is the same of two windows without a fault, so it shows the machine's \
          noise; where the first run is over {MAX_RATIO}, both are of the medians of {} runs. *It answers*: the module on the faulty vault, \

@@ -36,6 +36,7 @@ backends! {
     "file" => cofferdam_vault_file::Config,
     "hashicorp" => cofferdam_vault_hashicorp::Config,
     "keychain" => cofferdam_vault_keychain::Config,
+    "kubernetes" => cofferdam_vault_kubernetes::Config,
     "onepassword" => cofferdam_vault_onepassword::Config,
     "sops" => cofferdam_vault_sops::Config,
 }

@@ -84,6 +84,7 @@ impl AwsVault {
                     previous: true,
                     batch: true,
                     dynamic: false,
+                    watch: false,
                 },
             },
             names: Names::new(prefix),

@@ -12,6 +12,7 @@
 //! - [`VaultError`]: what can go wrong, and what follows from it
 //! - [`retry_after`]: the pause that a store asks for
 //! - [`Vault`]: the operations
+//! - [`Change`]: what a watch of a store reports
 //! - [`BackendConfig`]: from a profile's table to a vault
 //! - [`StoreIdentity`]: which store a vault is, before it is opened
 //! - [`BlockingStore`]: the operations of a store that blocks, which [`BlockingVault`] runs on its threads
@@ -53,6 +54,7 @@ mod salted_object;
 mod secret;
 mod threads;
 mod vault;
+mod watch;
 
 #[cfg(feature = "http")]
 pub mod http;
@@ -78,6 +80,10 @@ pub use salted_object::SaltedObject;
 pub use secret::{Lease, Secret, SecretFields, Version};
 pub use threads::{Threads, with_permit};
 pub use vault::{BoxFuture, Capabilities, Expect, Page, PageToken, ReadRequest, Stage, Vault, VaultInfo};
+pub use watch::{Change, MAX_SILENCE};
+
+/// A boxed stream that may move between threads.
+pub use futures_util::stream::BoxStream;
 
 /// A secret string: zeroized on drop, printed as `[REDACTED]`.
 pub use secrecy::{ExposeSecret, SecretString};

@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::pin::Pin;
 
-use crate::{ErrorKind, FieldName, Lease, Secret, SecretFields, SecretPath, VaultError, Version};
+use crate::{Change, ErrorKind, FieldName, Lease, Secret, SecretFields, SecretPath, VaultError, Version};
 use cofferdam_config::Diagnostics;
+use futures_util::future::ready;
+use futures_util::stream::{BoxStream, once};
 
 /// A boxed future that may move between threads.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -42,6 +44,8 @@ pub struct Capabilities {
     pub dynamic: bool,
     /// Reads need a login at a server, which [`Vault::probe`] verifies.
     pub login: bool,
+    /// [`Vault::watch`] works.
+    pub watch: bool,
 }
 
 /// Which state of a secret to read.
@@ -226,6 +230,25 @@ pub trait Vault: fmt::Debug + Send + Sync {
     fn release<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Result<(), VaultError>> {
         let _ = lease;
         Box::pin(async { Err(no_leases()) })
+    }
+
+    /// Watches the store for changes until the first error, which is the last item. By default the store cannot be watched.
+    ///
+    /// The watch is live from its first item on, which is [`Change::None`] unless changes may have been missed before. From
+    /// then on, each change of a secret leads to an item, whoever made it, and a read that begins after the item sees the
+    /// change. An item may report a secret that did not change. While nothing changes, there is a [`Change::None`] at least
+    /// once in [`MAX_SILENCE`](crate::MAX_SILENCE).
+    ///
+    /// One item is bounded in memory, and nothing is buffered beyond it: a caller that takes no items slows the store down.
+    /// A watch is one attempt as every call is, and does not resume after a failure; a later watch may report what was
+    /// missed in between. Dropping the stream ends it.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` (secret) without the capability; `Denied` (secret) if the login may read secrets but not watch them.
+    fn watch(&self) -> BoxStream<'_, Result<Change, VaultError>> {
+        let message = format!("{} cannot be watched", self.info().location);
+        Box::pin(once(ready(Err(VaultError::secret(ErrorKind::Unsupported, message)))))
     }
 
     /// Checks cheaply whether the vault can be reached and accepts our login. Reads no secret, and creates nothing.

@@ -9,9 +9,11 @@ use cofferdam_vault::testkit::{
     BackendUnderTest, Calls, Dynamic, Fault, Faults, MemoryVault, exercise, field, path,
 };
 use cofferdam_vault::{
-    BoxFuture, Capabilities, ErrorKind, Expect, FieldName, Page, PageToken, Secret, SecretFields, SecretPath,
-    Stage, Vault, VaultError, VaultInfo, Version,
+    BoxFuture, BoxStream, Capabilities, Change, ErrorKind, Expect, FieldName, Page, PageToken, Secret,
+    SecretFields, SecretPath, Stage, Vault, VaultError, VaultInfo, Version,
 };
+use futures_util::StreamExt as _;
+use futures_util::future::ready;
 
 struct Memory {
     store: MemoryVault,
@@ -94,6 +96,8 @@ enum Flaw {
     DiagnosesByWriting,
     DiagnosesWithASecret,
     DiagnosesWithoutHelp,
+    MissesChanges,
+    WatchesWhileDown,
 }
 
 struct Flawed {
@@ -192,6 +196,17 @@ impl Vault for Flawed {
         })
     }
 
+    fn watch(&self) -> BoxStream<'_, Result<Change, VaultError>> {
+        match self.flaw {
+            Flaw::MissesChanges => {
+                let heard = |item: &Result<Change, VaultError>| ready(!matches!(item, Ok(Change::Secret(_))));
+                self.inner.watch().filter(heard).boxed()
+            }
+            Flaw::WatchesWhileDown => self.store.watch(),
+            _ => self.inner.watch(),
+        }
+    }
+
     fn probe(&self) -> BoxFuture<'_, Result<(), VaultError>> {
         match self.flaw {
             Flaw::ProbesAlwaysSucceed => Box::pin(async { Ok(()) }),
@@ -253,7 +268,7 @@ impl BackendUnderTest for Broken {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_vault_fails_the_suite_exactly_if_it_breaks_the_contract() {
     for flaw in [
         Flaw::None,
@@ -269,6 +284,8 @@ async fn a_vault_fails_the_suite_exactly_if_it_breaks_the_contract() {
         Flaw::DiagnosesByWriting,
         Flaw::DiagnosesWithASecret,
         Flaw::DiagnosesWithoutHelp,
+        Flaw::MissesChanges,
+        Flaw::WatchesWhileDown,
     ] {
         let tasks = tokio::task::LocalSet::new();
         let run = tasks.run_until(async move {

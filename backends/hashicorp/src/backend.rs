@@ -91,6 +91,7 @@ impl HashicorpVault {
                     previous: versioned,
                     batch: false,
                     dynamic: !settings.paths.is_empty(),
+                    watch: false,
                 },
             },
             sessions,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cofferdam_config::{Diagnostic, Text, text};
-use cofferdam_vault::http::StatusCode;
+use cofferdam_vault::http::{Pem, StatusCode};
 use cofferdam_vault::{ConfiguredFile, ErrorKind, SecretPath, Threads, TimeLeft, VaultError, rate_expiry};
 use serde::Deserialize;
 
@@ -28,13 +28,15 @@ const PRIVILEGED_PATHS: [&str; 4] = [
 
 /// The files that `settings` name, except for the client certificate, which holds no secret and decides nothing.
 pub(crate) fn files(settings: &Settings) -> Vec<ConfiguredFile> {
-    let files = [settings.auth.file(), settings.tls.key.as_ref(), settings.tls.ca.as_ref()];
-    files.into_iter().flatten().cloned().collect()
+    let tls = [&settings.tls.key, &settings.tls.ca].map(|pem| pem.as_ref().and_then(Pem::file));
+    let files = std::iter::once(settings.auth.file()).chain(tls);
+    files.flatten().cloned().collect()
 }
 
 /// What `settings` log in with and trust, by name: their `files`, and what comes from the environment.
 pub(crate) fn sources(settings: &Settings, files: &[ConfiguredFile]) -> Vec<String> {
-    let files = files.iter().chain(&settings.tls.certificate).map(ToString::to_string);
+    let certificate = settings.tls.certificate.as_ref().and_then(Pem::file);
+    let files = files.iter().chain(certificate).map(ToString::to_string);
     let variables = settings.variables.iter().map(|name| format!("{name} of the environment"));
     files.chain(variables).collect()
 }

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::path::PathBuf;
 
-use cofferdam_vault::http::{Address, TlsFiles};
+use cofferdam_vault::http::{Address, Pem, TlsFiles};
 use cofferdam_vault::{ConfiguredFile, ErrorKind, Protection, SecretPath, VaultContext, VaultError};
 
 use crate::auth::{Auth, AuthTable, Method};
@@ -55,15 +55,13 @@ pub(crate) fn resolve(config: Config, context: &VaultContext, variable: Lookup<'
             None => AuthMethod::None,
         },
     };
+    let certificate = config.client_cert_file;
+    let certificate = file(certificate, "VAULT_CLIENT_CERT", "the client certificate", Protection::Integrity);
+    let key = file(config.client_key_file, "VAULT_CLIENT_KEY", "the client key", Protection::Secrecy);
     let tls = TlsFiles {
-        ca: file(config.ca_file, "VAULT_CACERT", "the CA file", Protection::Integrity),
-        certificate: file(
-            config.client_cert_file,
-            "VAULT_CLIENT_CERT",
-            "the client certificate",
-            Protection::Integrity,
-        ),
-        key: file(config.client_key_file, "VAULT_CLIENT_KEY", "the client key", Protection::Secrecy),
+        ca: file(config.ca_file, "VAULT_CACERT", "the CA file", Protection::Integrity).map(Pem::from),
+        certificate: certificate.map(Pem::from),
+        key: key.map(Pem::from),
     };
     let namespace = config.namespace.or_else(|| variable("VAULT_NAMESPACE"));
     for name in PROXIES {
@@ -192,7 +190,7 @@ mod tests {
         let settings = settings("ambient = true\nnamespace = 'mine'", &environment);
         assert_eq!(settings.address.unwrap().base, "https://ambient.example");
         assert_eq!(settings.namespace.as_deref(), Some("mine"), "the profile wins");
-        assert_eq!(settings.tls.ca.unwrap().path(), "/ambient/ca");
+        assert_eq!(settings.tls.ca.unwrap().file().unwrap().path(), "/ambient/ca");
         assert_eq!(
             settings.variables,
             ["VAULT_ADDR", "VAULT_TOKEN", "VAULT_CACERT"],

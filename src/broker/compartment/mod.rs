@@ -40,7 +40,8 @@
 //! # Tasks
 //!
 //! Loads, refetches, the recovery and the lease renewer are tasks of the compartment and not of a caller, so a caller that
-//! goes away affects no other. Each ends within the read deadline, or when the compartment closes. A lease belongs to
+//! goes away affects no other. Each ends within the read deadline, or when the compartment closes. So does the task that
+//! watches a vault that reports changes, so that cached secrets need not be read again: see [`watch`]. A lease belongs to
 //! the users of its credential and is released after the last one: see [`lease`].
 
 mod cache;
@@ -55,6 +56,7 @@ mod tasks;
 mod tests;
 mod timing;
 mod wait_queue;
+mod watch;
 
 use std::fmt;
 use std::sync::Arc;
@@ -76,6 +78,7 @@ use self::state_log::StateLog;
 use self::tasks::Tasks;
 use self::timing::{Jitter, saturating_add};
 use self::wait_queue::WaitQueue;
+use self::watch::{Watched, Watcher};
 use super::credential::Credential;
 
 /// One vault with its cache, its client and its tasks.
@@ -88,6 +91,8 @@ pub(super) struct Compartment {
     refetcher: Refetcher,
     renewer: Arc<LeaseRenewer>,
     client: Arc<VaultClient>,
+    /// What is watched, if the vault can be watched and there is a cache.
+    watched: Option<Arc<Watched>>,
     tasks: Tasks,
     _close_on_drop: DropGuard,
 }
@@ -104,18 +109,33 @@ impl Compartment {
         let log = StateLog::new(name.clone(), Arc::clone(&cache), policy.probe_interval);
         let client = VaultClient::new(vault, &policy, jitter, Box::new(log), tasks.clone());
         let renewer = LeaseRenewer::new(&policy, jitter, Arc::clone(&client), tasks.clone());
+        let watches = client.info().capabilities.watch && policy.cache_entries > 0;
+        let watched = watches.then(Arc::default);
         let loader = Loader::new(
             &policy,
             Arc::clone(&client),
             Arc::clone(&cache),
             Arc::clone(&renewer),
+            watched.clone(),
             tasks.clone(),
         );
         let has_previous = client.info().capabilities.previous;
         let refetcher = Refetcher::new(&policy, Arc::clone(&loader), has_previous, tasks.clone());
         let queue = WaitQueue::new(policy.max_waiting);
         let _close_on_drop = tasks.close_on_drop();
-        Self { name, policy, queue, cache, loader, refetcher, renewer, client, tasks, _close_on_drop }
+        Self {
+            name,
+            policy,
+            queue,
+            cache,
+            loader,
+            refetcher,
+            renewer,
+            client,
+            watched,
+            tasks,
+            _close_on_drop,
+        }
     }
 
     /// Returns the credential for `key`: from the cache, else from the vault, within `deadline`.
@@ -229,9 +249,14 @@ impl Compartment {
         (cached.version() != rejected.version()).then_some(cached)
     }
 
-    /// Probes the vault for the first time. See [`VaultClient::start`].
+    /// Probes the vault for the first time, and starts to watch it. See [`VaultClient::start`].
     pub(super) async fn start(&self) {
         self.client.start().await;
+        if let Some(watched) = &self.watched {
+            let (client, watched) = (Arc::clone(&self.client), Arc::clone(watched));
+            let watcher = Watcher::new(self.name.clone(), &self.policy, client, watched);
+            self.tasks.spawn(watcher.run(self.tasks.clone()));
+        }
     }
 
     /// Loads `keys` into the cache. See [`prefetch`].

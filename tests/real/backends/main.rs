@@ -7,4 +7,5 @@ mod aws;
 mod command;
 mod hashicorp;
 mod keychain;
+mod kubernetes;
 mod sops;

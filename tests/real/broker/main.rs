@@ -5,6 +5,7 @@
 mod cold_start;
 mod fixture;
 mod keychain_outage;
+mod kubernetes_outage;
 mod lease_churn;
 mod lease_expiry;
 mod rotation;

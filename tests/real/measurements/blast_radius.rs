@@ -8,8 +8,8 @@ use cofferdam_testing::blast_radius::{
 use cofferdam_testing::{Program, program};
 
 /// One of each class: no server, no bytes, garbage, no permission, throttling, flapping; a file that is removed, and one that
-/// hangs; and whatever happens to the vaults of one machine.
-const SCENARIOS: [(Target, Fault); 16] = [
+/// hangs; a watch that breaks, and a login that expires; and whatever happens to the vaults of one machine.
+const SCENARIOS: [(Target, Fault); 20] = [
     (Target::Hashicorp, Fault::StoppedAtStart),
     (Target::Hashicorp, Fault::BlackHole),
     (Target::Hashicorp, Fault::PolicyRemoved),
@@ -26,6 +26,10 @@ const SCENARIOS: [(Target, Fault); 16] = [
     (Target::Command, Fault::ExitsOddly),
     (Target::Sops, Fault::Corrupted),
     (Target::Sops, Fault::KeyMissing),
+    (Target::Kubernetes, Fault::Stopped),
+    (Target::Kubernetes, Fault::Throttled),
+    (Target::Kubernetes, Fault::WatchBroken),
+    (Target::Kubernetes, Fault::TokenExpired),
 ];
 
 /// Promises about time, which need an idle machine.

@@ -21,8 +21,11 @@ const REMEDY: &str = "install etcd 3.4 or newer (Debian: etcd-server), openssl, 
 #[derive(Debug)]
 pub struct Kubernetes {
     dir: tempfile::TempDir,
+    binary: PathBuf,
+    /// The address of etcd.
+    storage: String,
     port: u16,
-    _server: Running,
+    server: Option<Running>,
     _etcd: Running,
 }
 
@@ -39,10 +42,10 @@ impl Kubernetes {
         let dir = tempfile::tempdir().map_err(|error| failed(&error))?;
         let port = || ports::free().map_err(|error| failed(&error));
         let (client, peer, port) = (port()?, port()?, port()?);
-        let (client, peer) = (format!("http://127.0.0.1:{client}"), format!("http://127.0.0.1:{peer}"));
+        let (storage, peer) = (format!("http://127.0.0.1:{client}"), format!("http://127.0.0.1:{peer}"));
         let mut command = Command::new(etcd);
         command.arg("--data-dir").arg(dir.path().join("etcd")).args(["--unsafe-no-fsync"]);
-        command.args(["--listen-client-urls", &client, "--advertise-client-urls", &client]);
+        command.args(["--listen-client-urls", &storage, "--advertise-client-urls", &storage]);
         command.args(["--listen-peer-urls", &peer]);
         let etcd = Running::start(&mut command).map_err(|error| failed(&error))?;
 
@@ -52,24 +55,41 @@ impl Kubernetes {
             "openssl",
             REMEDY,
         )?;
-        let tokens = dir.path().join("tokens.csv");
-        fs::write(&tokens, format!("{},admin,1,\"system:masters\"\n", Self::ADMIN))
+        fs::write(dir.path().join("tokens.csv"), format!("{},admin,1,\"system:masters\"\n", Self::ADMIN))
             .map_err(|error| failed(&error))?;
-        let mut command = Command::new(binary);
-        command.args(["--etcd-servers", &client, "--bind-address", "127.0.0.1"]);
-        command.args(["--advertise-address", "127.0.0.1", "--secure-port", &port.to_string()]);
-        command.arg("--cert-dir").arg(dir.path().join("certs"));
-        command.args(["--service-account-issuer", &format!("https://127.0.0.1:{port}")]);
-        command.arg("--service-account-signing-key-file").arg(&key);
-        command.arg("--service-account-key-file").arg(&key);
+        let mut started = Self { dir, binary, storage, port, server: None, _etcd: etcd };
+        started.revive()?;
+        Ok(started)
+    }
+
+    /// Kills the API server; etcd keeps what is stored.
+    pub fn kill(&mut self) {
+        self.server = None;
+    }
+
+    /// Starts the API server again on the same port, with the same certificate and keys.
+    ///
+    /// # Errors
+    ///
+    /// If nothing listens after 60 s.
+    pub fn revive(&mut self) -> Result<(), Unavailable> {
+        let at = |name: &str| self.dir.path().join(name);
+        let mut command = Command::new(&self.binary);
+        command.args(["--etcd-servers", &self.storage, "--bind-address", "127.0.0.1"]);
+        command.args(["--advertise-address", "127.0.0.1", "--secure-port", &self.port.to_string()]);
+        command.arg("--cert-dir").arg(at("certs"));
+        command.args(["--service-account-issuer", &self.address()]);
+        command.arg("--service-account-signing-key-file").arg(at("sa.key"));
+        command.arg("--service-account-key-file").arg(at("sa.key"));
         command.args(["--service-cluster-ip-range", "10.0.0.0/24", "--authorization-mode", "RBAC"]);
-        command.arg("--token-auth-file").arg(&tokens);
+        command.arg("--token-auth-file").arg(at("tokens.csv"));
         command.args(["--disable-admission-plugins", "ServiceAccount"]);
         let server = Running::start(&mut command).map_err(|error| failed(&error))?;
         let end = Instant::now() + Duration::from_secs(60);
         while Instant::now() < end {
-            if TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                return Ok(Self { dir, port, _server: server, _etcd: etcd });
+            if TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
+                self.server = Some(server);
+                return Ok(());
             }
             std::thread::sleep(Duration::from_millis(50));
         }

@@ -12,7 +12,8 @@
 //! - [`FakeService`]: a REST service on loopback that checks its tokens
 //! - [`cofferdam`], [`serve`]: the program under test, a process of its own
 //! - [`generated_modules`]: a thousand modules of twenty tools each
-//! - [`vault_server`], [`moto`]: HashiCorp Vault and AWS Secrets Manager with an operator, for the tests against real servers
+//! - [`vault_server`], [`moto`], [`kubernetes_server`]: HashiCorp Vault, AWS Secrets Manager and a Kubernetes API server with
+//!   an operator, for the tests against real servers
 //! - [`attacks`]: callers and services that take what others need, and a server under the memory limit of a container
 //! - [`blast_radius`], [`figures`], [`soak`]: what the examples of these names measure; the tests run a small part of each
 
@@ -31,6 +32,7 @@ pub mod deploy;
 mod env;
 pub mod figures;
 pub mod generated_modules;
+pub mod kubernetes_server;
 mod mcp;
 mod measure;
 pub mod moto;

@@ -11,9 +11,10 @@ use x509_cert::time::Time;
 
 use super::client::HttpClient;
 use super::message::Request;
+use super::pem::Pem;
 use super::transport::TlsFiles;
+use crate::Threads;
 use crate::expiry::TimeLeft;
-use crate::{ConfiguredFile, Threads};
 
 /// Below this, a certificate is worth a notice: renewing one takes other people.
 const NOTICE_BELOW: Duration = Duration::from_secs(14 * 24 * 60 * 60);
@@ -27,7 +28,7 @@ enum Needed {
     Any,
 }
 
-/// Rates when the certificates in the files of `tls` expire, for [`Vault::diagnose`](crate::Vault::diagnose). Reads no key.
+/// Rates when the certificates of `tls` expire, for [`Vault::diagnose`](crate::Vault::diagnose). Reads no key.
 pub async fn diagnose_certificate_files(tls: TlsFiles, threads: &Threads) -> Vec<Diagnostic> {
     let check = move || {
         let now = now();
@@ -48,23 +49,28 @@ pub async fn diagnose_certificate(client: &HttpClient, request: &Request) -> Opt
     rate("the server's certificate", expiry.map(|expiry| vec![expiry]), Needed::All, help, now())
 }
 
-fn ca(file: &ConfiguredFile, now: Duration) -> Option<Diagnostic> {
-    let what = text!("the CA certificate in {}", quote::path(file.path()));
-    let help = "add its successor to that file, next to the old one";
-    rate(what, expiries(file)?, Needed::Any, help, now)
+fn ca(pem: &Pem, now: Duration) -> Option<Diagnostic> {
+    let what = text!("the CA certificate{}", location(pem, " in "));
+    let help = "add its successor there, next to the old one";
+    rate(what, expiries(pem)?, Needed::Any, help, now)
 }
 
-fn client(file: &ConfiguredFile, now: Duration) -> Option<Diagnostic> {
-    let what = text!("the client certificate {}", quote::path(file.path()));
+fn client(pem: &Pem, now: Duration) -> Option<Diagnostic> {
+    let what = text!("the client certificate{}", location(pem, " "));
     let help = "replace it and its key; both are read again when a connection fails";
-    rate(what, expiries(file)?, Needed::All, help, now)
+    rate(what, expiries(pem)?, Needed::All, help, now)
 }
 
-/// The expiry of every certificate in the file. The inner `None` means that one of them cannot be parsed.
+/// The path of a file, after `before`; empty for what is part of other settings, which their owner names.
+fn location(pem: &Pem, before: &'static str) -> Text {
+    pem.file().map_or_else(Text::default, |file| text!("{before}{}", quote::path(file.path())))
+}
+
+/// The expiry of every certificate in it. The inner `None` means that one of them cannot be parsed.
 ///
-/// If the file cannot be read, the probe reports it.
-fn expiries(file: &ConfiguredFile) -> Option<Option<Vec<Time>>> {
-    let pem = file.read().ok()?;
+/// If a file cannot be read, the probe reports it.
+fn expiries(pem: &Pem) -> Option<Option<Vec<Time>>> {
+    let pem = pem.read().ok()?;
     Some(CertificateDer::pem_slice_iter(&pem).map(|der| expiry(&der.ok()?)).collect())
 }
 
@@ -123,7 +129,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::Protection;
+    use crate::{ConfiguredFile, Protection};
 
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -139,9 +145,10 @@ mod tests {
     #[test]
     fn an_expiry_is_reported_in_advance() {
         let folder = tempfile::tempdir().unwrap();
-        let file =
-            |name: &str| ConfiguredFile::new(folder.path().join(name), "the file", Protection::Integrity);
-        let level = |text: &str, check: fn(&ConfiguredFile, Duration) -> Option<Diagnostic>, later: u32| {
+        let file = |name: &str| {
+            ConfiguredFile::new(folder.path().join(name), "the file", Protection::Integrity).into()
+        };
+        let level = |text: &str, check: fn(&Pem, Duration) -> Option<Diagnostic>, later: u32| {
             fs::write(folder.path().join("file.pem"), text).unwrap();
             let found = check(&file("file.pem"), CREATED + DAY * later);
             assert!(!format!("{found:?}").contains("PRIVATE"), "a key was printed");

@@ -1,7 +1,7 @@
 //! Sends one request and returns one response.
 
 use bytes::Bytes;
-use http::{HeaderMap, header};
+use http::HeaderMap;
 use reqwest::RequestBuilder;
 use reqwest::tls::TlsInfo;
 use url::{Origin, Url};
@@ -9,7 +9,8 @@ use zeroize::Zeroizing;
 
 use super::address::Address;
 use super::error;
-use super::message::{Request, Response};
+use super::lines::LineReader;
+use super::message::{Request, Response, retry_after};
 use super::transport::{TlsFiles, Transport};
 use crate::{ErrorKind, VaultContext, VaultError};
 
@@ -72,15 +73,29 @@ impl HttpClient {
         let prepared = self.prepare(request, headers).await?;
         let response = async {
             let response = prepared.send().await?;
-            let retry_after =
-                response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
-            let (status, retry_after) = (response.status(), retry_after.and_then(crate::retry_after));
+            let (status, retry_after) = (response.status(), retry_after(response.headers()));
             let body = collect(response, request.max_bytes).await?;
             Ok(body.map(|body| Response { status, retry_after, body }))
         };
         match response.await {
             Ok(Some(response)) => Ok(response),
             Ok(None) => Err(error::too_large(&self.address.base, request.max_bytes)),
+            Err(failure) => {
+                self.transport.discard();
+                Err(error::from_transport(&self.address.base, &failure))
+            }
+        }
+    }
+
+    /// Sends `request` with `headers` and returns the response as soon as its head has arrived, whatever its status. The
+    /// request's bound does not apply: the reader takes one for each line.
+    ///
+    /// # Errors
+    ///
+    /// As [`HttpClient::send`].
+    pub async fn open(&self, request: &Request, headers: HeaderMap) -> Result<LineReader, VaultError> {
+        match self.prepare(request, headers).await?.send().await {
+            Ok(response) => Ok(LineReader::new(&self.address.base, response)),
             Err(failure) => {
                 self.transport.discard();
                 Err(error::from_transport(&self.address.base, &failure))

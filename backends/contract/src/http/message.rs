@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use http::{Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode, header};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
@@ -73,6 +73,11 @@ impl Response {
     pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, InvalidBody> {
         parse(&self.body)
     }
+}
+
+/// The pause that the server asks for.
+pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    headers.get(header::RETRY_AFTER)?.to_str().ok().and_then(crate::retry_after)
 }
 
 /// A body does not have the expected shape. Holds nothing of it.

@@ -7,7 +7,8 @@
 //!   listed address, because the login is sent there;
 //! - resolves names on threads of the vault ([`VaultContext::host_resolver`](crate::VaultContext::host_resolver)), and
 //!   reads certificates on the vault's other threads, again after a failed connection;
-//! - reads at most as much of a response as the request allows;
+//! - reads at most as much of a response as the request allows, or of one line, if it is read as it arrives
+//!   ([`HttpClient::open`]);
 //! - has no timeout and no retries: the compartment drops the call.
 //!
 //! A store that is asked with a token from a file needs a [`TokenClient`] only. [`from_status`] and [`malformed`] turn what
@@ -19,7 +20,9 @@ mod client;
 mod dns;
 mod error;
 mod header;
+mod lines;
 mod message;
+mod pem;
 mod token_client;
 mod token_file;
 mod transport;
@@ -29,8 +32,11 @@ pub use certificates::{diagnose_certificate, diagnose_certificate_files};
 pub use client::{HttpClient, HttpSettings};
 pub use error::{from_status, malformed};
 pub use header::SecretHeader;
+pub use lines::LineReader;
 pub use message::{InvalidBody, Request, Response, parse};
+pub use pem::Pem;
 pub use token_client::{ServerKeys, TokenClient};
+pub use token_file::{NotAJwt, TokenFile, rate_token, token_expiry};
 pub use transport::TlsFiles;
 
 /// The types of requests and responses.

@@ -11,6 +11,7 @@ use super::certificates::{diagnose_certificate, diagnose_certificate_files};
 use super::client::{HttpClient, HttpSettings};
 use super::error;
 use super::message::{Request, Response};
+use super::pem::Pem;
 use super::token_file::TokenFile;
 use super::transport::TlsFiles;
 use crate::{ConfiguredFile, ErrorKind, Protection, Threads, VaultContext, VaultError};
@@ -67,7 +68,7 @@ impl TokenClient {
             |path: &Path, name, protection| ConfiguredFile::new(context.resolve(path), name, protection);
         let token = file(keys.token_file, "the token file", Protection::Secrecy);
         let ca = keys.ca_file.map(|path| file(path, "the CA file", Protection::Integrity));
-        let tls = TlsFiles { ca, ..TlsFiles::default() };
+        let tls = TlsFiles { ca: ca.map(Pem::from), ..TlsFiles::default() };
         let settings =
             |address| HttpSettings { address, redirects: Vec::new(), tls: tls.clone(), proxies: false };
         let http = keys
@@ -91,7 +92,7 @@ impl TokenClient {
 
     /// What a login is made with, for [`VaultInfo::sources`](crate::VaultInfo::sources).
     pub fn sources(&self) -> Vec<String> {
-        std::iter::once(self.token.file()).chain(&self.tls.ca).map(ToString::to_string).collect()
+        self.files().map(ToString::to_string).collect()
     }
 
     /// Sends `request` with the token, and returns a response whose status is about the request: not a redirect, 401, 429
@@ -128,13 +129,17 @@ impl TokenClient {
     /// Diagnoses who else can read or change the files, and when the token and the certificates expire. `request` is one
     /// that the server answers without a login.
     pub async fn diagnose(&self, request: &Request, found: &mut Diagnostics) {
-        let files = std::iter::once(self.token.file()).chain(&self.tls.ca).cloned().collect();
+        let files = self.files().cloned().collect();
         found.extend(ConfiguredFile::diagnose(files, &self.threads).await);
         found.extend(self.token.diagnose(SystemTime::now()).await);
         found.extend(diagnose_certificate_files(self.tls.clone(), &self.threads).await);
         if let Ok(http) = &self.http {
             found.extend(diagnose_certificate(http, request).await);
         }
+    }
+
+    fn files(&self) -> impl Iterator<Item = &ConfiguredFile> {
+        std::iter::once(self.token.file()).chain(self.tls.ca.as_ref().and_then(Pem::file))
     }
 
     /// Closes the connections.

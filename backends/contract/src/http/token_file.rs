@@ -19,18 +19,19 @@ use crate::{ConfiguredFile, SecretFormat, Threads, VaultError};
 /// The file is read for each request. So a new token is used at once, whatever the file system reports as times and inodes,
 /// and a token that the server rejects is read again by the next attempt. No copy stays in memory between requests.
 #[derive(Debug, Clone)]
-pub(super) struct TokenFile {
+pub struct TokenFile {
     file: ConfiguredFile,
     threads: Threads,
 }
 
 impl TokenFile {
     /// The token in `file`, which is read on `threads`.
-    pub(super) fn new(file: ConfiguredFile, threads: Threads) -> Self {
+    pub fn new(file: ConfiguredFile, threads: Threads) -> Self {
         Self { file, threads }
     }
 
-    pub(super) fn file(&self) -> &ConfiguredFile {
+    /// The file.
+    pub fn file(&self) -> &ConfiguredFile {
         &self.file
     }
 
@@ -39,31 +40,35 @@ impl TokenFile {
     /// # Errors
     ///
     /// Those of [`ConfiguredFile::read_secret`] and [`SecretHeader::new`].
-    pub(super) async fn header(&self) -> Result<SecretHeader, VaultError> {
+    pub async fn header(&self) -> Result<SecretHeader, VaultError> {
         SecretHeader::new("Bearer ", &self.read().await?)
     }
 
     /// Rates when the token expires, if it is a JWT. `None` if it cannot be read, which the probe reports.
-    pub(super) async fn diagnose(&self, now: SystemTime) -> Option<Diagnostic> {
+    pub async fn diagnose(&self, now: SystemTime) -> Option<Diagnostic> {
         let token = self.read().await.ok()?;
         let help =
             text!("put a new one into {}, which is read for each request", quote::path(self.file.path()));
-        Some(rate(&token, now, help))
+        Some(rate_token(&token, now, help))
     }
 
-    async fn read(&self) -> Result<SecretString, VaultError> {
+    /// The token as it is now.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`ConfiguredFile::read_secret`].
+    pub async fn read(&self) -> Result<SecretString, VaultError> {
         let file = self.file.clone();
         self.threads.run(move || file.read_secret(SecretFormat::Word)).await
     }
 }
 
-/// Rates when `token` expires.
-fn rate(token: &SecretString, now: SystemTime, help: Text) -> Diagnostic {
-    let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-    match expiry(token) {
-        Ok(Some(end)) => match end.checked_sub(now) {
-            None => Diagnostic::error("", "the token has expired", help),
-            Some(left) => rate_expiry(left, text!("the token expires in {}", TimeLeft(left)), help),
+/// Rates when `token` expires, which nobody replaces before. `help` says how to.
+pub fn rate_token(token: &SecretString, now: SystemTime, help: Text) -> Diagnostic {
+    match token_expiry(token) {
+        Ok(Some(end)) => match end.duration_since(now) {
+            Err(_) => Diagnostic::error("", "the token has expired", help),
+            Ok(left) => rate_expiry(left, text!("the token expires in {}", TimeLeft(left)), help),
         },
         Ok(None) => Diagnostic::warning("", "the token never expires, so a stolen one stays valid", help),
         Err(NotAJwt) => Diagnostic::warning(
@@ -75,10 +80,16 @@ fn rate(token: &SecretString, now: SystemTime, help: Text) -> Diagnostic {
 }
 
 /// A token whose claims cannot be read.
-struct NotAJwt;
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the token is not a JWT")]
+pub struct NotAJwt;
 
-/// The claim `exp` of a JWT since 1970; `None` if it has none. The signature is for the server to verify.
-fn expiry(token: &SecretString) -> Result<Option<Duration>, NotAJwt> {
+/// When a JWT expires; `None` if it does not. The signature is for the server to verify.
+///
+/// # Errors
+///
+/// If it is not a JWT.
+pub fn token_expiry(token: &SecretString) -> Result<Option<SystemTime>, NotAJwt> {
     #[derive(Deserialize)]
     struct Claims {
         exp: Option<u64>,
@@ -90,7 +101,8 @@ fn expiry(token: &SecretString) -> Result<Option<Duration>, NotAJwt> {
     };
     let claims = URL_SAFE_NO_PAD.decode(claims).map(Zeroizing::new).map_err(|_| NotAJwt)?;
     let claims: Claims = parse(&claims).map_err(|_| NotAJwt)?;
-    Ok(claims.exp.map(Duration::from_secs))
+    // A time that the clock cannot represent is as far away as never.
+    Ok(claims.exp.and_then(|seconds| UNIX_EPOCH.checked_add(Duration::from_secs(seconds))))
 }
 
 #[cfg(test)]
@@ -103,7 +115,7 @@ mod tests {
     fn a_token_is_rated_by_its_expiry() {
         let now = UNIX_EPOCH + Duration::from_secs(1_800_000_000);
         let rated = |token: String| {
-            let found = rate(&token.into(), now, "replace it".into());
+            let found = rate_token(&token.into(), now, "replace it".into());
             assert!(!format!("{found:?}").contains("canary"), "{found:?}");
             (found.severity, found.message)
         };

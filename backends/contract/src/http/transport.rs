@@ -8,17 +8,18 @@ use url::Origin;
 use zeroize::Zeroizing;
 
 use super::dns::Resolver;
-use crate::{ConfiguredFile, ErrorKind, HostResolver, Threads, VaultError};
+use super::pem::Pem;
+use crate::{ErrorKind, HostResolver, Threads, VaultError};
 
-/// The files of the TLS settings. Absent: the system's CAs, and no client certificate.
+/// The certificates and keys of the TLS settings. Absent: the system's CAs, and no client certificate.
 #[derive(Debug, Clone, Default)]
 pub struct TlsFiles {
     /// The CA certificates to verify the server with, in PEM; no other CA is trusted then.
-    pub ca: Option<ConfiguredFile>,
+    pub ca: Option<Pem>,
     /// The client certificate in PEM. Used with `key` only.
-    pub certificate: Option<ConfiguredFile>,
+    pub certificate: Option<Pem>,
     /// The private key of `certificate` in PEM.
-    pub key: Option<ConfiguredFile>,
+    pub key: Option<Pem>,
 }
 
 /// Maximum number of redirects of one request: from a standby to the active node of a cluster, and one more if that
@@ -81,6 +82,9 @@ impl Transport {
         let builder = Client::builder()
             .redirect(Policy::custom(move |attempt| redirect(attempt, &origins)))
             .referer(false)
+            // A request that is dropped closes its connection. With HTTP/2, one that no longer responds would stay in use
+            // for every later request.
+            .http1_only()
             .dns_resolver(Resolver(self.names.clone()))
             // Keeps the server's certificate for `HttpClient::certificate`.
             .tls_info(true);
@@ -108,12 +112,12 @@ fn build(mut builder: ClientBuilder, tls: Option<TlsFiles>) -> Result<Client, Va
         // There is nothing to verify, so no certificates are loaded.
         None => builder = builder.tls_certs_only([]),
         Some(tls) => {
-            if let Some(file) = &tls.ca {
-                let pem = file.read()?;
+            if let Some(ca) = &tls.ca {
+                let pem = ca.read()?;
                 let certificates = Certificate::from_pem_bundle(&pem).unwrap_or_default();
                 if certificates.is_empty() {
                     return Err(misconfigured(format!(
-                        "{file} contains no PEM certificate; put the CA's certificate into it"
+                        "{ca} contains no PEM certificate; put the CA's certificate into it"
                     )));
                 }
                 builder = builder.tls_certs_only(certificates);
@@ -126,9 +130,8 @@ fn build(mut builder: ClientBuilder, tls: Option<TlsFiles>) -> Result<Client, Va
                 pem.extend_from_slice(&keys);
                 let identity = Identity::from_pem(&pem).map_err(|_| {
                     misconfigured(format!(
-                        "{} and {} are not a certificate and its private key in PEM; replace them with a matching pair",
-                        certificate.path().display(),
-                        key.path().display()
+                        "{certificate} and {key} are not a certificate and its private key in PEM; replace them with a \
+                         matching pair"
                     ))
                 })?;
                 builder = builder.identity(identity);

@@ -5,12 +5,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use cofferdam_config::Diagnostics;
+use futures_util::StreamExt as _;
+use futures_util::stream::once;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::{
-    BoxFuture, ErrorKind, Expect, FieldName, Lease, Page, PageToken, ReadRequest, Secret, SecretFields,
-    SecretPath, Stage, Vault, VaultError, VaultInfo, Version,
+    BoxFuture, BoxStream, Change, ErrorKind, Expect, FieldName, Lease, Page, PageToken, ReadRequest, Secret,
+    SecretFields, SecretPath, Stage, Vault, VaultError, VaultInfo, Version,
 };
 
 /// Which calls a fault affects.
@@ -24,6 +26,8 @@ pub enum Calls {
     Writes,
     /// `probe`.
     Probes,
+    /// `watch`, until its first item.
+    Watches,
 }
 
 impl Calls {
@@ -33,6 +37,7 @@ impl Calls {
             Self::Reads => call == Call::Read,
             Self::Writes => call == Call::Write,
             Self::Probes => call == Call::Probe,
+            Self::Watches => call == Call::Watch,
         }
     }
 }
@@ -44,6 +49,7 @@ enum Call {
     Write,
     Probe,
     Lease,
+    Watch,
 }
 
 /// What happens to a call.
@@ -337,6 +343,15 @@ impl Vault for FaultyVault {
 
     fn release<'a>(&'a self, lease: &'a Lease) -> BoxFuture<'a, Result<(), VaultError>> {
         Box::pin(async move { self.faults.run(Call::Lease, self.inner.release(lease)).await? })
+    }
+
+    fn watch(&self) -> BoxStream<'_, Result<Change, VaultError>> {
+        let open = async { self.faults.run(Call::Watch, async { self.inner.watch() }).await };
+        let watch = once(open).flat_map(|opened| match opened {
+            Ok(watch) => watch,
+            Err(error) => once(async move { Err(error) }).boxed(),
+        });
+        watch.boxed()
     }
 
     fn probe(&self) -> BoxFuture<'_, Result<(), VaultError>> {

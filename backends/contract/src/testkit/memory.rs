@@ -9,9 +9,10 @@ use secrecy::SecretString;
 use tokio::time::Instant;
 
 use super::fields;
+use super::watches::Watches;
 use crate::{
-    BoxFuture, Capabilities, ErrorKind, Expect, FieldName, Lease, Page, PageToken, ReadRequest, Secret,
-    SecretFields, SecretPath, Stage, Vault, VaultError, VaultInfo, Version,
+    BoxFuture, BoxStream, Capabilities, Change, ErrorKind, Expect, FieldName, Lease, Page, PageToken,
+    ReadRequest, Secret, SecretFields, SecretPath, Stage, Vault, VaultError, VaultInfo, Version,
 };
 
 /// How many paths a page of a listing holds. Few, so that every test of a listing has several pages.
@@ -39,6 +40,7 @@ pub struct Requests {
 pub struct MemoryVault {
     info: VaultInfo,
     store: Arc<Mutex<Store>>,
+    watches: Arc<Watches>,
 }
 
 #[derive(Default)]
@@ -87,9 +89,11 @@ impl MemoryVault {
                     batch: true,
                     dynamic: true,
                     login: false,
+                    watch: true,
                 },
             },
             store: Arc::default(),
+            watches: Arc::default(),
         }
     }
 
@@ -99,7 +103,10 @@ impl MemoryVault {
     ///
     /// If `at` is not a path, or a name is not a field name.
     pub fn put<'a>(&self, at: &str, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Version {
-        self.lock().replace(&super::path(at), &fields(pairs))
+        let at = super::path(at);
+        let version = self.lock().replace(&at, &fields(pairs));
+        self.report(Change::Secret(at));
+        version
     }
 
     /// Deletes a secret without counting a request.
@@ -108,7 +115,9 @@ impl MemoryVault {
     ///
     /// If `at` is not a path.
     pub fn remove(&self, at: &str) {
-        self.lock().secrets.remove(&super::path(at));
+        let at = super::path(at);
+        self.lock().secrets.remove(&at);
+        self.report(Change::Secret(at));
     }
 
     /// From now on, reads return secrets that are valid for `ttl`; `None`, the default, sets no end.
@@ -141,6 +150,26 @@ impl MemoryVault {
     pub fn leases(&self) -> usize {
         let now = Instant::now();
         self.lock().leases.values().filter(|grant| grant.ends > now).count()
+    }
+
+    /// Makes every watch that is live report `change`, true or not.
+    pub fn report(&self, change: Change) {
+        self.watches.report(change);
+    }
+
+    /// Breaks every watch that is live.
+    pub fn break_watches(&self) {
+        self.watches.break_all();
+    }
+
+    /// Makes every watch that is live silent: it reports nothing any more, and does not end.
+    pub fn hush_watches(&self) {
+        self.watches.hush();
+    }
+
+    /// How many watches are open.
+    pub fn watches(&self) -> usize {
+        self.watches.count()
     }
 
     /// The requests to this store so far, through all its handles.
@@ -294,7 +323,10 @@ impl Vault for MemoryVault {
             let mut store = self.lock();
             store.requests.write += 1;
             store.check(path, &expect)?;
-            Ok(store.replace(path, fields))
+            let version = store.replace(path, fields);
+            drop(store);
+            self.report(Change::Secret(path.clone()));
+            Ok(version)
         })
     }
 
@@ -304,6 +336,8 @@ impl Vault for MemoryVault {
             store.requests.delete += 1;
             store.check(path, &expect)?;
             store.secrets.remove(path);
+            drop(store);
+            self.report(Change::Secret(path.clone()));
             Ok(())
         })
     }
@@ -335,6 +369,10 @@ impl Vault for MemoryVault {
             store.leases.remove(&lease.id);
             Ok(())
         })
+    }
+
+    fn watch(&self) -> BoxStream<'_, Result<Change, VaultError>> {
+        self.watches.open()
     }
 
     fn probe(&self) -> BoxFuture<'_, Result<(), VaultError>> {

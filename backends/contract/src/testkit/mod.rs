@@ -14,6 +14,7 @@ mod faults;
 mod log;
 mod memory;
 mod suite;
+mod watches;
 
 pub use faults::{Calls, Fault, Faults, FaultyVault};
 pub use log::Log;

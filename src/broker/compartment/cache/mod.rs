@@ -6,6 +6,8 @@
 //!
 //! - **Refresh ahead.** A caller who comes shortly before `cache_ttl` ends is served at once and starts a read for later
 //!   callers. A secret in use never makes a caller wait, and an unreachable vault is detected before the entry expires.
+//! - **Watches.** A watch of the vault confirms what was read under it, and a secret that it reports as changed is neither
+//!   fresh nor stale. See [`watch`](super::watch).
 //! - **Leases.** A secret with a lease is served until the lease ends, and neither age applies: reading it again would not
 //!   confirm it but create another lease. See [`lease`](super::lease).
 //! - **Negative entries.** An absent or denied secret is cached for `missing_ttl`. It is short because the secret may be
@@ -32,6 +34,7 @@ pub(crate) use self::key::CacheKey;
 pub(crate) use self::leased::LeasedEntry;
 use super::policy::CompartmentPolicy;
 use super::timing::saturating_add;
+use super::watch::Coverage;
 use crate::broker::credential::Credential;
 
 /// The cached secrets of one vault.
@@ -50,9 +53,9 @@ pub(crate) struct Cache {
 
 #[derive(Clone)]
 enum Entry {
-    Found(CachedCredential),
+    Found { cached: CachedCredential, coverage: Option<Coverage> },
     Leased(Arc<LeasedEntry>),
-    Missing { error: Arc<VaultError>, until: Instant },
+    Missing { error: Arc<VaultError>, until: Instant, coverage: Option<Coverage> },
 }
 
 impl Cache {
@@ -82,12 +85,16 @@ impl Cache {
     /// Returns what can be answered without the vault: a credential within `cache_ttl`, or an error within `missing_ttl`.
     pub(crate) fn fresh(&self, key: &CacheKey, now: Instant) -> Option<ReadResult> {
         match self.entries.as_ref()?.get(key)? {
-            Entry::Found(cached) => {
+            Entry::Leased(entry) => entry.fresh(now).map(Ok),
+            Entry::Missing { error, until, coverage } => {
+                let valid = now < until && !coverage.is_some_and(|coverage| coverage.is_outdated());
+                valid.then(|| Err((*error).clone()))
+            }
+            found => {
+                let cached = found.into_cached()?;
                 let fresh = now < saturating_add(cached.confirmed_at, self.ttl) && !cached.is_expired(now);
                 fresh.then_some(Ok(cached))
             }
-            Entry::Leased(entry) => entry.fresh(now).map(Ok),
-            Entry::Missing { error, until } => (now < until).then(|| Err((*error).clone())),
         }
     }
 
@@ -106,14 +113,20 @@ impl Cache {
         (now < self.serve_until(&cached)).then_some(cached.credential)
     }
 
-    /// Stores a result of the vault. An error changes the cache only if it says that the secret is gone or denied. Returns
-    /// the entry of a secret with a lease.
-    pub(crate) fn store(&self, key: &Arc<CacheKey>, result: &ReadResult) -> Option<Arc<LeasedEntry>> {
+    /// Stores a result of the vault, and what a watch says about it. An error changes the cache only if it says that the
+    /// secret is gone or denied. Returns the entry of a secret with a lease.
+    pub(crate) fn store(
+        &self,
+        key: &Arc<CacheKey>,
+        result: &ReadResult,
+        coverage: Option<Coverage>,
+    ) -> Option<Arc<LeasedEntry>> {
         let entries = self.entries.as_ref()?;
         match result {
             Ok(cached) => {
                 let leased = cached.is_leased().then(|| LeasedEntry::new(cached.clone()));
-                let entry = leased.clone().map_or_else(|| Entry::Found(cached.clone()), Entry::Leased);
+                let found = || Entry::Found { cached: cached.clone(), coverage };
+                let entry = leased.clone().map_or_else(found, Entry::Leased);
                 entries.insert(Arc::clone(key), entry);
                 let mut servable_until = self.lock();
                 *servable_until = (*servable_until).max(Some(self.serve_until(cached)));
@@ -122,7 +135,8 @@ impl Cache {
             Err(error) => {
                 if error.evicts() && !self.missing_ttl.is_zero() {
                     let until = saturating_add(Instant::now(), self.missing_ttl);
-                    entries.insert(Arc::clone(key), Entry::Missing { error: Arc::new(error.clone()), until });
+                    let error = Arc::new(error.clone());
+                    entries.insert(Arc::clone(key), Entry::Missing { error, until, coverage });
                 } else if error.evicts() {
                     entries.invalidate(key);
                 }
@@ -167,9 +181,14 @@ impl Cache {
 }
 
 impl Entry {
+    /// The credential, with the time at which the vault last confirmed it; `None` if it is known to have changed.
     fn into_cached(self) -> Option<CachedCredential> {
         match self {
-            Self::Found(cached) => Some(cached),
+            Self::Found { cached, coverage: None } => Some(cached),
+            Self::Found { cached, coverage: Some(coverage) } => (!coverage.is_outdated()).then(|| {
+                let confirmed_at = coverage.confirmed_at(cached.confirmed_at);
+                CachedCredential { confirmed_at, ..cached }
+            }),
             Self::Leased(entry) => entry.peek(),
             Self::Missing { .. } => None,
         }

@@ -54,12 +54,15 @@ impl AttemptTimeout {
 ///
 /// The backend must be called inside `work`, so that a panic before its first await is caught too.
 pub(crate) async fn catch_panic<T>(work: impl Future<Output = T>) -> Result<T, VaultError> {
-    AssertUnwindSafe(work).catch_unwind().await.map_err(|_| {
-        VaultError::vault(
-            ErrorKind::Malformed,
-            "the backend panicked; this is a defect, and the log has the details",
-        )
-    })
+    AssertUnwindSafe(work).catch_unwind().await.map_err(|_| panicked())
+}
+
+/// The error of a backend that panicked.
+pub(crate) fn panicked() -> VaultError {
+    VaultError::vault(
+        ErrorKind::Malformed,
+        "the backend panicked; this is a defect, and the log has the details",
+    )
 }
 
 #[cfg(test)]

@@ -10,15 +10,18 @@ mod limit;
 mod probe;
 mod retry;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use cofferdam_vault::{
-    FieldName, Lease, ReadRequest, Secret, SecretPath, Stage, Vault, VaultError, VaultInfo,
+    BoxStream, Change, FieldName, Lease, ReadRequest, Secret, SecretPath, Stage, Vault, VaultError, VaultInfo,
 };
+use futures_util::StreamExt as _;
+use futures_util::stream::once;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use self::attempt::{AttemptTimeout, catch_panic};
+use self::attempt::{AttemptTimeout, catch_panic, panicked};
 use self::breaker::Breaker;
 #[cfg(test)]
 pub(crate) use self::breaker::Timestamp;
@@ -138,6 +141,19 @@ impl VaultClient {
     /// As [`VaultClient::read`].
     pub(crate) async fn release(self: &Arc<Self>, lease: &Lease) -> Result<(), VaultError> {
         self.call_once(async { self.vault.release(lease).await }).await
+    }
+
+    /// Watches the vault once. The layers do not apply: a watch lasts, and how it ends says little about reads.
+    pub(crate) fn watch(&self) -> BoxStream<'_, Result<Change, VaultError>> {
+        // Also a panic of the call itself becomes an item.
+        let items = once(async { self.vault.watch() }).flatten();
+        let items = AssertUnwindSafe(items).catch_unwind();
+        items.map(|item| item.unwrap_or_else(|_| Err(panicked()))).boxed()
+    }
+
+    /// The pause between two probes, with jitter.
+    pub(crate) fn probe_pause(&self) -> Duration {
+        self.prober.pause()
     }
 
     /// Closes the vault. Returns whether it closed before `deadline`.

@@ -5,7 +5,8 @@
 //!
 //! One load per key is *registered*: callers that miss the key join it, and only its result is stored in the cache. A
 //! forced read after a rejection takes over the registration. The older read may have left the vault before the secret
-//! changed, so its result reaches only the callers that already wait for it.
+//! changed, so its result reaches only the callers that already wait for it. The same holds for a load whose secret is
+//! reported as changed while it runs.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,12 +21,15 @@ use crate::broker::compartment::lease::LeaseRenewer;
 use crate::broker::compartment::policy::CompartmentPolicy;
 use crate::broker::compartment::tasks::Tasks;
 use crate::broker::compartment::wait_queue::queue_full;
+use crate::broker::compartment::watch::{Coverage, Watched};
 
 /// Loads the secrets of one vault.
 pub(crate) struct Loader {
     client: Arc<VaultClient>,
     cache: Arc<Cache>,
     renewer: Arc<LeaseRenewer>,
+    /// `None` if the vault cannot be watched.
+    watched: Option<Arc<Watched>>,
     running: Mutex<Running>,
     max_running: usize,
     tasks: Tasks,
@@ -33,11 +37,19 @@ pub(crate) struct Loader {
 
 #[derive(Debug, Default)]
 struct Running {
-    registered: HashMap<Arc<CacheKey>, (u64, SharedResult<ReadResult>)>,
+    registered: HashMap<Arc<CacheKey>, Registered>,
     /// Identifies a load, so that it can see whether it is still the registered one.
     last_id: u64,
     /// Number of running loads, registered or not.
     count: usize,
+}
+
+/// A load that callers join.
+#[derive(Debug)]
+struct Registered {
+    id: u64,
+    result: SharedResult<ReadResult>,
+    coverage: Option<Coverage>,
 }
 
 impl Loader {
@@ -47,10 +59,11 @@ impl Loader {
         client: Arc<VaultClient>,
         cache: Arc<Cache>,
         renewer: Arc<LeaseRenewer>,
+        watched: Option<Arc<Watched>>,
         tasks: Tasks,
     ) -> Arc<Self> {
         let running = Mutex::default();
-        Arc::new(Self { client, cache, renewer, running, max_running: policy.max_waiting, tasks })
+        Arc::new(Self { client, cache, renewer, watched, running, max_running: policy.max_waiting, tasks })
     }
 
     /// Loads `key` unless it is cached: joins the registered load, or starts one.
@@ -106,8 +119,8 @@ impl Loader {
             if let Some(result) = self.cache.fresh(key, Instant::now()) {
                 return Ok(SharedResult::ready(result));
             }
-            if let Some((_, result)) = running.registered.get(key) {
-                return Ok(result.clone());
+            if let Some(result) = running.joinable(key) {
+                return Ok(result);
             }
             let (load, result) = self.register(&mut running, key)?;
             batch.push(load);
@@ -178,8 +191,8 @@ impl Loader {
         running: &mut Running,
         key: &Arc<CacheKey>,
     ) -> Result<SharedResult<ReadResult>, VaultError> {
-        match running.registered.get(key) {
-            Some((_, result)) => Ok(result.clone()),
+        match running.joinable(key) {
+            Some(result) => Ok(result),
             None => self.start(running, key),
         }
     }
@@ -211,8 +224,10 @@ impl Loader {
         running.count += 1;
         running.last_id += 1;
         let id = running.last_id;
-        running.registered.insert(Arc::clone(key), (id, result.clone()));
-        let registration = Registration { loader: Arc::clone(self), key: Arc::clone(key), id };
+        let coverage = self.watched.as_ref().map(|watched| watched.cover(&key.path));
+        let registered = Registered { id, result: result.clone(), coverage: coverage.clone() };
+        running.registered.insert(Arc::clone(key), registered);
+        let registration = Registration { loader: Arc::clone(self), key: Arc::clone(key), id, coverage };
         Ok((Load { registration, completer }, result))
     }
 
@@ -240,14 +255,17 @@ struct Registration {
     loader: Arc<Loader>,
     key: Arc<CacheKey>,
     id: u64,
+    coverage: Option<Coverage>,
 }
 
 impl Registration {
-    /// Stores `result` in the cache, unless a newer load has taken over, and ends the registration.
+    /// Stores `result` in the cache, unless a newer load has taken over or the secret has changed, and ends the registration.
     fn end(self, result: &ReadResult) {
         let running = self.loader.lock();
+        let outdated = self.coverage.as_ref().is_some_and(Coverage::is_outdated);
         if running.is_registered(&self)
-            && let Some(entry) = self.loader.cache.store(&self.key, result)
+            && !outdated
+            && let Some(entry) = self.loader.cache.store(&self.key, result, self.coverage.clone())
         {
             self.loader.renewer.track(&entry);
         }
@@ -266,7 +284,14 @@ impl Drop for Registration {
 
 impl Running {
     fn is_registered(&self, registration: &Registration) -> bool {
-        self.registered.get(&registration.key).is_some_and(|(id, _)| *id == registration.id)
+        self.registered.get(&registration.key).is_some_and(|registered| registered.id == registration.id)
+    }
+
+    /// The result of the load of `key` that a new caller may join: its secret has not changed since the load began.
+    fn joinable(&self, key: &CacheKey) -> Option<SharedResult<ReadResult>> {
+        let registered = self.registered.get(key)?;
+        let outdated = registered.coverage.as_ref().is_some_and(Coverage::is_outdated);
+        (!outdated).then(|| registered.result.clone())
     }
 }
 

@@ -8,3 +8,4 @@ mod prefetch;
 mod recovery;
 mod refetch;
 mod rig;
+mod watch;

@@ -29,7 +29,7 @@ pub(crate) trait AddedVault: Send {
 pub(crate) fn start(target: Target, folder: &Path) -> Result<Option<Box<dyn AddedVault>>, Failed> {
     let token = token(target.module());
     Ok(match target {
-        Target::Hashicorp | Target::Aws | Target::Age => None,
+        Target::Hashicorp | Target::Aws | Target::Age | Target::Kubernetes => None,
         Target::Keychain => Some(Box::new(Keychain::start(&token)?)),
         Target::Command => Some(Box::new(Script::make(folder, &token)?)),
         Target::Sops => Some(Box::new(Document::make(folder, &token)?)),

@@ -22,6 +22,8 @@ pub enum Target {
     Command,
     /// A SOPS document.
     Sops,
+    /// A Kubernetes API server.
+    Kubernetes,
 }
 
 /// A way to fail.
@@ -72,6 +74,10 @@ pub enum Fault {
     ExitsOddly,
     /// The file with the key is removed.
     KeyMissing,
+    /// The watch of the store ends, and no other one can be started.
+    WatchBroken,
+    /// The login has expired.
+    TokenExpired,
 }
 
 /// What the module on the faulty vault must return.
@@ -85,8 +91,8 @@ pub(crate) enum Expected {
 
 impl Target {
     /// All of them.
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Hashicorp, Self::Aws, Self::Age, Self::Keychain, Self::Command, Self::Sops];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Hashicorp, Self::Aws, Self::Age, Self::Kubernetes, Self::Keychain, Self::Command, Self::Sops];
 
     /// Whether only the scenarios about this vault have it.
     pub(crate) fn is_added(self) -> bool {
@@ -102,6 +108,7 @@ impl Target {
             Self::Keychain => "keychain",
             Self::Command => "command",
             Self::Sops => "sops",
+            Self::Kubernetes => "kubernetes",
         }
     }
 
@@ -131,6 +138,7 @@ impl Target {
             Self::Keychain => &[Locked, BusGone],
             Self::Command => &[Hung, Floods, Forks, ExitsOddly],
             Self::Sops => &[Corrupted, KeyMissing],
+            Self::Kubernetes => &[StoppedAtStart, Stopped, BlackHole, Throttled, WatchBroken, TokenExpired],
         }
     }
 }
@@ -149,6 +157,8 @@ impl Fault {
             (Self::PolicyRemoved | Self::Floods, ..) | (Self::Sealed, Target::Aws, _) => {
                 Expected::Code("credential_missing")
             }
+            // Reads work.
+            (Self::WatchBroken, ..) => Expected::Served,
             // Nothing is cached.
             (Self::StoppedAtStart, ..) | (.., false) => Expected::Code("module_unavailable"),
             (.., true) => Expected::Served,
@@ -181,6 +191,8 @@ impl fmt::Display for Fault {
             Self::Forks => "forks",
             Self::ExitsOddly => "exits oddly",
             Self::KeyMissing => "key missing",
+            Self::WatchBroken => "watch broken",
+            Self::TokenExpired => "token expired",
         })
     }
 }

@@ -1,5 +1,5 @@
-//! What the server under test works with: vaults on real servers, proxies before those on a network, a further vault if the
-//! scenario is about it, and a service that checks the tokens. Created once per run; a scenario leaves it as it was.
+//! What the server under test works with: five vaults on real servers, proxies before those on a network, a further vault if
+//! the scenario is about it, and a service that checks the tokens. Created once per run; a scenario leaves it as it was.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -12,6 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::added::{self, AddedVault};
 use super::age_file::AgeFile;
 use super::aws::{CREDENTIALS, SecretsManager, error_response};
+use super::kubernetes::{self, Cluster};
 use super::plan::{CACHE_OFF, CACHE_ON};
 use super::profile::{self, MODULES};
 use super::proxy::{CountingProxy, ScriptedResponse};
@@ -33,8 +34,10 @@ pub struct Fixture {
     _service: FakeService,
     aws: SecretsManager,
     age: AgeFile,
+    cluster: Cluster,
     vault_route: Route,
     aws_route: Route,
+    cluster_route: Route,
     flapping: Option<AbortOnDropHandle<()>>,
     added: Option<Box<dyn AddedVault>>,
 }
@@ -60,6 +63,8 @@ impl Fixture {
         vault.put("hashicorp", &profile::token("hashicorp")).await?;
         let vault_route = Route::to(&toxics, "hashicorp", vault.address()?).await?;
         let aws_route = Route::to(&toxics, "aws", aws.address()?).await?;
+        let cluster = Cluster::start(&profile::token("kubernetes")).await?;
+        let cluster_route = Route::to(&toxics, "kubernetes", cluster.front).await?;
         let added = Target::ALL.into_iter().filter(|target| target.is_added()).map(Target::module);
         let modules: Vec<&str> = MODULES.into_iter().chain(added).collect();
         let tokens: Vec<_> =
@@ -86,8 +91,10 @@ impl Fixture {
             _service: service,
             aws,
             age,
+            cluster,
             vault_route,
             aws_route,
+            cluster_route,
             flapping,
             added,
         })
@@ -120,6 +127,8 @@ impl Fixture {
                 self.aws_route.counting.address
             ),
         );
+        let kubernetes = self.cluster.settings(self.folder.path(), self.cluster_route.counting.address);
+        add("kubernetes", &kubernetes);
         if let Some(vault) = &self.added {
             add(scenario.target.module(), &vault.settings());
         }
@@ -133,6 +142,7 @@ impl Fixture {
         match target {
             Target::Hashicorp => Some(&self.vault_route.counting),
             Target::Aws => Some(&self.aws_route.counting),
+            Target::Kubernetes => Some(&self.cluster_route.counting),
             Target::Age | Target::Keychain | Target::Command | Target::Sops => None,
         }
     }
@@ -150,10 +160,12 @@ impl Fixture {
         let route = match target {
             Target::Age => return self.age.break_by(fault),
             Target::Hashicorp => &self.vault_route,
+            Target::Kubernetes => &self.cluster_route,
             _ => &self.aws_route,
         };
         match (fault, target) {
             (Fault::Stopped | Fault::StoppedAtStart, Target::Hashicorp) => self.vault.kill(),
+            (Fault::Stopped | Fault::StoppedAtStart, Target::Kubernetes) => self.cluster.kill(),
             (Fault::Stopped | Fault::StoppedAtStart, _) => self.aws.kill(),
             (Fault::BlackHole, _) => route.proxy.swallow().await?,
             (Fault::Latency, _) => route.proxy.toxic("latency", json!({ "latency": 5000 })).await?,
@@ -168,6 +180,9 @@ impl Fixture {
             (Fault::Sealed, Target::Hashicorp) => self.vault.seal().await?,
             (Fault::PolicyRemoved, Target::Hashicorp) => self.vault.set_policy(false).await?,
             (Fault::Throttled, Target::Hashicorp) => self.vault.set_quota(true).await?,
+            (Fault::Throttled, Target::Kubernetes) => route.counting.respond(Some(kubernetes::throttled())),
+            (Fault::WatchBroken, Target::Kubernetes) => self.cluster.break_watches(true),
+            (Fault::TokenExpired, Target::Kubernetes) => self.cluster.set_login(self.folder.path(), false),
             (Fault::Sealed, _) => route.counting.respond(Some(error_response(
                 "DecryptionFailure",
                 "Secrets Manager can't decrypt the protected secret text using the provided KMS key.",
@@ -193,6 +208,9 @@ impl Fixture {
         match (fault, target) {
             (_, Target::Age) => self.age.repair()?,
             (Fault::Stopped | Fault::StoppedAtStart, Target::Hashicorp) => self.vault.revive()?,
+            (Fault::Stopped | Fault::StoppedAtStart, Target::Kubernetes) => self.cluster.revive().await?,
+            (Fault::WatchBroken, Target::Kubernetes) => self.cluster.break_watches(false),
+            (Fault::TokenExpired, Target::Kubernetes) => self.cluster.set_login(self.folder.path(), true),
             (Fault::Stopped | Fault::StoppedAtStart, _) => {
                 self.aws.revive().await?;
                 self.aws_route.proxy.set_upstream(self.aws.address()?).await?;
@@ -204,6 +222,7 @@ impl Fixture {
                 self.toxics.heal().await?;
                 self.vault_route.counting.respond(None);
                 self.aws_route.counting.respond(None);
+                self.cluster_route.counting.respond(None);
             }
         }
         Ok(())

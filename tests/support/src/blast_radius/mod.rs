@@ -9,6 +9,7 @@ pub(crate) mod comparison;
 mod faults;
 mod fixture;
 mod keychain;
+mod kubernetes;
 pub(crate) mod load;
 pub mod many;
 mod outcome;

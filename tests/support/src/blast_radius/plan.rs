@@ -63,7 +63,7 @@ pub(crate) const CACHE_ON: &str = "cache_ttl = \"500ms\"\nstale_for = \"1h\"\n";
 pub(crate) const CACHE_OFF: &str = "cache_ttl = \"0s\"\nstale_for = \"0s\"\n";
 
 impl Plan {
-    /// Long enough for a p99: more than 1,600 calls per window on three others.
+    /// Long enough for a p99: more than 2,000 calls per window on the four others.
     pub fn full() -> Self {
         Self {
             warm_up: Duration::from_millis(1500),

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 /// The modules of the vaults that every scenario has. Each has the name of its backend.
-pub(crate) const MODULES: [&str; 4] = ["env", "age", "hashicorp", "aws"];
+pub(crate) const MODULES: [&str; 5] = ["env", "age", "hashicorp", "aws", "kubernetes"];
 
 /// The beginning of a profile, with free ports.
 pub(crate) const SERVER: &str = r#"[server]

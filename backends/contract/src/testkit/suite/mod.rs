@@ -13,6 +13,7 @@ mod race;
 mod read;
 mod secrecy;
 mod settings;
+mod watch;
 mod write;
 
 pub use settings::exercise_settings;
@@ -85,6 +86,7 @@ pub async fn exercise<S: BackendUnderTest>(fresh: impl AsyncFn() -> S) {
     outage::cases(&fresh).await;
     secrecy::cases(&fresh).await;
     diagnose::cases(&fresh).await;
+    watch::cases(&fresh).await;
 }
 
 /// The names of `fields`.

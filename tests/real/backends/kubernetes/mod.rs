@@ -1,0 +1,6 @@
+mod access;
+mod contract;
+mod fixture;
+mod log;
+mod secrets;
+mod watch;
