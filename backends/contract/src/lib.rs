@@ -21,6 +21,8 @@
 //! - [`LogLimit`]: at most one log line in an interval about the same event
 //! - [`files`]: how to read a file that a person configured
 //! - [`JsonFields`]: the fields of a secret that a store keeps as a JSON object
+//! - [`SecretText`]: the string in which a store keeps them, an object or a plain string
+//! - [`SecretNames`]: the names of secrets in a store whose names cannot be paths
 //! - [`SaltedObject`]: such an object in a store that has no versions
 //! - [`file_permissions`]: who else can read or change such a file
 //! - [`ConfiguredFile`]: a file that the settings name: its name in messages, its secret, who else can read it
@@ -46,6 +48,8 @@ pub mod process;
 mod retry_after;
 mod salted_object;
 mod secret;
+mod secret_names;
+mod secret_text;
 mod threads;
 mod vault;
 
@@ -69,6 +73,8 @@ pub use pooled_threads::PooledThreads;
 pub use retry_after::retry_after;
 pub use salted_object::{SaltedObject, Unwritable};
 pub use secret::{Lease, Secret, SecretFields, Version};
+pub use secret_names::{NameCodec, SecretNames};
+pub use secret_text::SecretText;
 pub use threads::{Threads, with_permit};
 pub use vault::{BoxFuture, Capabilities, Expect, Page, PageToken, ReadRequest, Stage, Vault, VaultInfo};
 
