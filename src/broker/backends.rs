@@ -31,9 +31,11 @@ macro_rules! backends {
 backends! {
     "age" => cofferdam_vault_age::Config,
     "aws" => cofferdam_vault_aws::Config,
+    "azure" => cofferdam_vault_azure::Config,
     "command" => cofferdam_vault_command::Config,
     "env" => cofferdam_vault_env::Config,
     "file" => cofferdam_vault_file::Config,
+    "gcp" => cofferdam_vault_gcp::Config,
     "hashicorp" => cofferdam_vault_hashicorp::Config,
     "keychain" => cofferdam_vault_keychain::Config,
     "kubernetes" => cofferdam_vault_kubernetes::Config,

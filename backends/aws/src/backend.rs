@@ -7,13 +7,13 @@ use std::sync::Arc;
 use cofferdam_config::Diagnostics;
 use cofferdam_vault::{
     BackendConfig, BoxFuture, Capabilities, ConfiguredFile, Expect, FieldName, Page, PageToken, ReadRequest,
-    Scope, Secret, SecretFields, SecretPath, Stage, StoreIdentity, Threads, Vault, VaultContext, VaultError,
-    VaultInfo, Version,
+    Scope, Secret, SecretFields, SecretPath, SecretText, Stage, StoreIdentity, Threads, Vault, VaultContext,
+    VaultError, VaultInfo, Version,
 };
 
 use crate::batch_reader::BatchReader;
 use crate::config::Config;
-use crate::content::{self, Content};
+use crate::content::Content;
 use crate::names::Names;
 use crate::network::Network;
 use crate::session::SessionCache;
@@ -134,7 +134,7 @@ impl Vault for AwsVault {
         expect: Expect,
     ) -> BoxFuture<'a, Result<Version, VaultError>> {
         Box::pin(async move {
-            let text = content::serialize(fields)?;
+            let text = SecretText::serialize(fields)?;
             write::write(&self.store, &self.names.name(path), &text, &expect).await
         })
     }

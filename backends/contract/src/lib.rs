@@ -23,6 +23,8 @@
 //! - [`LogLimit`]: at most one log line in an interval about the same event
 //! - [`files`]: how to read a file that a person configured
 //! - [`JsonFields`]: the fields of a secret that a store keeps as a JSON object
+//! - [`SecretText`]: the string in which a store keeps them, an object or a plain string
+//! - [`SecretNames`]: the names of secrets in a store whose names cannot be paths
 //! - [`Salt`]: what makes the version of a secret in a store that has none
 //! - [`SaltedObject`]: a JSON object with a salt
 //! - [`file_permissions`]: who else can read or change such a file
@@ -52,6 +54,8 @@ mod retry_after;
 mod salt;
 mod salted_object;
 mod secret;
+mod secret_names;
+mod secret_text;
 mod threads;
 mod vault;
 mod watch;
@@ -78,6 +82,8 @@ pub use retry_after::retry_after;
 pub use salt::Salt;
 pub use salted_object::SaltedObject;
 pub use secret::{Lease, Secret, SecretFields, Version};
+pub use secret_names::{NameCodec, SecretNames};
+pub use secret_text::SecretText;
 pub use threads::{Threads, with_permit};
 pub use vault::{BoxFuture, Capabilities, Expect, Page, PageToken, ReadRequest, Stage, Vault, VaultInfo};
 pub use watch::{Change, MAX_SILENCE};

@@ -127,6 +127,10 @@ impl HttpClient {
             .request(request.method.clone(), url)
             .headers(headers)
             .body(Bytes::from_owner(request.body.clone()));
+        let prepared = match request.content_type {
+            Some(content_type) => prepared.header(header::CONTENT_TYPE, content_type),
+            None => prepared,
+        };
         Ok(match &self.address.user {
             Some(user) => prepared.basic_auth(user, None::<&str>),
             None => prepared,

@@ -11,28 +11,36 @@
 //!   ([`HttpClient::open`]);
 //! - has no timeout and no retries: the compartment drops the call.
 //!
-//! A store that is asked with a token from a file needs a [`TokenClient`] only. [`from_status`] and [`malformed`] turn what
+//! A store that is asked with a token from a file needs a [`TokenClient`] only. One that is asked with access tokens from
+//! another server, as those of the clouds are, needs a [`Login`] and a [`LoginClient`]. [`from_status`] and [`malformed`] turn what
 //! every server may return into an error; what a status means for a secret is for the backend to say.
 
+mod access_token;
 mod address;
 mod certificates;
 mod client;
 mod dns;
 mod error;
 mod header;
+mod jwt;
 mod lines;
+mod login_client;
 mod message;
 mod pem;
+mod token_cache;
 mod token_client;
 mod token_file;
 mod transport;
 
+pub use access_token::{AccessToken, refused_login, request_access_token};
 pub use address::Address;
 pub use certificates::{diagnose_certificate, diagnose_certificate_files};
 pub use client::{HttpClient, HttpSettings};
 pub use error::{from_status, malformed};
 pub use header::SecretHeader;
+pub use jwt::{InvalidKey, JwtAlgorithm, certificate_thumbprint, sign_jwt};
 pub use lines::LineReader;
+pub use login_client::{Login, LoginClient};
 pub use message::{InvalidBody, Request, Response, parse};
 pub use pem::Pem;
 pub use token_client::{ServerKeys, TokenClient};
