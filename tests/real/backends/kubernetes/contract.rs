@@ -39,11 +39,14 @@ impl BackendUnderTest for Behind {
     }
 
     fn take_down(&self) -> BoxFuture<'_, ErrorKind> {
-        Box::pin(self.route.connect(false))
+        Box::pin(async {
+            self.route.connect(false).await;
+            ErrorKind::Unavailable
+        })
     }
 
     fn bring_up(&self) -> BoxFuture<'_, ()> {
-        Box::pin(async { drop(self.route.connect(true).await) })
+        Box::pin(self.route.connect(true))
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use cofferdam_servers::{Toxiproxy, free};
 use cofferdam_testing::kubernetes_server::KubernetesServer;
 use cofferdam_vault::testkit::{self, field, path};
-use cofferdam_vault::{Change, ErrorKind, Secret, Stage, Vault, VaultError};
+use cofferdam_vault::{Change, Secret, Stage, Vault, VaultError};
 use cofferdam_vault_kubernetes::Config;
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
@@ -115,9 +115,8 @@ impl Route {
     }
 
     /// Whether it accepts connections. If not, it closes those that are open.
-    pub(super) async fn connect(&self, connected: bool) -> ErrorKind {
+    pub(super) async fn connect(&self, connected: bool) {
         self.post("/proxies/api", json!({ "enabled": connected })).await;
-        ErrorKind::Unavailable
     }
 
     async fn post(&self, api_path: &str, body: Value) {

@@ -89,13 +89,17 @@ async fn go_live(watch: &mut Watch<'_>) {
 
 /// Waits for an item that reports a change of `path`.
 async fn expect_change(watch: &mut Watch<'_>, path: &SecretPath) {
-    loop {
-        match next(watch, "a change is reported").await {
-            Change::Any => return,
-            Change::Secret(changed) if changed == *path => return,
-            Change::Secret(_) | Change::None => {}
+    // A watch that is heard and misses the change must not make the suite wait for ever.
+    let reported = async {
+        loop {
+            match next(watch, "a change is reported").await {
+                Change::Any => return,
+                Change::Secret(changed) if changed == *path => return,
+                Change::Secret(_) | Change::None => {}
+            }
         }
-    }
+    };
+    assert!(tokio::time::timeout(TIMEOUT, reported).await.is_ok(), "a change of {path} is not reported");
 }
 
 async fn next(watch: &mut Watch<'_>, what: &str) -> Change {
