@@ -17,8 +17,8 @@ pub(crate) struct PartialList {
     #[serde(rename = "kind")]
     _kind: Kind,
     metadata: ListMetadata,
-    #[serde(default)]
-    items: Vec<PartialObject>,
+    /// `null` if there are none.
+    items: Option<Vec<PartialObject>>,
 }
 
 #[derive(Deserialize)]
@@ -61,7 +61,7 @@ pub(crate) async fn page(
     }
     let list = list(api, answer)?;
     let is_listed = |path: &SecretPath| prefix.is_none_or(|prefix| path.starts_with(prefix));
-    let existing = list.items.iter().filter(|item| !item.metadata.is_being_deleted());
+    let existing = list.items.iter().flatten().filter(|item| !item.metadata.is_being_deleted());
     let paths = existing.filter_map(|item| item.metadata.path()).filter(is_listed).collect();
     let continues = list.metadata.continues;
     Ok(Page { paths, next: (!continues.is_empty()).then_some(PageToken(continues)) })

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use cofferdam_servers::{Toxiproxy, free};
 use cofferdam_testing::kubernetes_server::KubernetesServer;
+use cofferdam_testing::vault_server::unique;
 use cofferdam_vault::testkit::{self, field, path};
 use cofferdam_vault::{Change, Secret, Stage, Vault, VaultError};
 use cofferdam_vault_kubernetes::Config;
@@ -44,8 +45,10 @@ impl Namespace {
 
     /// The namespace as a vault, with `user` as its login.
     pub(super) fn open_with(&self, address: &str, user: &str) -> Arc<dyn Vault> {
-        self.server.write_kubeconfig(&self.folder.path().join("config"), address, user);
-        let settings = format!("namespace = '{}'\nkubeconfig = 'config'", self.name);
+        // A file of its own: another vault may be reading that of an earlier call.
+        let file = unique("config");
+        self.server.write_kubeconfig(&self.folder.path().join(&file), address, user);
+        let settings = format!("namespace = '{}'\nkubeconfig = '{file}'", self.name);
         testkit::open::<Config>(&settings, self.folder.path())
     }
 
