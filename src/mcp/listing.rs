@@ -244,7 +244,7 @@ mod tests {
     use crate::broker::PathTemplate;
     use crate::caller::Caller;
     use crate::manifest::ManifestLibrary;
-    use crate::profile::{AccountEntry, ModuleEntry};
+    use crate::profile::{AccountEntry, ModuleEntry, ToolFilter};
     use crate::registry::Registry;
 
     /// The list of a module with so many tools, each with a long description and eight arguments.
@@ -271,6 +271,7 @@ mod tests {
             base_url: None,
             path: PathTemplate::default(),
             insecure_http: false,
+            tools: ToolFilter::default(),
             in_flight: None,
             queue: None,
             lookups: None,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use cofferdam_vault::http::{
-    AccessToken, HeaderMap, HeaderValue, HttpClient, JwtAlgorithm, Login, Request, TlsFiles,
+    AccessToken, HeaderMap, HeaderValue, HttpClient, JwtAlgorithm, Login, Pem, Request, TlsFiles,
     certificate_thumbprint, request_access_token, sign_jwt,
 };
 use cofferdam_vault::{
@@ -99,7 +99,7 @@ impl Method {
     pub(crate) fn certificates(&self) -> TlsFiles {
         match self {
             Self::Application { credential: Credential::Certificate(file), .. } => {
-                TlsFiles { certificate: Some(file.clone()), ..TlsFiles::default() }
+                TlsFiles { certificate: Some(Pem::File(file.clone())), ..TlsFiles::default() }
             }
             _ => TlsFiles::default(),
         }

@@ -23,12 +23,15 @@ const WATCH: &str = "GET /api/v1/namespaces/mcp/secrets?watch";
 const OBJECT: &str =
     r#"{"kind":"Secret","metadata":{"uid":"u","resourceVersion":"7"},"data":{"token":"Y2FuYXJ5"}}"#;
 
+/// How requests begin, and what they get.
+type Script = Vec<(&'static str, VecDeque<Scripted>)>;
+
 /// A server with scripted responses that records its requests.
 #[derive(Clone, Default)]
 struct ScriptedServer {
     address: String,
     /// What the requests that begin so get, in turn; the last one stays.
-    responses: Arc<Mutex<Vec<(&'static str, VecDeque<Scripted>)>>>,
+    responses: Arc<Mutex<Script>>,
     seen: Arc<Mutex<Vec<(String, HeaderMap)>>>,
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::*;
 use crate::broker::PathTemplate;
 use crate::manifest::ManifestLibrary;
-use crate::profile::{AccountEntry, ModuleEntry};
+use crate::profile::{AccountEntry, ModuleEntry, ToolFilter};
 
 const MANIFEST: &str = r#"
 format = 1
@@ -59,6 +59,7 @@ fn registry() -> Registry {
         base_url: None,
         path: PathTemplate::default(),
         insecure_http: false,
+        tools: ToolFilter::default(),
         in_flight: None,
         queue: None,
         lookups: None,

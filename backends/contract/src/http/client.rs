@@ -1,7 +1,7 @@
 //! Sends one request and returns one response.
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, header};
 use reqwest::RequestBuilder;
 use reqwest::tls::TlsInfo;
 use url::{Origin, Url};
