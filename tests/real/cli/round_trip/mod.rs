@@ -10,18 +10,19 @@ use serde_json::Value;
 
 use crate::fixture::count;
 use secrets::Secrets;
-use stores::Stores;
+use stores::{Cluster, Stores};
 
 /// The read-only stores. Each is copied to the first of [`CHAIN`].
 const SOURCES: [&str; 2] = ["variables", "mounted"];
 
 /// The stores that can be written, in the order in which the secrets pass through them. `stores.rs` has their settings.
-const CHAIN: [&str; 7] = ["laptop", "documents", "passwords", "files", "hashi", "cloud", "back"];
+const CHAIN: [&str; 8] = ["laptop", "documents", "cluster", "passwords", "files", "hashi", "cloud", "back"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_through_every_kind_of_store_and_back_changes_nothing() {
     let (variables, mounted) = (secrets::in_variables(), secrets::in_files());
-    let stores = tokio::task::block_in_place(|| Stores::start(&variables, &mounted));
+    let cluster = Cluster::start().await;
+    let stores = tokio::task::block_in_place(|| Stores::start(&variables, &mounted, cluster));
     for (source, secrets) in SOURCES.iter().zip([&variables, &mounted]) {
         copy(&stores, source, CHAIN[0], secrets.len());
     }

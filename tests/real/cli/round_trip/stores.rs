@@ -5,9 +5,11 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 
 use age::secrecy::ExposeSecret as _;
 use cofferdam_servers::{Moto, SecretService, Vault, age as age_tools, pass, sops};
+use cofferdam_testing::kubernetes_server::KubernetesServer;
 use cofferdam_testing::{bare, program, run_with_input};
 use tempfile::TempDir;
 
@@ -24,17 +26,34 @@ const BACK: &str = "back";
 const LIST: &str = "cd \"$PASSWORD_STORE_DIR/cofferdam\" 2>/dev/null || exit 0\n\
                     find . -name '*.gpg' | sed -e 's,^\\./,,' -e 's,\\.gpg$,,'\n";
 
+/// A namespace of a Kubernetes API server, and the token of a login for it.
+pub(crate) struct Cluster {
+    server: Arc<KubernetesServer>,
+    namespace: String,
+    token: String,
+}
+
+impl Cluster {
+    pub(crate) async fn start() -> Self {
+        let server = KubernetesServer::shared().await;
+        let namespace = server.namespace().await;
+        let (_, token) = server.login(&namespace, &["get", "list", "create", "patch"], &[]).await;
+        Self { server, namespace, token }
+    }
+}
+
 pub(crate) struct Stores {
     folder: TempDir,
     variables: BTreeMap<String, String>,
     keychain: SecretService,
     vault: Vault,
     moto: Moto,
+    cluster: Cluster,
 }
 
 impl Stores {
     /// Starts and creates all stores, empty but for the two sources.
-    pub(crate) fn start(variables: &Secrets, mounted: &Secrets) -> Self {
+    pub(crate) fn start(variables: &Secrets, mounted: &Secrets, cluster: Cluster) -> Self {
         let (vault, moto, keychain) =
             (must(Vault::start()), must(Moto::start()), must(SecretService::start()));
         vault.run(&["secrets", "enable", "-path=secret", "kv-v2"]).unwrap();
@@ -44,6 +63,7 @@ impl Stores {
             keychain,
             vault,
             moto,
+            cluster,
         };
         fs::create_dir(stores.path("modules")).unwrap();
         for (name, kind) in [("notes", "basic"), ("tickets", "bearer")] {
@@ -59,6 +79,8 @@ impl Stores {
             "credentials",
             "[default]\naws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = example\n",
         );
+        let Cluster { server, token, .. } = &stores.cluster;
+        server.write_kubeconfig(&stores.path("kubeconfig"), &server.address, &format!("token: {token}"));
         stores.write("profile.toml", &stores.profile());
         stores
     }
@@ -75,6 +97,13 @@ impl Stores {
                 format!(
                     "backend = \"sops\"\nfile = \"secrets.enc.yaml\"\nage_key_file = \"sops-key.txt\"\nprogram = \"{}\"",
                     must(sops()).display()
+                ),
+            ),
+            (
+                "cluster",
+                format!(
+                    "backend = \"kubernetes\"\nnamespace = \"{}\"\nkubeconfig = \"kubeconfig\"",
+                    self.cluster.namespace
                 ),
             ),
             (
