@@ -70,7 +70,8 @@ async fn two_watches_report_the_same_change(backend: &impl BackendUnderTest) {
 async fn a_watch_of_a_vault_that_is_down_fails_and_a_later_one_works(backend: &impl BackendUnderTest) {
     let (vault, at) = (backend.open(), path("github/work"));
     let kind = backend.take_down().await;
-    let items: Vec<_> = vault.watch().take(2).collect().await;
+    let items = tokio::time::timeout(TIMEOUT, vault.watch().take(2).collect::<Vec<_>>()).await;
+    let items = items.expect("a watch of a vault that is down ends");
     assert_eq!(items.len(), 1, "one error, and nothing after it");
     for item in items {
         assert_refused(item, kind, Scope::Vault, "watching a vault that is down");
