@@ -39,3 +39,6 @@ pub use check::Manifest;
 pub use error::InvalidManifest;
 pub use library::ManifestLibrary;
 pub use tool::Tool;
+
+/// What a manifest declares as `side_effect`.
+pub use crate::connectors::SideEffect;

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::broker::PathTemplate;
-use crate::connectors::SideEffect;
+use crate::manifest::SideEffect;
 
 /// Where the server listens, and its limits.
 #[derive(Debug, Deserialize, JsonSchema)]

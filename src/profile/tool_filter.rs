@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use cofferdam_config::Shown;
 
-use crate::connectors::SideEffect;
+use crate::manifest::SideEffect;
 
 /// Which tools of its manifest a module has: `tools`, `effects` and `read_only` of its table. The others do not exist for
 /// anyone.

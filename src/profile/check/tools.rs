@@ -4,8 +4,7 @@ use cofferdam_config::suggestions::suggestion;
 use cofferdam_config::{Diagnostic, KeyPath, quote, text};
 
 use super::report::Report;
-use crate::connectors::SideEffect;
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, SideEffect};
 use crate::profile::tables::ModuleTable;
 use crate::profile::tool_filter::{ToolFilter, ToolPattern};
 
