@@ -49,8 +49,14 @@ impl KubernetesServer {
 
     fn start() -> Self {
         let process = Kubernetes::start().unwrap_or_else(|error| panic!("{error}"));
-        let client =
-            reqwest::Client::builder().no_proxy().tls_danger_accept_invalid_certs(true).build().unwrap();
+        // Each test has a runtime of its own, with which its connections end, so none is kept for another test.
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .tls_danger_accept_invalid_certs(true)
+            .http1_only()
+            .pool_max_idle_per_host(0)
+            .build()
+            .unwrap();
         let ca = std::fs::read_to_string(process.certificate()).unwrap();
         Self { address: process.address(), ca, client, process: Mutex::new(process) }
     }
